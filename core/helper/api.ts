@@ -1,0 +1,152 @@
+/**
+ * The helper API: all that a protocol module implements, and all that the live director, the fuzzer and the replay
+ * know about it.
+ *
+ * A helper is a function of (payload, connection, its own state) and nothing else: no I/O, no clock, no randomness, no
+ * allocation of ports. It *describes* what was said; core applies it, or refuses. Ends that a helper names are in the
+ * *speaker's* terms; core knows the NAT and computes what the other side must be told.
+ */
+import type { ByteRange, Direction, Endpoint, Ms, PartialEndpoint, Port, PortRange, Transport } from "../units.ts";
+import type { Address } from "../wire/address.ts";
+
+export type { Direction, Transport } from "../units.ts";
+
+/**
+ * - `pass`   forward what was consumed; show me the rest again, with what follows it.
+ * - `detach` forward everything, now and later; never show me this connection again, so the datapath may offload it.
+ * - `drop`   discard what was consumed (datagrams only: a hole in a TCP stream would desynchronise its ends).
+ */
+export type Verdict = "pass" | "detach" | "drop";
+
+export interface Inspection {
+  readonly verdict: Verdict;
+  /** Bytes, from the start of what was shown, that need not be shown again. 0 = the message is incomplete, hold it. */
+  readonly consumed: number;
+}
+
+/** Enforced by core for each control connection, never by the helper. */
+export interface Limits {
+  /** Announced connections not yet seen. The oldest gives way. */
+  readonly pending: number;
+  /** How long an announced connection is waited for. */
+  readonly ttl: Ms;
+  /** Unconsumed bytes held back, each direction. 0 for datagram protocols. More than this detaches the helper. */
+  readonly hold: number;
+  /** How long an incomplete message is held before it is let go unread. */
+  readonly patience: Ms;
+}
+
+export interface Helper {
+  /** Registry key: lower case, the IANA service name where there is one. */
+  readonly name: string;
+  readonly transport: Transport;
+  /** Server ports it is bound to unless the configuration says otherwise. */
+  readonly ports: readonly Port[];
+  /** The documents it implements, e.g. `RFC 959 §4.1.2`. */
+  readonly sources: readonly string[];
+  readonly limits: Limits;
+  /** Called once for each control connection, before its first payload. All state lives in what it returns. */
+  open(connection: Connection, settings: Settings): Inspector;
+  /** Who should serve this request, asked before it is scheduled. Absent: the scheduler and persistence decide. */
+  affinity?(payload: Uint8Array): Affinity | null;
+}
+
+export interface Inspector {
+  /**
+   * Looks at one payload: a whole datagram, or the next in-order bytes of a TCP stream. `payload` is valid during the
+   * call only and must not be changed. Must not throw: malformed bytes are `actions.fault()` or `actions.refuse()`.
+   * At most one message that announces or is refused is consumed in a call.
+   */
+  inspect(payload: Uint8Array, direction: Direction, actions: Actions): Inspection;
+  /** The stream ended with these bytes unconsumed. The only action that counts now is `refuse`. */
+  end?(payload: Uint8Array, direction: Direction, actions: Actions): void;
+  /** Bytes of this direction are missing (observation of a capture): the next payload may begin anywhere. */
+  gap?(direction: Direction): void;
+}
+
+/** The control connection. Its ends carry the names of ip_vs: client, virtual service, realserver. */
+export interface Connection {
+  readonly client: Endpoint;
+  readonly virtual: Endpoint;
+  readonly real: Endpoint;
+}
+
+export interface Settings {
+  /** Take the strictest reading of the protocol where peers differ (each helper's README says what that means). */
+  readonly strict: boolean;
+}
+
+/** A connection that the peers will open because of what was just said. */
+export interface Announcement {
+  /** As in reports: `ftp-passive`, `rtsp-rtp`. */
+  readonly kind: string;
+  readonly transport: Transport;
+  /** Whose side opens it (or sends its first datagram): `original` = the client's, `reply` = the realserver's. */
+  readonly opener: Direction;
+  /** Who opens. `null` address: the end of the control connection on the opener's side; `null` port: any. */
+  readonly from: PartialEndpoint;
+  /** Who is connected to. `null` address: the end of the control connection on the listener's side. */
+  readonly to: { readonly address: Address | null; readonly port: number };
+  /** 1: used up by the first connection. `many`: until it expires or its control connection closes (X11). */
+  readonly uses: 1 | "many";
+  /** If other than the helper's `limits.ttl`. */
+  readonly ttl?: Ms;
+  /** The bytes it was read from. */
+  readonly bytes: ByteRange;
+  /** The protocol itself forbids this one (kebab-case): core refuses it, observation lists it with this fault. */
+  readonly objection?: string;
+  /** What the receiver gets when it is refused, or cannot be put in place. */
+  readonly instead: Replacement;
+}
+
+/** Bytes to put in the place of `[start, end)`. */
+export interface Replacement extends ByteRange {
+  /** `reason`: why, in kebab-case, for protocols whose failure has room for a text. */
+  readonly text: (reason: string) => string;
+}
+
+declare const ref: unique symbol;
+/** Names one announcing message within its control connection. */
+export type Ref = number & { readonly [ref]: "Ref" };
+
+/**
+ * Renders the announced end as the receiver must see it, or null where the message cannot carry it (an IPv6 address in
+ * a PORT): then the announcement is refused as `family-mismatch`.
+ */
+export type Render = (seen: Endpoint) => string | null;
+
+export interface Actions {
+  /** Announces one connection, or several that stand or fall together on adjacent ports (RTP and RTCP). */
+  expect(...bundle: readonly Announcement[]): Ref;
+  /**
+   * Replaces payload bytes `[start, end)` by the rendered end of `ref`. Ranges ascend and do not overlap. Checksums and
+   * sequence numbers are core's job. `index`: which of the bundle.
+   */
+  rewrite(start: number, end: number, ref: Ref, render: Render, index?: number): void;
+  /** The other side's answer to an announcement. A rejected one is withdrawn. */
+  settle(ref: Ref, outcome: "accepted" | "rejected"): void;
+  /** Withdraws an announcement that was accepted (TEARDOWN, Refuse). */
+  revoke(ref: Ref): void;
+  /** A message that would announce, but is malformed or forbidden: counted, and not forwarded as it is. */
+  refuse(code: string, at: ByteRange, instead: Replacement): void;
+  /** Sends this client's connections to `ports` (absent: those declared for the realserver) to this realserver. */
+  group(reason: string, ports?: readonly PortRange[]): void;
+  /** Counts bytes that do not follow `sources`, and are forwarded. `code` is kebab-case and becomes a metric label. */
+  fault(code: string, at?: ByteRange): void;
+  /** Explains a decision that is no fault: why the helper is blind from here, why a line was ignored. */
+  note(code: string, at?: ByteRange): void;
+}
+
+/** Which realserver should get a request. Keys are bytes as text (latin1), compared whole. */
+export interface Affinity {
+  /** Same realserver as whoever is remembered under the first of these keys that is known. */
+  readonly recall: readonly string[];
+  /** Else: chosen by this key rather than by the client's address. */
+  readonly hash?: string;
+  /** Remember the choice under these keys, for `ttl`. */
+  readonly remember?: readonly string[];
+  readonly ttl?: Ms;
+}
+
+/** The whole payload was looked at. */
+export const passed = (payload: Uint8Array): Inspection => ({ verdict: "pass", consumed: payload.length });
