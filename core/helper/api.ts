@@ -80,6 +80,8 @@ export interface Settings {
 export interface Announcement {
   /** As in reports: `ftp-passive`, `rtsp-rtp`. */
   readonly kind: string;
+  /** The message that says it, in the protocol's own word: `PORT`, `227`. For explanations. */
+  readonly said: string;
   readonly transport: Transport;
   /** Whose side opens it (or sends its first datagram): `original` = the client's, `reply` = the realserver's. */
   readonly opener: Direction;

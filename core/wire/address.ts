@@ -139,31 +139,27 @@ const fromGroups = (g: readonly number[]): Address =>
 /** Groups between single colons; the last part may be a dotted quad (two groups). */
 function ipv6Groups(text: string): number[] | null {
   const groups: number[] = [];
-  let at = 0;
-  for (;;) {
-    const begin = at;
-    let group = 0;
-    while (at < text.length && at - begin < 4) {
-      const digit = hexDigit(text.charCodeAt(at));
-      if (digit < 0) break;
-      group = group * 16 + digit;
-      at++;
-    }
-    if (text.charCodeAt(at) === DOT) {
-      const word = ipv4Word(text, begin);
+  for (let at = 0; groups.length < 8; at++) {
+    const end = skipHex(text, at);
+    if (text.charCodeAt(end) === DOT) {
+      const word = ipv4Word(text, at);
       return word === null ? null : [...groups, word >>> 16, word & 0xffff];
     }
-    if (at === begin || groups.length === 8) return null;
-    groups.push(group);
-    if (at === text.length) return groups;
-    if (text.charCodeAt(at++) !== COLON) return null;
+    if (end === at) return null;
+    groups.push(Number.parseInt(text.slice(at, end), 16));
+    if (end === text.length) return groups;
+    if (text.charCodeAt(end) !== COLON) return null;
+    at = end;
   }
+  return null;
+}
+
+/** The end of a group that begins at `start`: at most four hexadecimal digits. */
+function skipHex(text: string, start: number): number {
+  let at = start;
+  while (at < text.length && at - start < 4 && isHex(text.charCodeAt(at))) at++;
+  return at;
 }
 
 const isDigit = (code: number): boolean => code >= 0x30 && code <= 0x39;
-
-function hexDigit(code: number): number {
-  if (isDigit(code)) return code - 0x30;
-  const lower = code | 0x20;
-  return lower >= 0x61 && lower <= 0x66 ? lower - 0x57 : -1;
-}
+const isHex = (code: number): boolean => isDigit(code) || ((code | 0x20) >= 0x61 && (code | 0x20) <= 0x66);

@@ -1,0 +1,293 @@
+/**
+ * Who serves whom, and who may connect to what: services, schedulers, persistence, port groups, affinity and related
+ * entries. Pure; the socket path and the packet engine are thin callers of it.
+ *
+ *   admit      client -> virtual            a new connection gets its realserver
+ *   announce   control says "connect to me" a related entry, or the reason why not
+ *   place      the host has a listener      from now on it can be met
+ *   claim      opener -> what it was told   the related connection, to its control connection's realserver
+ *   close      a connection ended           and what it announced and nobody opened is gone
+ */
+import { AffinityMemory } from "./flow/affinity.ts";
+import { PersistenceTable } from "./flow/persistence.ts";
+import { type GoneReason, type RelatedEntry, type RelatedLimits, RelatedTable } from "./flow/related.ts";
+import { type Handle, Slots } from "./flow/slots.ts";
+import type { Affinity, Announcement, Connection, Limits } from "./helper/api.ts";
+import { judge } from "./helper/judge.ts";
+import { createScheduler } from "./schedule/scheduler.ts";
+import {
+  isPortGroup,
+  type Realserver,
+  type Role,
+  realEndpoint,
+  realserverKey,
+  roleOf,
+  type Service,
+  type ServiceSpec,
+  servesPort,
+} from "./service.ts";
+import type { Direction, Endpoint, Ms, PortRange, Transport } from "./units.ts";
+import { later, opposite, seconds } from "./units.ts";
+
+export interface ConnectionEntry extends Connection {
+  readonly handle: Handle;
+  readonly transport: Transport;
+  readonly service: Service;
+  readonly role: Role | "related";
+  realserver: Realserver;
+  real: Endpoint;
+  /** Its control connection, if it is a related one. */
+  readonly master: Handle | null;
+  /** A helper made a port group of it; the group lasts as long as this connection, and its time after. */
+  pinned: boolean;
+  /** Realservers that refused this connection. */
+  readonly refused: Set<Realserver>;
+}
+
+export interface BalancerOptions {
+  readonly limits: RelatedLimits;
+  /** From the host's randomness: an attacker must not be able to choose hash collisions. */
+  readonly seed: number;
+  readonly gone: (entry: RelatedEntry, reason: GoneReason) => void;
+}
+
+/** How long a port group lasts after its last connection, unless the service says otherwise (LVS's classic 300 s). */
+const GROUP_TIMEOUT = seconds(300);
+/** A realserver that refused a connection is passed over for this long while others are left. */
+const SUSPECT_FOR = seconds(2);
+const MEMORY_CAPACITY = 100_000;
+
+export class Balancer {
+  readonly services: readonly Service[];
+  readonly related: RelatedTable;
+  readonly connections = new Slots<ConnectionEntry>();
+  #ids = 0;
+
+  constructor(specs: readonly ServiceSpec[], { limits, seed, gone }: BalancerOptions) {
+    this.services = specs.map((spec) => makeService(spec, seed));
+    this.related = new RelatedTable(limits, gone);
+  }
+
+  serviceAt(transport: Transport, { address, port }: Endpoint): Service | null {
+    return this.services.find(({ spec }) => spec.address.equals(address) && servesPort(spec, transport, port)) ?? null;
+  }
+
+  /** A new connection of `client` to `virtual`: its entry, or why it is turned away. */
+  admit(
+    transport: Transport,
+    client: Endpoint,
+    virtual: Endpoint,
+    now: Ms,
+    affinity: Affinity | null = null,
+  ): ConnectionEntry | string {
+    const service = this.serviceAt(transport, virtual);
+    if (service === null) return "no-service";
+    const role = roleOf(service.spec, virtual.port);
+    const realserver =
+      role === "data" ? service.pins.find(client.address, now) : choose(service, client, now, affinity);
+    if (realserver === null) return role === "data" ? "no-control-connection" : "no-realserver";
+    const entry = this.connections.add((handle) => ({
+      handle,
+      transport,
+      service,
+      role,
+      client,
+      virtual,
+      realserver,
+      real: realEndpoint(service.spec, realserver, virtual),
+      master: null,
+      pinned: role === "data",
+      refused: new Set(),
+    }));
+    opened(entry, now);
+    return entry;
+  }
+
+  /** The realserver refused the connection, or did not answer: the next one, or null when all were tried. */
+  reschedule(entry: ConnectionEntry, now: Ms): Realserver | null {
+    entry.refused.add(entry.realserver);
+    entry.realserver.suspectUntil = later(now, SUSPECT_FOR);
+    if (entry.role === "related" || entry.role === "data") return null;
+    const next = pick(entry.service, entry.client, now, entry.refused);
+    if (next === null) return null;
+    closed(entry, now);
+    entry.realserver = next;
+    entry.real = realEndpoint(entry.service.spec, next, entry.virtual);
+    opened(entry, now);
+    return next;
+  }
+
+  /** `speaker` of `control` announced a connection: its entry, not yet in place, or why it is refused. */
+  announce(
+    control: ConnectionEntry,
+    announcement: Announcement,
+    speaker: Direction,
+    limits: Limits,
+    now: Ms,
+  ): RelatedEntry | string {
+    const refused = judge(announcement, speaker, control, control.realserver.announces);
+    if (refused !== null) return refused;
+    const { opener, from, to } = announcement;
+    const ttl = announcement.ttl ?? limits.ttl;
+    const entry: RelatedEntry = {
+      id: ++this.#ids,
+      master: control.handle,
+      kind: announcement.kind,
+      transport: announcement.transport,
+      opener,
+      from: { address: endOf(control, opener).address, port: from.port },
+      target: { address: endOf(control, opposite(opener)).address, port: to.port as Endpoint["port"] },
+      seen: null,
+      uses: announcement.uses,
+      ttl,
+      expires: later(now, ttl),
+      state: "reserved",
+    };
+    return this.related.reserve(entry, control.client.address.toString(), limits.pending) ?? entry;
+  }
+
+  place(entry: RelatedEntry, seen: Endpoint): boolean {
+    return this.related.place(entry, seen);
+  }
+
+  revoke(entry: RelatedEntry, reason: GoneReason = "revoked"): void {
+    this.related.remove(entry, reason);
+  }
+
+  /** `from` connected to `seen`: the related connection it opens, or why it may not. */
+  claim(
+    transport: Transport,
+    seen: Endpoint,
+    from: Endpoint,
+    now: Ms,
+  ): { readonly related: RelatedEntry; readonly connection: ConnectionEntry } | string {
+    const related = this.related.claim(transport, seen, from, now);
+    if (typeof related === "string") return related;
+    const master = this.connections.get(related.master);
+    if (master === null) return "control-closed";
+    const fromClient = related.opener === "original";
+    const { service, realserver } = master;
+    const connection = this.connections.add((handle) => ({
+      handle,
+      transport,
+      service,
+      role: "related" as const,
+      client: fromClient ? from : related.target,
+      virtual: fromClient ? seen : { address: master.virtual.address, port: seen.port },
+      realserver,
+      real: fromClient ? related.target : from,
+      master: related.master,
+      pinned: false,
+      refused: new Set<Realserver>(),
+    }));
+    opened(connection, now);
+    return { related, connection };
+  }
+
+  /**
+   * Makes a port group of this client's connections to the service's data ports: they go where its control connection
+   * went. Returns the ports: those asked for, else the realserver's passive range, else the service's data ports.
+   */
+  group(control: ConnectionEntry, ports: readonly PortRange[] | null, now: Ms): readonly PortRange[] {
+    const { service, realserver, client } = control;
+    if (!control.pinned) service.pins.opened(client.address, realserver, now);
+    control.pinned = true;
+    if (ports !== null) return ports;
+    if (realserver.passivePorts !== null) return [realserver.passivePorts];
+    return service.spec.ports.filter(({ first, last }) => first !== last || roleOf(service.spec, first) === "data");
+  }
+
+  close(entry: ConnectionEntry, now: Ms): void {
+    if (this.connections.remove(entry.handle) === null) return;
+    this.related.removeMaster(entry.handle);
+    closed(entry, now);
+    if (entry.pinned && entry.role === "control")
+      entry.service.pins.closed(entry.client.address, entry.realserver, now);
+  }
+
+  /** Runs what time brings: expiry of related entries, templates and pins. Call it about once a second. */
+  advance(now: Ms): void {
+    this.related.advance(now);
+    for (const { templates, pins } of this.services) {
+      templates?.advance(now);
+      pins.advance(now);
+    }
+  }
+}
+
+function makeService(spec: ServiceSpec, seed: number): Service {
+  const realservers = spec.realservers.map(
+    (realserver): Realserver => ({
+      ...realserver,
+      key: realserverKey(realserver),
+      active: 0,
+      inactive: 0,
+      available: true,
+      suspectUntil: 0 as Ms,
+    }),
+  );
+  const scheduler = createScheduler(spec.scheduler, seed);
+  scheduler.update(realservers);
+  const stay = spec.persistence > 0 ? spec.persistence : GROUP_TIMEOUT;
+  const persistent = spec.persistence > 0 || isPortGroup(spec);
+  return {
+    spec,
+    realservers,
+    scheduler,
+    templates: persistent ? new PersistenceTable<Realserver>(stay, spec.persistencePrefix) : null,
+    pins: new PersistenceTable<Realserver>(stay, null),
+    memory: new AffinityMemory<Realserver>(MEMORY_CAPACITY),
+  };
+}
+
+/** Affinity, then persistence, then the scheduler. */
+function choose(service: Service, client: Endpoint, now: Ms, affinity: Affinity | null): Realserver | null {
+  const known =
+    (affinity === null ? null : service.memory.recall(affinity.recall, now)) ??
+    service.templates?.find(client.address, now) ??
+    null;
+  const realserver = known ?? pick(service, client, now, NOBODY, affinity?.hash);
+  if (realserver !== null && affinity?.remember !== undefined) {
+    service.memory.remember(affinity.remember, realserver, affinity.ttl ?? GROUP_TIMEOUT, now);
+  }
+  return realserver;
+}
+
+const NOBODY: ReadonlySet<Realserver> = new Set();
+
+/** The scheduler's choice among those not in `refused`; suspects only when nobody else is left. */
+function pick(
+  { realservers, scheduler }: Service,
+  client: Endpoint,
+  now: Ms,
+  refused: ReadonlySet<Realserver>,
+  text?: string,
+): Realserver | null {
+  const key = text === undefined ? { client: client.address } : { client: client.address, text };
+  const among = (usable: (realserver: Realserver) => boolean): Realserver | null => {
+    for (const realserver of realservers) realserver.available = realserver.weight > 0 && usable(realserver);
+    const index = scheduler.pick(realservers, key);
+    return index < 0 ? null : realservers[index]!;
+  };
+  return (
+    among((realserver) => !refused.has(realserver) && now >= realserver.suspectUntil) ??
+    among((realserver) => !refused.has(realserver))
+  );
+}
+
+function opened(entry: ConnectionEntry, now: Ms): void {
+  const { service, realserver, client, role } = entry;
+  realserver.active++;
+  if (role === "data") service.pins.opened(client.address, realserver, now);
+  else if (role !== "related") service.templates?.opened(client.address, realserver, now);
+}
+
+function closed(entry: ConnectionEntry, now: Ms): void {
+  const { service, realserver, client, role } = entry;
+  realserver.active--;
+  if (role === "data") service.pins.closed(client.address, realserver, now);
+  else if (role !== "related") service.templates?.closed(client.address, realserver, now);
+}
+
+const endOf = (connection: Connection, side: Direction): Endpoint =>
+  side === "original" ? connection.client : connection.real;

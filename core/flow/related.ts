@@ -1,0 +1,139 @@
+/**
+ * Related entries: connections that a control connection announced and that have not come yet (netfilter's
+ * expectations). Nothing but a related entry ever comes out of this table: persistence templates live elsewhere, so
+ * that a wildcard match can never return one (the IPVS bug of 2005).
+ */
+import type { Direction, Endpoint, Ms, PartialEndpoint, Transport } from "../units.ts";
+import type { Handle } from "./slots.ts";
+
+export interface RelatedEntry {
+  readonly id: number;
+  /** The control connection that announced it; stale once that is closed. */
+  readonly master: Handle;
+  readonly kind: string;
+  readonly transport: Transport;
+  readonly opener: Direction;
+  /** Who may open it, as the director sees them. `null` port: any. */
+  readonly from: PartialEndpoint;
+  /** Where it leads: the end that announced it, as the director reaches it. */
+  readonly target: Endpoint;
+  /** What the opener was told to connect to; null until it is in place. */
+  seen: Endpoint | null;
+  readonly uses: 1 | "many";
+  expires: Ms;
+  readonly ttl: Ms;
+  /** `reserved` → `pending` (in place) → `claimed`; or `gone`. */
+  state: "reserved" | "pending" | "claimed" | "gone";
+}
+
+export interface RelatedLimits {
+  /** Entries not yet claimed, for each client address. */
+  readonly perClient: number;
+  /** And in all. */
+  readonly total: number;
+}
+
+/** Why an entry left the table before it was used up. */
+export type GoneReason = "expired" | "replaced" | "revoked" | "control-closed" | "unavailable";
+
+const keyOf = (transport: Transport, { address, port }: Endpoint): string => `${transport}/${address}/${port}`;
+
+interface Owner {
+  readonly client: string;
+  readonly entries: Set<RelatedEntry>;
+}
+
+export class RelatedTable {
+  readonly #limits: RelatedLimits;
+  readonly #gone: (entry: RelatedEntry, reason: GoneReason) => void;
+  readonly #placed = new Map<string, RelatedEntry>();
+  readonly #entries = new Set<RelatedEntry>();
+  readonly #owners = new Map<Handle, Owner>();
+  readonly #perClient = new Map<string, number>();
+
+  /** `gone` is told of each entry that leaves unused, so that the host can take its listener back. */
+  constructor(limits: RelatedLimits, gone: (entry: RelatedEntry, reason: GoneReason) => void) {
+    this.#limits = limits;
+    this.#gone = gone;
+  }
+
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  [Symbol.iterator](): Iterator<RelatedEntry> {
+    return this.#entries.values();
+  }
+
+  /** Takes `entry` in, not yet in place; or says why not. `pending`: how many its control connection may have. */
+  reserve(entry: RelatedEntry, client: string, pending: number): string | null {
+    const owner = this.#owners.get(entry.master) ?? { client, entries: new Set() };
+    if (owner.entries.size >= pending) {
+      const oldest = owner.entries.values().next().value;
+      if (oldest === undefined) return "control-limit";
+      this.remove(oldest, "replaced");
+    }
+    if ((this.#perClient.get(client) ?? 0) >= this.#limits.perClient) return "client-limit";
+    if (this.#entries.size >= this.#limits.total) return "total-limit";
+    owner.entries.add(entry);
+    this.#owners.set(entry.master, owner);
+    this.#entries.add(entry);
+    this.#perClient.set(client, (this.#perClient.get(client) ?? 0) + 1);
+    return null;
+  }
+
+  /** `entry` can now be met at `seen`. False when another entry is there already, or this one is gone. */
+  place(entry: RelatedEntry, seen: Endpoint): boolean {
+    const key = keyOf(entry.transport, seen);
+    if (entry.state !== "reserved" || this.#placed.has(key)) return false;
+    entry.seen = seen;
+    entry.state = "pending";
+    this.#placed.set(key, entry);
+    return true;
+  }
+
+  /** The entry that `from` may open at `seen`, used up by this unless it is multi-use; or why there is none. */
+  claim(transport: Transport, seen: Endpoint, from: Endpoint, now: Ms): RelatedEntry | string {
+    const entry = this.#placed.get(keyOf(transport, seen));
+    if (entry === undefined) return "no-related-entry";
+    if (now >= entry.expires) {
+      this.remove(entry, "expired");
+      return "no-related-entry";
+    }
+    if (!entry.from.address?.equals(from.address)) return "wrong-address";
+    if (entry.from.port !== null && entry.from.port !== from.port) return "wrong-port";
+    if (entry.uses === 1) {
+      this.#forget(entry);
+      entry.state = "claimed";
+    }
+    return entry;
+  }
+
+  remove(entry: RelatedEntry, reason: GoneReason): void {
+    if (!this.#forget(entry)) return;
+    entry.state = "gone";
+    this.#gone(entry, reason);
+  }
+
+  /** The control connection closed: what it announced and nobody opened is gone with it. */
+  removeMaster(master: Handle): void {
+    for (const entry of this.#owners.get(master)?.entries ?? []) this.remove(entry, "control-closed");
+  }
+
+  /** Removes what has expired. */
+  advance(now: Ms): void {
+    for (const entry of this.#entries) if (now >= entry.expires) this.remove(entry, "expired");
+  }
+
+  #forget(entry: RelatedEntry): boolean {
+    if (!this.#entries.delete(entry)) return false;
+    if (entry.seen !== null) this.#placed.delete(keyOf(entry.transport, entry.seen));
+    const owner = this.#owners.get(entry.master)!;
+    owner.entries.delete(entry);
+    if (owner.entries.size === 0) this.#owners.delete(entry.master);
+    const left = this.#perClient.get(owner.client)! - 1;
+    if (left > 0) this.#perClient.set(owner.client, left);
+    else this.#perClient.delete(owner.client);
+    return true;
+  }
+}

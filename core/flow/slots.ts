@@ -1,0 +1,51 @@
+/**
+ * Handles that can go stale safely. A handle is a slot's index and the slot's generation; the generation moves on when
+ * the slot is freed, so whoever still holds an old handle finds nothing, never somebody else's entry (the class of
+ * CVE-2026-31414).
+ */
+declare const handle: unique symbol;
+export type Handle = number & { readonly [handle]: "Handle" };
+
+const INDEX_BITS = 24;
+const INDEX_MASK = 2 ** INDEX_BITS - 1;
+/** Generations wrap far beyond any life of a process: 2^28 reuses of one slot. */
+const GENERATIONS = 2 ** 28;
+
+export class Slots<T> {
+  readonly #items: (T | null)[] = [];
+  readonly #generations: number[] = [];
+  readonly #free: number[] = [];
+
+  get size(): number {
+    return this.#items.length - this.#free.length;
+  }
+
+  add(make: (handle: Handle) => T): T {
+    const index = this.#free.pop() ?? this.#items.length;
+    if (index > INDEX_MASK) throw new RangeError("more than 16 million entries");
+    this.#generations[index] ??= 1;
+    const item = make((this.#generations[index] * (INDEX_MASK + 1) + index) as Handle);
+    this.#items[index] = item;
+    return item;
+  }
+
+  /** The item, or null when it is gone (also when its slot has been used again). */
+  get(handle: Handle): T | null {
+    const index = handle % (INDEX_MASK + 1);
+    return this.#generations[index] === Math.floor(handle / (INDEX_MASK + 1)) ? this.#items[index]! : null;
+  }
+
+  remove(handle: Handle): T | null {
+    const item = this.get(handle);
+    if (item === null) return null;
+    const index = handle % (INDEX_MASK + 1);
+    this.#items[index] = null;
+    this.#generations[index] = (this.#generations[index]! + 1) % GENERATIONS;
+    this.#free.push(index);
+    return item;
+  }
+
+  *[Symbol.iterator](): Iterator<T> {
+    for (const item of this.#items) if (item !== null) yield item;
+  }
+}

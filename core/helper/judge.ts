@@ -1,0 +1,80 @@
+/**
+ * Which announcements are let in. Helpers report every well-formed announcement; this decides, for every protocol alike:
+ *
+ *   an endpoint must belong to the peer that offers it     RFC 2577 §3, the FTP bounce attack
+ *   its port must not be a reserved one                    RFC 2577 §3
+ *   its address must be of the family of the connection    RFC 2428 §2
+ */
+import type { Direction, PartialEndpoint } from "../units.ts";
+import { opposite } from "../units.ts";
+import type { Address } from "../wire/address.ts";
+import type { Announcement, Connection } from "./api.ts";
+
+const FIRST_UNRESERVED_PORT = 1024;
+
+/** Why `announcement`, made by `speaker`, is refused; or null. `declared`: addresses the realserver may name. */
+export function judge(
+  announcement: Announcement,
+  speaker: Direction,
+  connection: Connection,
+  declared: readonly Address[],
+): string | null {
+  const { objection, opener, from, to } = announcement;
+  if (objection !== undefined) return objection;
+  if (to.port === 0) return "port-zero";
+  if (to.port < FIRST_UNRESERVED_PORT) return "port-reserved";
+  const listener = opposite(opener);
+  const wrong =
+    wrongAddress(to.address, listener, speaker, connection, declared) ??
+    wrongAddress(from.address, opener, speaker, connection, declared);
+  return wrong ?? null;
+}
+
+/** `side`: whose address this is said to be. */
+function wrongAddress(
+  address: Address | null,
+  side: Direction,
+  speaker: Direction,
+  connection: Connection,
+  declared: readonly Address[],
+): string | null {
+  if (address === null) return null;
+  const own = ownAddress(side, speaker, connection);
+  if (address.equals(own)) return null;
+  if (side === "reply" && speaker === "reply" && declared.some((other) => other.equals(address))) return null;
+  return address.family === own.family ? "bounce" : "family-mismatch";
+}
+
+/** How the speaker knows the end of the control connection on `side`. */
+function ownAddress(side: Direction, speaker: Direction, { client, virtual, real }: Connection): Address {
+  if (side === "original") return client.address;
+  return speaker === "original" ? virtual.address : real.address;
+}
+
+/** A refusal in a sentence, for logs and reports. */
+export function explainRefusal(
+  reason: string,
+  { said, to, opener }: Announcement,
+  speaker: Direction,
+  connection: Connection,
+): string {
+  const listener = opposite(opener);
+  switch (reason) {
+    case "bounce":
+    case "family-mismatch":
+      return `${said} names ${to.address}, the ${sideName(listener)} is ${ownAddress(listener, speaker, connection)}`;
+    case "port-zero":
+      return `${said} names port 0`;
+    case "port-reserved":
+      return `${said} names the reserved port ${to.port}`;
+    case "unsolicited":
+      return `${said} names ${partialText(to)}, and no command asked for it`;
+    default:
+      return `${said} refused: ${reason}`;
+  }
+}
+
+const sideName = (side: Direction): string => (side === "original" ? "client" : "realserver");
+
+const partialText = ({ address, port }: PartialEndpoint | Announcement["to"]): string =>
+  address === null ? `port ${port}` : `${address} port ${port}`;

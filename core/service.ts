@@ -1,0 +1,86 @@
+/** Virtual services and their realservers, as both paths see them. */
+import type { AffinityMemory } from "./flow/affinity.ts";
+import type { PersistenceTable } from "./flow/persistence.ts";
+import type { Helper } from "./helper/api.ts";
+import type { Scheduler, SchedulerName } from "./schedule/scheduler.ts";
+import type { Endpoint, Ms, Port, PortRange, Transport } from "./units.ts";
+import { endpointText, inRange } from "./units.ts";
+import type { Address } from "./wire/address.ts";
+
+export interface RealserverSpec {
+  readonly address: Address;
+  /** null: the port that the client connected to. */
+  readonly port: Port | null;
+  /** 0: takes no new clients (quiesced, as in ipvsadm). */
+  readonly weight: number;
+  /** Addresses it may announce beside its own. */
+  readonly announces: readonly Address[];
+  /** Where its data connections go when the helper cannot read the control connection (FTPS). */
+  readonly passivePorts: PortRange | null;
+}
+
+export interface ServiceSpec {
+  readonly name: string;
+  /** The VIP. */
+  readonly address: Address;
+  /** More than one port makes a port group: all of a client's connections go to one realserver. */
+  readonly ports: readonly PortRange[];
+  readonly helper: Helper | null;
+  /** Ports (of `ports`) whose connections the helper reads. The others of a service with a helper are data ports. */
+  readonly controlPorts: readonly Port[];
+  readonly scheduler: SchedulerName;
+  /** How long a client stays with its realserver after its last connection. 0: each connection is scheduled. */
+  readonly persistence: Ms;
+  /** Bits of the client's network that persist together; null: single clients. */
+  readonly persistencePrefix: number | null;
+  readonly realservers: readonly RealserverSpec[];
+}
+
+/** One realserver of one service: its specification and what it carries now. */
+export interface Realserver extends RealserverSpec {
+  readonly key: string;
+  weight: number;
+  /** Open connections, control and related. */
+  active: number;
+  inactive: number;
+  /** Set while a pick must pass it over. */
+  available: boolean;
+  /** It refused a connection lately: until then it is chosen only when nobody else is left. */
+  suspectUntil: Ms;
+}
+
+export interface Service {
+  readonly spec: ServiceSpec;
+  readonly realservers: Realserver[];
+  readonly scheduler: Scheduler;
+  /** Made by connections, where the service is persistent. */
+  readonly templates: PersistenceTable<Realserver> | null;
+  /** Made by helpers (`group`): lets a client's data connections to the data ports in. */
+  readonly pins: PersistenceTable<Realserver>;
+  readonly memory: AffinityMemory<Realserver>;
+}
+
+/** What a port of a service is for. */
+export type Role = "control" | "data" | "plain";
+
+export function roleOf({ helper, controlPorts }: ServiceSpec, port: Port): Role {
+  if (helper === null) return "plain";
+  return controlPorts.includes(port) ? "control" : "data";
+}
+
+export const servesPort = (spec: ServiceSpec, transport: Transport, port: Port): boolean =>
+  spec.ports.some((range) => inRange(range, transport, port));
+
+/** More than one port: then one realserver for each client, always. */
+export const isPortGroup = ({ ports }: ServiceSpec): boolean =>
+  ports.length > 1 || ports.some(({ first, last }) => first !== last);
+
+export const realserverKey = ({ address, port }: RealserverSpec): string =>
+  port === null ? address.toString() : endpointText({ address, port });
+
+/** Where a connection to `virtual` goes at `realserver`: data ports of a group keep their number. */
+export function realEndpoint(spec: ServiceSpec, realserver: RealserverSpec, virtual: Endpoint): Endpoint {
+  const role = roleOf(spec, virtual.port);
+  const translated = role === "control" || (role === "plain" && !isPortGroup(spec));
+  return { address: realserver.address, port: (translated ? realserver.port : null) ?? virtual.port };
+}
