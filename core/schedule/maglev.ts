@@ -15,21 +15,27 @@ interface Entry {
   readonly weight: number;
 }
 
+/** An entry's order of preference: `offset`, `offset + skip`, `offset + 2 * skip` …, modulo `slots`. */
+export const permutationOf = (key: string, seed: number, slots: number): { offset: number; skip: number } => ({
+  offset: hashText(seed, key) % slots,
+  skip: (hashText(mix(seed + 1), key) % (slots - 1)) + 1,
+});
+
 /**
  * The paper's Pseudocode 1: in turns, each entry takes the first free slot of its own permutation of all slots. Slots
  * hold the index of their entry. The result hangs on the order of `entries`: the caller sorts them. `slots` is prime
  * and not less than the number of entries, and all weights are positive.
  *
  * The paper leaves weights open ("by altering the relative frequency of the backends' turns"). Here in every round each
- * entry saves its weight and takes a slot for each `heaviest` it has saved, so shares are exact to a slot for weights of
- * any size. All begin with a slot's worth, so that each has at least one slot.
+ * entry saves its weight and takes a slot for each `heaviest` it has saved, so shares are exact to a slot or two for
+ * weights of any size. All begin with a slot's worth: even the lightest has one slot, and can be chosen.
  */
 export function maglevTable(entries: readonly Entry[], seed: number, slots: number): Uint16Array {
   const FREE = 0xffff;
   const table = new Uint16Array(slots).fill(FREE);
   const heaviest = entries.reduce((most, { weight }) => Math.max(most, weight), 0);
-  const next = entries.map(({ key }) => hashText(seed, key) % slots);
-  const skips = entries.map(({ key }) => (hashText(mix(seed + 1), key) % (slots - 1)) + 1);
+  const permutations = entries.map(({ key }) => permutationOf(key, seed, slots));
+  const next = permutations.map(({ offset }) => offset);
   const saved = entries.map(({ weight }) => heaviest - weight);
   for (let filled = 0; entries.length > 0; ) {
     for (let entry = 0; entry < entries.length; entry++) {
@@ -37,7 +43,7 @@ export function maglevTable(entries: readonly Entry[], seed: number, slots: numb
       if (saved[entry]! < heaviest) continue;
       saved[entry]! -= heaviest;
       let slot = next[entry]!;
-      while (table[slot] !== FREE) slot = (slot + skips[entry]!) % slots;
+      while (table[slot] !== FREE) slot = (slot + permutations[entry]!.skip) % slots;
       table[slot] = entry;
       next[entry] = slot;
       if (++filled === slots) return table;
