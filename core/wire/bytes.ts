@@ -1,0 +1,21 @@
+/** Numbers in bytes, by offset: network byte order (RFC 791, appendix B) unless the name or an argument says otherwise. */
+
+export const u16 = (bytes: Uint8Array, at: number): number => (bytes[at]! << 8) | bytes[at + 1]!;
+
+export const u32 = (bytes: Uint8Array, at: number): number =>
+  ((bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!) >>> 0;
+
+export const u16le = (bytes: Uint8Array, at: number): number => bytes[at]! | (bytes[at + 1]! << 8);
+
+export const u32le = (bytes: Uint8Array, at: number): number =>
+  (bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24)) >>> 0;
+
+/** How a file's writer laid its numbers out. */
+export interface ByteOrder {
+  readonly big: boolean;
+  readonly u16: (bytes: Uint8Array, at: number) => number;
+  readonly u32: (bytes: Uint8Array, at: number) => number;
+}
+
+export const bigEndian: ByteOrder = { big: true, u16, u32 };
+export const littleEndian: ByteOrder = { big: false, u16: u16le, u32: u32le };

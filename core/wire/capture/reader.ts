@@ -1,0 +1,80 @@
+import { u32 } from "../bytes.ts";
+import { type Damage, Frame } from "./frame.ts";
+import { PcapDecoder, pcapByteOrder } from "./pcap.ts";
+import { PcapngDecoder, SECTION_HEADER } from "./pcapng.ts";
+import { ByteQueue } from "./queue.ts";
+
+export type { Damage, Frame } from "./frame.ts";
+
+export type CaptureFormat = "pcap" | "pcapng";
+
+/**
+ * Reads a capture file of either format, a chunk at a time:
+ *
+ *   for each chunk:  reader.push(chunk); while (reader.next()) use(reader.frame)
+ *   at its end:      reader.end(); reader.damage says whether, and where, the file is broken
+ *
+ * What stands before the damage is read as if nothing were wrong; what stands behind it is not read.
+ */
+export class CaptureReader {
+  readonly frame = new Frame();
+  /** Frames read so far; the number of the present one, as Wireshark counts. */
+  frames = 0;
+  damage: Damage | null = null;
+  #decoder: PcapDecoder | PcapngDecoder | null = null;
+  readonly #queue = new ByteQueue();
+
+  /** Null until the first bytes tell. */
+  get format(): CaptureFormat | null {
+    return this.#decoder?.format ?? null;
+  }
+
+  /** The link types that the file has declared so far. */
+  get linkTypes(): readonly number[] {
+    return this.#decoder?.linkTypes ?? [];
+  }
+
+  /** The next bytes of the file, which the reader takes over. All frames of earlier ones must have been read. */
+  push(chunk: Uint8Array): void {
+    if (this.damage === null) this.#queue.append(chunk);
+  }
+
+  /** Fills `frame` with the next frame. False: none without more bytes. */
+  next(): boolean {
+    if (this.damage !== null) return false;
+    if (this.#decoder === null && !this.#detect()) return false;
+    const result = this.#decoder!.next(this.#queue, this.frame);
+    if (result === true) {
+      this.frames++;
+      return true;
+    }
+    if (result !== false) this.damage = result;
+    return false;
+  }
+
+  /** There are no more bytes. */
+  end(): void {
+    if (this.damage !== null) return;
+    if (this.#decoder !== null) this.damage = this.#decoder.end(this.#queue);
+    else this.damage = { message: `too short for a capture: ${this.#queue.length} bytes`, byte: 0 };
+  }
+
+  #detect(): boolean {
+    const { bytes, at, length } = this.#queue;
+    if (length < 4) return false;
+    const byteOrder = pcapByteOrder(bytes, at);
+    if (byteOrder !== null) this.#decoder = new PcapDecoder(byteOrder);
+    else if (u32(bytes, at) === SECTION_HEADER) this.#decoder = new PcapngDecoder();
+    else this.damage = { message: foreign(bytes, at), byte: 0 };
+    return this.damage === null;
+  }
+}
+
+/** What a file that is no capture of ours may be. */
+function foreign(bytes: Uint8Array, at: number): string {
+  const magic = u32(bytes, at);
+  if (magic >>> 16 === 0x1f8b) return "a gzip file: decompress it first";
+  if (magic === 0x28b52ffd) return "a zstd file: decompress it first";
+  if (magic === 0x736e6f6f) return "a snoop file: convert it to pcapng first (editcap)";
+  return "neither pcap nor pcapng: its first four bytes are no magic number";
+}
