@@ -36,13 +36,10 @@ export class WeightedRoundRobin implements Scheduler {
     return best;
   }
 
-  /** Who stays keeps his credit; who comes is neither owed nor owes, compared with those who stay. */
+  /** Who stays keeps what he is owed; who comes is owed nothing. */
   update(candidates: readonly Candidate[]): void {
     const keys = candidates.map(({ key }) => key);
-    const kept = keys.map((key) => this.#credits[this.#keys.indexOf(key)]);
-    const known = kept.filter((credit) => credit !== undefined);
-    const mean = known.reduce((total, credit) => total + credit, 0) / Math.max(1, known.length);
-    this.#credits = kept.map((credit) => credit ?? mean);
+    this.#credits = keys.map((key) => this.#credits[this.#keys.indexOf(key)] ?? 0);
     this.#keys = keys;
   }
 

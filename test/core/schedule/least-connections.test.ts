@@ -38,6 +38,19 @@ t.test("an active connection weighs as much as 256 inactive ones", async (t) => 
   t.equal(new LeastConnections().pick([one, candidate("b", { inactive: 257 })]), 0);
 });
 
+t.test("the first of equals is chosen", async (t) => {
+  const list = [
+    candidate("down", { available: false }),
+    candidate("a", { active: 2, weight: 2 }),
+    candidate("b", { active: 1 }),
+  ];
+  t.equal(new WeightedLeastConnections().pick(list), 1);
+  t.equal(new WeightedLeastConnections().pick(list.toReversed()), 0);
+  const idle = [candidate("a", { weight: 1 }), candidate("b", { weight: 9 })];
+  t.equal(new WeightedLeastConnections().pick(idle), 0, "nothing over any weight is nothing");
+  t.equal(new LeastConnections().pick(idle), 0);
+});
+
 t.test("wlc fills realservers in proportion to their weights", async (t) => {
   const list = [3, 2, 1].map((weight, i) => ({ ...candidate(`${i}`, { weight }), active: 0 }));
   for (let n = 0; n < 600; n++) list[new WeightedLeastConnections().pick(list)]!.active++;
