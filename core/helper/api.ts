@@ -14,7 +14,8 @@ export type { Direction, Transport } from "../units.ts";
 /**
  * - `pass`   forward what was consumed; show me the rest again, with what follows it.
  * - `detach` forward everything, now and later; never show me this connection again, so the datapath may offload it.
- * - `drop`   discard what was consumed (datagrams only: a hole in a TCP stream would desynchronise its ends).
+ * - `drop`   discard what was consumed; only for bytes that would open a hole if forwarded. Core closes the gap in a
+ *            TCP stream as it does for any other change of length.
  */
 export type Verdict = "pass" | "detach" | "drop";
 
@@ -74,6 +75,8 @@ export interface Connection {
 export interface Settings {
   /** Take the strictest reading of the protocol where peers differ (each helper's README says what that means). */
   readonly strict: boolean;
+  /** `Limits.hold` as configured: a longer message cannot be waited for. */
+  readonly hold: number;
 }
 
 /** A connection that the peers will open because of what was just said. */

@@ -9,13 +9,19 @@ import type { Recorder } from "./recorder.ts";
 /** What happens to a connection whose helper failed: it goes on unread, or it ends. */
 export type OnFailure = "open" | "closed";
 
+/** The connection must end. */
+export interface Failure {
+  readonly verdict: "abort";
+  readonly consumed: 0;
+}
+
 export function runHelper(
   inspector: Inspector,
   payload: Uint8Array,
   direction: Direction,
   recorder: Recorder,
   onFailure: OnFailure = "open",
-): Inspection {
+): Inspection | Failure {
   recorder.clear();
   let broken = "helper-threw";
   try {
@@ -27,7 +33,7 @@ export function runHelper(
   }
   recorder.clear();
   recorder.fault(broken);
-  return { verdict: onFailure === "open" ? "detach" : "drop", consumed: payload.length };
+  return onFailure === "open" ? { verdict: "detach", consumed: payload.length } : { verdict: "abort", consumed: 0 };
 }
 
 /** The stream ended with `payload` unconsumed: what to refuse of it is in the recorder afterwards. */

@@ -99,6 +99,8 @@ export class ControlStream {
   readonly #reply = makeSide("reply");
   readonly #announced = new Map<Ref, readonly RelatedEntry[]>();
   #detached = false;
+  /** The helper's last verdict was `drop`. */
+  #dropping = false;
   #preparing = false;
 
   constructor(options: ControlOptions) {
@@ -168,7 +170,7 @@ export class ControlStream {
       const consumed = this.#inspect(side, view.subarray(at));
       if (consumed === 0) break;
       const end = at + consumed;
-      if (!this.#recorder.empty) {
+      if (!this.#recorder.empty || this.#dropping) {
         this.#forward(side, view.subarray(sent, at));
         sent = this.#apply(side, view.subarray(at, end), now) ? at : end;
         if (side.barrier !== null) {
@@ -194,9 +196,10 @@ export class ControlStream {
     const { onFailure, host } = this.#options;
     const { verdict, consumed } = runHelper(this.#inspector, rest, side.direction, this.#recorder, onFailure);
     if (verdict === "detach") this.#detached = true;
-    if (verdict !== "drop" && consumed > 0) return consumed;
+    this.#dropping = verdict === "drop";
+    if (consumed > 0) return consumed;
     this.#remarks(side, 0);
-    if (verdict === "drop") host.abort(this.#recorder.faults[0]?.code ?? "helper-dropped");
+    if (verdict === "abort") host.abort("helper-failed");
     return 0;
   }
 
@@ -228,7 +231,7 @@ export class ControlStream {
       return false;
     }
     const announced = expected[0];
-    return announced === undefined ? true : this.#announce(side, message, announced, now);
+    return announced === undefined ? !this.#dropping : this.#announce(side, message, announced, now);
   }
 
   /** True: forward the message as it is. False: it was dealt with, or the barrier is up. */

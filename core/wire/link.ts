@@ -1,0 +1,197 @@
+/**
+ * From a captured frame to the IP packet in it: link layers, and what may stand between them and IP (VLAN tags, PPPoE,
+ * MPLS). A cursor is moved over one header after the other; nothing is copied.
+ */
+import { u16, u32, u32le } from "./bytes.ts";
+
+/** Values of https://www.tcpdump.org/linktypes.html, by the names that tcpdump prints. */
+export const LINK_TYPES: ReadonlyMap<number, string> = new Map([
+  [0, "NULL"],
+  [1, "EN10MB"],
+  [9, "PPP"],
+  [12, "RAW"],
+  [14, "RAW"],
+  [50, "PPP_SERIAL"],
+  [101, "RAW"],
+  [104, "C_HDLC"],
+  [108, "LOOP"],
+  [113, "LINUX_SLL"],
+  [228, "IPV4"],
+  [229, "IPV6"],
+  [276, "LINUX_SLL2"],
+]);
+
+export const isReadable = (linkType: number): boolean => LINK_TYPES.has(linkType);
+
+/** A name for reports; link types that are not read have their number. */
+export const linkTypeName = (linkType: number): string => LINK_TYPES.get(linkType) ?? `LINKTYPE_${linkType}`;
+
+/** IEEE 802 numbers, and two of our own for what was found. */
+export const EtherType = {
+  IPV4: 0x0800,
+  IPV6: 0x86dd,
+  VLAN: 0x8100,
+  PROVIDER_VLAN: 0x88a8,
+  OLD_PROVIDER_VLAN: 0x9100,
+  MPLS: 0x8847,
+  MPLS_MULTICAST: 0x8848,
+  PPPOE_SESSION: 0x8864,
+  TRANSPARENT_ETHERNET: 0x6558,
+  PPP: 0x880b,
+} as const;
+
+/** What starts at `at` is of the EtherType `type`, and ends before `end`. */
+export interface Cursor {
+  bytes: Uint8Array;
+  at: number;
+  end: number;
+  type: number;
+}
+
+/** Moves from the start of a frame to its IP header. False: there is none, or the frame is too short to tell. */
+export function toNetworkLayer(cursor: Cursor, linkType: number): boolean {
+  return overLink(cursor, linkType) && overTags(cursor);
+}
+
+function overLink(cursor: Cursor, linkType: number): boolean {
+  switch (linkType) {
+    case 1:
+      return overEthernet(cursor);
+    case 0:
+    case 108:
+      return overLoopback(cursor);
+    case 113:
+      // Packet type, ARPHRD_ type, address length, address (8 bytes), protocol.
+      return over(cursor, 16, 14);
+    case 276:
+      // Protocol, reserved, interface index, ARPHRD_ type, packet type, address length, address (8 bytes).
+      return over(cursor, 20, 0);
+    case 104:
+      // Cisco HDLC: address, control, protocol.
+      return over(cursor, 4, 2);
+    case 9:
+    case 50:
+      return overPpp(cursor);
+    case 12:
+    case 14:
+    case 101:
+    case 228:
+    case 229:
+      return byVersion(cursor);
+    default:
+      return false;
+  }
+}
+
+/** A header of `length` bytes, the EtherType of what follows at `type` in it. */
+function over(cursor: Cursor, length: number, type: number): boolean {
+  if (cursor.end - cursor.at < length) return false;
+  cursor.type = u16(cursor.bytes, cursor.at + type);
+  cursor.at += length;
+  return true;
+}
+
+const LENGTHS_END = 1536;
+const SNAP = 0xaaaa03;
+
+/** Destination, source, EtherType; or a length, and then LLC with SNAP (RFC 1042). */
+function overEthernet(cursor: Cursor): boolean {
+  if (!over(cursor, 14, 12)) return false;
+  if (cursor.type >= LENGTHS_END) return true;
+  const snap = cursor.end - cursor.at >= 8 && u32(cursor.bytes, cursor.at) >>> 8 === SNAP;
+  return snap && over(cursor, 8, 6);
+}
+
+/** An address family in the byte order of the host that captured (NULL) or of the network (LOOP): so in either. */
+function overLoopback(cursor: Cursor): boolean {
+  if (cursor.end - cursor.at < 4) return false;
+  const family = Math.min(u32(cursor.bytes, cursor.at), u32le(cursor.bytes, cursor.at));
+  cursor.at += 4;
+  // AF_INET is 2 everywhere; AF_INET6 is 10 on Linux, 24 on NetBSD and OpenBSD, 28 on FreeBSD, 30 on macOS.
+  if (family === 2) cursor.type = EtherType.IPV4;
+  else if (family === 10 || family === 24 || family === 28 || family === 30) cursor.type = EtherType.IPV6;
+  else return false;
+  return true;
+}
+
+function byVersion(cursor: Cursor): boolean {
+  const version = cursor.at < cursor.end ? cursor.bytes[cursor.at]! >>> 4 : 0;
+  cursor.type = version === 4 ? EtherType.IPV4 : EtherType.IPV6;
+  return version === 4 || version === 6;
+}
+
+/** RFC 1661 §2, RFC 1662 §3.1: perhaps address and control, then a protocol of one byte (odd) or two. */
+function overPpp(cursor: Cursor): boolean {
+  const { bytes, end } = cursor;
+  if (end - cursor.at >= 2 && u16(bytes, cursor.at) === 0xff03) cursor.at += 2;
+  if (end - cursor.at < 2) return false;
+  const short = (bytes[cursor.at]! & 1) === 1;
+  const protocol = short ? bytes[cursor.at]! : u16(bytes, cursor.at);
+  cursor.at += short ? 1 : 2;
+  if (protocol === 0x21) cursor.type = EtherType.IPV4;
+  else if (protocol === 0x57) cursor.type = EtherType.IPV6;
+  else return false;
+  return true;
+}
+
+/** More tags than this are an attack on the loop. */
+const MOST_TAGS = 8;
+
+function overTags(cursor: Cursor): boolean {
+  for (let tags = 0; tags < MOST_TAGS; tags++) {
+    switch (cursor.type) {
+      case EtherType.IPV4:
+      case EtherType.IPV6:
+        return true;
+      case EtherType.VLAN:
+      case EtherType.PROVIDER_VLAN:
+      case EtherType.OLD_PROVIDER_VLAN:
+        // IEEE 802.1Q: priority and VLAN identifier, then the EtherType of what is tagged.
+        if (!over(cursor, 4, 2)) return false;
+        break;
+      case EtherType.PPPOE_SESSION:
+        // RFC 2516 §4: version and type, code, session, length; then PPP without address and control.
+        if (!over(cursor, 6, 4)) return false;
+        return overPpp(cursor);
+      case EtherType.MPLS:
+      case EtherType.MPLS_MULTICAST:
+        return overMpls(cursor);
+      default:
+        return false;
+    }
+  }
+  return false;
+}
+
+/** RFC 3032 §2.1: label entries of four bytes, the last marked; nothing says what follows but its own first bits. */
+function overMpls(cursor: Cursor): boolean {
+  for (let labels = 0; labels < MOST_TAGS && cursor.end - cursor.at >= 4; labels++) {
+    const bottom = (cursor.bytes[cursor.at + 2]! & 1) === 1;
+    cursor.at += 4;
+    if (bottom) return byVersion(cursor);
+  }
+  return false;
+}
+
+/**
+ * Over a GRE header (RFC 2784 §2, RFC 2890 §2; version 1: RFC 2637 §4.1) to the network layer of what it carries.
+ *
+ *   0 |C|R|K|S|s|Recur|A| Flags | Ver |         Protocol Type         |
+ */
+export function overGre(cursor: Cursor): boolean {
+  const { bytes, at, end } = cursor;
+  if (end - at < 4) return false;
+  const flags = u16(bytes, at);
+  const version = flags & 7;
+  // Source routes (R) went with RFC 2784.
+  if (version > 1 || flags & 0x4000) return false;
+  let length = 4;
+  if (flags & 0x8000) length += 4;
+  if (flags & 0x2000) length += 4;
+  if (flags & 0x1000) length += 4;
+  if (version === 1 && flags & 0x0080) length += 4;
+  if (!over(cursor, length, 2)) return false;
+  if (cursor.type === EtherType.PPP) return overPpp(cursor);
+  if (cursor.type === EtherType.TRANSPARENT_ETHERNET) return overEthernet(cursor) && overTags(cursor);
+  return overTags(cursor);
+}

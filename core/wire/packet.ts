@@ -1,0 +1,148 @@
+/**
+ * From a captured frame to its innermost TCP or UDP header: link layer, tags, IP, fragments, tunnels (IP in IP, 6in4,
+ * GRE), extension headers. One `Packet` is filled anew for each frame; nothing is allocated but for fragments.
+ */
+import type { Ms } from "../units.ts";
+import { u32 } from "./bytes.ts";
+import type { Frame } from "./capture/frame.ts";
+import { Fragments } from "./fragments.ts";
+import * as ipv4 from "./ipv4.ts";
+import * as ipv6 from "./ipv6.ts";
+import { type Cursor, EtherType, overGre, toNetworkLayer } from "./link.ts";
+import * as tcp from "./tcp.ts";
+import * as udp from "./udp.ts";
+
+const IPIP = 4;
+const IPV6_IN_IP = 41;
+const GRE = 47;
+/** More IP headers in one another than this are an attack on the loop. */
+const DEEPEST = 8;
+const MAPPED = 0x0000ffff;
+
+/** Source and destination of the innermost IP header as eight words, IPv4 mapped; see `Address.words`. */
+export type AddressWords = Uint32Array;
+
+export class Packet implements Cursor {
+  /** The transport header and its payload are `[at, end)` of `bytes`. */
+  bytes: Uint8Array = new Uint8Array(0);
+  at = 0;
+  end = 0;
+  /** Where the payload ended on the wire; beyond `end` where the capture cut the frame. */
+  wireEnd = 0;
+  type = 0;
+  family: 4 | 6 = 4;
+  protocol = 0;
+  readonly words: AddressWords = new Uint32Array(8);
+  readonly #fragments = new Fragments();
+
+  /** Reads `frame`. True: it carries, or completes, a TCP segment or UDP datagram with a whole header. */
+  read(frame: Frame): boolean {
+    this.bytes = frame.bytes;
+    this.at = frame.start;
+    this.end = frame.end;
+    if (!toNetworkLayer(this, frame.linkType)) return false;
+    const now = (frame.seconds * 1000 + frame.nanoseconds / 1e6) as Ms;
+    for (let depth = 0; depth < DEEPEST; depth++) {
+      const whole = this.type === EtherType.IPV4 ? this.#overIpv4(now) : this.#overIpv6(now);
+      if (!whole) return false;
+      if (this.protocol === tcp.PROTOCOL) return tcp.check(this.bytes, this.at, this.end);
+      if (this.protocol === udp.PROTOCOL) return udp.check(this.bytes, this.at, this.end);
+      if (!this.#overTunnel()) return false;
+    }
+    return false;
+  }
+
+  #overTunnel(): boolean {
+    switch (this.protocol) {
+      case IPIP:
+        this.type = EtherType.IPV4;
+        return true;
+      case IPV6_IN_IP:
+        this.type = EtherType.IPV6;
+        return true;
+      case GRE:
+        return overGre(this);
+      default:
+        return false;
+    }
+  }
+
+  /** The datagram is `length` bytes from here on; 0: as many as there are. */
+  #bound(length: number): void {
+    this.wireEnd = length === 0 ? this.end : this.at + length;
+    this.end = Math.min(this.end, this.wireEnd);
+  }
+
+  #overIpv4(now: Ms): boolean {
+    const { bytes, at, words } = this;
+    if (!ipv4.check(bytes, at, this.end)) return false;
+    this.#bound(ipv4.totalLength(bytes, at));
+    this.family = 4;
+    words.fill(0);
+    words[2] = MAPPED;
+    words[3] = u32(bytes, at + ipv4.SOURCE);
+    words[6] = MAPPED;
+    words[7] = u32(bytes, at + ipv4.DESTINATION);
+    this.protocol = ipv4.protocol(bytes, at);
+    this.at = at + ipv4.headerLength(bytes, at);
+    if (!ipv4.isFragment(bytes, at)) return true;
+    const last = !ipv4.moreFragments(bytes, at);
+    return this.#defragment(ipv4.identification(bytes, at), ipv4.fragmentOffset(bytes, at), last, this.protocol, now);
+  }
+
+  #overIpv6(now: Ms): boolean {
+    const { bytes, at, words } = this;
+    if (!ipv6.check(bytes, at, this.end)) return false;
+    const length = ipv6.payloadLength(bytes, at);
+    this.#bound(length === 0 ? 0 : ipv6.HEADER + length);
+    this.family = 6;
+    for (let word = 0; word < 8; word++) words[word] = u32(bytes, at + ipv6.SOURCE + word * 4);
+    this.protocol = ipv6.nextHeader(bytes, at);
+    this.at = at + ipv6.HEADER;
+    return this.#overExtensions(now);
+  }
+
+  #overExtensions(now: Ms): boolean {
+    while (this.protocol === ipv6.FRAGMENT || ipv6.isExtension(this.protocol)) {
+      const over = this.protocol === ipv6.FRAGMENT ? this.#overFragmentHeader(now) : this.#overExtension();
+      if (!over) return false;
+    }
+    return true;
+  }
+
+  #overExtension(): boolean {
+    const { bytes, at, protocol } = this;
+    if (this.end - at < 8) return false;
+    this.protocol = bytes[at]!;
+    this.at = at + ipv6.extensionLength(bytes, at, protocol);
+    return this.at <= this.end;
+  }
+
+  #overFragmentHeader(now: Ms): boolean {
+    const { bytes, at } = this;
+    if (this.end - at < ipv6.FRAGMENT_HEADER) return false;
+    const offset = ipv6.fragmentOffset(bytes, at);
+    const last = !ipv6.moreFragments(bytes, at);
+    this.protocol = bytes[at]!;
+    this.at = at + ipv6.FRAGMENT_HEADER;
+    // An atomic fragment is a whole datagram (RFC 6946).
+    if (offset === 0 && last) return true;
+    return this.#defragment(ipv6.fragmentIdentification(bytes, at), offset, last, -1, now);
+  }
+
+  /** `distinct`: the protocol where it tells datagrams apart (RFC 791 §3.2; not in RFC 8200 §4.5). */
+  #defragment(identification: number, offset: number, last: boolean, distinct: number, now: Ms): boolean {
+    // A fragment that the capture cut short never makes a whole datagram.
+    if (this.wireEnd > this.end) return false;
+    const key = `${this.words.join(" ")} ${identification} ${distinct}`;
+    const fragment = { key, family: this.family, offset, last, protocol: this.protocol };
+    const datagram = this.#fragments.add(fragment, this.bytes.subarray(this.at, this.end), now);
+    if (datagram === null) return false;
+    this.bytes = datagram.payload;
+    this.at = 0;
+    this.end = datagram.payload.length;
+    this.wireEnd = this.end;
+    this.protocol = datagram.protocol;
+    return true;
+  }
+}

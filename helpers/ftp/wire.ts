@@ -1,0 +1,269 @@
+/**
+ * FTP on the wire: commands and replies as lines (RFC 959 §4, §5.3), the host-port of PORT and 227 (RFC 959 §4.1.2), the
+ * delimited forms of EPRT and 229 (RFC 2428 §2, §3). Bytes only, no policy. Lines end at LF, with or without CR: peers
+ * differ, and whoever ends a line earlier than we do would read a message that we did not.
+ */
+import { Address } from "../../core/wire/address.ts";
+import { CR, decimal, isBlank, isDigit, isLetter, latin1, skipBlanks, skipDigits } from "../../core/wire/text.ts";
+
+const NUL = 0x00;
+const COMMA = 0x2c;
+const HYPHEN = 0x2d;
+const OPEN = 0x28;
+/** Telnet (RFC 854): interpret as command; subnegotiation begin and end; WILL to DONT carry an option byte. */
+const IAC = 0xff;
+const SB = 0xfa;
+const SE = 0xf0;
+const WILL = 0xfb;
+
+/** Up to four letters, upper case, as one number: comparing verbs needs no text. 0: no verb. */
+export type Verb = number;
+
+export const verb = (text: string): Verb => {
+  let code = 0;
+  for (let at = 0; at < text.length; at++) code = code * 256 + (text.charCodeAt(at) & 0xdf);
+  return code;
+};
+
+/** The FTP commands of the IANA registry (RFC 5797), and those that are in wide use beside it. */
+const VERBS: ReadonlySet<Verb> = new Set(
+  (
+    "ABOR ACCT ADAT ALGS ALLO APPE AUTH AVBL CCC CDUP CLNT CONF COMB CSID CWD DELE DSIZ ENC EPRT EPSV ESTA ESTP FEAT " +
+    "HASH HELP HOST LANG LIST LPRT LPSV MD5 MDTM MFCT MFF MFMT MIC MKD MLSD MLST MODE NLST NOOP OPTS PASS PASV PBSZ " +
+    "PORT PROT PWD QUIT RANG REIN REST RETR RMD RMDA RNFR RNTO SITE SIZE SMNT SPSV STAT STOR STOU STRU SYST THMB TYPE " +
+    "USER XCRC XCUP XCWD XMD5 XMKD XPWD XRMD XSHA"
+  )
+    .split(" ")
+    .map(verb),
+);
+
+export const isKnown = (code: Verb): boolean => VERBS.has(code);
+
+export interface Command {
+  readonly verb: Verb;
+  /** Where the verb and the argument begin, and where the argument ends (trailing blanks and CR left out). */
+  readonly start: number;
+  readonly argument: number;
+  readonly end: number;
+}
+
+/** Command in the line `[start, end)`, `end` being its LF. Leading blanks are skipped, as servers do. */
+export function parseCommand(bytes: Uint8Array, start: number, end: number): Command {
+  const first = skipBlanks(bytes, start, end);
+  let code = 0;
+  let at = first;
+  while (at < end && isLetter(bytes[at]) && at - first < 4) code = code * 256 + (bytes[at++]! & 0xdf);
+  const whole = at === end || isBlank(bytes[at]) || bytes[at] === CR;
+  const argument = skipBlanks(bytes, at, end);
+  return { verb: whole ? code : 0, start: first, argument, end: trimEnd(bytes, argument, end) };
+}
+
+function trimEnd(bytes: Uint8Array, start: number, end: number): number {
+  while (end > start && (isBlank(bytes[end - 1]) || bytes[end - 1] === CR)) end--;
+  return end;
+}
+
+/** What a reply line is: the code, and whether more lines follow; null when it opens with no code. */
+export interface Reply {
+  readonly code: number;
+  readonly more: boolean;
+}
+
+export function parseReply(bytes: Uint8Array, start: number, end: number): Reply | null {
+  if (end - start < 3 || skipDigits(bytes, start, start + 3) !== start + 3) return null;
+  if (isDigit(bytes[start + 3]) && start + 3 < end) return null;
+  return { code: decimal(bytes, start, start + 3), more: bytes[start + 3] === HYPHEN && start + 3 < end };
+}
+
+/** An endpoint and the bytes it was read from. */
+export interface Announced {
+  /** null: the speaker's own. */
+  readonly address: Address | null;
+  readonly port: number;
+  /** Each place in which it is written; more than one only if all say the same. */
+  readonly at: readonly { readonly start: number; readonly end: number }[];
+}
+
+export type Malformed = "bad-argument" | "bad-octet" | "bad-port" | "bad-address" | "bad-family" | "ambiguous";
+
+/** `h1,h2,h3,h4,p1,p2` and nothing else (RFC 959 §5.3.2 <host-port>). */
+export function parseHostPort(bytes: Uint8Array, start: number, end: number): Announced | Malformed {
+  const run = numbersAt(bytes, start, end);
+  return run.count === 6 && run.end === end ? announcedBy(run) : "bad-argument";
+}
+
+interface Run {
+  readonly start: number;
+  readonly end: number;
+  readonly count: number;
+  /** The first six. */
+  readonly numbers: readonly number[];
+}
+
+/** The numbers from `start` on that only commas (and blanks, as sscanf skips them) part. */
+function numbersAt(bytes: Uint8Array, start: number, end: number): Run {
+  const numbers: number[] = [];
+  let count = 0;
+  let last = start;
+  for (let at = start; ; ) {
+    const stop = skipDigits(bytes, at, end);
+    if (stop === at) break;
+    if (++count <= 6) numbers.push(stop - at > 3 ? Number.POSITIVE_INFINITY : decimal(bytes, at, stop));
+    last = stop;
+    const comma = skipBlanks(bytes, stop, end);
+    if (bytes[comma] !== COMMA || comma >= end) break;
+    at = skipBlanks(bytes, comma + 1, end);
+  }
+  return { start, end: last, count, numbers };
+}
+
+function announcedBy({ start, end, numbers }: Run): Announced | Malformed {
+  if (numbers.some((n) => n > 255)) return "bad-octet";
+  const [a, b, c, d, high, low] = numbers as [number, number, number, number, number, number];
+  const address = Address.ipv4(((a << 24) | (b << 16) | (c << 8) | d) >>> 0);
+  return { address, port: high * 256 + low, at: [{ start, end }] };
+}
+
+/**
+ * The host-port anywhere in a 227 text (RFC 1123 §4.1.2.6: its place and the parentheses vary), or null when the text
+ * carries none (`227 Logout.`). Four or more numbers in a row that are not six are malformed; fewer are prose.
+ */
+export function findHostPort(bytes: Uint8Array, start: number, end: number): Announced | Malformed | null {
+  const found: Announced[] = [];
+  for (let at = start; at < end; at++) {
+    if (!isDigit(bytes[at])) continue;
+    const run = numbersAt(bytes, at, end);
+    at = run.end;
+    if (run.count < 4) continue;
+    const next = run.count === 6 ? announcedBy(run) : "bad-argument";
+    if (typeof next === "string") return next;
+    found.push(next);
+  }
+  const [first, ...others] = found;
+  if (first === undefined) return null;
+  // Clients differ in which of two they take. The same one twice is no question.
+  if (others.some((other) => !sameEndpoint(first, other))) return "ambiguous";
+  return { ...first, at: found.flatMap(({ at }) => at) };
+}
+
+const sameEndpoint = (a: Announced, b: Announced): boolean => a.port === b.port && a.address!.equals(b.address!);
+
+/** `<d>net-prt<d>net-addr<d>tcp-port<d>` and nothing else (RFC 2428 §2). */
+export function parseExtended(bytes: Uint8Array, start: number, end: number): Announced | Malformed {
+  const fields = fieldsAt(bytes, start, end);
+  if (fields === null || fields.end !== end) return "bad-argument";
+  const family = latin1(bytes, start + 1, fields.second);
+  if (family !== "1" && family !== "2") return "bad-family";
+  const address = Address.parse(latin1(bytes, fields.second + 1, fields.third));
+  const written = addressFamily(bytes, fields.second + 1, fields.third);
+  if (address === null || written !== (family === "1" ? 4 : 6)) return "bad-address";
+  return portOf(bytes, fields, address);
+}
+
+/** As written: a v4-mapped address in EPRT |2| is an IPv6 text though it names an IPv4 end. */
+const addressFamily = (bytes: Uint8Array, start: number, end: number): 4 | 6 =>
+  bytes.subarray(start, end).includes(0x3a) ? 6 : 4;
+
+interface Fields {
+  /** The four delimiters: `start`, `second`, `third` and `end - 1`. */
+  readonly start: number;
+  readonly second: number;
+  readonly third: number;
+  readonly end: number;
+}
+
+/** Longest text between the delimiters: an IPv6 address with a dotted tail has 45 characters. */
+const LONGEST_FIELD = 64;
+
+/** Three fields in four equal delimiters (RFC 2428 §2: any of ASCII 33 to 126) from `start` on, the last one digits. */
+function fieldsAt(bytes: Uint8Array, start: number, end: number): Fields | null {
+  const delimiter = bytes[start];
+  if (delimiter === undefined || start >= end || delimiter < 33 || delimiter > 126 || isDigit(delimiter)) return null;
+  const second = indexWithin(bytes, delimiter, start + 1, end);
+  const third = second < 0 ? -1 : indexWithin(bytes, delimiter, second + 1, end);
+  if (third < 0) return null;
+  const last = skipDigits(bytes, third + 1, end);
+  if (last === third + 1 || bytes[last] !== delimiter || last >= end) return null;
+  return { start, second, third, end: last + 1 };
+}
+
+function indexWithin(bytes: Uint8Array, byte: number, start: number, end: number): number {
+  const stop = Math.min(end, start + LONGEST_FIELD);
+  for (let at = start; at < stop; at++) if (bytes[at] === byte) return at;
+  return -1;
+}
+
+function portOf(bytes: Uint8Array, { start, third, end }: Fields, address: Address | null): Announced | Malformed {
+  const port = decimal(bytes, third + 1, end - 1);
+  return port > 0xffff ? "bad-port" : { address, port, at: [{ start, end }] };
+}
+
+/**
+ * The `(<d><d><d>tcp-port<d>)` of a 229 text (RFC 2428 §3), with or without its parentheses, or null when the text
+ * carries none. Servers that fill the first two fields in are understood too.
+ */
+export function findExtended(bytes: Uint8Array, start: number, end: number): Announced | Malformed | null {
+  const open = indexOf(bytes, OPEN, start, end);
+  const bracketed = open < 0 ? null : fieldsAt(bytes, open + 1, end);
+  if (bracketed !== null) return extendedIn(bytes, bracketed);
+  for (let at = start; at + 4 < end; at++) {
+    if (bytes[at] !== bytes[at + 1] || bytes[at] !== bytes[at + 2] || !isDigit(bytes[at + 3])) continue;
+    const bare = fieldsAt(bytes, at, end);
+    if (bare !== null) return extendedIn(bytes, bare);
+  }
+  return null;
+}
+
+function indexOf(bytes: Uint8Array, byte: number, start: number, end: number): number {
+  const at = bytes.indexOf(byte, start);
+  return at < end ? at : -1;
+}
+
+function extendedIn(bytes: Uint8Array, fields: Fields): Announced | Malformed {
+  if (fields.third === fields.second + 1) return portOf(bytes, fields, null);
+  const address = Address.parse(latin1(bytes, fields.second + 1, fields.third));
+  return address === null ? "bad-address" : portOf(bytes, fields, address);
+}
+
+/** Whether a line holds telnet commands or NULs, which some peers take out before they read it. */
+export function isDirty(bytes: Uint8Array, start: number, end: number): boolean {
+  for (let at = start; at < end; at++) if (bytes[at] === IAC || bytes[at] === NUL) return true;
+  return false;
+}
+
+/** The line as such a peer reads it: without NULs and telnet commands (RFC 854), IAC IAC being one byte 255. */
+export function cleaned(bytes: Uint8Array, start: number, end: number): Uint8Array {
+  const out = new Uint8Array(end - start);
+  let length = 0;
+  for (let at = start; at < end; ) {
+    const byte = bytes[at]!;
+    if (byte === IAC && bytes[at + 1] !== IAC) {
+      at = afterTelnet(bytes, at, end);
+      continue;
+    }
+    if (byte !== NUL) out[length++] = byte;
+    at += byte === IAC ? 2 : 1;
+  }
+  return out.subarray(0, length);
+}
+
+/** The first byte behind the telnet command at `at`. */
+function afterTelnet(bytes: Uint8Array, at: number, end: number): number {
+  const command = bytes[at + 1] ?? 0;
+  if (command === SB) {
+    for (let stop = at + 2; stop + 1 < end; stop++) if (bytes[stop] === IAC && bytes[stop + 1] === SE) return stop + 2;
+    return end;
+  }
+  return Math.min(end, at + (command >= WILL && command < IAC ? 3 : 2));
+}
+
+/** How far a line's telnet commands and NULs reach before its first other byte. */
+export function skipTelnet(bytes: Uint8Array, start: number, end: number): number {
+  let at = start;
+  while (at < end) {
+    if (bytes[at] === NUL) at++;
+    else if (bytes[at] === IAC && bytes[at + 1] !== IAC) at = afterTelnet(bytes, at, end);
+    else break;
+  }
+  return at;
+}

@@ -1,0 +1,5 @@
+import type { Helper } from "../core/helper/api.ts";
+import { ftp } from "./ftp/helper.ts";
+
+/** Every helper there is. Adding one is a folder and a line here. */
+export const helpers: readonly Helper[] = [ftp];
