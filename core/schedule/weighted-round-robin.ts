@@ -5,7 +5,7 @@
  * over the cycle, not in one burst; with weights in the hundreds the burst is hundreds of logins long.
  *
  * Each connection earns every candidate its weight, and the chosen one, who has the most, pays the sum of the weights.
- * So credit / sum is how many connections a candidate is owed, always less than one or so. nginx keeps credits as they
+ * So credit / sum is how many connections a candidate is owed, seldom more than one. nginx keeps credits as they
  * are when the sum changes: if a realserver of weight 60,000 goes down, credits of tens of thousands are then paid back
  * in steps of one, all to the same realserver. Here the credits are brought to the new sum first, which keeps what each
  * is owed.

@@ -47,7 +47,7 @@ t.test("wrr spreads the heavy one's connections over the cycle", async (t) => {
   t.equal(order, "aabacaaaabacaa");
 });
 
-t.test("wrr never lets anyone get ahead of or behind its share by a connection or more", async (t) => {
+t.test("wrr never lets one of eight get two connections ahead of its share, or fall two behind it", async (t) => {
   const property = fc.property(fc.array(fc.integer({ min: 1, max: 40 }), { minLength: 1, maxLength: 8 }), (weights) => {
     const list = weighted(...weights);
     const sum = weights.reduce((a, b) => a + b);
@@ -58,7 +58,8 @@ t.test("wrr never lets anyone get ahead of or behind its share by a connection o
       counts[scheduler.pick(list)]!++;
       weights.forEach((weight, i) => {
         const ahead = counts[i]! - (n * weight) / sum;
-        if (Math.abs(ahead) >= 1) throw new Error(`${ahead} after ${n}`);
+        // One does not hold: 28, 2, 7, 2, 34, 12 has someone a whole connection behind after 70.
+        if (Math.abs(ahead) >= 2) throw new Error(`${ahead} after ${n}`);
       });
     }
   });
