@@ -1,0 +1,171 @@
+/** One control connection on the socket path: two sockets, and the core's control stream between them. */
+import type { Socket } from "node:net";
+import type { ConnectionEntry } from "../../core/balancer.ts";
+import type { RelatedEntry } from "../../core/flow/related.ts";
+import { type ControlHost, type ControlOptions, ControlStream, type Decision } from "../../core/inspect/control.ts";
+import type { Direction, Endpoint, Ms } from "../../core/units.ts";
+import { endpointText, opposite } from "../../core/units.ts";
+import { now } from "../clock.ts";
+import type { Fields, Level } from "../log.ts";
+
+/** Lines of one kind that one control connection may log; further ones are counted. */
+const MOST_LINES = 10;
+
+export interface ControlOwner {
+  /** Find a listener for `entry` on the side of its opener, and answer. */
+  prepare(session: ControlSession, entry: RelatedEntry, answer: (seen: Endpoint | null) => void): void;
+  /** An announcement was answered too late, or refused after all: its listener is free. */
+  release(entry: RelatedEntry, seen: Endpoint): void;
+  explained(session: ControlSession, decision: Decision): void;
+  log(level: Level, event: string, fields: Fields): void;
+  closed(session: ControlSession): void;
+}
+
+export class ControlSession implements ControlHost {
+  readonly id: number;
+  readonly entry: ConnectionEntry;
+  readonly client: Socket;
+  readonly real: Socket;
+  /** Related connections that are open now. */
+  related = 0;
+  lastActive: Ms = now();
+  readonly #owner: ControlOwner;
+  readonly #stream: ControlStream;
+  readonly #ending: Record<Direction, boolean> = { original: false, reply: false };
+  readonly #lines = new Map<string, number>();
+  #open = 2;
+  #error: string | null = null;
+
+  constructor(
+    id: number,
+    entry: ConnectionEntry,
+    sockets: { readonly client: Socket; readonly real: Socket },
+    owner: ControlOwner,
+    options: Omit<ControlOptions, "host" | "entry">,
+  ) {
+    this.id = id;
+    this.entry = entry;
+    this.client = sockets.client;
+    this.real = sockets.real;
+    this.#owner = owner;
+    this.#stream = new ControlStream({ ...options, entry, host: this });
+    this.#wire("original");
+    this.#wire("reply");
+    sockets.client.resume();
+    sockets.real.resume();
+  }
+
+  /** When `advance` has something to do. */
+  get deadline(): Ms {
+    return this.#stream.deadline;
+  }
+
+  advance(at: Ms): void {
+    this.#stream.advance(at);
+    this.#flow("original");
+    this.#flow("reply");
+  }
+
+  destroy(reason: string): void {
+    this.#error ??= reason;
+    this.client.resetAndDestroy();
+    this.real.resetAndDestroy();
+  }
+
+  /** Why it ended, when not by both sides closing. */
+  get error(): string | null {
+    return this.#error;
+  }
+
+  // --- ControlHost ------------------------------------------------------------------------------------------------
+
+  forward(direction: Direction, bytes: Uint8Array): void {
+    if (!this.#to(direction).write(bytes)) this.#from(direction).pause();
+  }
+
+  prepare(entry: RelatedEntry): void {
+    this.#owner.prepare(this, entry, (seen) => {
+      this.#stream.prepared(entry, seen, now());
+      if (seen !== null && entry.state === "gone" && entry.seen === null) this.#owner.release(entry, seen);
+      this.#flow("original");
+      this.#flow("reply");
+    });
+  }
+
+  explain(decision: Decision): void {
+    this.#owner.explained(this, decision);
+    const { outcome, reason, message, direction, related } = decision;
+    if (!this.#mayLog(outcome)) return;
+    const fields: Fields = { control: this.id, reason, message, direction };
+    if (outcome === "expected") for (const entry of related) this.#owner.log("info", "related", this.#describe(entry));
+    else if (outcome === "refused") this.#owner.log("warn", "refusal", fields);
+    else if (outcome === "fault" || outcome === "group") this.#owner.log("info", outcome, fields);
+    else this.#owner.log("debug", outcome, fields);
+  }
+
+  abort(reason: string): void {
+    this.destroy(reason);
+  }
+
+  // --- sockets ----------------------------------------------------------------------------------------------------
+
+  #wire(direction: Direction): void {
+    const from = this.#from(direction);
+    const to = this.#to(direction);
+    from.on("data", (chunk) => {
+      this.lastActive = now();
+      this.#stream.feed(direction, chunk, this.lastActive);
+      if (this.#stream.blocked(direction)) from.pause();
+    });
+    to.on("drain", () => this.#flow(direction));
+    from.on("end", () => {
+      this.#ending[direction] = true;
+      this.#stream.end(direction);
+      this.#flow(direction);
+    });
+    from.on("error", (error: NodeJS.ErrnoException) => {
+      this.#error ??= error.code ?? error.message;
+      to.resetAndDestroy();
+    });
+    from.on("close", () => {
+      if (--this.#open === 0) this.#owner.closed(this);
+    });
+  }
+
+  /** Lets `direction` move again where nothing holds it, and closes it when it has ended. */
+  #flow(direction: Direction): void {
+    if (this.#stream.blocked(direction)) return;
+    const to = this.#to(direction);
+    if (this.#ending[direction] && !to.writableEnded) to.end();
+    else if (!to.writableNeedDrain) this.#from(direction).resume();
+  }
+
+  #from(direction: Direction): Socket {
+    return direction === "original" ? this.client : this.real;
+  }
+
+  #to(direction: Direction): Socket {
+    return this.#from(opposite(direction));
+  }
+
+  #mayLog(outcome: string): boolean {
+    const lines = (this.#lines.get(outcome) ?? 0) + 1;
+    this.#lines.set(outcome, lines);
+    if (outcome === "expected" || lines <= MOST_LINES) return true;
+    if (lines === MOST_LINES + 1) this.#owner.log("warn", "log-limited", { control: this.id, of: outcome });
+    return false;
+  }
+
+  #describe({ id, kind, from, target, seen, opener }: RelatedEntry): Fields {
+    const opens = `${from.address}:${from.port ?? "any"}`;
+    return {
+      control: this.id,
+      related: id,
+      kind,
+      opener: opener === "original" ? "client" : "realserver",
+      from: opens,
+      seen: seen === null ? null : endpointText(seen),
+      to: endpointText(target),
+    };
+  }
+}
