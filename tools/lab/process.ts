@@ -1,0 +1,167 @@
+/** Processes of a scenario or a benchmark: started, waited for, ended by id with all that they forked. */
+import { type ChildProcess, execFile, spawn } from "node:child_process";
+import { accessSync, constants, readFileSync } from "node:fs";
+import { delimiter, join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+
+export interface StartOptions {
+  /** Network namespace to run in. */
+  readonly namespace?: string;
+  /** CPUs to run on, as taskset(1) writes them. */
+  readonly cpus?: string;
+  readonly directory?: string;
+}
+
+export interface RunOptions extends StartOptions {
+  readonly timeout?: number;
+  readonly signal?: AbortSignal;
+}
+
+export interface Finished {
+  readonly status: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** How long a server may take to be ready: generous, since a busy machine is no failure. */
+const READY = 15_000;
+/** How long a process may take to end after SIGTERM. */
+const GRACE = 3_000;
+
+/** `ip netns exec` and `taskset` replace themselves by the command, so the process keeps the id that we know. */
+function wrapped(command: readonly string[], { namespace, cpus }: StartOptions): readonly string[] {
+  const pinned = cpus === undefined ? command : ["taskset", "-c", cpus, ...command];
+  return namespace === undefined ? pinned : ["ip", "netns", "exec", namespace, ...pinned];
+}
+
+export class Running {
+  readonly name: string;
+  readonly exited: Promise<number | null>;
+  readonly #child: ChildProcess;
+  #stdout = "";
+  #stderr = "";
+  #ended = false;
+
+  constructor(command: readonly string[], options: StartOptions = {}) {
+    const [program, ...rest] = wrapped(command, options);
+    this.name = command[0]!;
+    // A group of its own: what it forks ends with it, and the terminal's ^C does not reach it before our own undoing.
+    this.#child = spawn(program!, rest, { detached: true, stdio: "pipe", cwd: options.directory });
+    this.#child.stdout?.setEncoding("utf8").on("data", (text: string) => (this.#stdout += text));
+    this.#child.stderr?.setEncoding("utf8").on("data", (text: string) => (this.#stderr += text));
+    this.exited = new Promise((resolve) => {
+      const over = (status: number | null) => {
+        this.#ended = true;
+        resolve(status);
+      };
+      this.#child.on("error", (error) => {
+        this.#stderr += `${error.message}\n`;
+        over(null);
+      });
+      this.#child.on("close", over);
+    });
+  }
+
+  get pid(): number {
+    if (this.#child.pid === undefined) throw new Error(`${this.name} did not start: ${this.#stderr}`);
+    return this.#child.pid;
+  }
+
+  get stdout(): string {
+    return this.#stdout;
+  }
+
+  get stderr(): string {
+    return this.#stderr;
+  }
+
+  write(text: string): void {
+    this.#child.stdin?.write(text);
+  }
+
+  /** Waits until `ready` holds, or throws with what the process said. */
+  async until(ready: () => boolean, what: string): Promise<void> {
+    const deadline = Date.now() + READY;
+    while (!ready()) {
+      if (this.#ended) throw new Error(`${this.name} ended before it was ${what}:\n${this.#stdout}${this.#stderr}`);
+      if (Date.now() > deadline) throw new Error(`${this.name} was not ${what} in ${READY / 1000} s:\n${this.#stderr}`);
+      await sleep(20);
+    }
+  }
+
+  /** Waits until somebody listens on TCP `port` in the process's network namespace. */
+  async listening(port: number): Promise<void> {
+    await this.until(() => listensIn(this.pid, port), `listening on port ${port}`);
+  }
+
+  /** Ends the process and all that it forked. */
+  async end(signal: NodeJS.Signals = "SIGTERM"): Promise<void> {
+    if (this.#child.pid === undefined) return;
+    signalGroup(this.#child.pid, signal);
+    const killer = setTimeout(() => signalGroup(this.pid, "SIGKILL"), GRACE);
+    await this.exited;
+    clearTimeout(killer);
+    // The parent is gone; a child that did not hear SIGTERM is still in the group.
+    signalGroup(this.#child.pid, "SIGKILL");
+  }
+}
+
+function signalGroup(leader: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(-leader, signal);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+  }
+}
+
+/** /proc/PID/net shows the namespace of that process: no probe connection that a server would count. */
+function listensIn(pid: number, port: number): boolean {
+  const local = `:${port.toString(16).toUpperCase().padStart(4, "0")}`;
+  const LISTEN = "0A";
+  return ["tcp", "tcp6"].some((table) => {
+    try {
+      const lines = readFileSync(`/proc/${pid}/net/${table}`, "latin1").split("\n");
+      return lines.some((line) => {
+        const [, at, , state] = line.trim().split(/\s+/);
+        return state === LISTEN && at?.endsWith(local) === true;
+      });
+    } catch {
+      return false;
+    }
+  });
+}
+
+/** Runs a command to its end; its status is for the caller to judge. */
+export function run(command: readonly string[], options: RunOptions = {}): Promise<Finished> {
+  const [program, ...rest] = wrapped(command, options);
+  return new Promise((resolve) => {
+    const { directory: cwd, timeout = 60_000, signal } = options;
+    const settings = { cwd, timeout, signal, maxBuffer: 64 << 20 };
+    execFile(program!, rest, settings, (error, stdout, stderr) => {
+      const status = error === null ? 0 : typeof error.code === "number" ? error.code : null;
+      resolve({ status, stdout, stderr: status === null ? `${stderr}${error?.message}` : stderr });
+    });
+  });
+}
+
+/** Runs a command that must succeed; returns its output. */
+export async function must(command: readonly string[], options: RunOptions = {}): Promise<string> {
+  const { status, stdout, stderr } = await run(command, options);
+  if (status !== 0) throw new Error(`${command.join(" ")}: status ${status}\n${stdout}${stderr}`.trim());
+  return stdout;
+}
+
+/** Where a program is, if it is installed. Daemons live in sbin, which is not in everybody's PATH. */
+export function locate(program: string): string | null {
+  const { PATH = "" } = process.env;
+  const folders = [...PATH.split(delimiter), "/usr/local/sbin", "/usr/sbin", "/sbin"];
+  for (const folder of folders) {
+    try {
+      accessSync(join(folder, program), constants.X_OK);
+      return join(folder, program);
+    } catch {
+      // Not here.
+    }
+  }
+  return null;
+}

@@ -1,0 +1,49 @@
+/** Runs scenarios one after the other, each in a sandbox of its own. */
+import { kindredIsBuilt } from "./director.ts";
+import { locate } from "./process.ts";
+import { inSandbox } from "./sandbox.ts";
+import type { Scenario } from "./scenario.ts";
+
+export interface Outcome {
+  readonly name: string;
+  readonly status: "ok" | "not ok" | "skip";
+  /** What was seen, what went wrong, or what it needs. */
+  readonly detail: string;
+  readonly seconds: number;
+}
+
+export async function runScenario(scenario: Scenario): Promise<Outcome> {
+  const { name } = scenario;
+  const need = missing(scenario);
+  if (need !== null) return { name, status: "skip", detail: `needs ${need}`, seconds: 0 };
+  const begun = Date.now();
+  const seconds = () => Math.round((Date.now() - begun) / 100) / 10;
+  try {
+    const detail = await inSandbox((sandbox) => scenario.run(sandbox));
+    return { name, status: "ok", detail, seconds: seconds() };
+  } catch (error) {
+    return {
+      name,
+      status: "not ok",
+      detail: error instanceof Error ? error.message : String(error),
+      seconds: seconds(),
+    };
+  }
+}
+
+/** What this machine lacks to run the scenario. */
+function missing({ needs }: Scenario): string | null {
+  if (process.platform !== "linux") return "Linux";
+  if (process.getuid?.() !== 0) return "root";
+  const absent = ["ip", "sysctl", ...needs].filter((program) => locate(program) === null);
+  if (absent.length > 0) return absent.join(", ");
+  return kindredIsBuilt() ? null : "a built kindred (npm run build)";
+}
+
+/** One line each; what a failure printed follows, indented. */
+export function outcomeLine({ name, status, detail, seconds }: Outcome): string {
+  if (status === "skip") return `skip ${name}: ${detail}`;
+  const [first, ...rest] = detail.split("\n");
+  const more = rest.map((line) => `\n    ${line}`).join("");
+  return `${status} ${name} ${first} (${seconds} s)${more}`;
+}

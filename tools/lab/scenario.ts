@@ -1,0 +1,11 @@
+import type { Sandbox } from "./sandbox.ts";
+
+/** One thing shown in network namespaces of its own. */
+export interface Scenario {
+  readonly name: string;
+  readonly about: string;
+  /** Programs that must be installed. */
+  readonly needs: readonly string[];
+  /** Throws when it does not hold; returns what was seen, in a few words. What it makes is undone by the runner. */
+  run(sandbox: Sandbox): Promise<string>;
+}

@@ -1,0 +1,17 @@
+import type { Farm } from "../topology.ts";
+import { FTP_PORT } from "../vsftpd.ts";
+
+/** The director's configuration for FTP before all realservers of a farm. */
+export const ftpService = (farm: Farm): object => ({
+  services: [
+    {
+      name: "ftp",
+      vip: farm.vip,
+      ports: [`tcp/${FTP_PORT}`],
+      helper: "ftp",
+      scheduler: "rr",
+      realservers: farm.realservers.map(({ address }) => ({ address, port: FTP_PORT })),
+    },
+  ],
+  log: { level: "info", format: "json" },
+});
