@@ -13,7 +13,7 @@ import { HeldBytes } from "./held.ts";
 /**
  * - `accepted`, `rejected`  the other side's answer
  * - `unanswered`            the capture ends, or has a hole, before the answer
- * - `request-not-seen`      the answer is there, what it answers is not
+ * - `request-not-seen`      the answer is there, what it answers is not, and nothing else settles it
  */
 export type AnnouncementState = "accepted" | "rejected" | "unanswered" | "request-not-seen";
 
@@ -153,9 +153,7 @@ export class ControlObserver {
   }
 
   #settle(ref: Ref, outcome: "accepted" | "rejected"): void {
-    for (const observed of this.#byRef.get(ref) ?? []) {
-      if (observed.state === "unanswered") observed.state = outcome;
-    }
+    for (const observed of this.#byRef.get(ref) ?? []) observed.state = outcome;
     this.#byRef.delete(ref);
   }
 

@@ -1,0 +1,91 @@
+/**
+ * `kindred replay`: a capture in; out comes which connections were announced, which of them appeared, and what a
+ * director would have refused. The helpers are those of the director, byte for byte.
+ */
+import { Command } from "commander";
+import { helpers } from "../helpers/index.ts";
+import { bind } from "./replay/bindings.ts";
+import { inert } from "./replay/escape.ts";
+import { readCapture } from "./replay/file.ts";
+import { addCapture, emptyReport, jsonText, ndjsonText, type Report } from "./replay/report.ts";
+import { treeText } from "./replay/text.ts";
+import { type Bindings, Tracker } from "./replay/tracker.ts";
+
+export interface ReplayOptions {
+  readonly json?: boolean;
+  readonly ndjson?: boolean;
+  /** `ftp=21,2121`: instead of the ports that the helper says itself. */
+  readonly helper?: readonly string[];
+}
+
+/** Where the report and what goes wrong are written to; `process` is one. */
+export interface ReplayIo {
+  readonly stdout: { write(text: string): unknown };
+  readonly stderr: { write(text: string): unknown; readonly isTTY?: boolean };
+}
+
+const OK = 0;
+const USAGE = 1;
+/** A file is broken, or cannot be read. */
+const BROKEN = 2;
+
+/** Reads `files` and prints what was found. The exit status. */
+export async function runReplay(files: readonly string[], options: ReplayOptions, io: ReplayIo): Promise<number> {
+  const bindings = bind(helpers, options.helper ?? []);
+  if (typeof bindings === "string") {
+    io.stderr.write(`kindred replay: ${inert(bindings)}\n`);
+    return USAGE;
+  }
+  const report = emptyReport();
+  for (const file of files) await replayFile(file, bindings, report, io);
+  io.stdout.write(textOf(report, options));
+  return report.captures.some(({ error }) => error !== null) ? BROKEN : OK;
+}
+
+async function replayFile(file: string, bindings: Bindings, report: Report, io: ReplayIo): Promise<void> {
+  const tracker = new Tracker(bindings, helpers.find(({ name }) => name === "ftp") ?? null);
+  const progress = progressOf(file, io);
+  const { capture, unread } = await readCapture(file, tracker, progress.show);
+  progress.clear();
+  const say = (text: string) => io.stderr.write(`kindred replay: ${inert(file)}: ${inert(text)}\n`);
+  if (capture.error !== null) say(capture.error);
+  for (const [name, frames] of unread) say(`${frames} frames of link type ${name} are counted, not read`);
+  addCapture(report, capture, tracker);
+}
+
+function textOf(report: Report, { json, ndjson }: ReplayOptions): string {
+  if (ndjson) return ndjsonText(report);
+  return json ? jsonText(report) : treeText(report);
+}
+
+/** How far a long file is read, on one line of a terminal that is wiped afterwards. */
+function progressOf(file: string, { stderr }: ReplayIo) {
+  let shown = "";
+  return {
+    show(read: number, size: number): void {
+      if (stderr.isTTY !== true || size < 64 * 1024 * 1024) return;
+      const line = `${inert(file)}: ${Math.floor((read / size) * 100)} %`;
+      if (line !== shown) stderr.write(`\r${line}`);
+      shown = line;
+    },
+    clear(): void {
+      if (shown !== "") stderr.write(`\r${" ".repeat(shown.length)}\r`);
+    },
+  };
+}
+
+const collect = (value: string, previous: string[]): string[] => [...previous, value];
+
+/** The command `replay`, for the command line to add. */
+export function replayCommand(io: ReplayIo = process): Command {
+  return new Command("replay")
+    .description("explain a capture: which connections were announced, which appeared, what a director would refuse")
+    .argument("<capture...>", "pcap or pcapng files")
+    .option("--json", "one JSON document")
+    .option("--ndjson", "the same records as JSON, a line each")
+    .option("--helper <name=ports>", "bind a helper to these server ports: ftp=21,2121 (repeatable)", collect, [])
+    .addHelpText("after", "\nExit status: 0, or 2 when a file is broken (what could be read is printed).")
+    .action(async (files: string[], options: ReplayOptions) => {
+      process.exitCode = await runReplay(files, options, io);
+    });
+}

@@ -1,0 +1,80 @@
+/**
+ * Which of the connections in a capture are those that were announced: one whose listening side is the announced
+ * endpoint, with a packet behind the announcement.
+ */
+import type { ObservedAnnouncement } from "../../core/inspect/observe.ts";
+import { opposite, type PartialEndpoint } from "../../core/units.ts";
+import type { Address } from "../../core/wire/address.ts";
+import type { TcpControl } from "./control.ts";
+import { A, B, type End, type Flows, UNKNOWN } from "./flows.ts";
+
+/** An announcement with its ends filled in from the control connection. */
+export interface Related {
+  readonly control: TcpControl;
+  readonly observed: ObservedAnnouncement;
+  readonly from: PartialEndpoint;
+  readonly to: { readonly address: Address; readonly port: number };
+  /** Where `to` really is, where it names no address (0.0.0.0). */
+  readonly listener: Address;
+  /** The row of the flow that it is, or -1. */
+  flow: number;
+}
+
+export function relatedOf(control: TcpControl): Related[] {
+  return control.observer.announcements.map((observed) => {
+    const { opener, from, to } = observed.announcement;
+    const own = ownAddress(control, opposite(opener));
+    const address = to.address ?? own;
+    return {
+      control,
+      observed,
+      from: { address: from.address ?? ownAddress(control, opener), port: from.port },
+      to: { address, port: to.port },
+      listener: address.unspecified ? own : address,
+      flow: -1,
+    };
+  });
+}
+
+const ownAddress = ({ client, server }: TcpControl, side: "original" | "reply"): Address =>
+  (side === "original" ? client : server).address;
+
+/** Sets `flow` of each. One pass over the flows, whatever the number of announcements. */
+export function matchFlows(related: readonly Related[], flows: Flows): void {
+  const wanted = new Map<number, Related[]>();
+  for (const one of related) {
+    const { port } = one.to;
+    if (!wanted.has(port)) wanted.set(port, []);
+    wanted.get(port)!.push(one);
+  }
+  if (wanted.size === 0) return;
+  for (let row = 0; row < flows.count; row++) {
+    for (const end of [A, B] as const) {
+      const candidates = wanted.get(flows.port(row, end));
+      if (candidates !== undefined) for (const one of candidates) consider(one, flows, row, end);
+    }
+  }
+}
+
+function consider(one: Related, flows: Flows, row: number, end: End): void {
+  if (!fits(one, flows, row, end)) return;
+  if (one.flow < 0 || rank(one, flows, row) > rank(one, flows, one.flow)) one.flow = row;
+}
+
+function fits({ control, observed, listener }: Related, flows: Flows, row: number, end: End): boolean {
+  if (row === control.row || flows.isTcp(row) !== (observed.announcement.transport === "tcp")) return false;
+  const listening = flows.listener[row];
+  if (listening !== UNKNOWN && listening !== end) return false;
+  return flows.hasAddress(row, end, listener) && flows.lastFrame[row]! > observed.frame;
+}
+
+/**
+ * The best of several: one that began behind the announcement, rather than one that goes on from before it; then one
+ * that comes from where it was announced to; then the first. Rows are in the order of their first frames.
+ */
+function rank({ observed, from }: Related, flows: Flows, row: number): number {
+  const later = flows.firstFrame[row]! > observed.frame;
+  const opener = flows.listener[row] === A ? B : A;
+  const expected = from.address !== null && flows.hasAddress(row, opener, from.address);
+  return (later ? 2 : 0) + (expected ? 1 : 0);
+}

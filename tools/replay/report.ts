@@ -1,0 +1,136 @@
+/** What replay found, as the records that `--json` and `--ndjson` print. The names are stable. */
+import type { Endpoint, PartialEndpoint, Transport } from "../../core/units.ts";
+import { rangeText } from "../../core/units.ts";
+import type { Address } from "../../core/wire/address.ts";
+import type { TcpControl } from "./control.ts";
+import type { Flows } from "./flows.ts";
+import { matchFlows, type Related, relatedOf } from "./match.ts";
+import type { Tracker } from "./tracker.ts";
+
+export interface CaptureRecord {
+  readonly file: string;
+  readonly format: "pcap" | "pcapng" | null;
+  readonly linkType: string | null;
+  readonly packets: number;
+  /** Captured bytes of the packets. */
+  readonly bytes: number;
+  /** The file ends in the middle of a record. */
+  readonly truncated: boolean;
+  readonly error: string | null;
+}
+
+export interface ControlRecord {
+  readonly id: number;
+  readonly file: string;
+  readonly helper: string;
+  readonly transport: Transport;
+  readonly client: Endpoint;
+  readonly server: Endpoint;
+  readonly firstFrame: number;
+}
+
+export interface RelatedRecord {
+  readonly control: number;
+  readonly kind: string;
+  readonly state: string;
+  readonly transport: Transport;
+  readonly from: PartialEndpoint;
+  readonly to: { readonly address: Address; readonly port: number };
+  readonly announcedFrame: number;
+  readonly observed: boolean;
+  readonly firstFrame: number | null;
+  readonly frames: number;
+  readonly bytes: number;
+}
+
+export interface GroupRecord {
+  readonly control: number;
+  /** Empty: those declared for the realserver, which a capture does not tell. */
+  readonly ports: readonly string[];
+  readonly reason: string;
+}
+
+export interface FaultRecord {
+  readonly control: number;
+  readonly frame: number;
+  readonly code: string;
+  readonly message: string;
+}
+
+export interface Report {
+  readonly captures: CaptureRecord[];
+  readonly controls: ControlRecord[];
+  readonly related: RelatedRecord[];
+  readonly groups: GroupRecord[];
+  readonly faults: FaultRecord[];
+}
+
+export const emptyReport = (): Report => ({ captures: [], controls: [], related: [], groups: [], faults: [] });
+
+/** Adds what was found in one capture. */
+export function addCapture(report: Report, capture: CaptureRecord, tracker: Tracker): void {
+  const { flows } = tracker;
+  const controls = tracker.confirmed();
+  const related = controls.map(relatedOf);
+  matchFlows(related.flat(), flows);
+  report.captures.push(capture);
+  for (const [index, control] of controls.entries()) {
+    const id = report.controls.length + 1;
+    report.controls.push(controlRecord(id, capture.file, control, flows));
+    for (const one of related[index]!) report.related.push(relatedRecord(id, one, flows));
+    const { groups, faults } = control.observer;
+    for (const { ports, reason } of groups) {
+      report.groups.push({ control: id, ports: (ports ?? []).map(rangeText), reason });
+    }
+    for (const { frame, code, message } of faults) report.faults.push({ control: id, frame, code, message });
+  }
+}
+
+const controlRecord = (id: number, file: string, control: TcpControl, flows: Flows): ControlRecord => ({
+  id,
+  file,
+  helper: control.helper.name,
+  transport: control.helper.transport,
+  client: control.client,
+  server: control.server,
+  firstFrame: flows.firstFrame[control.row]!,
+});
+
+function relatedRecord(control: number, { observed, from, to, flow }: Related, flows: Flows): RelatedRecord {
+  const { kind, transport } = observed.announcement;
+  const seen = flow >= 0;
+  return {
+    control,
+    kind,
+    state: observed.state,
+    transport,
+    from,
+    to,
+    announcedFrame: observed.frame,
+    observed: seen,
+    firstFrame: seen ? flows.firstFrame[flow]! : null,
+    frames: seen ? flows.frames[flow]! : 0,
+    bytes: seen ? flows.bytes[flow]! : 0,
+  };
+}
+
+/** The whole as one JSON document, a record a line. */
+export function jsonText(report: Report): string {
+  const sections = Object.entries(report).map(([name, records]) => {
+    const lines = (records as unknown[]).map((record) => `\n    ${JSON.stringify(record)}`).join(",");
+    return `  ${JSON.stringify(name)}: [${lines}${lines === "" ? "" : "\n  "}]`;
+  });
+  return `{\n${sections.join(",\n")}\n}\n`;
+}
+
+const TYPES = { captures: "capture", controls: "control", related: "related", groups: "group", faults: "fault" };
+
+/** The same records, a line each, with their type. */
+export function ndjsonText(report: Report): string {
+  let text = "";
+  for (const [name, records] of Object.entries(report)) {
+    const type = TYPES[name as keyof Report];
+    for (const record of records) text += `${JSON.stringify({ type, ...record })}\n`;
+  }
+  return text;
+}

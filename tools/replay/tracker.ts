@@ -1,0 +1,173 @@
+/**
+ * The packets of one capture, one after the other: which connection each belongs to, and which of the connections are
+ * control connections. Packets of other connections are counted and let go.
+ */
+import type { Helper } from "../../core/helper/api.ts";
+import { type Endpoint, isPort, type Port } from "../../core/units.ts";
+import type { Frame } from "../../core/wire/capture/reader.ts";
+import { Packet } from "../../core/wire/packet.ts";
+import * as tcp from "../../core/wire/tcp.ts";
+import * as udp from "../../core/wire/udp.ts";
+import { type Segment, TcpControl } from "./control.ts";
+import { mayOpenFtp } from "./detect.ts";
+import { A, B, type End, Flows, UNKNOWN } from "./flows.ts";
+
+/** `Flows.mark`: what is known of a connection; 0: nothing yet. */
+const CONTROL = 1;
+const OTHER = 2;
+
+/** Helpers by the server ports they are bound to. */
+export type Bindings = ReadonlyMap<number, Helper>;
+
+const other = (end: End): End => (end === A ? B : A);
+
+export class Tracker {
+  readonly flows = new Flows();
+  /** In the order of their first frames; some may not have shown yet whether they are what they seem. */
+  readonly controls: TcpControl[] = [];
+  readonly #packet = new Packet();
+  readonly #bindings: Bindings;
+  /** The helper for connections found by how they open. */
+  readonly #detected: Helper | null;
+  readonly #byRow = new Map<number, TcpControl>();
+
+  constructor(bindings: Bindings, detected: Helper | null) {
+    this.#bindings = bindings;
+    this.#detected = detected;
+  }
+
+  frame(frame: Frame, number: number): void {
+    const packet = this.#packet;
+    if (!packet.read(frame)) return;
+    const { bytes, at } = packet;
+    if (packet.protocol === tcp.PROTOCOL) this.#tcp(number);
+    else this.#count(this.flows.find(packet, udp.sourcePort(bytes, at), udp.destinationPort(bytes, at)), 8, number);
+  }
+
+  /** The capture ends here. */
+  end(): void {
+    for (const control of this.#byRow.values()) control.close();
+    this.#byRow.clear();
+  }
+
+  /** Those of `controls` that are what they seemed. */
+  confirmed(): TcpControl[] {
+    return this.controls.filter(({ opening }) => opening === null || opening.isFtp === true);
+  }
+
+  #tcp(number: number): void {
+    const { bytes, at } = this.#packet;
+    const flags = tcp.flags(bytes, at);
+    let row = this.flows.find(this.#packet, tcp.sourcePort(bytes, at), tcp.destinationPort(bytes, at));
+    if (flags & tcp.SYN) row = this.#opened(row, flags);
+    const header = tcp.headerLength(bytes, at);
+    this.#count(row, header, number);
+    const mark = this.flows.mark[row];
+    if (mark === OTHER) return;
+    const control = mark === CONTROL ? this.#byRow.get(row) : this.#classify(row, header);
+    if (control !== undefined) this.#feed(control, header, flags, number);
+  }
+
+  /** A SYN: who listens, and whether these ends were used before by another connection. */
+  #opened(row: number, flags: number): number {
+    const { bytes, at } = this.#packet;
+    const { listener, initial, frames, sender } = this.flows;
+    if (flags & tcp.ACK) {
+      // Captured before the SYN that it answers.
+      if (initial[row] === -1) initial[row] = (tcp.acknowledgment(bytes, at) - 1) >>> 0;
+      if (listener[row] === UNKNOWN) listener[row] = sender;
+      return row;
+    }
+    const sequence = tcp.sequence(bytes, at);
+    if (initial[row] === sequence) return row;
+    const renewed = frames[row] === 0 ? row : this.#renew(row);
+    this.flows.initial[renewed] = sequence;
+    this.flows.listener[renewed] = other(sender);
+    return renewed;
+  }
+
+  #renew(row: number): number {
+    const control = this.#byRow.get(row);
+    control?.close();
+    this.#byRow.delete(row);
+    return this.flows.renew(row);
+  }
+
+  #count(row: number, header: number, number: number): void {
+    const { flows } = this;
+    if (flows.frames[row] === 0) flows.firstFrame[row] = number;
+    flows.frames[row]! += 1;
+    flows.lastFrame[row] = number;
+    const { at, wireEnd } = this.#packet;
+    flows.bytes[row]! += Math.max(0, wireEnd - at - header);
+  }
+
+  /** Is a connection that is new to us a control connection? */
+  #classify(row: number, header: number): TcpControl | undefined {
+    const server = this.#boundEnd(row);
+    if (server !== UNKNOWN) {
+      return this.#control(this.#bindings.get(this.flows.port(row, server))!, row, server, false);
+    }
+    const { bytes, at, end } = this.#packet;
+    const payload = bytes.subarray(at + header, end);
+    if (payload.length === 0) return undefined;
+    if (this.#detected === null || !mayOpenFtp(payload)) {
+      this.flows.mark[row] = OTHER;
+      return undefined;
+    }
+    return this.#control(this.#detected, row, this.#speakingServer(row, payload), true);
+  }
+
+  /** The end whose port a helper is bound to, if that end listens, or may. */
+  #boundEnd(row: number): End | typeof UNKNOWN {
+    const listener = this.flows.listener[row];
+    const receiver = other(this.flows.sender);
+    for (const end of [receiver, this.flows.sender]) {
+      if (listener !== UNKNOWN && listener !== end) continue;
+      if (this.#bindings.has(this.flows.port(row, end))) return end;
+    }
+    return UNKNOWN;
+  }
+
+  /** Without a SYN: whoever sends digits is the server. */
+  #speakingServer(row: number, payload: Uint8Array): End {
+    const listener = this.flows.listener[row];
+    if (listener === A || listener === B) return listener;
+    const digit = payload[0]! >= 0x30 && payload[0]! <= 0x39;
+    return digit ? this.flows.sender : other(this.flows.sender);
+  }
+
+  #control(helper: Helper, row: number, server: End, detected: boolean): TcpControl | undefined {
+    const client = this.#endpoint(row, other(server));
+    const service = this.#endpoint(row, server);
+    this.flows.mark[row] = client === null || service === null ? OTHER : CONTROL;
+    if (client === null || service === null) return undefined;
+    const control = new TcpControl(helper, row, other(server), client, service, detected);
+    this.controls.push(control);
+    this.#byRow.set(row, control);
+    return control;
+  }
+
+  /** Null: port 0, which no connection has. */
+  #endpoint(row: number, end: End): Endpoint | null {
+    const port: number = this.flows.port(row, end);
+    return isPort(port) ? { address: this.flows.address(row, end), port: port as Port } : null;
+  }
+
+  #feed(control: TcpControl, header: number, flags: number, number: number): void {
+    const { bytes, at, end, wireEnd } = this.#packet;
+    const segment: Segment = {
+      sequence: tcp.sequence(bytes, at),
+      acknowledgment: tcp.acknowledgment(bytes, at),
+      acknowledges: (flags & tcp.ACK) !== 0,
+      syn: (flags & tcp.SYN) !== 0,
+      fin: (flags & tcp.FIN) !== 0,
+      length: Math.max(0, wireEnd - at - header),
+    };
+    control.segment(this.flows.sender, segment, bytes.subarray(at + header, end), number);
+    if (control.opening?.isFtp !== false) return;
+    this.flows.mark[control.row] = OTHER;
+    this.#byRow.delete(control.row);
+    this.controls.splice(this.controls.lastIndexOf(control), 1);
+  }
+}
