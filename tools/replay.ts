@@ -7,7 +7,7 @@ import { helpers } from "../helpers/index.ts";
 import { bind } from "./replay/bindings.ts";
 import { inert } from "./replay/escape.ts";
 import { readCapture } from "./replay/file.ts";
-import { addCapture, emptyReport, jsonText, ndjsonText, type Report } from "./replay/report.ts";
+import { addCapture, emptyReport, jsonText, ndjsonText } from "./replay/report.ts";
 import { treeText } from "./replay/text.ts";
 import { type Bindings, Tracker } from "./replay/tracker.ts";
 
@@ -36,13 +36,24 @@ export async function runReplay(files: readonly string[], options: ReplayOptions
     io.stderr.write(`kindred replay: ${inert(bindings)}\n`);
     return USAGE;
   }
-  const report = emptyReport();
-  for (const file of files) await replayFile(file, bindings, report, io);
-  io.stdout.write(textOf(report, options));
-  return report.captures.some(({ error }) => error !== null) ? BROKEN : OK;
+  let report = emptyReport();
+  let controls = 0;
+  let broken = false;
+  for (const file of files) {
+    const { capture, tracker } = await replayFile(file, bindings, io);
+    addCapture(report, capture, tracker, options.json ? 0 : controls);
+    controls += report.controls.length;
+    broken ||= capture.error !== null;
+    if (options.json) continue;
+    // One document needs them all; lines and trees are shown file by file.
+    io.stdout.write(options.ndjson ? ndjsonText(report) : treeText(report));
+    report = emptyReport();
+  }
+  if (options.json) io.stdout.write(jsonText(report));
+  return broken ? BROKEN : OK;
 }
 
-async function replayFile(file: string, bindings: Bindings, report: Report, io: ReplayIo): Promise<void> {
+async function replayFile(file: string, bindings: Bindings, io: ReplayIo) {
   const tracker = new Tracker(bindings, helpers.find(({ name }) => name === "ftp") ?? null);
   const progress = progressOf(file, io);
   const { capture, unread } = await readCapture(file, tracker, progress.show);
@@ -50,12 +61,7 @@ async function replayFile(file: string, bindings: Bindings, report: Report, io: 
   const say = (text: string) => io.stderr.write(`kindred replay: ${inert(file)}: ${inert(text)}\n`);
   if (capture.error !== null) say(capture.error);
   for (const [name, frames] of unread) say(`${frames} frames of link type ${name} are counted, not read`);
-  addCapture(report, capture, tracker);
-}
-
-function textOf(report: Report, { json, ndjson }: ReplayOptions): string {
-  if (ndjson) return ndjsonText(report);
-  return json ? jsonText(report) : treeText(report);
+  return { capture, tracker };
 }
 
 /** How far a long file is read, on one line of a terminal that is wiped afterwards. */

@@ -21,10 +21,30 @@ export const LINK_TYPES: ReadonlyMap<number, string> = new Map([
   [276, "LINUX_SLL2"],
 ]);
 
+/** Names of those that are met and not read. */
+const OTHERS: ReadonlyMap<number, string> = new Map([
+  [-1, "none"],
+  [6, "IEEE802_5"],
+  [7, "ARCNET"],
+  [8, "SLIP"],
+  [105, "IEEE802_11"],
+  [107, "FRELAY"],
+  [127, "IEEE802_11_RADIO"],
+  [129, "ARCNET_LINUX"],
+  [192, "PPI"],
+  [195, "IEEE802_15_4"],
+  [204, "PPP_WITH_DIR"],
+  [220, "USB_LINUX_MMAPPED"],
+  [239, "NFLOG"],
+  [249, "USBPCAP"],
+  [258, "PKTAP"],
+]);
+
 export const isReadable = (linkType: number): boolean => LINK_TYPES.has(linkType);
 
-/** A name for reports; link types that are not read have their number. */
-export const linkTypeName = (linkType: number): string => LINK_TYPES.get(linkType) ?? `LINKTYPE_${linkType}`;
+/** A name for reports, or the number of one without. */
+export const linkTypeName = (linkType: number): string =>
+  LINK_TYPES.get(linkType) ?? OTHERS.get(linkType) ?? `LINKTYPE_${linkType}`;
 
 /** IEEE 802 numbers, and two of our own for what was found. */
 export const EtherType = {

@@ -67,15 +67,15 @@ export interface Report {
 
 export const emptyReport = (): Report => ({ captures: [], controls: [], related: [], groups: [], faults: [] });
 
-/** Adds what was found in one capture. */
-export function addCapture(report: Report, capture: CaptureRecord, tracker: Tracker): void {
+/** Adds what was found in one capture. `before`: control connections that other reports have numbered. */
+export function addCapture(report: Report, capture: CaptureRecord, tracker: Tracker, before = 0): void {
   const { flows } = tracker;
   const controls = tracker.confirmed();
   const related = controls.map(relatedOf);
   matchFlows(related.flat(), flows);
   report.captures.push(capture);
   for (const [index, control] of controls.entries()) {
-    const id = report.controls.length + 1;
+    const id = before + report.controls.length + 1;
     report.controls.push(controlRecord(id, capture.file, control, flows));
     for (const one of related[index]!) report.related.push(relatedRecord(id, one, flows));
     const { groups, faults } = control.observer;

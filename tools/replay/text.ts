@@ -2,18 +2,16 @@ import { endpointText, type PartialEndpoint } from "../../core/units.ts";
 import { inert } from "./escape.ts";
 import type { CaptureRecord, ControlRecord, FaultRecord, RelatedRecord, Report } from "./report.ts";
 
-/** The report as a tree to read at a terminal. */
+/** The report of one capture as a tree to read at a terminal. */
 export function treeText(report: Report): string {
   return report.captures.map((capture) => captureText(capture, report)).join("\n");
 }
 
-function captureText(capture: CaptureRecord, report: Report): string {
-  const { file, format, linkType, packets } = capture;
-  const controls = report.controls.filter((control) => control.file === file);
+function captureText({ file, format, linkType, packets, error }: CaptureRecord, report: Report): string {
   const lines = [`${inert(file)}  ${[format, linkType, counted(packets, "packet")].filter(Boolean).join(", ")}`];
-  if (capture.error !== null) lines.push(`  ! ${inert(capture.error)}`);
-  for (const control of controls) lines.push(...controlLines(control, report));
-  if (controls.length === 0 && packets > 0) lines.push("  no control connection found");
+  if (error !== null) lines.push(`  ! ${inert(error)}`);
+  for (const control of report.controls) lines.push(...controlLines(control, report));
+  if (report.controls.length === 0 && packets > 0) lines.push("  no control connection found");
   return `${lines.join("\n")}\n`;
 }
 
