@@ -1,0 +1,45 @@
+/** Bytes a second through plain TCP, server to client, on one and on several connections. */
+import { must } from "../lab/process.ts";
+import { inSandbox } from "../lab/sandbox.ts";
+import { startKindred } from "./kindred.ts";
+import { compile } from "./native.ts";
+import { startHaproxy } from "./peers.ts";
+import { freePorts, HOST, LOAD, pinned } from "./place.ts";
+import { compared, type Result } from "./report.ts";
+import { type Contestant, type Settings, takeTurns } from "./rounds.ts";
+
+const STREAMS = [1, 4];
+
+export const bulk = (settings: Settings): Promise<Result[]> =>
+  inSandbox(async (sandbox) => {
+    const [server, kindred, proxy] = (await freePorts(3)) as [number, number, number];
+    const program = await compile(sandbox, "bulk");
+    const source = sandbox.start([program, "serve", HOST, String(server)], pinned(LOAD));
+    await source.listening(server);
+    await startKindred(sandbox, "bulk", { port: kindred, server }, settings);
+    const peer = await startHaproxy(sandbox, proxy, server);
+
+    const results: Result[] = [];
+    for (const streams of STREAMS) {
+      const contestant = (name: string, port: number): Contestant => ({
+        name,
+        measure: () => fetch(program, port, settings.seconds, streams),
+      });
+      const contestants = [contestant("direct", server), contestant("kindred", kindred)];
+      if (peer !== null) contestants.push(contestant("haproxy", proxy));
+      const runs = await takeTurns(contestants, settings.rounds);
+      const subject = { case: `bulk TCP, ${streams} at once`, unit: "Gb/s", runs: runs.get("kindred")! };
+      const absent = peer === null ? "not installed" : undefined;
+      results.push(
+        compared(subject, { name: "direct", runs: runs.get("direct")! }),
+        compared(subject, { name: "haproxy", runs: runs.get("haproxy") ?? [], absent }),
+      );
+    }
+    return results;
+  });
+
+async function fetch(program: string, port: number, seconds: number, streams: number): Promise<number> {
+  const command = [program, "fetch", HOST, String(port), String(seconds), String(streams)];
+  const { gigabits } = JSON.parse(await must(command, pinned(LOAD))) as { gigabits: number };
+  return gigabits;
+}

@@ -1,0 +1,32 @@
+/** Where things run: what is measured alone on the first CPU, the load that measures it on the others. */
+
+import { createServer } from "node:net";
+import { cpus } from "node:os";
+import { locate } from "../lab/process.ts";
+
+const canPin = cpus().length > 1 && locate("taskset") !== null;
+
+/** As taskset(1) writes them. */
+export const MEASURED = canPin ? "0" : undefined;
+export const LOAD = !canPin ? undefined : cpus().length === 2 ? "1" : `1-${cpus().length - 1}`;
+
+export const pinning = canPin
+  ? `what is measured on CPU ${MEASURED}, load and servers on CPU ${LOAD}; direct: load and servers alone`
+  : "none (one CPU, or no taskset)";
+
+export const pinned = (cpus: string | undefined): { cpus?: string } => (cpus === undefined ? {} : { cpus });
+
+export const HOST = "127.0.0.1";
+
+/** Ports that nobody listens on now. */
+export async function freePorts(count: number): Promise<number[]> {
+  const servers = Array.from({ length: count }, () => createServer());
+  const ports: number[] = [];
+  for (const server of servers) {
+    await new Promise<void>((resolve, reject) => server.once("error", reject).listen(0, HOST, resolve));
+    const address = server.address();
+    if (address !== null && typeof address === "object") ports.push(address.port);
+  }
+  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
+  return ports;
+}

@@ -1,0 +1,114 @@
+/** What a benchmark found, as one JSON document or as a table for people. */
+import { cpus, loadavg, release } from "node:os";
+
+export interface Result {
+  readonly case: string;
+  /** Median of `runs`; null when it could not be measured, `note` says why. */
+  readonly value: number | null;
+  readonly unit: string;
+  readonly runs: readonly number[];
+  /** Who was measured beside it, in turns with it; null: nobody. */
+  readonly peer: string | null;
+  readonly peerValue: number | null;
+  readonly peerRuns: readonly number[];
+  /** `value` / `peerValue`. */
+  readonly ratio: number | null;
+  readonly note?: string;
+}
+
+export interface Machine {
+  readonly cpu: string;
+  readonly cpus: number;
+  readonly kernel: string;
+  readonly node: string;
+  /** When the benchmark began: more than a few tenths means that others were at work. */
+  readonly load: number;
+  readonly pinning: string;
+}
+
+export interface Report {
+  readonly name: string;
+  readonly machine: Machine;
+  readonly results: readonly Result[];
+}
+
+export const machine = (pinning: string): Machine => ({
+  cpu: cpus()[0]?.model ?? "unknown",
+  cpus: cpus().length,
+  kernel: release(),
+  node: process.version,
+  load: round(loadavg()[0]!),
+  pinning,
+});
+
+export function median(runs: readonly number[]): number | null {
+  const sorted = runs.toSorted((a, b) => a - b);
+  const middle = Math.floor(sorted.length / 2);
+  if (sorted.length % 2 === 1) return sorted[middle]!;
+  return sorted.length === 0 ? null : (sorted[middle - 1]! + sorted[middle]!) / 2;
+}
+
+/** Three digits are what a benchmark on a shared machine can mean. */
+export const round = (value: number): number => Number(value.toPrecision(3));
+
+const rounded = (runs: readonly number[]): number[] => runs.map(round);
+
+export interface Subject {
+  readonly case: string;
+  readonly unit: string;
+  readonly runs: readonly number[];
+  readonly note?: string | undefined;
+}
+
+/** `peer`: its name and its runs; without runs, `absent` says why ("not installed"). */
+export function compared(
+  subject: Subject,
+  peer: { name: string; runs: readonly number[]; absent?: string | undefined } | null,
+): Result {
+  const value = median(subject.runs);
+  const peerValue = peer === null ? null : median(peer.runs);
+  const notes = [subject.note, peer?.absent === undefined ? undefined : `${peer.name}: ${peer.absent}`];
+  const note = notes.filter((part) => part !== undefined).join("; ");
+  return {
+    case: subject.case,
+    value: value === null ? null : round(value),
+    unit: subject.unit,
+    runs: rounded(subject.runs),
+    peer: peer?.name ?? null,
+    peerValue: peerValue === null ? null : round(peerValue),
+    peerRuns: rounded(peer?.runs ?? []),
+    ratio: value === null || peerValue === null ? null : round(value / peerValue),
+    ...(note === "" ? {} : { note }),
+  };
+}
+
+export function table({ name, machine, results }: Report): string {
+  const { cpu, cpus, kernel, node, load, pinning } = machine;
+  const head = ["case", "kindred", "unit", "peer", "", "ratio", "runs (kindred | peer)"];
+  const number = (value: number | null) => (value === null ? "–" : String(value));
+  const rows = results.map(({ case: title, value, unit, peer, peerValue, ratio, runs, peerRuns, note }) => {
+    const all = peerRuns.length > 0 ? `${runs.join(" ")} | ${peerRuns.join(" ")}` : runs.join(" ");
+    return [
+      title,
+      number(value),
+      unit,
+      peer ?? "",
+      peer ? number(peerValue) : "",
+      ratio ? `${ratio}×` : "",
+      note ?? all,
+    ];
+  });
+  const widths = head.map((_, column) => Math.max(...[head, ...rows].map((row) => row[column]!.length)));
+  const lines = [head, ...rows].map((row) =>
+    row
+      .map((cell, i) => cell.padEnd(widths[i]!))
+      .join("  ")
+      .trimEnd(),
+  );
+  return [
+    `${name}: ${cpus} × ${cpu}, Linux ${kernel}, Node ${node}, load ${load} at the start`,
+    `pinning: ${pinning}`,
+    "",
+    ...lines,
+  ].join("\n");
+}

@@ -1,0 +1,25 @@
+/** Contestants measured in turns, A B C A B C: what disturbs the machine for a while disturbs all of them. */
+
+export interface Contestant {
+  readonly name: string;
+  measure(): Promise<number>;
+}
+
+export interface Settings {
+  readonly rounds: number;
+  readonly seconds: number;
+  /** Where the director's CPU profile goes, if it is wanted. */
+  readonly profile: string | null;
+}
+
+/** The runs of each, by name. The first turn of each warms up and is not counted. */
+export async function takeTurns(contestants: readonly Contestant[], rounds: number): Promise<Map<string, number[]>> {
+  const runs = new Map(contestants.map(({ name }) => [name, [] as number[]]));
+  for (let round = 0; round <= rounds; round++) {
+    for (const { name, measure } of contestants) {
+      const value = await measure();
+      if (round > 0) runs.get(name)!.push(value);
+    }
+  }
+  return runs;
+}
