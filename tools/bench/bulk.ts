@@ -9,15 +9,17 @@ import { compared, type Result } from "./report.ts";
 import { type Contestant, type Settings, takeTurns } from "./rounds.ts";
 
 const STREAMS = [1, 4];
+const HAPROXY = "haproxy";
+const HAPROXY_SPLICE = "haproxy, splicing";
 
 export const bulk = (settings: Settings): Promise<Result[]> =>
   inSandbox(async (sandbox) => {
-    const [server, kindred, proxy] = (await freePorts(3)) as [number, number, number];
+    const [server, kindred, copying, splicing] = (await freePorts(4)) as [number, number, number, number];
     const program = await compile(sandbox, "bulk");
     const source = sandbox.start([program, "serve", HOST, String(server)], pinned(LOAD));
     await source.listening(server);
     await startKindred(sandbox, "bulk", { port: kindred, server }, settings);
-    const peer = await startHaproxy(sandbox, proxy, server);
+    const peer = await startHaproxy(sandbox, copying, splicing, server);
 
     const results: Result[] = [];
     for (const streams of STREAMS) {
@@ -26,14 +28,14 @@ export const bulk = (settings: Settings): Promise<Result[]> =>
         measure: () => fetch(program, port, settings.seconds, streams),
       });
       const contestants = [contestant("direct", server), contestant("kindred", kindred)];
-      if (peer !== null) contestants.push(contestant("haproxy", proxy));
+      if (peer !== null) contestants.push(contestant(HAPROXY, copying), contestant(HAPROXY_SPLICE, splicing));
       const runs = await takeTurns(contestants, settings.rounds);
       const subject = { case: `bulk TCP, ${streams} at once`, unit: "Gb/s", runs: runs.get("kindred")! };
       const absent = peer === null ? "not installed" : undefined;
-      results.push(
-        compared(subject, { name: "direct", runs: runs.get("direct")! }),
-        compared(subject, { name: "haproxy", runs: runs.get("haproxy") ?? [], absent }),
-      );
+      results.push(compared(subject, { name: "direct", runs: runs.get("direct")! }));
+      for (const name of [HAPROXY, HAPROXY_SPLICE]) {
+        results.push(compared(subject, { name, runs: runs.get(name) ?? [], absent }));
+      }
     }
     return results;
   });

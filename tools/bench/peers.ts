@@ -4,11 +4,8 @@ import { locate, type Running } from "../lab/process.ts";
 import type { Sandbox } from "../lab/sandbox.ts";
 import { HOST, MEASURED, pinned } from "./place.ts";
 
-/** From `port` to `server`; null where it is not installed. */
-export type StartPeer = (sandbox: Sandbox, port: number, server: number) => Promise<Running | null>;
-
-/** SUSE's ftp-proxy 1.9, a daemon that forks for each session: reverse proxy to one server. */
-export const startFtpProxy: StartPeer = async (sandbox, port, server) => {
+/** SUSE's ftp-proxy 1.9, a daemon that forks for each session: reverse proxy to one server. Null: not installed. */
+export async function startFtpProxy(sandbox: Sandbox, port: number, server: number): Promise<Running | null> {
   const program = locate("ftp-proxy");
   if (program === null) return null;
   const options: Record<string, string | number> = {
@@ -30,10 +27,18 @@ export const startFtpProxy: StartPeer = async (sandbox, port, server) => {
   const proxy = sandbox.start([program, "-d", "-n", "-f", file], pinned(MEASURED));
   await proxy.listening(port);
   return proxy;
-};
+}
 
-/** HAProxy in TCP mode on one thread: with `splice-auto`, its fastest way to move bytes. */
-export const startHaproxy: StartPeer = async (sandbox, port, server) => {
+/**
+ * HAProxy in TCP mode on one thread, twice: at `port` as it is after installation, at `spliced` with
+ * `option splice-response`, which moves bytes within the kernel and is its fastest way here.
+ */
+export async function startHaproxy(
+  sandbox: Sandbox,
+  port: number,
+  spliced: number,
+  server: number,
+): Promise<Running | null> {
   const program = locate("haproxy");
   if (program === null) return null;
   const file = sandbox.path("haproxy.cfg");
@@ -43,16 +48,19 @@ export const startHaproxy: StartPeer = async (sandbox, port, server) => {
   nbthread 1
 defaults
   mode tcp
-  option splice-auto
   timeout connect 5s
   timeout client 60s
   timeout server 60s
-listen bulk
+listen copying
   bind ${HOST}:${port}
+  server one ${HOST}:${server}
+listen splicing
+  option splice-response
+  bind ${HOST}:${spliced}
   server one ${HOST}:${server}
 `,
   );
   const proxy = sandbox.start([program, "-db", "-f", file], pinned(MEASURED));
-  await proxy.listening(port);
+  await proxy.listening(spliced);
   return proxy;
-};
+}
