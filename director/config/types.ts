@@ -1,0 +1,106 @@
+/** The configuration as the director uses it: checked, complete, frozen. */
+import type { Helper, Limits } from "../../core/helper/api.ts";
+import type { SchedulerName } from "../../core/schedule/scheduler.ts";
+import type { Ms, Port, PortRange } from "../../core/units.ts";
+import type { Address } from "../../core/wire/address.ts";
+import type { PortNumbers } from "./formats.ts";
+import type { Problem } from "./problem.ts";
+
+export interface Config {
+  /** The file it was read from, as it was given. */
+  readonly file: string;
+  /** What clients connect to. Names are unique among services and groups. */
+  readonly services: readonly ServiceConfig[];
+  /** Ports of one VIP that go to one realserver for each client, without a helper. */
+  readonly groups: readonly ServiceConfig[];
+  /** Every known helper, with what is configured for it or its defaults; then those loaded from modules. */
+  readonly helpers: readonly HelperConfig[];
+  /** The listeners for related connections on the socket path. */
+  readonly related: RelatedConfig;
+  readonly timeouts: TimeoutsConfig;
+  readonly log: LogConfig;
+  /** What is odd, but can run. */
+  readonly warnings: readonly Problem[];
+}
+
+export interface ServiceConfig {
+  readonly name: string;
+  /** The address that clients know. Never unspecified or multicast. */
+  readonly vip: Address;
+  /** Of the VIP, at least one; overlapping neither one another nor those of another service. */
+  readonly ports: readonly PortRange[];
+  /** Reads the control connections; null: none does. Always null for a group. */
+  readonly helper: HelperConfig | null;
+  /** Those of the helper's ports that are among `ports`; at least one where there is a helper. */
+  readonly controlPorts: readonly Port[];
+  readonly scheduler: SchedulerName;
+  /** Milliseconds that a client stays with its realserver after its last connection. 0: not at all. */
+  readonly persistence: Ms;
+  /** Bits of the client's network that persist together; null: each client by itself. */
+  readonly persistenceNetmask: number | null;
+  /** At least one; no two of the same address and port. */
+  readonly realservers: readonly RealserverConfig[];
+}
+
+export interface RealserverConfig {
+  readonly address: Address;
+  /** null: the port that the client connected to. */
+  readonly port: Port | null;
+  /** 0..65535, without unit: the share of new connections. 0: takes none. */
+  readonly weight: number;
+  /** How connections get to it, as ipvsadm's `-m -g -i`. `dr` and `tunnel` on the packet path only. */
+  readonly method: "nat" | "dr" | "tunnel";
+  /** Addresses that it may announce beside its own. */
+  readonly announces: readonly Address[];
+  /** Where its passive data connections go: its part of the port group when the helper cannot read (FTPS). */
+  readonly passivePorts: PortRange | null;
+}
+
+export interface HelperConfig {
+  readonly name: string;
+  /** Absolute path of the module that has the helper; null: it is built in. */
+  readonly module: string | null;
+  /** Server ports whose connections it reads, of the helper's own transport. */
+  readonly ports: readonly Port[];
+  /** Take the strictest reading where peers differ. */
+  readonly strict: boolean;
+  /** What becomes of an announcement that is refused: made to fail at the other end, or passed on as it is. */
+  readonly onRefuse: "refuse" | "forward";
+  /** Those of the helper's own limits that are replaced: `{ ...helper.limits, ...limits }`. */
+  readonly limits: Partial<Limits>;
+}
+
+export interface RelatedConfig {
+  /** Ports of every VIP that listeners may have, over TCP and UDP; null: what the kernel gives. */
+  readonly ports: PortNumbers | null;
+  /** Listeners kept open on each address. */
+  readonly standing: number;
+  /** Related entries that one client may have pending. */
+  readonly perClient: number;
+  /** Related entries that may be pending in all. */
+  readonly total: number;
+}
+
+export interface TimeoutsConfig {
+  /** Milliseconds for a connection to a realserver to be made. */
+  readonly connect: Ms;
+  /** Milliseconds without a byte in either direction, after which a connection is closed. */
+  readonly idle: Ms;
+  /** Milliseconds that connections are given to end when the director stops. */
+  readonly drain: Ms;
+}
+
+export interface LogConfig {
+  readonly level: "debug" | "info" | "warn" | "error" | "silent";
+  readonly format: "json" | "text";
+}
+
+/** What the configuration must know of a helper. */
+export type KnownHelper = Pick<Helper, "name" | "transport" | "ports">;
+
+export interface ConfigOptions {
+  /** Those built in, unless told otherwise. */
+  readonly helpers?: readonly KnownHelper[];
+  /** Where it is to run; `socket` unless told otherwise. */
+  readonly path?: "socket" | "tun";
+}
