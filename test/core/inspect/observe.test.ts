@@ -1,0 +1,192 @@
+import t from "tap";
+import { type Announcement, type Helper, type Inspector, passed } from "../../../core/helper/api.ts";
+import { ControlObserver } from "../../../core/inspect/observe.ts";
+import { type Direction, type Endpoint, port, seconds } from "../../../core/units.ts";
+import { Address } from "../../../core/wire/address.ts";
+import { bytesOf } from "../../../core/wire/text.ts";
+import { ftp } from "../../../helpers/ftp/helper.ts";
+
+const at = (address: string, n: number): Endpoint => ({ address: Address.parse(address)!, port: port(n) });
+const CLIENT = at("10.0.0.5", 40000);
+const SERVER = at("192.0.2.1", 21);
+const CONNECTION = { client: CLIENT, virtual: SERVER, real: SERVER };
+
+/** Lines as `C: PASV` and `S: 227 ...`, a frame each, frames numbered from 1. */
+function observe(...lines: string[]): ControlObserver {
+  const observer = new ControlObserver(ftp, CONNECTION);
+  for (const [index, line] of lines.entries()) {
+    observer.data(line.startsWith("C") ? "original" : "reply", bytesOf(`${line.slice(3)}\r\n`), index + 1);
+  }
+  return observer;
+}
+
+const told = ({ announcements }: ControlObserver) =>
+  announcements.map(({ announcement: { kind, to }, frame, state }) => `${kind} ${to.port} frame ${frame} ${state}`);
+
+t.test("a session: what was announced, in which frame, and what came of it", async (t) => {
+  const observer = observe(
+    "S: 220 ready",
+    "C: PASV",
+    "S: 227 Entering Passive Mode (192,0,2,1,200,10)",
+    "C: PORT 10,0,0,5,156,65",
+    "S: 200 PORT command successful",
+    "C: EPRT |1|10.0.0.5|40002|",
+    "S: 500 no",
+    "C: PORT 10,0,0,5,156,67",
+  );
+  t.same(told(observer), [
+    "ftp-passive 51210 frame 3 accepted",
+    "ftp-active 40001 frame 4 accepted",
+    "ftp-eprt 40002 frame 6 rejected",
+    "ftp-active 40003 frame 8 unanswered",
+  ]);
+  t.same(observer.faults, []);
+});
+
+t.test("one byte a frame: the announcement's frame is the one that completes it", async (t) => {
+  const observer = observe("S: 220 ready", "C: PASV");
+  const reply = bytesOf("227 Entering Passive Mode (192,0,2,1,200,10)\r\n");
+  for (const [index] of reply.entries()) observer.data("reply", reply.subarray(index, index + 1), 100 + index);
+  t.same(told(observer), [`ftp-passive 51210 frame ${99 + reply.length} accepted`]);
+});
+
+t.test("bytes behind a filled hole that came before it: the latest frame of the message counts", async (t) => {
+  const observer = observe("S: 220 ready", "C: PASV");
+  observer.data("reply", bytesOf("227 Entering Passive "), 12);
+  observer.data("reply", bytesOf("Mode (192,0,2,1,200,10)\r\n"), 10);
+  t.same(told(observer), ["ftp-passive 51210 frame 12 accepted"]);
+});
+
+t.test("what a director would refuse is listed with the fault", async (t) => {
+  const observer = observe(
+    "S: 220 ready",
+    "C: PORT 10.9.9.9,4,1",
+    "S: 500 what?",
+    "C: PORT 10,9,9,9,156,65",
+    "S: 200 fine",
+    "C: PORT 10,0,0,5,0,22",
+    "S: 200 fine",
+  );
+  t.same(told(observer), ["ftp-active 40001 frame 4 accepted", "ftp-active 22 frame 6 accepted"]);
+  t.same(observer.faults, [
+    { code: "bad-argument", message: "refused: bad-argument", frame: 2 },
+    { code: "bounce", message: "PORT names 10.9.9.9, the client is 10.0.0.5", frame: 4 },
+    { code: "port-reserved", message: "PORT names the reserved port 22", frame: 6 },
+  ]);
+});
+
+t.test("no limit holds: as many announcements as were made", async (t) => {
+  const lines = Array.from({ length: 100 }, (_, i) => [`C: PORT 10,0,0,5,200,${i}`, "S: 200 fine"]).flat();
+  t.equal(observe("S: 220 ready", ...lines).announcements.length, 100);
+});
+
+t.test("behind a gap the helper reads on at the start of a line", async (t) => {
+  const observer = observe("S: 220 ready", "C: PASV", "S: 227 Entering (192,0,2,1,20");
+  observer.gap("reply");
+  observer.data("reply", bytesOf("ing data\r\n226 done\r\n"), 9);
+  observer.data("original", bytesOf("PASV\r\n"), 10);
+  observer.data("reply", bytesOf("227 (192,0,2,1,200,11)\r\n"), 11);
+  t.same(told(observer), ["ftp-passive 51211 frame 11 accepted"]);
+});
+
+t.test("a gap in an unfinished message drops what was held of it", async (t) => {
+  const observer = observe("S: 220 ready", "C: PASV");
+  observer.data("reply", bytesOf("227 (192,0,2,1,"), 3);
+  observer.gap("reply");
+  observer.data("reply", bytesOf("200,10)\r\n"), 5);
+  t.same(observer.announcements, []);
+});
+
+t.test("AUTH TLS makes a port group, and nothing behind it is read", async (t) => {
+  const observer = observe("S: 220 ready", "C: AUTH TLS", "S: 234 go ahead");
+  t.same(observer.groups, [{ reason: "tls", ports: null, frame: 3 }]);
+  t.same(
+    observer.notes.map(({ code }) => code),
+    ["encrypted"],
+  );
+});
+
+// --- with a helper made for the test ---------------------------------------------------------------------------------
+
+const announcement = (objection?: string): Announcement => ({
+  kind: "made-up",
+  said: "HELLO",
+  transport: "tcp",
+  opener: "original",
+  from: { address: null, port: null },
+  to: { address: null, port: 4000 },
+  uses: 1,
+  bytes: { start: 0, end: 1 },
+  instead: { start: 0, end: 1, text: () => "" },
+  ...(objection === undefined ? {} : { objection }),
+});
+
+function helperOf(inspector: Partial<Inspector>): Helper {
+  const limits = { pending: 1, ttl: seconds(1), hold: 8, patience: seconds(1) };
+  const open = () => ({ inspect: passed, ...inspector });
+  return { name: "made-up", transport: "tcp", ports: [], sources: [], limits, open };
+}
+
+t.test("a reply whose request was not seen, and that nothing settles, is told as such", async (t) => {
+  const helper = helperOf({
+    inspect(payload, _direction, actions) {
+      actions.expect(announcement("unsolicited"));
+      return passed(payload);
+    },
+  });
+  const observer = new ControlObserver(helper, CONNECTION);
+  observer.data("reply", bytesOf("x"), 1);
+  t.match(observer.announcements, [{ state: "request-not-seen", refusal: "unsolicited", frame: 1 }]);
+});
+
+t.test("a message longer than what is held is let go, as if bytes were missing", async (t) => {
+  const gaps: Direction[] = [];
+  const shown: number[] = [];
+  const helper = helperOf({
+    inspect(payload) {
+      shown.push(payload.length);
+      return { verdict: "pass", consumed: 0 };
+    },
+    gap: (direction) => gaps.push(direction),
+  });
+  const observer = new ControlObserver(helper, CONNECTION);
+  for (const frame of [1, 2, 3, 4]) observer.data("original", bytesOf("abc"), frame);
+  t.same(shown, [3, 6, 9, 3]);
+  t.same(gaps, ["original"]);
+  t.match(observer.faults, [{ code: "message-too-long", frame: 3 }]);
+});
+
+t.test("a helper that throws, or detaches, sees no more of this connection", async (t) => {
+  const calls: number[] = [];
+  const throwing = helperOf({
+    inspect(payload) {
+      calls.push(payload.length);
+      throw new Error("a bug");
+    },
+  });
+  const thrown = new ControlObserver(throwing, CONNECTION);
+  for (const frame of [1, 2]) thrown.data("original", bytesOf("x"), frame);
+  t.same(thrown.faults, [{ code: "helper-threw", message: "helper-threw", frame: 1 }]);
+
+  const detaching = helperOf({
+    inspect(payload) {
+      calls.push(payload.length);
+      return { verdict: "detach", consumed: payload.length };
+    },
+  });
+  const detached = new ControlObserver(detaching, CONNECTION);
+  detached.data("original", bytesOf("xy"), 1);
+  detached.data("reply", bytesOf("z"), 2);
+  detached.gap("reply");
+  detached.end("reply");
+  t.same(calls, [1, 2]);
+});
+
+t.test("what is unfinished when a direction ends is shown to the helper once more", async (t) => {
+  const observer = observe("S: 220 ready");
+  observer.data("original", bytesOf("PORT 10,0,0,5,1"), 2);
+  observer.end("original");
+  observer.end("original");
+  t.match(observer.faults, [{ code: "unfinished", frame: 2 }]);
+  t.equal(observer.faults.length, 1);
+});

@@ -1,0 +1,108 @@
+/** Every capture of the development set against its truth file. */
+import t from "tap";
+import type { ControlRecord, Report } from "../../tools/replay/report.ts";
+import { runReplay } from "../../tools/replay.ts";
+import {
+  type CaptureEntry,
+  captureEntries,
+  captureName,
+  capturePath,
+  capturesMissing,
+  type Truth,
+  truthOf,
+} from "../captures.ts";
+
+/** Containers that replay does not read; README.md lists them by the same names. */
+const UNREAD: Readonly<Record<string, string>> = {
+  "ctr-solaris-snoop.snoop": "a snoop file",
+  "rtsp-panw-knoxville-ppp.pcap": "a pppdump file",
+  "rtsp-panw-m20100301-ppp.pcap": "a pppdump file",
+  "rtsp-panw-m20100303-ppp.pcap": "a pppdump file",
+  "ctr-tcpdump-unknown-linktype-2.pcap": "link type 164",
+};
+const BROKEN = new Set([
+  "ctr-dpkt-truncated-dns.pcap",
+  "ctr-gopacket-shb-v2-le.pcapng",
+  "ctr-libpcap-invalid-version-1.pcap",
+  "ctr-libpcap-pcapng-invalid-version-0.pcapng",
+  "ctr-suricata-bad-caplen-smtp.pcap",
+  "ctr-suricata-bad-caplen.pcap",
+  "der-cut-mid-record.pcap",
+]);
+
+async function replayed(path: string): Promise<{ status: number; report: Report }> {
+  let stdout = "";
+  const io = { stdout: { write: (text: string) => (stdout += text) }, stderr: { write: () => true } };
+  const status = await runReplay([path], { json: true }, io);
+  return { status, report: JSON.parse(stdout) };
+}
+
+const ends = ({ client, server }: ControlRecord): string =>
+  `${client.address} ${client.port} ${server.address} ${server.port}`;
+
+function foundLines({ controls, related }: Report): { controls: string[]; related: string[] } {
+  const byId = new Map(controls.map((control) => [control.id, ends(control)]));
+  const lines = related.map(
+    ({ control, kind, from, to, state, announcedFrame, observed }) =>
+      `${byId.get(control)}: frame ${announcedFrame} ${kind} ${from.address} ${from.port ?? "*"} -> ` +
+      `${to.address} ${to.port} ${state} ${observed}`,
+  );
+  return { controls: controls.map(ends).sort(), related: lines.sort() };
+}
+
+function trueLines({ control_connections = [], related = [] }: Truth): { controls: string[]; related: string[] } {
+  const ftp = control_connections.filter(({ helper }) => helper === "ftp");
+  const byId = new Map(ftp.map((one) => [one.id, `${one.client} ${one.cport} ${one.server} ${one.sport}`]));
+  const lines = related
+    .filter(({ kind }) => kind.startsWith("ftp-"))
+    .map(
+      (one) =>
+        `${byId.get(one.cid)}: frame ${one.by_frame} ${one.kind} ${one.from_ip} ${one.from_port} -> ` +
+        `${one.to_ip} ${one.to_port} ${one.state} ${one.observed}`,
+    );
+  return { controls: [...byId.values()].sort(), related: lines.sort() };
+}
+
+const isFtp = ({ protocols, truth_level }: CaptureEntry) => protocols.includes("ftp") && truth_level === "full";
+
+t.test("FTP captures match their truth", { skip: capturesMissing }, async (t) => {
+  for (const entry of captureEntries().filter(isFtp)) {
+    t.test(captureName(entry), async (t) => {
+      const truth = truthOf(entry);
+      const { report } = await replayed(capturePath(entry));
+      t.equal(report.captures[0]!.packets, truth.packets, "packets");
+      t.same(foundLines(report), trueLines(truth), "control connections and related ones");
+    });
+  }
+});
+
+t.test(
+  "every other capture is read as far as it goes, and no FTP is invented",
+  { skip: capturesMissing },
+  async (t) => {
+    for (const entry of captureEntries().filter((entry) => !isFtp(entry))) {
+      const name = captureName(entry);
+      t.test(name, { skip: UNREAD[name] ?? false }, async (t) => {
+        const truth = truthOf(entry);
+        const { report } = await replayed(capturePath(entry));
+        t.equal(report.captures[0]!.packets, truth.packets, "packets");
+        t.same(foundLines(report), trueLines(truth), "control connections and related ones");
+      });
+    }
+  },
+);
+
+t.test(
+  "broken captures, and no others, have exit status 2 and a message that names the byte",
+  { skip: capturesMissing },
+  async (t) => {
+    for (const entry of captureEntries().filter((entry) => !(captureName(entry) in UNREAD))) {
+      const { status, report } = await replayed(capturePath(entry));
+      const { error } = report.captures[0]!;
+      const expected = BROKEN.has(captureName(entry)) ? 2 : 0;
+      if (status !== expected || (error?.includes("at byte") ?? false) !== (expected === 2)) {
+        t.fail(captureName(entry), { status, error });
+      }
+    }
+  },
+);
