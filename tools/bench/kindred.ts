@@ -12,7 +12,7 @@ interface Front {
 }
 
 /** FTP with the helper, or plain TCP without one, in front of one server. */
-export function startKindred(
+export async function startKindred(
   sandbox: Sandbox,
   kind: "ftp" | "bulk",
   { port, server }: Front,
@@ -29,5 +29,7 @@ export function startKindred(
   if (profile !== null) mkdirSync(profile, { recursive: true });
   const nodeOptions = profile === null ? [] : ["--cpu-prof", `--cpu-prof-dir=${profile}`];
   const start = sandbox.start.bind(sandbox);
-  return startDirector(sandbox, config, start, { ...pinned(MEASURED), nodeOptions });
+  const director = startDirector(sandbox, config, start, { ...pinned(MEASURED), nodeOptions });
+  await director.listening(port);
+  return director;
 }

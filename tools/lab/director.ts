@@ -11,20 +11,22 @@ export const kindredIsBuilt = (): boolean => existsSync(KINDRED);
 
 export type Event = Readonly<Record<string, unknown>>;
 
-/** `start` is the sandbox's own, or a namespace's. */
-export async function startDirector(
+/** Starts one; `start` is the sandbox's own, or a namespace's. Whoever needs it waits until it listens. */
+export function startDirector(
   sandbox: Sandbox,
   config: object,
   start: (command: readonly string[], options?: StartOptions) => Running,
   options: StartOptions & { nodeOptions?: readonly string[] } = {},
-): Promise<Running> {
+): Running {
   const file = sandbox.path("director.yaml");
   writeFileSync(file, stringify(config));
   const { nodeOptions = [], ...rest } = options;
-  const director = start([process.execPath, ...nodeOptions, KINDRED, "run", file], rest);
-  await director.until(() => events(director).some(({ event }) => event === "ready"), "ready");
-  return director;
+  return start([process.execPath, ...nodeOptions, KINDRED, "run", file], rest);
 }
+
+/** The director said that it is ready; it says so at log level `info`. */
+export const untilReady = (director: Running): Promise<void> =>
+  director.until(() => events(director).some(({ event }) => event === "ready"), "ready");
 
 /** What the director has logged so far: one JSON object a line. */
 export function events(director: Running): Event[] {
@@ -33,4 +35,15 @@ export function events(director: Running): Event[] {
     .split("\n")
     .filter((line) => line.startsWith("{"))
     .map((line) => JSON.parse(line) as Event);
+}
+
+/** Throws unless the director says that it made at least `count` related entries, all of `kind`. */
+export function proveRelated(director: Running, kind: string, count: number): void {
+  const kinds = events(director).flatMap(({ event, kind }) => (event === "related" ? [kind] : []));
+  const strays = kinds.filter((made) => made !== kind);
+  if (strays.length > 0 || kinds.length < count) {
+    throw new Error(
+      `${count} related entries of kind ${kind} expected, the director made: ${kinds.join(" ") || "none"}`,
+    );
+  }
 }

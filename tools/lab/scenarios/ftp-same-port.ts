@@ -3,7 +3,7 @@ import { mkdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { Capture } from "../capture.ts";
 import { controlLines } from "../dialogue.ts";
-import { startDirector } from "../director.ts";
+import { startDirector, untilReady } from "../director.ts";
 import { digest, writeFiles } from "../files.ts";
 import type { Sandbox } from "../sandbox.ts";
 import type { Scenario } from "../scenario.ts";
@@ -48,7 +48,7 @@ async function run(sandbox: Sandbox): Promise<string> {
     writeFiles(vsftpd.files, [FILE]);
     files.push(digest(vsftpd.files, FILE));
   }
-  await startDirector(sandbox, ftpService(farm), farm.director.start);
+  await untilReady(startDirector(sandbox, ftpService(farm), farm.director.start));
   const captures = await Promise.all(farm.realservers.map((real) => Capture.start(sandbox, real)));
 
   const got = await downloadAtOnce(sandbox, farm);

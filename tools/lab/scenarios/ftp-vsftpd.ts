@@ -3,8 +3,8 @@ import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Capture } from "../capture.ts";
 import { type Client, clients, LISTING, TRANSFERS, type Variant } from "../clients.ts";
-import { proveDialogue } from "../dialogue.ts";
-import { startDirector } from "../director.ts";
+import { type Mode, proveDialogue } from "../dialogue.ts";
+import { proveRelated, startDirector, untilReady } from "../director.ts";
 import { FILES, proveSame, writeFiles } from "../files.ts";
 import type { Sandbox } from "../sandbox.ts";
 import type { Scenario } from "../scenario.ts";
@@ -12,11 +12,15 @@ import { makeFarm, proveIsolation } from "../topology.ts";
 import { FTP_PORT, startVsftpd } from "../vsftpd.ts";
 import { ftpService } from "./ftp-service.ts";
 
+/** As the director names them. */
+const KINDS: Record<Mode, string> = { port: "ftp-active", eprt: "ftp-eprt", pasv: "ftp-passive", epsv: "ftp-epsv" };
+
 async function transferAll(sandbox: Sandbox, client: Client, { mode, family, options }: Variant): Promise<string> {
   const farm = await makeFarm(sandbox, family, 1, 1);
   const [host] = farm.clients;
   const vsftpd = await startVsftpd(sandbox, farm.realservers[0]!, family);
-  await startDirector(sandbox, ftpService(farm), farm.director.start);
+  const director = startDirector(sandbox, ftpService(farm), farm.director.start);
+  await untilReady(director);
   await proveIsolation(farm, FTP_PORT);
 
   const downloads = sandbox.path("downloads");
@@ -41,6 +45,7 @@ async function transferAll(sandbox: Sandbox, client: Client, { mode, family, opt
     hidden: farm.hidden,
     transfers: TRANSFERS,
   });
+  proveRelated(director, KINDS[mode], announced);
   const files = Object.keys(FILES).length;
   return `1 listing, ${files} downloads, ${files} uploads; ${announced} × ${mode.toUpperCase()}, each connected to`;
 }
