@@ -20,8 +20,11 @@ export const isFile = (path: string): Promise<boolean> =>
     () => false,
   );
 
-const decode = (bytes: Uint8Array, more = false): string =>
-  new TextDecoder("utf-8", { fatal: true }).decode(bytes, { stream: more });
+const decode = (bytes: Uint8Array): string => new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+
+/** As far as whole characters go. */
+const decodeBeginning = (bytes: Uint8Array): string =>
+  new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes, { stream: true });
 
 /** At most `LONGEST`, whatever the file is: a device may have no end. */
 async function readBytes(file: string): Promise<Uint8Array> {
@@ -57,7 +60,7 @@ function unreadable(file: string, { code, message }: NodeJS.ErrnoException): Pro
   return { file, line: 0, column: 0, path: "", message: what, remedy };
 }
 
-/** Points at the first byte that is wrong. */
+/** Points at the first byte of what is no character. */
 function notUtf8(bytes: Uint8Array, file: string): Problem {
   let good = 0;
   let bad = bytes.length;
@@ -66,15 +69,17 @@ function notUtf8(bytes: Uint8Array, file: string): Problem {
     if (decodes(bytes.subarray(0, middle))) good = middle;
     else bad = middle;
   }
-  const lines = decode(bytes.subarray(0, good), true).split("\n");
-  const message = `not UTF-8: byte 0x${bytes[good]?.toString(16).padStart(2, "0")} at offset ${good}`;
+  const text = decodeBeginning(bytes.subarray(0, good));
+  const lines = text.split("\n");
+  const offset = Buffer.byteLength(text);
+  const message = `not UTF-8: byte 0x${bytes[offset]?.toString(16).padStart(2, "0")} at offset ${offset}`;
   const remedy = "save the file as UTF-8";
   return { file, line: lines.length, column: (lines.at(-1)?.length ?? 0) + 1, path: "", message, remedy };
 }
 
 function decodes(bytes: Uint8Array): boolean {
   try {
-    decode(bytes, true);
+    decodeBeginning(bytes);
     return true;
   } catch {
     return false;
