@@ -1,11 +1,33 @@
 import type { Connection, Direction, Helper } from "../../core/helper/api.ts";
-import { ControlObserver } from "../../core/inspect/observe.ts";
+import {
+  ControlObserver,
+  type ObservedAnnouncement,
+  type ObservedFault,
+  type ObservedGroup,
+} from "../../core/inspect/observe.ts";
 import { ObservedStream, type StreamSink } from "../../core/inspect/stream.ts";
 import type { Endpoint } from "../../core/units.ts";
 import { FtpOpening } from "./detect.ts";
 import type { End } from "./flows.ts";
 
-/** One TCP control connection of a capture: reassembles both directions and has them observed. */
+/** What a TCP header says, as far as a stream is concerned. */
+export interface Segment {
+  readonly sequence: number;
+  readonly acknowledgment: number;
+  readonly acknowledges: boolean;
+  readonly syn: boolean;
+  readonly fin: boolean;
+  /** Of its payload on the wire; a snap length may have cut what was captured. */
+  readonly length: number;
+}
+
+/** The director's view, if there were one: the server that is seen is the virtual service and the realserver. */
+const connectionOf = (client: Endpoint, server: Endpoint): Connection => ({ client, virtual: server, real: server });
+
+/**
+ * One TCP control connection of a capture: reassembles both directions and has them observed. Until something is said
+ * on it (a port scan has millions of such) it costs little.
+ */
 export class TcpControl {
   readonly helper: Helper;
   readonly row: number;
@@ -13,11 +35,10 @@ export class TcpControl {
   readonly server: Endpoint;
   /** Which end of the flow the client is. */
   readonly clientEnd: End;
-  readonly observer: ControlObserver;
   /** Found by its content, and while it is not yet clear that it was found. */
-  opening: FtpOpening | null;
-  readonly #original: ObservedStream;
-  readonly #reply: ObservedStream;
+  readonly opening: FtpOpening | null;
+  readonly #initial = { original: -1, reply: -1 };
+  #session: Session | null = null;
 
   constructor(helper: Helper, row: number, clientEnd: End, client: Endpoint, server: Endpoint, detected: boolean) {
     this.helper = helper;
@@ -26,51 +47,82 @@ export class TcpControl {
     this.client = client;
     this.server = server;
     this.opening = detected ? new FtpOpening() : null;
-    // There is no director in a capture: the server that is seen is the virtual service and the realserver.
-    const connection: Connection = { client, virtual: server, real: server };
-    this.observer = new ControlObserver(helper, connection);
-    this.#original = new ObservedStream(this.#sink("original"));
-    this.#reply = new ObservedStream(this.#sink("reply"));
   }
 
-  /** A segment from `end`. `length`: of its payload on the wire, of which `payload` was captured. */
+  get announcements(): readonly ObservedAnnouncement[] {
+    return this.#session?.observer.announcements ?? [];
+  }
+
+  get faults(): readonly ObservedFault[] {
+    return this.#session?.observer.faults ?? [];
+  }
+
+  get groups(): readonly ObservedGroup[] {
+    return this.#session?.observer.groups ?? [];
+  }
+
+  /** It opens like what it was taken for; one that is bound to a port needs no proof. */
+  get confirmed(): boolean {
+    return this.opening === null || this.opening.isFtp === true;
+  }
+
+  /** A segment from `end`, with as much of its payload as was captured. */
   segment(end: End, segment: Segment, payload: Uint8Array, frame: number): void {
-    const fromClient = end === this.clientEnd;
-    const sent = fromClient ? this.#original : this.#reply;
+    const direction = end === this.clientEnd ? "original" : "reply";
+    if (segment.syn && this.#initial[direction] < 0) this.#initial[direction] = segment.sequence;
+    if (this.#session === null && payload.length > 0) this.#begin();
+    this.#session?.segment(direction, segment, payload, frame);
+  }
+
+  /** The connection's last packet was seen. */
+  close(): void {
+    this.#session?.close();
+  }
+
+  #begin(): void {
+    const { helper, client, server, opening } = this;
+    this.#session = new Session(new ControlObserver(helper, connectionOf(client, server)), opening);
+    for (const direction of ["original", "reply"] as const) {
+      if (this.#initial[direction] >= 0) this.#session[direction].open(this.#initial[direction]);
+    }
+  }
+}
+
+class Session {
+  readonly observer: ControlObserver;
+  readonly original: ObservedStream;
+  readonly reply: ObservedStream;
+
+  constructor(observer: ControlObserver, opening: FtpOpening | null) {
+    this.observer = observer;
+    this.original = new ObservedStream(sinkOf("original", observer, opening));
+    this.reply = new ObservedStream(sinkOf("reply", observer, opening));
+  }
+
+  segment(direction: Direction, segment: Segment, payload: Uint8Array, frame: number): void {
+    const sent = this[direction];
+    const other = direction === "original" ? this.reply : this.original;
     // What the segment acknowledges came before it: the other direction is told first.
-    if (segment.acknowledges) (fromClient ? this.#reply : this.#original).acknowledged(segment.acknowledgment);
+    if (segment.acknowledges && other.started) other.acknowledged(segment.acknowledgment);
     if (segment.syn) sent.open(segment.sequence);
-    else if (!sent.started && payload.length > 0) this.observer.gap(fromClient ? "original" : "reply");
+    // Without a SYN the first bytes may begin anywhere in a message.
+    else if (!sent.started && payload.length > 0) this.observer.gap(direction);
     const first = (segment.sequence + (segment.syn ? 1 : 0)) >>> 0;
     sent.segment(first, payload, frame);
     if (segment.fin) sent.finish((first + segment.length) >>> 0);
   }
 
-  /** The connection's last packet was seen. */
   close(): void {
-    this.#original.close();
-    this.#reply.close();
-    if (this.opening?.isFtp === null) this.opening.isFtp = false;
-  }
-
-  #sink(direction: Direction): StreamSink {
-    const { observer } = this;
-    return {
-      data: (bytes, frame) => {
-        if (this.opening !== null) this.opening[direction === "original" ? "client" : "server"](bytes);
-        observer.data(direction, bytes, frame);
-      },
-      gap: () => observer.gap(direction),
-      end: () => observer.end(direction),
-    };
+    this.original.close();
+    this.reply.close();
   }
 }
 
-export interface Segment {
-  readonly sequence: number;
-  readonly acknowledgment: number;
-  readonly acknowledges: boolean;
-  readonly syn: boolean;
-  readonly fin: boolean;
-  readonly length: number;
-}
+const sinkOf = (direction: Direction, observer: ControlObserver, opening: FtpOpening | null): StreamSink => ({
+  data(bytes, frame) {
+    opening?.more(direction, bytes);
+    observer.data(direction, bytes, frame);
+  },
+  gap: () => observer.gap(direction),
+  end: () => observer.end(direction),
+});

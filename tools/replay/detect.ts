@@ -2,6 +2,7 @@
  * Control connections on ports that nobody told us: by how they open. An FTP server speaks first, with `220` (RFC 959
  * §5.4); so does an SMTP server (RFC 5321 §4.2), which is told apart by what its client says next.
  */
+import type { Direction } from "../../core/units.ts";
 import { LF, latin1 } from "../../core/wire/text.ts";
 
 /** Bytes of each direction that are looked at. */
@@ -10,7 +11,17 @@ const OPENING = 512;
 const BANNER = "220";
 const USER = "USER ";
 /** What an FTP client may open with, and an SMTP or POP3 client may not. */
-const FTP_COMMANDS: ReadonlySet<string> = new Set(["USER", "FEAT", "HOST", "CLNT", "OPTS", "SYST", "ACCT", "PASV"]);
+const FTP_COMMANDS: ReadonlySet<string> = new Set([
+  "USER",
+  "AUTH",
+  "FEAT",
+  "HOST",
+  "CLNT",
+  "OPTS",
+  "SYST",
+  "ACCT",
+  "PASV",
+]);
 
 /** A connection's first payload: is it worth to read on? True for a part of an opening, too. */
 export function mayOpenFtp(payload: Uint8Array): boolean {
@@ -24,32 +35,33 @@ export function mayOpenFtp(payload: Uint8Array): boolean {
 export class FtpOpening {
   /** Null: not known yet. */
   isFtp: boolean | null = null;
-  #client = "";
-  #server = "";
+  readonly #said = { original: "", reply: "" };
 
-  client(bytes: Uint8Array): void {
-    this.#client = more(this.#client, bytes);
-    this.#decide();
-  }
-
-  server(bytes: Uint8Array): void {
-    this.#server = more(this.#server, bytes);
+  /** The next bytes of `direction`, in order. */
+  more(direction: Direction, bytes: Uint8Array): void {
+    if (this.isFtp !== null) return;
+    const said = this.#said[direction];
+    this.#said[direction] += latin1(bytes, 0, Math.min(bytes.length, OPENING - said.length));
     this.#decide();
   }
 
   #decide(): void {
-    if (this.isFtp !== null) return;
-    const greeting = firstLine(this.#server);
-    const command = firstLine(this.#client);
+    const { original, reply } = this.#said;
+    const greeting = firstLine(reply);
+    const command = firstLine(original);
     if (greeting !== null && !isReply(greeting)) this.isFtp = false;
     else if (greeting !== null && isFtpBanner(greeting)) this.isFtp = true;
     else if (greeting !== null && command !== null) this.isFtp = FTP_COMMANDS.has(command.slice(0, 4).toUpperCase());
-    else if (this.#client.length >= OPENING || this.#server.length >= OPENING) this.isFtp = false;
+    else this.#giveUp(greeting, command);
+  }
+
+  /** No first line is as long as that; a server that has greeted may say more before its client answers. */
+  #giveUp(greeting: string | null, command: string | null): void {
+    const { original, reply } = this.#said;
+    const endless = (line: string | null, said: string) => line === null && said.length >= OPENING;
+    if (endless(greeting, reply) || endless(command, original)) this.isFtp = false;
   }
 }
-
-const more = (text: string, bytes: Uint8Array): string =>
-  text + latin1(bytes, 0, Math.min(bytes.length, Math.max(0, OPENING - text.length)));
 
 function firstLine(text: string): string | null {
   const end = text.indexOf(String.fromCharCode(LF));

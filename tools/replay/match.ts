@@ -21,7 +21,7 @@ export interface Related {
 }
 
 export function relatedOf(control: TcpControl): Related[] {
-  return control.observer.announcements.map((observed) => {
+  return control.announcements.map((observed) => {
     const { opener, from, to } = observed.announcement;
     const own = ownAddress(control, opposite(opener));
     const address = to.address ?? own;

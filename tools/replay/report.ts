@@ -78,7 +78,7 @@ export function addCapture(report: Report, capture: CaptureRecord, tracker: Trac
     const id = before + report.controls.length + 1;
     report.controls.push(controlRecord(id, capture.file, control, flows));
     for (const one of related[index]!) report.related.push(relatedRecord(id, one, flows));
-    const { groups, faults } = control.observer;
+    const { groups, faults } = control;
     for (const { ports, reason } of groups) {
       report.groups.push({ control: id, ports: (ports ?? []).map(rangeText), reason });
     }

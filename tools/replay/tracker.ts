@@ -52,7 +52,7 @@ export class Tracker {
 
   /** Those of `controls` that are what they seemed. */
   confirmed(): TcpControl[] {
-    return this.controls.filter(({ opening }) => opening === null || opening.isFtp === true);
+    return this.controls.filter(({ confirmed }) => confirmed);
   }
 
   #tcp(number: number): void {
