@@ -80,7 +80,7 @@ function progressOf(file: string, { stderr }: ReplayIo) {
   };
 }
 
-const collect = (value: string, previous: string[]): string[] => [...previous, value];
+const collect = (value: string, previous: string[] = []): string[] => [...previous, value];
 
 /** The command `replay`, for the command line to add. */
 export function replayCommand(io: ReplayIo = process): Command {
@@ -89,7 +89,7 @@ export function replayCommand(io: ReplayIo = process): Command {
     .argument("<capture...>", "pcap or pcapng files")
     .option("--json", "one JSON document")
     .option("--ndjson", "the same records as JSON, a line each")
-    .option("--helper <name=ports>", "bind a helper to these server ports: ftp=21,2121 (repeatable)", collect, [])
+    .option("--helper <name=ports>", "bind a helper to these server ports: ftp=21,2121 (repeatable)", collect)
     .addHelpText("after", "\nExit status: 0, or 2 when a file is broken (what could be read is printed).")
     .action(async (files: string[], options: ReplayOptions) => {
       process.exitCode = await runReplay(files, options, io);
