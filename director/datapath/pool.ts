@@ -10,9 +10,7 @@ import type { Address } from "../../core/wire/address.ts";
 import { HIGH_WATER } from "./relay.ts";
 
 export interface PoolOptions {
-  /** Listeners kept open for each address. */
-  readonly standing: number;
-  /** And at most, when more announcements wait at once. */
+  /** Listeners at most, when many announcements wait at once. */
   readonly most: number;
   /** Ports to listen on; null: those that the kernel gives. */
   readonly ports: { readonly first: Port; readonly last: Port } | null;

@@ -1,13 +1,11 @@
 /**
  * The socket path: listens where clients connect, and relays.
  *
- *   client -> VIP:port         admitted, connected to its realserver; read by the helper, or relayed
- *   client -> VIP:pool port    what a realserver announced (PASV, EPSV): claimed, connected to that realserver
- *   realserver -> pool port    what a client announced (PORT, EPRT): claimed, connected to that client, from the VIP
+ *   client -> VIP:port => realserver    admitted, connected; read by the service's helper, or relayed as it is
  */
 import { createServer, type Server, type Socket } from "node:net";
 import { Balancer, type ConnectionEntry } from "../../core/balancer.ts";
-import type { RelatedEntry, RelatedLimits } from "../../core/flow/related.ts";
+import type { RelatedEntry } from "../../core/flow/related.ts";
 import type { Handle } from "../../core/flow/slots.ts";
 import type { Settings } from "../../core/helper/api.ts";
 import type { OnFailure } from "../../core/helper/run.ts";
@@ -16,14 +14,13 @@ import { Counters } from "../../core/metrics.ts";
 import type { ServiceSpec } from "../../core/service.ts";
 import type { Endpoint, Ms, Port } from "../../core/units.ts";
 import { endpointText, later } from "../../core/units.ts";
-import type { Address } from "../../core/wire/address.ts";
 import { now } from "../clock.ts";
 import type { Fields, Level, Log } from "../log.ts";
 import { type ControlOwner, ControlSession } from "./control.ts";
-import { localEnd, remoteEnd } from "./endpoints.ts";
-import { ListenerPool } from "./pool.ts";
+import { remoteEnd } from "./endpoints.ts";
+import { RelatedListeners, type RelatedPlan } from "./related.ts";
 import { HIGH_WATER, relay } from "./relay.ts";
-import { connectTo, type Upstream } from "./upstream.ts";
+import { connectTo } from "./upstream.ts";
 
 export interface ServicePlan extends ServiceSpec {
   readonly settings: Settings;
@@ -33,10 +30,7 @@ export interface ServicePlan extends ServiceSpec {
 
 export interface SocketPlan {
   readonly services: readonly ServicePlan[];
-  readonly related: RelatedLimits & {
-    readonly ports: { readonly first: Port; readonly last: Port } | null;
-    readonly standing: number;
-  };
+  readonly related: RelatedPlan;
   readonly timeouts: { readonly connect: Ms; readonly idle: Ms; readonly drain: Ms };
   /** An unsigned 32-bit number, unpredictable to clients. */
   readonly seed: number;
@@ -63,7 +57,7 @@ export class SocketPath implements ControlOwner {
   readonly #plan: SocketPlan;
   readonly #log: Log;
   readonly #servers: Server[] = [];
-  readonly #pools = new Map<string, ListenerPool>();
+  readonly #related: RelatedListeners;
   readonly #controls = new Map<Handle, ControlSession>();
   readonly #sockets = new Set<Socket>();
   #ids = 0;
@@ -82,6 +76,20 @@ export class SocketPath implements ControlOwner {
         if (entry.seen !== null) this.release(entry, entry.seen);
       },
     });
+    this.#related = new RelatedListeners(plan.related, {
+      balancer: this.balancer,
+      log,
+      connectTimeout: plan.timeouts.connect,
+      control: ({ master }) => (master === null ? undefined : this.#controls.get(master)),
+      track: (socket) => this.#track(socket),
+      turnAway: (socket, reason, fields) => this.#turnAway(socket, reason, fields),
+      join: (client, real, connection, { id: related, kind }) => {
+        const id = ++this.#ids;
+        this.log("info", "connection", { id, related, role: "related", ...ends(connection) });
+        this.counters.count(`related.${kind}`);
+        this.#relay(id, client, real, connection);
+      },
+    });
   }
 
   /** Control connections, and related and plain ones, that are open now. */
@@ -94,7 +102,7 @@ export class SocketPath implements ControlOwner {
     try {
       for (const service of this.#plan.services) {
         for (const at of listenedPorts(service)) await this.#listen(service, at);
-        if (service.helper !== null) await this.#pool(service.address).open(this.#plan.related.standing);
+        if (service.helper !== null) await this.#related.stand(service.address);
       }
     } catch (error) {
       this.#closeListeners();
@@ -204,61 +212,12 @@ export class SocketPath implements ControlOwner {
 
   // --- related connections ----------------------------------------------------------------------------------------
 
-  /** The listener stands on the address that the opener already talks to. */
   prepare(session: ControlSession, entry: RelatedEntry, answer: (seen: Endpoint | null) => void): void {
-    const local = localEnd(entry.opener === "original" ? session.client : session.real);
-    if (local === null) return answer(null);
-    const { address } = local;
-    this.#pool(address).take((port) => answer(port === null ? null : { address, port }));
+    this.#related.prepare(session, entry, answer);
   }
 
   release(_entry: RelatedEntry, seen: Endpoint): void {
-    this.#pool(seen.address).give(seen.port);
-  }
-
-  #pool(address: Address): ListenerPool {
-    const known = this.#pools.get(address.toString());
-    if (known !== undefined) return known;
-    const { total, ports, standing } = this.#plan.related;
-    const pool = new ListenerPool(address, {
-      standing,
-      most: total,
-      ports,
-      connected: (socket, seen) => this.#claim(socket, seen),
-      failed: (at, error) => this.log("error", "listener", { address: at.toString(), error: error.message }),
-    });
-    this.#pools.set(address.toString(), pool);
-    return pool;
-  }
-
-  /** A connection to a listener of the pool. */
-  #claim(opener: Socket, seen: Endpoint): void {
-    this.#track(opener);
-    const from = remoteEnd(opener);
-    if (from === null) return void opener.destroy();
-    const claimed = this.balancer.claim("tcp", seen, from, now());
-    if (typeof claimed === "string") {
-      return this.#turnAway(opener, claimed, { from: endpointText(from), seen: endpointText(seen) });
-    }
-    const { related, connection } = claimed;
-    if (related.uses === 1) this.release(related, seen);
-    const control = this.#controls.get(connection.master!);
-    const timeout = this.#plan.timeouts.connect;
-    connectTo({ to: related.target, ...wayOut(related, control), timeout }, (target, reason) => {
-      if (target === null || opener.destroyed) {
-        this.balancer.close(connection, now());
-        this.log("warn", "related-failed", { related: related.id, to: endpointText(related.target), reason });
-        target?.destroy();
-        return void opener.resetAndDestroy();
-      }
-      this.#track(target);
-      opener.setNoDelay(true);
-      const id = ++this.#ids;
-      this.log("info", "connection", { id, related: related.id, role: "related", ...ends(connection) });
-      this.counters.count(`related.${related.kind}`);
-      const [client, real] = related.opener === "original" ? [opener, target] : [target, opener];
-      this.#relay(id, client, real, connection);
-    });
+    this.#related.release(seen);
   }
 
   // --- control connections ----------------------------------------------------------------------------------------
@@ -293,7 +252,7 @@ export class SocketPath implements ControlOwner {
 
   #closeListeners(): void {
     for (const server of this.#servers) server.close();
-    for (const pool of this.#pools.values()) pool.close();
+    this.#related.close();
   }
 }
 
@@ -309,10 +268,3 @@ const ends = ({ client, virtual, real }: ConnectionEntry): Fields => ({
   virtual: endpointText(virtual),
   real: endpointText(real),
 });
-
-/** Towards a client an active connection leaves as the VIP, from the port before the control port where it can. */
-function wayOut({ opener }: RelatedEntry, control: ControlSession | undefined): Pick<Upstream, "from"> {
-  if (opener === "original" || control === undefined) return {};
-  const { address, port } = control.entry.virtual;
-  return { from: { address, port: port > 1 ? ((port - 1) as Port) : null } };
-}

@@ -95,7 +95,7 @@ export class FtpClient {
   async #receive(mode: Mode, command: string): Promise<Buffer> {
     const socket = await this.#transfer(mode, command);
     const chunks: Buffer[] = [];
-    socket.on("data", (chunk: Buffer) => chunks.push(chunk));
+    socket.on("data", (chunk: Buffer) => chunks.push(chunk)).resume();
     await Promise.all([once(socket, "end"), this.reply(226, 250)]);
     socket.end();
     return Buffer.concat(chunks);
@@ -105,7 +105,7 @@ export class FtpClient {
     const data = mode === "PORT" || mode === "EPRT" ? await this.#listen(mode) : await this.#passive(mode);
     const answered = this.command(command, 150, 125);
     const [socket] = await Promise.all([data(), answered]);
-    return socket;
+    return socket.setTimeout(TIMEOUT, () => socket.destroy(new Error("the data connection stood still for 10 s")));
   }
 
   async #passive(mode: "PASV" | "EPSV"): Promise<Data> {

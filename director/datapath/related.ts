@@ -1,0 +1,130 @@
+/**
+ * Related connections on the socket path.
+ *
+ *   client -> VIP:pool port       what a realserver announced (PASV, EPSV): claimed, connected to that realserver
+ *   realserver -> pool port       what a client announced (PORT, EPRT): claimed, connected to that client, from the VIP
+ */
+import type { Socket } from "node:net";
+import type { Balancer, ConnectionEntry } from "../../core/balancer.ts";
+import type { RelatedEntry, RelatedLimits } from "../../core/flow/related.ts";
+import type { Endpoint, Ms, Port } from "../../core/units.ts";
+import { endpointText } from "../../core/units.ts";
+import type { Address } from "../../core/wire/address.ts";
+import { now } from "../clock.ts";
+import type { Log } from "../log.ts";
+import type { ControlSession } from "./control.ts";
+import { localEnd, remoteEnd } from "./endpoints.ts";
+import { ListenerPool } from "./pool.ts";
+import { connectTo, type Upstream } from "./upstream.ts";
+
+export interface RelatedPlan extends RelatedLimits {
+  /** Ports for listeners; null: what the kernel gives. */
+  readonly ports: { readonly first: Port; readonly last: Port } | null;
+  /** Listeners kept open for each address. */
+  readonly standing: number;
+}
+
+export interface RelatedOwner {
+  readonly balancer: Balancer;
+  readonly log: Log;
+  readonly connectTimeout: Ms;
+  /** The control connection of `connection`, if it is still there. */
+  control(connection: ConnectionEntry): ControlSession | undefined;
+  /** `socket` is open from now on. */
+  track(socket: Socket): void;
+  /** Both ends are connected. */
+  join(client: Socket, real: Socket, connection: ConnectionEntry, related: RelatedEntry): void;
+  turnAway(socket: Socket, reason: string, fields: Readonly<Record<string, string>>): void;
+}
+
+export class RelatedListeners {
+  readonly #plan: RelatedPlan;
+  readonly #owner: RelatedOwner;
+  readonly #pools = new Map<string, ListenerPool>();
+
+  constructor(plan: RelatedPlan, owner: RelatedOwner) {
+    this.#plan = plan;
+    this.#owner = owner;
+  }
+
+  /** Opens the standing listeners of `address`. */
+  stand(address: Address): Promise<void> {
+    return this.#pool(address).open(this.#plan.standing);
+  }
+
+  /** Finds a listener for `entry` on the address that its opener already talks to. */
+  prepare(session: ControlSession, entry: RelatedEntry, answer: (seen: Endpoint | null) => void): void {
+    const local = localEnd(entry.opener === "original" ? session.client : session.real);
+    if (local === null) return answer(null);
+    const { address } = local;
+    this.#pool(address).take((port) => answer(port === null ? null : { address, port }));
+  }
+
+  /** Nobody is waited for at `seen` any more. */
+  release({ address, port }: Endpoint): void {
+    this.#pool(address).give(port);
+  }
+
+  close(): void {
+    for (const pool of this.#pools.values()) pool.close();
+  }
+
+  #pool(address: Address): ListenerPool {
+    const known = this.#pools.get(address.toString());
+    if (known !== undefined) return known;
+    const { total, ports } = this.#plan;
+    const pool = new ListenerPool(address, {
+      most: total,
+      ports,
+      connected: (socket, seen) => this.#claim(socket, seen),
+      failed: (at, error) => this.#owner.log("error", "listener", { address: at.toString(), error: error.message }),
+    });
+    this.#pools.set(address.toString(), pool);
+    return pool;
+  }
+
+  /** A connection came to a listener of the pool. */
+  #claim(opener: Socket, seen: Endpoint): void {
+    const { balancer, connectTimeout: timeout } = this.#owner;
+    this.#owner.track(opener);
+    const from = remoteEnd(opener);
+    if (from === null) return void opener.destroy();
+    const claimed = balancer.claim("tcp", seen, from, now());
+    if (typeof claimed === "string") {
+      return this.#owner.turnAway(opener, claimed, { from: endpointText(from), seen: endpointText(seen) });
+    }
+    const { related, connection } = claimed;
+    if (related.uses === 1) this.release(seen);
+    const way = wayOut(related, this.#owner.control(connection));
+    connectTo({ to: related.target, ...way, timeout }, (target, reason) => {
+      if (target !== null) this.#owner.track(target);
+      if (target === null || opener.destroyed) return this.#failed(opener, target, claimed, reason);
+      opener.setNoDelay(true);
+      const [client, real] = related.opener === "original" ? [opener, target] : [target, opener];
+      this.#owner.join(client, real, connection, related);
+    });
+  }
+
+  #failed(
+    opener: Socket,
+    target: Socket | null,
+    { related, connection }: { readonly related: RelatedEntry; readonly connection: ConnectionEntry },
+    reason: string,
+  ): void {
+    this.#owner.balancer.close(connection, now());
+    this.#owner.log("warn", "related-failed", {
+      related: related.id,
+      to: endpointText(related.target),
+      reason: reason === "" ? "opener-left" : reason,
+    });
+    target?.destroy();
+    opener.resetAndDestroy();
+  }
+}
+
+/** Towards a client an active connection leaves as the VIP, from the port before the control port where it can. */
+function wayOut({ opener }: RelatedEntry, control: ControlSession | undefined): Pick<Upstream, "from"> {
+  if (opener === "original" || control === undefined) return {};
+  const { address, port } = control.entry.virtual;
+  return { from: { address, port: port > 1 ? ((port - 1) as Port) : null } };
+}

@@ -1,0 +1,123 @@
+/** `kindred run`: the director in the foreground. */
+import { Command } from "commander";
+import { endpointText, rangeText } from "../core/units.ts";
+import { type Config, ConfigError, formatConfigError, loadConfig } from "./config.ts";
+import { ListenError, SocketPath } from "./datapath/sockets.ts";
+import { HelperError } from "./helpers.ts";
+import { createLog, type Log } from "./log.ts";
+import { planSockets } from "./plan.ts";
+
+/** Exit status when nothing was started because of what the user gave. */
+const WRONG_INPUT = 2;
+
+interface RunOptions {
+  readonly path: string;
+  readonly dryRun?: boolean;
+}
+
+export function runCommand(): Command {
+  return new Command("run")
+    .description("the director in the foreground: reads CONFIG, listens, relays, until SIGTERM or SIGINT")
+    .argument("[config]", "the configuration file", "kindred.yaml")
+    .option("--path <path>", "how packets go: socket (no privileges; the only one so far)", "socket")
+    .option("--dry-run", "check the configuration, say what would be done, and do nothing")
+    .action(async (file: string, options: RunOptions) => {
+      process.exitCode = await run(file, options);
+    });
+}
+
+async function run(file: string, { path, dryRun }: RunOptions): Promise<number> {
+  if (path !== "socket") return complain(`kindred run: --path ${path}: the only path so far is "socket"`);
+  let config: Config;
+  try {
+    config = await loadConfig(file);
+  } catch (error) {
+    if (error instanceof ConfigError) return complain(formatConfigError(error));
+    throw error;
+  }
+  for (const warning of config.warnings) {
+    process.stderr.write(
+      `${warning.file}:${warning.line}:${warning.column}: warning: ${warning.message}; ${warning.remedy}\n`,
+    );
+  }
+  try {
+    const director = new Director(config);
+    if (dryRun === true) return await director.describe();
+    return await director.run();
+  } catch (error) {
+    if (error instanceof HelperError) return complain(`${file}: ${error.message}`);
+    if (error instanceof ListenError) return complain(`${error.message}; ${listenRemedy(error)}`);
+    throw error;
+  }
+}
+
+function complain(text: string): number {
+  process.stderr.write(`${text.trimEnd()}\n`);
+  return WRONG_INPUT;
+}
+
+function listenRemedy({ code }: ListenError): string {
+  switch (code) {
+    case "EACCES":
+      return "ports below 1024 need root or CAP_NET_BIND_SERVICE (setcap, or AmbientCapabilities= in the unit)";
+    case "EADDRINUSE":
+      return "another program listens there: `ss -ltnp` shows which";
+    case "EADDRNOTAVAIL":
+      return "the VIP must be an address of this host: `ip address add VIP/32 dev lo`";
+    default:
+      return "nothing was started";
+  }
+}
+
+/** A configured director: the seam between the command line and the socket path. */
+export class Director {
+  readonly #config: Config;
+  readonly #log: Log;
+  #path: SocketPath | null = null;
+
+  constructor(config: Config, log: Log = createLog(config.log)) {
+    this.#config = config;
+    this.#log = log;
+  }
+
+  async start(): Promise<void> {
+    this.#path = new SocketPath(await planSockets(this.#config), this.#log);
+    await this.#path.start();
+    this.#log("info", "ready", {
+      services: this.#config.services.length + this.#config.groups.length,
+      pid: process.pid,
+    });
+  }
+
+  async stop(): Promise<void> {
+    await this.#path?.stop();
+    this.#log("info", "stopped", this.#path?.counters.all() ?? {});
+  }
+
+  /** Until a signal; a second one does not wait for transfers. */
+  async run(): Promise<number> {
+    await this.start();
+    await new Promise<void>((resolve) => {
+      process.once("SIGTERM", resolve).once("SIGINT", resolve);
+    });
+    const stopped = this.stop();
+    process.once("SIGTERM", () => process.exit(1)).once("SIGINT", () => process.exit(1));
+    await stopped;
+    return 0;
+  }
+
+  /** What `run` would do, in sentences. */
+  async describe(): Promise<number> {
+    const { services } = await planSockets(this.#config);
+    const lines = services.flatMap(({ name, address, ports, helper, controlPorts, scheduler, realservers }) => [
+      `service ${name}: listen on ${address} ${ports.map(rangeText).join(", ")}; scheduler ${scheduler}` +
+        (helper === null ? "" : `; helper ${helper.name} on ${controlPorts.join(", ")}`),
+      ...realservers.map(
+        ({ address, port, weight }) =>
+          `  realserver ${port === null ? address : endpointText({ address, port })} weight ${weight}`,
+      ),
+    ]);
+    process.stdout.write(`${lines.join("\n")}\n${this.#config.file}: correct; nothing was started.\n`);
+    return 0;
+  }
+}
