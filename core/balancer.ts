@@ -26,8 +26,8 @@ import {
   type ServiceSpec,
   servesPort,
 } from "./service.ts";
-import type { Direction, Endpoint, Ms, PortRange, Transport } from "./units.ts";
-import { later, opposite, seconds } from "./units.ts";
+import type { Direction, Endpoint, Ms, Port, PortRange, Transport } from "./units.ts";
+import { inRange, later, opposite, seconds } from "./units.ts";
 
 export interface ConnectionEntry extends Connection {
   readonly handle: Handle;
@@ -86,6 +86,7 @@ export class Balancer {
     const realserver =
       role === "data" ? service.pins.find(client.address, now) : choose(service, client, now, affinity);
     if (realserver === null) return role === "data" ? "no-control-connection" : "no-realserver";
+    if (role === "data" && !declares(realserver, transport, virtual.port)) return "port-not-declared";
     const entry = this.connections.add((handle) => ({
       handle,
       transport,
@@ -105,9 +106,10 @@ export class Balancer {
 
   /** The realserver refused the connection, or did not answer: the next one, or null when all were tried. */
   reschedule(entry: ConnectionEntry, now: Ms): Realserver | null {
+    // Only its own realserver will do; and a closed data port, which clients choose, says nothing about a realserver.
+    if (entry.role === "related" || entry.role === "data") return null;
     entry.refused.add(entry.realserver);
     entry.realserver.suspectUntil = later(now, SUSPECT_FOR);
-    if (entry.role === "related" || entry.role === "data") return null;
     const next = pick(entry.service, entry.client, now, entry.refused);
     if (next === null) return null;
     closed(entry, now);
@@ -125,6 +127,7 @@ export class Balancer {
     limits: Limits,
     now: Ms,
   ): RelatedEntry | string {
+    if (this.connections.get(control.handle) !== control) return "control-closed";
     const refused = judge(announcement, speaker, control, control.realserver.announces);
     if (refused !== null) return refused;
     const { opener, from, to } = announcement;
@@ -288,6 +291,10 @@ function closed(entry: ConnectionEntry, now: Ms): void {
   if (role === "data") service.pins.closed(client.address, realserver, now);
   else if (role !== "related") service.templates?.closed(client.address, realserver, now);
 }
+
+/** Whether a data port is one of those where the realserver has said its data connections go. */
+const declares = ({ passivePorts }: Realserver, transport: Transport, port: Port): boolean =>
+  passivePorts === null || inRange(passivePorts, transport, port);
 
 const endOf = (connection: Connection, side: Direction): Endpoint =>
   side === "original" ? connection.client : connection.real;

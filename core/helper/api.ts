@@ -59,7 +59,11 @@ export interface Inspector {
    * At most one message that announces or is refused is consumed in a call.
    */
   inspect(payload: Uint8Array, direction: Direction, actions: Actions): Inspection;
-  /** The stream ended with these bytes unconsumed. The only action that counts now is `refuse`. */
+  /**
+   * These bytes cannot be held any longer: the stream ended, or the message took longer than `Limits.patience`. All of
+   * them are consumed; what follows, if anything does, is the rest of the message. The only action that counts now is
+   * `refuse`. A helper without `end` is detached when a message takes too long.
+   */
   end?(payload: Uint8Array, direction: Direction, actions: Actions): void;
   /** Bytes of this direction are missing (observation of a capture): the next payload may begin anywhere. */
   gap?(direction: Direction): void;

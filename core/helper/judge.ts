@@ -6,7 +6,7 @@
  *   its address must be of the family of the connection    RFC 2428 §2
  */
 import type { Direction, PartialEndpoint } from "../units.ts";
-import { opposite } from "../units.ts";
+import { isPort, opposite } from "../units.ts";
 import type { Address } from "../wire/address.ts";
 import type { Announcement, Connection } from "./api.ts";
 
@@ -22,6 +22,7 @@ export function judge(
   const { objection, opener, from, to } = announcement;
   if (objection !== undefined) return objection;
   if (to.port === 0) return "port-zero";
+  if (!isPort(to.port)) return "bad-port";
   if (to.port < FIRST_UNRESERVED_PORT) return "port-reserved";
   const listener = opposite(opener);
   const wrong =

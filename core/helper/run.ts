@@ -2,9 +2,10 @@
  * Runs a helper. The only catch around one: a helper that throws, or breaks its contract, loses this connection (it is
  * detached, or with `closed` the connection is dropped) and nothing else.
  */
-import type { Direction } from "../units.ts";
-import type { Inspection, Inspector } from "./api.ts";
-import type { Recorder } from "./recorder.ts";
+import type { Edit } from "../nat/splice.ts";
+import type { ByteRange, Direction, Endpoint } from "../units.ts";
+import type { Connection, Helper, Inspection, Inspector, Replacement, Settings } from "./api.ts";
+import type { Recorder, Rewrite } from "./recorder.ts";
 
 /** What happens to a connection whose helper failed: it goes on unread, or it ends. */
 export type OnFailure = "open" | "closed";
@@ -13,6 +14,21 @@ export type OnFailure = "open" | "closed";
 export interface Failure {
   readonly verdict: "abort";
   readonly consumed: 0;
+}
+
+/** Fails like any other helper, when the first payload comes. */
+const UNOPENED: Inspector = {
+  inspect: () => {
+    throw new Error("the helper could not be opened");
+  },
+};
+
+export function openHelper(helper: Helper, connection: Connection, settings: Settings): Inspector {
+  try {
+    return helper.open(connection, settings);
+  } catch {
+    return UNOPENED;
+  }
 }
 
 export function runHelper(
@@ -49,16 +65,48 @@ export function endHelper(inspector: Inspector, payload: Uint8Array, direction: 
   recorder.fault("helper-threw");
 }
 
+/** What takes the place of a refused message. */
+export function replacementFor({ start, end, text }: Replacement, reason: string): Edit {
+  try {
+    return { start, end, text: text(reason) };
+  } catch {
+    return { start, end, text: "" };
+  }
+}
+
+/** The rewrites as text, or null when one of them cannot carry its end. `seen`: those of the bundle. */
+export function renderAll(rewrites: readonly Rewrite[], seen: readonly Endpoint[]): Edit[] | null {
+  const edits: Edit[] = [];
+  for (const { start, end, index, render } of rewrites) {
+    let text: string | null = null;
+    try {
+      text = render(seen[index]!);
+    } catch {
+      // As one that cannot.
+    }
+    if (text === null) return null;
+    edits.push({ start, end, text });
+  }
+  return edits;
+}
+
 /** What `Inspector.inspect` promises; the shared contract test calls this too. */
 export function keepsContract({ consumed }: Inspection, recorder: Recorder, length: number): boolean {
   if (!Number.isInteger(consumed) || consumed < 0 || consumed > length) return false;
   if (recorder.empty) return true;
-  if (recorder.expected.length + recorder.refusals.length > 1) return false;
+  const { expected, refusals, rewrites } = recorder;
+  if (expected.length + refusals.length > 1) return false;
   let end = 0;
-  for (const rewrite of recorder.rewrites) {
+  for (const rewrite of rewrites) {
     if (rewrite.start < end || rewrite.end < rewrite.start || rewrite.end > consumed) return false;
+    const { ref, bundle } = expected[0] ?? { ref: null, bundle: [] };
+    if (rewrite.ref !== ref || bundle[rewrite.index] === undefined) return false;
     end = rewrite.end;
   }
-  const replaced = [...recorder.refusals, ...recorder.expected.flatMap(({ bundle }) => bundle)];
-  return replaced.every(({ instead: { start, end } }) => start >= 0 && start <= end && end <= consumed);
+  const within = (range: ByteRange): boolean => range.start >= 0 && range.start <= range.end && range.end <= consumed;
+  return (
+    expected.every(
+      ({ bundle }) => bundle.length > 0 && bundle.every((one) => within(one.bytes) && within(one.instead)),
+    ) && refusals.every((refusal) => within(refusal.at) && within(refusal.instead))
+  );
 }

@@ -14,28 +14,19 @@
  */
 import type { Balancer, ConnectionEntry } from "../balancer.ts";
 import type { RelatedEntry } from "../flow/related.ts";
-import type { Announcement, Helper, Inspector, Ref, Settings } from "../helper/api.ts";
+import type { Announcement, Helper, Inspector, Ref, Replacement, Settings } from "../helper/api.ts";
 import { explainRefusal } from "../helper/judge.ts";
-import { type Expected, Recorder, type Remark, type Rewrite } from "../helper/recorder.ts";
-import { endHelper, type OnFailure, runHelper } from "../helper/run.ts";
-import { type Edit, splice } from "../nat/splice.ts";
-import type { Direction, Endpoint, Ms, PortRange } from "../units.ts";
+import { type Expected, Recorder, type Rewrite } from "../helper/recorder.ts";
+import { endHelper, type OnFailure, openHelper, renderAll, replacementFor, runHelper } from "../helper/run.ts";
+import { splice } from "../nat/splice.ts";
+import type { ByteRange, Direction, Endpoint, Ms } from "../units.ts";
 import { later, rangeText, seconds } from "../units.ts";
+import { type Decision, decision, remark } from "./decision.ts";
 import { HeldBytes } from "./held.ts";
 
-/** What was decided, why, and about which bytes. Live it is an event and a metric, in replay a line of the report. */
-export interface Decision {
-  readonly outcome: "expected" | "refused" | "settled" | "revoked" | "group" | "fault" | "note";
-  /** Kebab-case; the metric label. */
-  readonly reason: string;
-  readonly message: string;
-  readonly direction: Direction;
-  /** Where the message begins in the stream of its direction, and its length, in bytes. */
-  readonly offset: number;
-  readonly length: number;
-  readonly related: readonly RelatedEntry[];
-}
+export type { Decision } from "./decision.ts";
 
+/** None of these may call back into the stream, but for `prepared` from within `prepare`. */
 export interface ControlHost {
   /** `bytes` may go on. They are not written to again, unless the caller of `feed` writes to its own. */
   forward(direction: Direction, bytes: Uint8Array): void;
@@ -65,6 +56,8 @@ interface Barrier {
   readonly entries: readonly RelatedEntry[];
   readonly answers: (Endpoint | null | undefined)[];
   readonly expires: Ms;
+  /** The host was told of all entries. Answers that came while it was told are looked at by whoever told it. */
+  raised: boolean;
 }
 
 interface Side {
@@ -81,6 +74,8 @@ const NEVER = Number.POSITIVE_INFINITY as Ms;
 const BARRIER_PATIENCE = seconds(2);
 /** Announcements remembered for a later `settle` or `revoke`. */
 const REMEMBERED = 64;
+
+type Tail<T extends readonly unknown[]> = T extends readonly [unknown, ...infer Rest] ? Rest : never;
 
 const makeSide = (direction: Direction): Side => ({
   direction,
@@ -101,11 +96,11 @@ export class ControlStream {
   #detached = false;
   /** The helper's last verdict was `drop`. */
   #dropping = false;
-  #preparing = false;
+  #aborted = false;
 
   constructor(options: ControlOptions) {
     this.#options = options;
-    this.#inspector = options.helper.open(options.entry, options.settings);
+    this.#inspector = openHelper(options.helper, options.entry, options.settings);
   }
 
   /** The helper looks at nothing any more: what comes may go on unseen. */
@@ -126,6 +121,7 @@ export class ControlStream {
   /** The next bytes of `direction`, in order. */
   feed(direction: Direction, bytes: Uint8Array, now: Ms): void {
     const side = this.#side(direction);
+    if (this.#aborted) return;
     if (side.barrier !== null) side.held.append(bytes);
     else if (this.#detached) this.#options.host.forward(direction, bytes);
     else this.#read(side, side.held.take(bytes), now);
@@ -135,7 +131,7 @@ export class ControlStream {
   end(direction: Direction): void {
     const side = this.#side(direction);
     side.ended = true;
-    if (side.barrier === null) this.#flushUnread(side);
+    if (side.barrier === null && !this.#aborted) this.#flushUnread(side);
   }
 
   /** The host's answer to `prepare`: what the opener must be told to connect to, or null when that failed. */
@@ -144,7 +140,7 @@ export class ControlStream {
       const index = side.barrier?.entries.indexOf(entry) ?? -1;
       if (side.barrier === null || index < 0) continue;
       side.barrier.answers[index] = seen;
-      if (!this.#preparing && !side.barrier.answers.includes(undefined)) this.#lift(side, now);
+      if (side.barrier.raised && !side.barrier.answers.includes(undefined)) this.#lift(side, now);
       return;
     }
   }
@@ -152,12 +148,12 @@ export class ControlStream {
   advance(now: Ms): void {
     for (const side of [this.#original, this.#reply]) {
       if (side.barrier !== null && now >= side.barrier.expires) {
-        side.barrier.answers.fill(null);
+        for (const [i, answer] of side.barrier.answers.entries()) side.barrier.answers[i] = answer ?? null;
         this.#lift(side, now);
       } else if (side.barrier === null && now >= this.#sideDeadline(side)) {
-        this.#remark(side, "fault", { code: "message-too-slow", at: null }, 0);
+        this.#fault(side, "message-too-slow");
         this.#flushUnread(side);
-        this.#detach();
+        if (this.#inspector.end === undefined) this.#detach();
       }
     }
   }
@@ -175,6 +171,7 @@ export class ControlStream {
         sent = this.#apply(side, view.subarray(at, end), now) ? at : end;
         if (side.barrier !== null) {
           side.held.put(view.subarray(end));
+          side.heldSince = NEVER;
           return;
         }
       }
@@ -199,7 +196,10 @@ export class ControlStream {
     this.#dropping = verdict === "drop";
     if (consumed > 0) return consumed;
     this.#remarks(side, 0);
-    if (verdict === "abort") host.abort("helper-failed");
+    if (verdict === "abort") {
+      this.#aborted = true;
+      host.abort("helper-failed");
+    }
     return 0;
   }
 
@@ -207,28 +207,27 @@ export class ControlStream {
     side.held.put(rest);
     if (rest.length === 0) side.heldSince = NEVER;
     else if (progressed || side.heldSince === NEVER) side.heldSince = now;
-    if (rest.length <= this.#options.helper.limits.hold) return;
-    this.#remark(side, "fault", { code: "message-too-long", at: null }, rest.length);
+    if (rest.length <= this.#options.settings.hold || this.#aborted) return;
+    this.#fault(side, "message-too-long");
     this.#flushUnread(side);
     this.#detach();
   }
 
   /** Applies what the helper asked for about `message`. True: the message may be forwarded as it is. */
   #apply(side: Side, message: Uint8Array, now: Ms): boolean {
-    const { balancer, entry, host, onRefuse } = this.#options;
+    const { balancer, entry } = this.#options;
     const { settled, revoked, groups, refusals, expected } = this.#recorder;
+    const whole = { start: 0, end: message.length };
     this.#remarks(side, message.length);
-    for (const { ref, outcome } of settled) this.#settle(side, ref, outcome);
-    for (const ref of revoked) this.#withdraw(side, ref);
+    for (const { ref, outcome } of settled) this.#settle(side, ref, outcome, whole);
+    for (const ref of revoked) this.#withdraw(side, ref, whole);
     for (const { reason, ports } of groups) {
-      this.#explainGroup(side, reason, balancer.group(entry, ports, now), message.length);
+      const text = balancer.group(entry, ports, now).map(rangeText).join(", ");
+      this.#decide(side, "group", reason, `port group (${reason}): ${text || "no data ports are declared"}`, whole);
     }
     const refusal = refusals[0];
     if (refusal !== undefined) {
-      this.#decide(side, "refused", refusal.code, `refused: ${refusal.code}`, message.length);
-      if (onRefuse === "forward") return true;
-      host.forward(side.direction, splice(message, [{ ...refusal.instead, text: refusal.instead.text(refusal.code) }]));
-      return false;
+      return this.#refuse(side, message, refusal.code, `refused: ${refusal.code}`, refusal.at, refusal.instead);
     }
     const announced = expected[0];
     return announced === undefined ? !this.#dropping : this.#announce(side, message, announced, now);
@@ -242,7 +241,7 @@ export class ControlStream {
       const entry = balancer.announce(control, announcement, side.direction, helper.limits, now);
       if (typeof entry === "string") {
         for (const other of entries) balancer.revoke(other);
-        return this.#refuse(side, message, announcement, entry);
+        return this.#refuseAnnounced(side, message, announcement, entry);
       }
       entries.push(entry);
     }
@@ -253,12 +252,11 @@ export class ControlStream {
       entries,
       answers: entries.map(() => undefined),
       expires: later(now, BARRIER_PATIENCE),
+      raised: false,
     };
-    this.#preparing = true;
     for (const entry of entries) host.prepare(entry);
-    this.#preparing = false;
     if (side.barrier.answers.includes(undefined)) {
-      side.barrier = { ...side.barrier, message: message.slice() };
+      side.barrier = { ...side.barrier, message: message.slice(), raised: true };
     } else {
       this.#release(side);
     }
@@ -281,42 +279,50 @@ export class ControlStream {
     const { balancer, host } = this.#options;
     const { message, announced, rewrites, entries, answers } = side.barrier!;
     side.barrier = null;
-    const placed = entries.every((entry, i) => answers[i] != null && balancer.place(entry, answers[i]!));
-    const edits = placed ? renderAll(rewrites, entries) : null;
+    // All that were given an end are placed, so that the host is told of those that go again.
+    const placed = entries.map((entry, i) => answers[i] != null && balancer.place(entry, answers[i]!));
+    const ready = placed.every(Boolean);
+    const edits = ready ? renderAll(rewrites, answers as readonly Endpoint[]) : null;
+    const announcement = announced.bundle[0]!;
     if (edits === null) {
       for (const entry of entries) balancer.revoke(entry, "unavailable");
-      const reason = placed ? "family-mismatch" : "unavailable";
-      if (this.#refuse(side, message, announced.bundle[0]!, reason)) host.forward(side.direction, message);
+      const reason = ready ? "family-mismatch" : "unavailable";
+      if (this.#refuseAnnounced(side, message, announcement, reason)) host.forward(side.direction, message);
       return;
     }
     this.#remember(announced.ref, entries);
-    const { kind, said } = announced.bundle[0]!;
-    this.#decide(side, "expected", kind, `${said} announces ${kind}`, message.length, entries);
+    const { kind, said, bytes } = announcement;
+    this.#decide(side, "expected", kind, `${said} announces ${kind}`, bytes, entries);
     host.forward(side.direction, splice(message, edits));
   }
 
-  #refuse(side: Side, message: Uint8Array, announcement: Announcement, reason: string): boolean {
-    const { entry, host, onRefuse } = this.#options;
-    const text = explainRefusal(reason, announcement, side.direction, entry);
-    this.#decide(side, "refused", reason, text, message.length);
-    if (onRefuse === "forward") return true;
-    const { start, end, text: instead } = announcement.instead;
-    host.forward(side.direction, splice(message, [{ start, end, text: instead(reason) }]));
+  #refuseAnnounced(side: Side, message: Uint8Array, announcement: Announcement, reason: string): boolean {
+    const text = explainRefusal(reason, announcement, side.direction, this.#options.entry);
+    return this.#refuse(side, message, reason, text, announcement.bytes, announcement.instead);
+  }
+
+  /** True: forward the message as it is after all. */
+  #refuse(side: Side, message: Uint8Array, code: string, text: string, at: ByteRange, instead: Replacement): boolean {
+    this.#decide(side, "refused", code, text, at);
+    if (this.#options.onRefuse === "forward") return true;
+    this.#forward(side, splice(message, [replacementFor(instead, code)]));
     return false;
   }
 
-  #settle(side: Side, ref: Ref, outcome: "accepted" | "rejected"): void {
-    const entries = this.#announced.get(ref) ?? [];
-    this.#decide(side, "settled", outcome, `announcement ${outcome} by the other side`, 0, entries);
-    if (outcome === "rejected") this.#withdraw(side, ref);
+  /** What was refused is not known here, and needs no settling. */
+  #settle(side: Side, ref: Ref, outcome: "accepted" | "rejected", at: ByteRange): void {
+    const entries = this.#announced.get(ref);
+    if (entries === undefined) return;
+    this.#decide(side, "settled", outcome, `announcement ${outcome} by the other side`, at, entries);
+    if (outcome === "rejected") this.#withdraw(side, ref, at);
   }
 
-  #withdraw(side: Side, ref: Ref): void {
+  #withdraw(side: Side, ref: Ref, at: ByteRange): void {
     const entries = this.#announced.get(ref) ?? [];
     this.#announced.delete(ref);
     const pending = entries.filter(({ state }) => state === "pending");
     for (const entry of pending) this.#options.balancer.revoke(entry);
-    if (pending.length > 0) this.#decide(side, "revoked", "revoked", "announcement withdrawn", 0, pending);
+    if (pending.length > 0) this.#decide(side, "revoked", "revoked", "announcement withdrawn", at, pending);
   }
 
   #remember(ref: Ref, entries: readonly RelatedEntry[]): void {
@@ -326,21 +332,18 @@ export class ControlStream {
 
   /** Lets go of bytes that no helper will read, but not of an announcement among them. */
   #flushUnread(side: Side): void {
-    const { onRefuse } = this.#options;
     if (side.held.length === 0) return;
     const bytes = side.held.take();
     side.heldSince = NEVER;
-    if (!this.#detached) endHelper(this.#inspector, bytes, side.direction, this.#recorder);
-    else this.#recorder.clear();
+    if (this.#detached) this.#recorder.clear();
+    else endHelper(this.#inspector, bytes, side.direction, this.#recorder);
     this.#remarks(side, bytes.length);
     const refusal = this.#recorder.refusals[0];
-    if (refusal !== undefined) this.#decide(side, "refused", refusal.code, `refused: ${refusal.code}`, bytes.length);
+    const whole =
+      refusal === undefined ||
+      this.#refuse(side, bytes, refusal.code, `refused: ${refusal.code}`, refusal.at, refusal.instead);
+    if (whole) this.#forward(side, bytes);
     side.offset += bytes.length;
-    const out =
-      refusal === undefined || onRefuse === "forward"
-        ? bytes
-        : splice(bytes, [{ ...refusal.instead, text: refusal.instead.text(refusal.code) }]);
-    this.#forward(side, out);
   }
 
   #detach(): void {
@@ -349,38 +352,16 @@ export class ControlStream {
   }
 
   #remarks(side: Side, length: number): void {
-    for (const fault of this.#recorder.faults) this.#remark(side, "fault", fault, length);
-    for (const note of this.#recorder.notes) this.#remark(side, "note", note, length);
+    for (const fault of this.#recorder.faults) this.#options.host.explain(remark(side, "fault", fault, length));
+    for (const note of this.#recorder.notes) this.#options.host.explain(remark(side, "note", note, length));
   }
 
-  #remark(side: Side, outcome: "fault" | "note", { code, at }: Remark, length: number): void {
-    const start = at?.start ?? 0;
-    this.#options.host.explain({
-      outcome,
-      reason: code,
-      message: code,
-      direction: side.direction,
-      offset: side.offset + start,
-      length: at === null ? length : at.end - start,
-      related: [],
-    });
+  #fault(side: Side, code: string): void {
+    this.#options.host.explain(remark(side, "fault", { code, at: null }, side.held.length));
   }
 
-  #explainGroup(side: Side, reason: string, ports: readonly PortRange[], length: number): void {
-    const text = ports.length === 0 ? "no data ports are declared" : ports.map(rangeText).join(", ");
-    this.#decide(side, "group", reason, `port group (${reason}): ${text}`, length);
-  }
-
-  #decide(
-    side: Side,
-    outcome: Decision["outcome"],
-    reason: string,
-    message: string,
-    length: number,
-    related: readonly RelatedEntry[] = [],
-  ): void {
-    const { direction, offset } = side;
-    this.#options.host.explain({ outcome, reason, message, direction, offset, length, related });
+  #decide(side: Side, ...made: Tail<Parameters<typeof decision>>): void {
+    this.#options.host.explain(decision(side, ...made));
   }
 
   #side(direction: Direction): Side {
@@ -391,15 +372,4 @@ export class ControlStream {
     if (barrier !== null) return barrier.expires;
     return heldSince === NEVER ? NEVER : later(heldSince, this.#options.helper.limits.patience);
   }
-}
-
-/** The rewrites as text, or null when one of them cannot carry its endpoint. */
-function renderAll(rewrites: readonly Rewrite[], entries: readonly RelatedEntry[]): Edit[] | null {
-  const edits: Edit[] = [];
-  for (const { start, end, index, render } of rewrites) {
-    const text = render(entries[index]!.seen!);
-    if (text === null) return null;
-    edits.push({ start, end, text });
-  }
-  return edits;
 }

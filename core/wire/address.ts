@@ -125,6 +125,9 @@ function parseIpv6(text: string): Address | null {
     const groups = ipv6Groups(text);
     return groups?.length === 8 ? fromGroups(groups) : null;
   }
+  // A dotted quad stands at the very end only (RFC 4291 §2.2).
+  const quad = text.indexOf(".");
+  if (quad >= 0 && quad < gap) return null;
   const head = gap === 0 ? [] : ipv6Groups(text.slice(0, gap));
   const tail = gap + 2 === text.length ? [] : ipv6Groups(text.slice(gap + 2));
   // `::` stands for at least one group (RFC 4291 §2.2).

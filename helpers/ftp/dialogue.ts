@@ -1,8 +1,9 @@
-import type { Ref } from "../../core/helper/api.ts";
+import type { Direction, Ref } from "../../core/helper/api.ts";
 import { type Verb, verb } from "./wire.ts";
 
 /** A command whose reply has not come. */
 export interface Pending {
+  /** 0: a line that is no command, to which the server says so. */
   readonly verb: Verb;
   /** What it announced (PORT, EPRT). */
   readonly ref: Ref | null;
@@ -22,8 +23,9 @@ const ADAT = verb("ADAT");
 /** Pipelined commands remembered. RFC 959 has one at a time; lftp sends a handful. */
 const DEPTH = 64;
 
-const isPassive = (command: Pending): boolean =>
-  (command.verb === PASV || command.verb === EPSV || command.verb === SPSV || command.verb === LPSV) && !command.all;
+const isPassive = ({ verb, all }: Pending): boolean =>
+  (verb === PASV || verb === EPSV || verb === SPSV || verb === LPSV) && !all;
+const isSecuring = ({ verb }: Pending): boolean => verb === AUTH || verb === ADAT;
 
 /**
  * Pairs replies with commands: in order, one final reply for each command (RFC 959 §5.4), but a reply whose code can
@@ -34,6 +36,12 @@ export class Dialogue {
   #greeted = false;
   /** A 2xx that announced nothing came for the passive command in front (`250` before `227`). */
   #tolerated = false;
+  #guessing = false;
+
+  /** Bytes are missing (observation): a reply may answer a command that was not seen. */
+  get guessing(): boolean {
+    return this.#guessing;
+  }
 
   /** False: too many commands without a reply; the oldest is forgotten. */
   sent(command: Pending): boolean {
@@ -43,10 +51,12 @@ export class Dialogue {
     return false;
   }
 
-  /** Replies are missing: which commands still wait is unknown, except that those that announce may. */
-  lost(): void {
+  /** Bytes are missing. Without replies, which commands still wait is unknown, except that those that matter may. */
+  lost(direction: Direction): void {
+    this.#guessing = true;
+    if (direction === "original") return;
     this.#greeted = true;
-    const keep = this.#pending.filter((command) => isPassive(command) || command.ref !== null);
+    const keep = this.#pending.filter((command) => isPassive(command) || isSecuring(command) || command.ref !== null);
     this.#pending.splice(0, this.#pending.length, ...keep);
   }
 
@@ -58,7 +68,7 @@ export class Dialogue {
       if (code === 220 || this.#pending.length === 0) return null;
     }
     if (code >= 227 && code <= 229) return this.#take(isPassive);
-    if (code === 234 || code === 235) return this.#take((command) => command.verb === AUTH || command.verb === ADAT);
+    if (code === 234 || code === 235) return this.#take(isSecuring);
     const front = this.#pending[0];
     if (front !== undefined && isPassive(front) && code < 300 && !this.#tolerated) {
       this.#tolerated = true;

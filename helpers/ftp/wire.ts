@@ -6,15 +6,9 @@
 import { Address } from "../../core/wire/address.ts";
 import { CR, decimal, isBlank, isDigit, isLetter, latin1, skipBlanks, skipDigits } from "../../core/wire/text.ts";
 
-const NUL = 0x00;
 const COMMA = 0x2c;
 const HYPHEN = 0x2d;
 const OPEN = 0x28;
-/** Telnet (RFC 854): interpret as command; subnegotiation begin and end; WILL to DONT carry an option byte. */
-const IAC = 0xff;
-const SB = 0xfa;
-const SE = 0xf0;
-const WILL = 0xfb;
 
 /** Up to four letters, upper case, as one number: comparing verbs needs no text. 0: no verb. */
 export type Verb = number;
@@ -29,7 +23,7 @@ export const verb = (text: string): Verb => {
 const VERBS: ReadonlySet<Verb> = new Set(
   (
     "ABOR ACCT ADAT ALGS ALLO APPE AUTH AVBL CCC CDUP CLNT CONF COMB CSID CWD DELE DSIZ ENC EPRT EPSV ESTA ESTP FEAT " +
-    "HASH HELP HOST LANG LIST LPRT LPSV MD5 MDTM MFCT MFF MFMT MIC MKD MLSD MLST MODE NLST NOOP OPTS PASS PASV PBSZ " +
+    "HASH HELP HOST LANG LIST LPRT LPSV MDTM MFCT MFF MFMT MIC MKD MLSD MLST MODE NLST NOOP OPTS PASS PASV PBSZ " +
     "PORT PROT PWD QUIT RANG REIN REST RETR RMD RMDA RNFR RNTO SITE SIZE SMNT SPSV STAT STOR STOU STRU SYST THMB TYPE " +
     "USER XCRC XCUP XCWD XMD5 XMKD XPWD XRMD XSHA"
   )
@@ -73,6 +67,20 @@ export function parseReply(bytes: Uint8Array, start: number, end: number): Reply
   if (end - start < 3 || skipDigits(bytes, start, start + 3) !== start + 3) return null;
   if (isDigit(bytes[start + 3]) && start + 3 < end) return null;
   return { code: decimal(bytes, start, start + 3), more: bytes[start + 3] === HYPHEN && start + 3 < end };
+}
+
+/** Whether `line`, of which more is to come, may still turn out to open with one of `words` (upper case). */
+export function mayOpen(line: Uint8Array, start: number, words: readonly string[]): boolean {
+  const begun = latin1(line, start, Math.min(line.length, start + 4)).toUpperCase();
+  return words.some((word) => word.startsWith(begun));
+}
+
+/**
+ * Where further lines would begin for a peer that ends a line at a bare CR (RFC 854 has it followed by NUL and mean no
+ * line end; Python's ftplib, for one, reads with universal newlines).
+ */
+export function* behindBareCr(line: Uint8Array): Generator<number> {
+  for (let at = line.indexOf(CR); at >= 0 && at + 1 < line.length; at = line.indexOf(CR, at + 1)) yield at + 1;
 }
 
 /** An endpoint and the bytes it was read from. */
@@ -223,47 +231,4 @@ function extendedIn(bytes: Uint8Array, fields: Fields): Announced | Malformed {
   if (fields.third === fields.second + 1) return portOf(bytes, fields, null);
   const address = Address.parse(latin1(bytes, fields.second + 1, fields.third));
   return address === null ? "bad-address" : portOf(bytes, fields, address);
-}
-
-/** Whether a line holds telnet commands or NULs, which some peers take out before they read it. */
-export function isDirty(bytes: Uint8Array, start: number, end: number): boolean {
-  for (let at = start; at < end; at++) if (bytes[at] === IAC || bytes[at] === NUL) return true;
-  return false;
-}
-
-/** The line as such a peer reads it: without NULs and telnet commands (RFC 854), IAC IAC being one byte 255. */
-export function cleaned(bytes: Uint8Array, start: number, end: number): Uint8Array {
-  const out = new Uint8Array(end - start);
-  let length = 0;
-  for (let at = start; at < end; ) {
-    const byte = bytes[at]!;
-    if (byte === IAC && bytes[at + 1] !== IAC) {
-      at = afterTelnet(bytes, at, end);
-      continue;
-    }
-    if (byte !== NUL) out[length++] = byte;
-    at += byte === IAC ? 2 : 1;
-  }
-  return out.subarray(0, length);
-}
-
-/** The first byte behind the telnet command at `at`. */
-function afterTelnet(bytes: Uint8Array, at: number, end: number): number {
-  const command = bytes[at + 1] ?? 0;
-  if (command === SB) {
-    for (let stop = at + 2; stop + 1 < end; stop++) if (bytes[stop] === IAC && bytes[stop + 1] === SE) return stop + 2;
-    return end;
-  }
-  return Math.min(end, at + (command >= WILL && command < IAC ? 3 : 2));
-}
-
-/** How far a line's telnet commands and NULs reach before its first other byte. */
-export function skipTelnet(bytes: Uint8Array, start: number, end: number): number {
-  let at = start;
-  while (at < end) {
-    if (bytes[at] === NUL) at++;
-    else if (bytes[at] === IAC && bytes[at + 1] !== IAC) at = afterTelnet(bytes, at, end);
-    else break;
-  }
-  return at;
 }

@@ -1,0 +1,35 @@
+/** What the two halves of the dialogue, commands and replies, have in common. */
+import type { Actions } from "../../core/helper/api.ts";
+import type { ByteRange, Port } from "../../core/units.ts";
+import { CR, isBlank } from "../../core/wire/text.ts";
+import { Dialogue } from "./dialogue.ts";
+
+/** What both halves know. */
+export class Session {
+  readonly dialogue = new Dialogue();
+  /** Strict: the only port that the server's data connections may come from. */
+  readonly dataPort: Port | null;
+  /** RFC 2428 §4: after EPSV ALL the client may use nothing else. */
+  epsvAll = false;
+
+  constructor(dataPort: Port | null) {
+    this.dataPort = dataPort;
+  }
+}
+
+/** One half of the dialogue, a line at a time. Lines are shown without their LF. */
+export interface Reader {
+  /** Whether a stream may open with this line. One that does not open like FTP is none (NAT slipstreaming). */
+  opens(line: Uint8Array): boolean;
+  /** Bytes before this line are missing: whether it is whole. */
+  begins(line: Uint8Array): boolean;
+  /** True: encrypted from here on. */
+  read(line: Uint8Array, actions: Actions): boolean;
+  /**
+   * The line cannot be waited for; this is its beginning, and `at` what there is of it. True: it may announce, and is
+   * refused with all that comes of it. False: it may go on.
+   */
+  abandon(line: Uint8Array, at: ByteRange, code: string, actions: Actions): boolean;
+}
+
+export const isEmpty = (line: Uint8Array): boolean => line.every((byte) => isBlank(byte) || byte === CR);

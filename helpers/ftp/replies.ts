@@ -1,0 +1,178 @@
+import type { Actions, Announcement } from "../../core/helper/api.ts";
+import type { ByteRange } from "../../core/units.ts";
+import type { Pending } from "./dialogue.ts";
+import type { Reader, Session } from "./reader.ts";
+import { extendedRenderer, refusedReply, renderHostPort } from "./render.ts";
+import { plain } from "./telnet.ts";
+import {
+  type Announced,
+  behindBareCr,
+  findExtended,
+  findHostPort,
+  type Malformed,
+  mayOpen,
+  parseReply,
+  type Reply,
+} from "./wire.ts";
+
+const PASSIVE = ["227", "228", "229"];
+
+/** 227 and 229; 228 is LPSV's (RFC 1639), whose address nobody here can read. */
+const isPassive = (code: number): boolean => code >= 227 && code <= 229;
+
+const replyIn = (text: Uint8Array, start = 0): Reply | null => parseReply(text, start, text.length);
+
+/** Server to client. */
+export class Replies implements Reader {
+  readonly #session: Session;
+  /** The code of the multi-line reply that is being read (RFC 959 §4.2); 0: none. */
+  #multiline = 0;
+
+  constructor(session: Session) {
+    this.#session = session;
+  }
+
+  opens(line: Uint8Array): boolean {
+    return replyIn(plain(line)) !== null;
+  }
+
+  begins(line: Uint8Array): boolean {
+    return replyIn(line) !== null;
+  }
+
+  /** Lines are missing: which reply this one belongs to is not known. */
+  lost(): void {
+    this.#multiline = 0;
+  }
+
+  read(line: Uint8Array, actions: Actions): boolean {
+    const reply = replyIn(plain(line));
+    if (this.#goesOn(reply)) {
+      this.#continuation(reply, line, actions);
+      return false;
+    }
+    if (reply === null) return false;
+    const within = this.#multiline;
+    const { command, secured } = this.#answered(reply.code, actions);
+    if (isPassive(reply.code)) this.#passive(reply.code, within, command, line, actions);
+    else this.#hidden(line, actions);
+    return secured;
+  }
+
+  abandon(line: Uint8Array, at: ByteRange, code: string, actions: Actions): boolean {
+    const text = plain(line);
+    const reply = replyIn(text);
+    const within = this.#multiline;
+    if (this.#goesOn(reply)) {
+      if (!isPassive(this.#multiline) && !isPassive(reply?.code ?? 0)) return false;
+      actions.refuse(code, at, { ...at, text: () => `${this.#multiline}-\r\n` });
+      return true;
+    }
+    if (reply !== null) this.#answered(reply.code, actions);
+    const undecided = text.length < 3 && mayOpen(text, 0, PASSIVE);
+    if (!undecided && !isPassive(reply?.code ?? 0)) return false;
+    actions.refuse(code, at, { ...at, text: (reason) => refusedReply(within === 0 ? 425 : within, reason) });
+    return true;
+  }
+
+  /** Whether this line belongs to a multi-line reply and does not end it. */
+  #goesOn(reply: Reply | null): boolean {
+    if (this.#multiline !== 0) return reply?.code !== this.#multiline || reply.more;
+    if (reply?.more) this.#multiline = reply.code;
+    return this.#multiline !== 0;
+  }
+
+  /**
+   * Only the last line of a reply announces. But there are clients that look for an address in all of them (Python's
+   * ftplib), and clients to which any code and a space is a last line (curl); RFC 959 §4.2 has servers pad those.
+   */
+  #continuation(reply: Reply | null, line: Uint8Array, actions: Actions): void {
+    const whole = { start: 0, end: line.length + 1 };
+    const code = this.#multiline;
+    if (isPassive(code)) {
+      if (addressIn(code, line, reply === null ? 0 : 4) === null) return;
+      actions.refuse("address-in-continuation", whole, { ...whole, text: () => `${code}-\r\n` });
+    } else if (reply !== null && isPassive(reply.code) && addressIn(reply.code, line, 4) !== null) {
+      actions.refuse("address-in-continuation", whole, { start: 0, end: 0, text: () => " " });
+    } else this.#hidden(line, actions);
+  }
+
+  /** A further line for those who end lines at a bare CR: an announcement there is nobody's. */
+  #hidden(line: Uint8Array, actions: Actions): void {
+    const text = plain(line);
+    for (const at of behindBareCr(text)) {
+      const code = replyIn(text, at)?.code ?? 0;
+      if (!isPassive(code) || addressIn(code, text, at + 4) === null) continue;
+      const whole = { start: 0, end: line.length + 1 };
+      const reply = replyIn(text);
+      const head = reply === null ? "" : `${reply.code}${reply.more ? "-" : " "}`;
+      actions.refuse("bare-cr", whole, { ...whole, text: () => `${head}\r\n` });
+      return;
+    }
+  }
+
+  /** The final line of a reply: the command it answers, and whether both go on encrypted. */
+  #answered(code: number, actions: Actions): { readonly command: Pending | null; readonly secured: boolean } {
+    this.#multiline = 0;
+    const { dialogue } = this.#session;
+    const command = dialogue.answered(code);
+    if (command !== null) this.#settle(command, code, actions);
+    // RFC 4217 §4 (234), RFC 2228 §3 (235): the words are hidden from here on, and the data connections with them.
+    const protects = (code === 234 || code === 235) && (command !== null || dialogue.guessing);
+    if (protects) actions.group(code === 234 ? "tls" : "protected");
+    return { command, secured: protects && code === 234 };
+  }
+
+  #settle(command: Pending, code: number, actions: Actions): void {
+    const outcome = code < 400 ? "accepted" : "rejected";
+    if (command.ref !== null) actions.settle(command.ref, outcome);
+    if (command.all && outcome === "rejected") this.#session.epsvAll = false;
+  }
+
+  #passive(code: number, within: number, command: Pending | null, line: Uint8Array, actions: Actions): void {
+    const whole = { start: 0, end: line.length + 1 };
+    const announced = addressIn(code, line, 4);
+    if (announced === null) {
+      if (command !== null) actions.fault("no-address", whole);
+      return;
+    }
+    // Within a multi-line reply the code may not change.
+    const shown = within === 0 ? 425 : within;
+    const instead = { ...whole, text: (reason: string) => refusedReply(shown, reason) };
+    if (typeof announced === "string") {
+      actions.refuse(announced, whole, instead);
+      return;
+    }
+    const ref = actions.expect({
+      kind: code === 229 ? "ftp-epsv" : "ftp-passive",
+      said: String(code),
+      transport: "tcp",
+      opener: "original",
+      from: { address: null, port: null },
+      to: announced,
+      uses: 1,
+      bytes: whole,
+      ...objectionTo(command),
+      instead,
+    });
+    const render = code === 229 ? extendedRenderer(line[announced.at[0]!.start]!) : renderHostPort;
+    for (const { start, end } of announced.at) actions.rewrite(start, end, ref, render);
+    actions.settle(ref, "accepted");
+  }
+}
+
+function objectionTo(command: Pending | null): Pick<Announcement, "objection"> {
+  if (command === null) return { objection: "unsolicited" };
+  return command.barred ? { objection: "epsv-all" } : {};
+}
+
+/** What the text of a passive reply announces from `start` on. */
+function addressIn(code: number, line: Uint8Array, start: number): Announced | Malformed | null {
+  const text = plain(line);
+  const find = code === 229 ? findExtended : findHostPort;
+  const found = find(text, Math.min(start, text.length), text.length);
+  if (found === null) return null;
+  if (code === 228) return "bad-family";
+  // An address that shows when NULs and telnet commands are taken out is not where it would have to be rewritten.
+  return text === line ? found : "bad-argument";
+}

@@ -1,0 +1,145 @@
+/** What every helper owes the engine, whatever the bytes. Each helper's test calls `holdsContract` once. */
+import fc from "fast-check";
+import type { Test } from "tap";
+import type { Announcement, Connection, Direction, Helper, Inspection, Inspector } from "../core/helper/api.ts";
+import { Recorder } from "../core/helper/recorder.ts";
+import { keepsContract } from "../core/helper/run.ts";
+import { endpoint } from "./addresses.ts";
+
+/** The ends that `protocols.md` uses: a client, the VIP, and a realserver. */
+export const connectionFor = ({ ports }: Helper): Connection => ({
+  client: endpoint("10.0.0.5", 40000),
+  virtual: endpoint("1.2.3.4", ports[0]!),
+  real: endpoint("192.168.0.2", ports[0]!),
+});
+
+export const openFor = (helper: Helper, hold = helper.limits.hold, strict = false): Inspector =>
+  helper.open(connectionFor(helper), { strict, hold });
+
+/** What a helper makes of one payload, shown to it alone. */
+export function inspect(
+  helper: Helper,
+  payload: Uint8Array,
+  direction: Direction = "original",
+): Inspection & { readonly recorder: Recorder } {
+  const recorder = new Recorder();
+  return { ...openFor(helper).inspect(payload, direction, recorder), recorder };
+}
+
+/** Everything one call recorded that decides what happens; ranges as offsets in the stream, replacements as text. */
+function told({ expected, rewrites, refusals, settled, revoked, groups }: Recorder, offset: number): unknown[] {
+  const range = ({ start, end }: { start: number; end: number }) => [start + offset, end + offset];
+  const announcement = ({ bytes, instead, ...rest }: Announcement) => ({
+    ...rest,
+    bytes: range(bytes),
+    instead: [...range(instead), instead.text("why")],
+  });
+  return [
+    ...expected.map(({ ref, bundle }) => ({ ref, bundle: bundle.map(announcement) })),
+    ...rewrites.map(({ start, end, ref, index }) => ({ rewrite: range({ start, end }), ref, index })),
+    // How much of a message that is too long has come, when it is refused, is the network's doing.
+    ...refusals.map(({ code, instead }) => ({ code, start: instead.start + offset, text: instead.text("why") })),
+    ...settled,
+    ...revoked.map((ref) => ({ revoked: ref })),
+    ...groups,
+  ];
+}
+
+/** One way of cutting what one direction sends. */
+export interface Piece {
+  readonly direction: Direction;
+  readonly bytes: Uint8Array;
+}
+
+/** All that a helper tells of `pieces`, each call checked against the contract. Throws where it is broken. */
+function observe(helper: Helper, pieces: readonly Piece[]): unknown[] {
+  const inspector = openFor(helper);
+  const recorder = new Recorder();
+  const sides = { original: { held: new Uint8Array(0), offset: 0 }, reply: { held: new Uint8Array(0), offset: 0 } };
+  const all: unknown[] = [];
+  let detached = false;
+  for (const { direction, bytes } of pieces) {
+    const side = sides[direction];
+    let rest = Buffer.concat([side.held, bytes]) as Uint8Array;
+    while (rest.length > 0 && !detached) {
+      const before = rest.slice();
+      recorder.clear();
+      const inspection = inspector.inspect(rest, direction, recorder);
+      check(keepsContract(inspection, recorder, rest.length), "keepsContract");
+      check(Buffer.compare(before, rest) === 0, "the payload was changed");
+      check(!recorder.expected.some(({ bundle }) => bundle.length > helper.limits.pending), "more than may be pending");
+      all.push(...told(recorder, side.offset).map((one) => ({ direction, one })));
+      detached = inspection.verdict === "detach";
+      if (inspection.consumed === 0) break;
+      rest = rest.subarray(inspection.consumed);
+      side.offset += inspection.consumed;
+    }
+    check(detached || rest.length <= helper.limits.hold, "more is held than may be");
+    side.held = rest.slice();
+  }
+  return all;
+}
+
+function check(holds: boolean, what: string): void {
+  if (!holds) throw new Error(`contract broken: ${what}`);
+}
+
+const cut = (bytes: Uint8Array, direction: Direction, at: readonly number[]): Piece[] => {
+  const places = [...new Set(at.map((n) => n % (bytes.length + 1)))].sort((a, b) => a - b);
+  return [0, ...places].map((from, i) => ({ direction, bytes: bytes.subarray(from, places[i] ?? bytes.length) }));
+};
+
+/**
+ * `samples` are well-formed messages of either direction; most of what is tried is made of them, with a byte changed
+ * here and there.
+ */
+export function holdsContract(t: Test, helper: Helper, samples: readonly Uint8Array[], numRuns = 400): void {
+  const noise = fc.uint8Array({ maxLength: 600 });
+  const bent = fc
+    .record({ sample: fc.constantFrom(...samples), where: fc.nat(), byte: fc.nat(255) })
+    .map(({ sample, where, byte }) => sample.with(where % sample.length, byte));
+  const message = fc.oneof(
+    { weight: 4, arbitrary: fc.constantFrom(...samples) },
+    { weight: 3, arbitrary: bent },
+    noise,
+  );
+  const payload = fc
+    .array(message, { minLength: 1, maxLength: 5 })
+    .map((parts) => new Uint8Array(Buffer.concat(parts)));
+  const direction = fc.constantFrom<Direction>("original", "reply");
+  const stream = helper.transport === "tcp" && helper.limits.hold > 0;
+
+  t.doesNotThrow(
+    () =>
+      fc.assert(
+        fc.property(fc.array(fc.tuple(direction, payload), { minLength: 1, maxLength: 4 }), (said) => {
+          observe(
+            helper,
+            said.map(([direction, bytes]) => ({ direction, bytes })),
+          );
+        }),
+        { numRuns },
+      ),
+    `${helper.name}: never throws, keeps its ranges, leaves the payload alone`,
+  );
+  if (!stream) return;
+  const cuts = fc.array(fc.nat(), { maxLength: 6 });
+  t.doesNotThrow(
+    () =>
+      fc.assert(
+        fc.property(fc.array(fc.tuple(direction, payload, cuts), { minLength: 1, maxLength: 4 }), (said) => {
+          const whole = observe(
+            helper,
+            said.map(([direction, bytes]) => ({ direction, bytes })),
+          );
+          const pieces = said.flatMap(([direction, bytes, at]) => cut(bytes, direction, at));
+          check(
+            JSON.stringify(observe(helper, pieces)) === JSON.stringify(whole),
+            "another segmentation, other actions",
+          );
+        }),
+        { numRuns },
+      ),
+    `${helper.name}: the same actions however the bytes are cut`,
+  );
+}
