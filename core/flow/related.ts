@@ -38,6 +38,13 @@ export type GoneReason = "expired" | "replaced" | "revoked" | "control-closed" |
 
 const keyOf = (transport: Transport, { address, port }: Endpoint): string => `${transport}/${address}/${port}`;
 
+const sameEnds = (a: RelatedEntry, b: RelatedEntry): boolean =>
+  a.transport === b.transport &&
+  a.opener === b.opener &&
+  a.from.port === b.from.port &&
+  a.target.port === b.target.port &&
+  a.target.address.equals(b.target.address);
+
 interface Owner {
   readonly client: string;
   readonly entries: Set<RelatedEntry>;
@@ -65,9 +72,13 @@ export class RelatedTable {
     return this.#entries.values();
   }
 
-  /** Takes `entry` in, not yet in place; or says why not. `pending`: how many its control connection may have. */
+  /**
+   * Takes `entry` in, not yet in place; or says why not. `pending`: how many its control connection may have. The same
+   * announced again (the transfer failed before its connection) takes the place of the former, as in conntrack.
+   */
   reserve(entry: RelatedEntry, client: string, pending: number): string | null {
     const owner = this.#owners.get(entry.master) ?? { client, entries: new Set() };
+    for (const other of owner.entries) if (sameEnds(entry, other)) this.remove(other, "replaced");
     if (owner.entries.size >= pending) {
       const oldest = owner.entries.values().next().value;
       if (oldest === undefined) return "control-limit";
