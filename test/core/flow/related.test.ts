@@ -1,0 +1,170 @@
+import t from "tap";
+import { type RelatedEntry, type RelatedLimits, RelatedTable } from "../../../core/flow/related.ts";
+import type { Handle } from "../../../core/flow/slots.ts";
+import { type Ms, port, seconds } from "../../../core/units.ts";
+import { address, endpoint } from "../../addresses.ts";
+
+const MASTER = 1 as Handle;
+const OTHER = 2 as Handle;
+const PENDING = 10;
+let ids = 0;
+
+const entry = (target: number, rest: Partial<RelatedEntry> = {}): RelatedEntry => ({
+  id: ++ids,
+  master: MASTER,
+  kind: "ftp-passive",
+  transport: "tcp",
+  opener: "original",
+  from: { address: address("10.0.0.5"), port: null },
+  target: endpoint("192.168.0.2", target),
+  seen: null,
+  uses: 1,
+  expires: seconds(30),
+  ttl: seconds(30),
+  state: "reserved",
+  ...rest,
+});
+
+function tableWith(limits: RelatedLimits = { perClient: 100, total: 1000 }) {
+  const gone: string[] = [];
+  const table = new RelatedTable(limits, ({ target }, reason) => gone.push(`${target.port} ${reason}`));
+  const add = (one: RelatedEntry, seen: number = one.target.port, client = "10.0.0.5"): RelatedEntry => {
+    t.equal(table.reserve(one, client, PENDING), null);
+    t.ok(table.place(one, endpoint("1.2.3.4", seen)));
+    return one;
+  };
+  const claim = (seen: number, from = endpoint("10.0.0.5", 50000), now: Ms = seconds(1)) =>
+    table.claim("tcp", endpoint("1.2.3.4", seen), from, now);
+  return { table, gone, add, claim };
+}
+
+t.test("only what is in place can be met", async (t) => {
+  const { table, add, claim } = tableWith();
+  const one = entry(5001);
+  table.reserve(one, "10.0.0.5", PENDING);
+  t.equal(claim(5001), "no-related-entry");
+  const two = add(entry(5002));
+  t.equal(claim(5002), two);
+  t.equal(two.state, "claimed");
+});
+
+t.test("single use: once; many: until it expires", async (t) => {
+  const { table, add, claim, gone } = tableWith();
+  add(entry(5001));
+  const many = add(entry(6000, { uses: "many" }));
+  t.type(claim(5001), "object");
+  t.equal(claim(5001), "no-related-entry");
+  t.same([claim(6000), claim(6000), claim(6000)], [many, many, many]);
+  t.equal(claim(6000, undefined, seconds(30)), "no-related-entry");
+  t.same(gone, ["6000 expired"], "what was used up did not leave unused");
+  t.equal(table.size, 0);
+});
+
+t.test("any source port, or the one that is named; the address always; the transport too", async (t) => {
+  const { table, add, claim } = tableWith();
+  add(entry(5001));
+  const strict = add(entry(5002, { from: { address: address("10.0.0.5"), port: port(20) } }));
+  t.equal(claim(5001, endpoint("10.0.0.6", 50000)), "wrong-address");
+  t.equal(table.claim("udp", endpoint("1.2.3.4", 5001), endpoint("10.0.0.5", 1), seconds(1)), "no-related-entry");
+  t.equal(table.claim("tcp", endpoint("1.2.3.5", 5001), endpoint("10.0.0.5", 1), seconds(1)), "no-related-entry");
+  t.type(claim(5001, endpoint("10.0.0.5", 65535)), "object", "a wrong try uses nothing up");
+  t.equal(claim(5002), "wrong-port");
+  t.equal(claim(5002, endpoint("10.0.0.5", 20)), strict);
+});
+
+t.test("an entry expires at its time, in place or not, and its place is free again", async (t) => {
+  const { table, gone, add, claim } = tableWith();
+  add(entry(5001));
+  table.reserve(entry(5002), "10.0.0.5", PENDING);
+  table.advance(seconds(29.999));
+  t.same(gone, []);
+  table.advance(seconds(30));
+  t.same(gone, ["5001 expired", "5002 expired"]);
+  t.equal(claim(5001), "no-related-entry");
+  add(entry(5003), 5001);
+});
+
+t.test("an entry that is past its time cannot be claimed, swept or not", async (t) => {
+  const { add, claim, gone } = tableWith();
+  add(entry(5001));
+  t.equal(claim(5001, undefined, seconds(30)), "no-related-entry");
+  t.same(gone, ["5001 expired"]);
+});
+
+t.test("per control connection the oldest gives way", async (t) => {
+  const { table, gone, add } = tableWith();
+  for (let n = 0; n < 13; n++) add(entry(5000 + n));
+  t.equal(table.size, PENDING);
+  t.same(gone, ["5000 replaced", "5001 replaced", "5002 replaced"]);
+  add(entry(6000, { master: OTHER }));
+  t.equal(table.size, PENDING + 1, "of its own only");
+  t.equal(table.reserve(entry(1, { master: 3 as Handle }), "10.0.0.5", 0), "control-limit");
+});
+
+t.test("a used entry counts no longer", async (t) => {
+  const { add, claim, gone } = tableWith({ perClient: 10, total: 10 });
+  for (let n = 0; n < 50; n++) {
+    add(entry(5000 + n));
+    claim(5000 + n);
+  }
+  t.same(gone, []);
+});
+
+t.test("per client and in all: refused, and what is there stays", async (t) => {
+  const { table, gone, add } = tableWith({ perClient: 2, total: 3 });
+  add(entry(5000));
+  add(entry(5001, { master: OTHER }));
+  t.equal(table.reserve(entry(5002), "10.0.0.5", PENDING), "client-limit");
+  add(entry(5003, { master: 3 as Handle }), 5003, "10.0.0.6");
+  t.equal(table.reserve(entry(5004, { master: 3 as Handle }), "10.0.0.6", PENDING), "total-limit");
+  t.same(gone, []);
+  table.removeMaster(MASTER);
+  t.equal(table.reserve(entry(5005), "10.0.0.5", PENDING), null, "there is room again");
+});
+
+t.test("the same announced again takes the place of the former", async (t) => {
+  const { table, gone, add, claim } = tableWith();
+  add(entry(5001));
+  const again = add(entry(5001));
+  t.same(gone, ["5001 replaced"]);
+  t.equal(table.size, 1);
+  add(entry(5001, { master: OTHER }), 5002);
+  t.equal(table.size, 2, "that of another control connection stays");
+  add(entry(5001, { opener: "reply" }), 5003);
+  t.equal(table.size, 3, "so does one of the other side");
+  t.equal(claim(5001), again);
+});
+
+t.test("a public end is one entry's only; it does not change hands", async (t) => {
+  const { table, add, claim } = tableWith();
+  const first = add(entry(5001));
+  const second = entry(5002, { master: OTHER });
+  table.reserve(second, "10.0.0.6", PENDING);
+  t.notOk(table.place(second, endpoint("1.2.3.4", 5001)));
+  t.notOk(table.place(first, endpoint("1.2.3.4", 5009)), "nor is one placed twice");
+  table.remove(second, "unavailable");
+  t.equal(claim(5001), first, "removing the one that was not placed leaves the other");
+  t.notOk(table.place(second, endpoint("1.2.3.4", 5001)), "what is gone cannot be placed");
+});
+
+t.test("the control connection closes: all of its entries, placed or not, and no others", async (t) => {
+  const { table, gone, add, claim } = tableWith();
+  add(entry(5001));
+  table.reserve(entry(5002), "10.0.0.5", PENDING);
+  const other = add(entry(5003, { master: OTHER }));
+  table.removeMaster(MASTER);
+  table.removeMaster(MASTER);
+  t.same(gone, ["5001 control-closed", "5002 control-closed"]);
+  t.equal(claim(5001), "no-related-entry");
+  t.equal(claim(5003), other);
+  t.same([...table], []);
+});
+
+t.test("removed twice is told once", async (t) => {
+  const { table, gone, add } = tableWith();
+  const one = add(entry(5001));
+  table.remove(one, "revoked");
+  table.remove(one, "expired");
+  t.same(gone, ["5001 revoked"]);
+  t.equal(one.state, "gone");
+});
