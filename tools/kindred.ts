@@ -45,6 +45,9 @@ async function startDemoDirector(text: string, related: (entry: DemoRelated) => 
   return director;
 }
 
+// `kindred replay … | head`: who reads no further has seen enough.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? 0 : 1));
+
 try {
   await program.parseAsync();
 } catch (error) {
