@@ -12,87 +12,33 @@
  * Until an announcement is in place its direction stands still (the release barrier); the other one flows on. Whatever
  * the segmentation of the input, entries and output are the same.
  */
-import type { Balancer, ConnectionEntry } from "../balancer.ts";
 import type { RelatedEntry } from "../flow/related.ts";
-import type { Announcement, Helper, Inspector, Ref, Replacement, Settings } from "../helper/api.ts";
+import type { Announcement, Inspector, Ref, Replacement } from "../helper/api.ts";
 import { explainRefusal } from "../helper/judge.ts";
-import { type Expected, Recorder, type Rewrite } from "../helper/recorder.ts";
-import { endHelper, type OnFailure, openHelper, renderAll, replacementFor, runHelper } from "../helper/run.ts";
+import { type Expected, Recorder } from "../helper/recorder.ts";
+import { endHelper, openHelper, renderAll, replacementFor, runHelper } from "../helper/run.ts";
 import { splice } from "../nat/splice.ts";
 import type { ByteRange, Direction, Endpoint, Ms } from "../units.ts";
 import { later, rangeText, seconds } from "../units.ts";
-import { type Decision, decision, remark } from "./decision.ts";
-import { HeldBytes } from "./held.ts";
+import { Announced } from "./announced.ts";
+import { decision, remark } from "./decision.ts";
+import type { ControlOptions } from "./host.ts";
+import { NEVER, Side } from "./side.ts";
 
 export type { Decision } from "./decision.ts";
+export type { ControlHost, ControlOptions } from "./host.ts";
 
-/** None of these may call back into the stream, but for `prepared` from within `prepare`. */
-export interface ControlHost {
-  /** `bytes` may go on. They are not written to again, unless the caller of `feed` writes to its own. */
-  forward(direction: Direction, bytes: Uint8Array): void;
-  /** Make `entry` reachable and answer with `prepared`, now or within two seconds. */
-  prepare(entry: RelatedEntry): void;
-  explain(decision: Decision): void;
-  /** The helper failed, and the configuration prefers no connection to an unread one. */
-  abort(reason: string): void;
-}
-
-export interface ControlOptions {
-  readonly helper: Helper;
-  readonly settings: Settings;
-  readonly entry: ConnectionEntry;
-  readonly balancer: Balancer;
-  readonly host: ControlHost;
-  /** `forward`: let refused announcements through as they are, for those who insist. */
-  readonly onRefuse: "refuse" | "forward";
-  readonly onFailure: OnFailure;
-}
-
-/** An announcement that waits for its entries to be put in place. */
-interface Barrier {
-  readonly message: Uint8Array;
-  readonly announced: Expected;
-  readonly rewrites: readonly Rewrite[];
-  readonly entries: readonly RelatedEntry[];
-  readonly answers: (Endpoint | null | undefined)[];
-  readonly expires: Ms;
-  /** The host was told of all entries. Answers that came while it was told are looked at by whoever told it. */
-  raised: boolean;
-}
-
-interface Side {
-  readonly direction: Direction;
-  readonly held: HeldBytes;
-  heldSince: Ms;
-  /** Bytes consumed so far. */
-  offset: number;
-  barrier: Barrier | null;
-  ended: boolean;
-}
-
-const NEVER = Number.POSITIVE_INFINITY as Ms;
 const BARRIER_PATIENCE = seconds(2);
-/** Announcements remembered for a later `settle` or `revoke`. */
-const REMEMBERED = 64;
 
 type Tail<T extends readonly unknown[]> = T extends readonly [unknown, ...infer Rest] ? Rest : never;
-
-const makeSide = (direction: Direction): Side => ({
-  direction,
-  held: new HeldBytes(),
-  heldSince: NEVER,
-  offset: 0,
-  barrier: null,
-  ended: false,
-});
 
 export class ControlStream {
   readonly #options: ControlOptions;
   readonly #inspector: Inspector;
   readonly #recorder = new Recorder();
-  readonly #original = makeSide("original");
-  readonly #reply = makeSide("reply");
-  readonly #announced = new Map<Ref, readonly RelatedEntry[]>();
+  readonly #original = new Side("original");
+  readonly #reply = new Side("reply");
+  readonly #announced = new Announced();
   #detached = false;
   /** The helper's last verdict was `drop`. */
   #dropping = false;
@@ -115,7 +61,9 @@ export class ControlStream {
 
   /** When `advance` has something to do; Infinity: never. */
   get deadline(): Ms {
-    return Math.min(this.#sideDeadline(this.#original), this.#sideDeadline(this.#reply)) as Ms;
+    const { patience } = this.#options.helper.limits;
+    if (this.#aborted) return NEVER;
+    return Math.min(this.#original.deadline(patience), this.#reply.deadline(patience)) as Ms;
   }
 
   /** The next bytes of `direction`, in order. */
@@ -147,10 +95,11 @@ export class ControlStream {
 
   advance(now: Ms): void {
     for (const side of [this.#original, this.#reply]) {
-      if (side.barrier !== null && now >= side.barrier.expires) {
+      if (this.#aborted || now < side.deadline(this.#options.helper.limits.patience)) continue;
+      if (side.barrier !== null) {
         for (const [i, answer] of side.barrier.answers.entries()) side.barrier.answers[i] = answer ?? null;
         this.#lift(side, now);
-      } else if (side.barrier === null && now >= this.#sideDeadline(side)) {
+      } else {
         this.#fault(side, "message-too-slow");
         this.#flushUnread(side);
         if (this.#inspector.end === undefined) this.#detach();
@@ -256,7 +205,7 @@ export class ControlStream {
     };
     for (const entry of entries) host.prepare(entry);
     if (side.barrier.answers.includes(undefined)) {
-      side.barrier = { ...side.barrier, message: message.slice(), raised: true };
+      side.barrier = { ...side.barrier, message: new Uint8Array(message), raised: true };
     } else {
       this.#release(side);
     }
@@ -290,7 +239,7 @@ export class ControlStream {
       if (this.#refuseAnnounced(side, message, announcement, reason)) host.forward(side.direction, message);
       return;
     }
-    this.#remember(announced.ref, entries);
+    this.#announced.remember(announced.ref, entries);
     const { kind, said, bytes } = announcement;
     this.#decide(side, "expected", kind, `${said} announces ${kind}`, bytes, entries);
     host.forward(side.direction, splice(message, edits));
@@ -312,22 +261,14 @@ export class ControlStream {
   /** What was refused is not known here, and needs no settling. */
   #settle(side: Side, ref: Ref, outcome: "accepted" | "rejected", at: ByteRange): void {
     const entries = this.#announced.get(ref);
-    if (entries === undefined) return;
+    if (entries === null) return;
     this.#decide(side, "settled", outcome, `announcement ${outcome} by the other side`, at, entries);
     if (outcome === "rejected") this.#withdraw(side, ref, at);
   }
 
   #withdraw(side: Side, ref: Ref, at: ByteRange): void {
-    const entries = this.#announced.get(ref) ?? [];
-    this.#announced.delete(ref);
-    const pending = entries.filter(({ state }) => state === "pending");
-    for (const entry of pending) this.#options.balancer.revoke(entry);
-    if (pending.length > 0) this.#decide(side, "revoked", "revoked", "announcement withdrawn", at, pending);
-  }
-
-  #remember(ref: Ref, entries: readonly RelatedEntry[]): void {
-    this.#announced.set(ref, entries);
-    if (this.#announced.size > REMEMBERED) this.#announced.delete(this.#announced.keys().next().value!);
+    const entries = this.#announced.withdraw(ref, this.#options.balancer);
+    if (entries.length > 0) this.#decide(side, "revoked", "revoked", "announcement withdrawn", at, entries);
   }
 
   /** Lets go of bytes that no helper will read, but not of an announcement among them. */
@@ -366,10 +307,5 @@ export class ControlStream {
 
   #side(direction: Direction): Side {
     return direction === "original" ? this.#original : this.#reply;
-  }
-
-  #sideDeadline({ barrier, heldSince }: Side): Ms {
-    if (barrier !== null) return barrier.expires;
-    return heldSince === NEVER ? NEVER : later(heldSince, this.#options.helper.limits.patience);
   }
 }

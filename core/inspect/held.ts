@@ -1,5 +1,8 @@
 const NOTHING = new Uint8Array(0);
 
+/** Not `bytes.slice()`: that of a Node Buffer shares its memory, and would keep the whole of a read for one held byte. */
+const copy = (bytes: Uint8Array): Uint8Array => new Uint8Array(bytes);
+
 /**
  * Bytes of one direction that were shown and not consumed: the beginning of an incomplete message, or what waits behind
  * a barrier. Each change makes a new array, so that whoever was handed the earlier bytes may keep them; an idle
@@ -13,11 +16,11 @@ export class HeldBytes {
   }
 
   put(bytes: Uint8Array): void {
-    this.#bytes = bytes.length === 0 ? NOTHING : bytes.slice();
+    this.#bytes = bytes.length === 0 ? NOTHING : copy(bytes);
   }
 
   append(bytes: Uint8Array): void {
-    this.#bytes = this.#bytes.length === 0 ? bytes.slice() : this.#with(bytes);
+    this.#bytes = this.#bytes.length === 0 ? copy(bytes) : this.#with(bytes);
   }
 
   /** Takes all that is held out, with `bytes` behind it. */

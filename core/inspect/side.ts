@@ -1,0 +1,42 @@
+import type { RelatedEntry } from "../flow/related.ts";
+import type { Expected, Rewrite } from "../helper/recorder.ts";
+import type { Direction, Endpoint, Ms } from "../units.ts";
+import { later } from "../units.ts";
+import { HeldBytes } from "./held.ts";
+
+export const NEVER = Number.POSITIVE_INFINITY as Ms;
+
+/** An announcement that waits for its entries to be put in place. */
+export interface Barrier {
+  readonly message: Uint8Array;
+  readonly announced: Expected;
+  readonly rewrites: readonly Rewrite[];
+  readonly entries: readonly RelatedEntry[];
+  /** The host's, for each entry: undefined until it comes, null when there is no end to be had. */
+  readonly answers: (Endpoint | null | undefined)[];
+  readonly expires: Ms;
+  /** The host was told of all entries. Answers that came while it was told are looked at by whoever told it. */
+  readonly raised: boolean;
+}
+
+/** One direction of a control connection. */
+export class Side {
+  readonly direction: Direction;
+  readonly held = new HeldBytes();
+  /** Since when the beginning of a message is held. */
+  heldSince: Ms = NEVER;
+  /** Bytes consumed so far. */
+  offset = 0;
+  barrier: Barrier | null = null;
+  ended = false;
+
+  constructor(direction: Direction) {
+    this.direction = direction;
+  }
+
+  /** When it has waited long enough, for the host or for the rest of a message. */
+  deadline(patience: Ms): Ms {
+    if (this.barrier !== null) return this.barrier.expires;
+    return this.heldSince === NEVER ? NEVER : later(this.heldSince, patience);
+  }
+}
