@@ -2,7 +2,8 @@
 import { Command } from "commander";
 import { endpointText, rangeText } from "../core/units.ts";
 import { type Config, ConfigError, formatConfigError, loadConfig } from "./config.ts";
-import { ListenError, SocketPath } from "./datapath/sockets.ts";
+import { ListenError } from "./datapath/listeners.ts";
+import { SocketPath } from "./datapath/sockets.ts";
 import { HelperError } from "./helpers.ts";
 import { createLog, type Log } from "./log.ts";
 import { planSockets } from "./plan.ts";

@@ -7,9 +7,12 @@ import type { Direction, Endpoint, Ms } from "../../core/units.ts";
 import { endpointText, opposite } from "../../core/units.ts";
 import { now } from "../clock.ts";
 import type { Fields, Level } from "../log.ts";
+import { reset, wasReset } from "./reset.ts";
 
 /** Lines of one kind that one control connection may log; further ones are counted. */
 const MOST_LINES = 10;
+/** How long the ends have to close after the director closed both. */
+const GRACE = 1000;
 
 export interface ControlOwner {
   /** Find a listener for `entry` on the side of its opener, and answer. */
@@ -26,15 +29,19 @@ export class ControlSession implements ControlHost {
   readonly entry: ConnectionEntry;
   readonly client: Socket;
   readonly real: Socket;
-  /** Related connections that are open now. */
-  related = 0;
+  /** When the last bytes came, or its last data connection was seen. */
   lastActive: Ms = now();
+  /** When the first of the two sides ended; null: neither has. */
+  endedAt: Ms | null = null;
+  /** The realserver has a reply to give: to a command, or to a transfer that has ended. */
+  owesReply = false;
   readonly #owner: ControlOwner;
   readonly #stream: ControlStream;
   readonly #ending: Record<Direction, boolean> = { original: false, reply: false };
   readonly #lines = new Map<string, number>();
   #open = 2;
   #error: string | null = null;
+  #finishing: Ms | null = null;
 
   constructor(
     id: number,
@@ -68,8 +75,19 @@ export class ControlSession implements ControlHost {
 
   destroy(reason: string): void {
     this.#error ??= reason;
-    this.client.resetAndDestroy();
-    this.real.resetAndDestroy();
+    reset(this.client);
+    reset(this.real);
+  }
+
+  /** Closes both sides in order, what they were sent included; resets what has not closed when called again later. */
+  finish(reason: string, at: Ms): void {
+    if (this.#finishing !== null) {
+      if (at - this.#finishing >= GRACE) this.destroy(reason);
+      return;
+    }
+    this.#error ??= reason;
+    this.#finishing = at;
+    for (const socket of [this.client, this.real]) socket.end();
   }
 
   /** Why it ended, when not by both sides closing. */
@@ -80,7 +98,9 @@ export class ControlSession implements ControlHost {
   // --- ControlHost ------------------------------------------------------------------------------------------------
 
   forward(direction: Direction, bytes: Uint8Array): void {
-    if (!this.#to(direction).write(bytes)) this.#from(direction).pause();
+    const to = this.#to(direction);
+    // After `finish` there is nobody to tell.
+    if (!to.writableEnded && !to.write(bytes)) this.#from(direction).pause();
   }
 
   prepare(entry: RelatedEntry): void {
@@ -114,18 +134,21 @@ export class ControlSession implements ControlHost {
     const to = this.#to(direction);
     from.on("data", (chunk) => {
       this.lastActive = now();
+      this.owesReply = direction === "original";
       this.#stream.feed(direction, chunk, this.lastActive);
       if (this.#stream.blocked(direction)) from.pause();
     });
     to.on("drain", () => this.#flow(direction));
     from.on("end", () => {
+      if (wasReset(from)) return this.destroy("ECONNRESET");
+      this.endedAt ??= now();
       this.#ending[direction] = true;
       this.#stream.end(direction);
       this.#flow(direction);
     });
     from.on("error", (error: NodeJS.ErrnoException) => {
       this.#error ??= error.code ?? error.message;
-      to.resetAndDestroy();
+      reset(to);
     });
     from.on("close", () => {
       if (--this.#open === 0) this.#owner.closed(this);

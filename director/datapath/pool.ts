@@ -19,37 +19,43 @@ export interface PoolOptions {
   readonly failed: (address: Address, error: NodeJS.ErrnoException) => void;
 }
 
-/** How many more are opened at a time when the standing ones are all taken. */
+/** How many more are opened at a time when the standing ones are all taken, and how many are tried for that. */
 const STEP = 16;
+const TRIES = 64;
+/** The kernel chooses. */
+const ANY_PORT = 0;
 
 export class ListenerPool {
   readonly address: Address;
   readonly #options: PoolOptions;
   readonly #ports = new PortPool();
   readonly #servers = new Map<Port, Server>();
-  #next: number;
+  /** Ports of the range that nobody listens on, or somebody else does: those not tried for longest first. */
+  readonly #untried: number[];
   #opening: Promise<void> | null = null;
   #closed = false;
 
   constructor(address: Address, options: PoolOptions) {
     this.address = address;
     this.#options = options;
-    this.#next = options.ports?.first ?? 0;
+    const { first, last } = options.ports ?? { first: 1, last: 0 };
+    this.#untried = Array.from({ length: last - first + 1 }, (_, i) => first + i);
   }
 
   get listening(): number {
     return this.#servers.size;
   }
 
-  /** Opens listeners until `count` stand; fewer when the range or the system has no more. */
-  async open(count: number): Promise<void> {
+  /** Opens listeners until `count` stand; fewer when the range, `tries` or the system have no more. */
+  async open(count: number, tries = Number.POSITIVE_INFINITY): Promise<void> {
     const most = Math.min(count, this.#options.most);
-    while (!this.#closed && this.#servers.size < most) {
-      const batch = Math.min(64, most - this.#servers.size);
+    let left = this.#options.ports === null ? tries : Math.min(tries, this.#untried.length);
+    while (!this.#closed && left > 0 && this.#servers.size < most) {
+      const batch = Math.min(64, most - this.#servers.size, left);
       const before = this.#servers.size;
-      await Promise.all(Array.from({ length: batch }, () => this.#listen()));
-      const exhausted = this.#options.ports === null || this.#next > this.#options.ports.last;
-      if (this.#servers.size === before && exhausted) return;
+      await Promise.all(Array.from({ length: batch }, () => this.#listen(this.#candidate())));
+      left -= batch;
+      if (this.#options.ports === null && this.#servers.size === before) return;
     }
   }
 
@@ -63,7 +69,7 @@ export class ListenerPool {
   async #grow(): Promise<Port | null> {
     for (;;) {
       const before = this.#servers.size;
-      this.#opening ??= this.open(before + STEP).finally(() => {
+      this.#opening ??= this.open(before + STEP, TRIES).finally(() => {
         this.#opening = null;
       });
       await this.#opening;
@@ -81,15 +87,18 @@ export class ListenerPool {
     for (const server of this.#servers.values()) server.close();
   }
 
-  #listen(): Promise<void> {
-    const { ports, failed } = this.#options;
-    if (ports !== null && this.#next > ports.last) return Promise.resolve();
-    const wanted = ports === null ? 0 : this.#next++;
+  #candidate(): number | undefined {
+    return this.#options.ports === null ? ANY_PORT : this.#untried.shift();
+  }
+
+  #listen(wanted: number | undefined): Promise<void> {
+    if (wanted === undefined) return Promise.resolve();
     const server = createServer({ allowHalfOpen: true, pauseOnConnect: true, highWaterMark: HIGH_WATER });
     return new Promise((resolve) => {
       server.once("error", (error: NodeJS.ErrnoException) => {
-        // A port of the range that somebody else holds is passed over.
-        if (error.code !== "EADDRINUSE") failed(this.address, error);
+        if (wanted !== ANY_PORT) this.#untried.push(wanted);
+        // A port of the range that somebody else holds is passed over, and tried again when no other is left.
+        if (error.code !== "EADDRINUSE") this.#options.failed(this.address, error);
         resolve();
       });
       server.listen({ host: this.address.toString(), port: wanted, backlog: 16, exclusive: true }, () => {

@@ -11,10 +11,11 @@ import type { Endpoint, Ms, Port } from "../../core/units.ts";
 import { endpointText } from "../../core/units.ts";
 import type { Address } from "../../core/wire/address.ts";
 import { now } from "../clock.ts";
-import type { Log } from "../log.ts";
+import type { Fields, Log } from "../log.ts";
 import type { ControlSession } from "./control.ts";
 import { localEnd, remoteEnd } from "./endpoints.ts";
 import { ListenerPool } from "./pool.ts";
+import { reset } from "./reset.ts";
 import { connectTo, type Upstream } from "./upstream.ts";
 
 export interface RelatedPlan extends RelatedLimits {
@@ -32,9 +33,13 @@ export interface RelatedOwner {
   control(connection: ConnectionEntry): ControlSession | undefined;
   /** `socket` is open from now on. */
   track(socket: Socket): void;
+  /** `connection` was let in. */
+  opened(connection: ConnectionEntry): void;
+  /** It came to nothing. */
+  closed(connection: ConnectionEntry): void;
   /** Both ends are connected. */
   join(client: Socket, real: Socket, connection: ConnectionEntry, related: RelatedEntry): void;
-  turnAway(socket: Socket, reason: string, fields: Readonly<Record<string, string>>): void;
+  turnAway(socket: Socket, reason: string, fields: Fields): void;
 }
 
 export class RelatedListeners {
@@ -47,9 +52,11 @@ export class RelatedListeners {
     this.#owner = owner;
   }
 
-  /** Opens the standing listeners of `address`. */
-  stand(address: Address): Promise<void> {
-    return this.#pool(address).open(this.#plan.standing);
+  /** Opens the standing listeners of `address`; returns how many there are. */
+  async stand(address: Address): Promise<number> {
+    const pool = this.#pool(address);
+    await pool.open(this.#plan.standing);
+    return pool.listening;
   }
 
   /** Finds a listener for `entry` on the address that its opener already talks to. */
@@ -77,7 +84,8 @@ export class RelatedListeners {
       most: total,
       ports,
       connected: (socket, seen) => this.#claim(socket, seen),
-      failed: (at, error) => this.#owner.log("error", "listener", { address: at.toString(), error: error.message }),
+      failed: (at, error) =>
+        this.#owner.log("error", "listener", { address: at.toString(), reason: error.code ?? error.message }),
     });
     this.#pools.set(address.toString(), pool);
     return pool;
@@ -94,6 +102,7 @@ export class RelatedListeners {
       return this.#owner.turnAway(opener, claimed, { from: endpointText(from), seen: endpointText(seen) });
     }
     const { related, connection } = claimed;
+    this.#owner.opened(connection);
     if (related.uses === 1) this.release(seen);
     const way = wayOut(related, this.#owner.control(connection));
     connectTo({ to: related.target, ...way, timeout }, (target, reason) => {
@@ -111,14 +120,15 @@ export class RelatedListeners {
     { related, connection }: { readonly related: RelatedEntry; readonly connection: ConnectionEntry },
     reason: string,
   ): void {
-    this.#owner.balancer.close(connection, now());
+    this.#owner.closed(connection);
     this.#owner.log("warn", "related-failed", {
       related: related.id,
+      opener: endpointText(related.opener === "original" ? connection.client : connection.real),
       to: endpointText(related.target),
       reason: reason === "" ? "opener-left" : reason,
     });
-    target?.destroy();
-    opener.resetAndDestroy();
+    if (target !== null) reset(target);
+    reset(opener);
   }
 }
 

@@ -3,7 +3,7 @@
  *
  *   client -> VIP:port => realserver    admitted, connected; read by the service's helper, or relayed as it is
  */
-import { createServer, type Server, type Socket } from "node:net";
+import type { Socket } from "node:net";
 import { Balancer, type ConnectionEntry } from "../../core/balancer.ts";
 import type { RelatedEntry } from "../../core/flow/related.ts";
 import type { Handle } from "../../core/flow/slots.ts";
@@ -12,15 +12,18 @@ import type { OnFailure } from "../../core/helper/run.ts";
 import type { Decision } from "../../core/inspect/control.ts";
 import { Counters } from "../../core/metrics.ts";
 import type { ServiceSpec } from "../../core/service.ts";
-import type { Endpoint, Ms, Port } from "../../core/units.ts";
-import { endpointText, later } from "../../core/units.ts";
+import type { Endpoint, Ms } from "../../core/units.ts";
+import { endpointText } from "../../core/units.ts";
 import { now } from "../clock.ts";
-import type { Fields, Level, Log } from "../log.ts";
+import { type Fields, type Level, type Log, LogLimit } from "../log.ts";
 import { type ControlOwner, ControlSession } from "./control.ts";
 import { remoteEnd } from "./endpoints.ts";
+import { ServiceListeners } from "./listeners.ts";
 import { RelatedListeners, type RelatedPlan } from "./related.ts";
-import { HIGH_WATER, relay } from "./relay.ts";
-import { connectTo } from "./upstream.ts";
+import { Relay } from "./relay.ts";
+import { reset } from "./reset.ts";
+import { Transfers } from "./transfers.ts";
+import { connectTo, isLocalFailure } from "./upstream.ts";
 
 export interface ServicePlan extends ServiceSpec {
   readonly settings: Settings;
@@ -36,29 +39,23 @@ export interface SocketPlan {
   readonly seed: number;
 }
 
-/** A service whose port could not be listened on. */
-export class ListenError extends Error {
-  override readonly name = "ListenError";
-  readonly code: string | undefined;
-  constructor(at: Endpoint, service: string, cause: NodeJS.ErrnoException) {
-    super(`service ${service}: cannot listen on ${endpointText(at)}: ${cause.code ?? cause.message}`, { cause });
-    this.code = cause.code;
-  }
-}
-
 const SWEEP_EVERY = 250;
-/** Stopping: a control connection without a transfer is ended once it was quiet for this long. */
+/** Stopping: a control connection without a transfer is ended once it was quiet for this long, */
 const QUIET = 1000;
-const SERVICE_BACKLOG = 4096;
+/** or for this long, when the realserver has yet to reply to a command or to say that a transfer is complete. */
+const PATIENCE = 5000;
+/** What a half-closed control connection announced and nobody opened is waited for so long. */
+const HALF_CLOSED = 500;
 
 export class SocketPath implements ControlOwner {
   readonly balancer: Balancer;
   readonly counters = new Counters();
   readonly #plan: SocketPlan;
-  readonly #log: Log;
-  readonly #servers: Server[] = [];
+  readonly #log: LogLimit;
+  readonly #services: ServiceListeners<ServicePlan>;
   readonly #related: RelatedListeners;
   readonly #controls = new Map<Handle, ControlSession>();
+  readonly #transfers = new Transfers();
   readonly #sockets = new Set<Socket>();
   #ids = 0;
   #sweeper: NodeJS.Timeout | undefined;
@@ -66,7 +63,7 @@ export class SocketPath implements ControlOwner {
 
   constructor(plan: SocketPlan, log: Log) {
     this.#plan = plan;
-    this.#log = log;
+    this.#log = new LogLimit(log);
     this.balancer = new Balancer(plan.services, {
       limits: plan.related,
       seed: plan.seed,
@@ -76,19 +73,20 @@ export class SocketPath implements ControlOwner {
         if (entry.seen !== null) this.release(entry, entry.seen);
       },
     });
+    this.#services = new ServiceListeners<ServicePlan>({
+      accepted: (service, client, at) => this.#accept(service, client, at),
+      failed: ({ name }, reason) => this.log("error", "listener", { service: name, reason }),
+    });
     this.#related = new RelatedListeners(plan.related, {
       balancer: this.balancer,
-      log,
+      log: this.#log.log,
       connectTimeout: plan.timeouts.connect,
       control: ({ master }) => (master === null ? undefined : this.#controls.get(master)),
       track: (socket) => this.#track(socket),
       turnAway: (socket, reason, fields) => this.#turnAway(socket, reason, fields),
-      join: (client, real, connection, { id: related, kind }) => {
-        const id = ++this.#ids;
-        this.log("info", "connection", { id, related, role: "related", ...ends(connection) });
-        this.counters.count(`related.${kind}`);
-        this.#relay(id, client, real, connection);
-      },
+      opened: (connection) => this.#transfers.opened(connection),
+      closed: (connection) => this.#close(connection),
+      join: (client, real, connection, related) => this.#joinRelated(client, real, connection, related),
     });
   }
 
@@ -101,8 +99,8 @@ export class SocketPath implements ControlOwner {
   async start(): Promise<void> {
     try {
       for (const service of this.#plan.services) {
-        for (const at of listenedPorts(service)) await this.#listen(service, at);
-        if (service.helper !== null) await this.#related.stand(service.address);
+        await this.#services.listen(service);
+        if (service.helper !== null) await this.#stand(service);
       }
     } catch (error) {
       this.#closeListeners();
@@ -111,44 +109,45 @@ export class SocketPath implements ControlOwner {
     this.#sweeper = setInterval(() => this.#sweep(now()), SWEEP_EVERY);
   }
 
-  /** Takes no new clients, lets transfers finish (for at most the drain time), then closes what is left. */
+  /** Takes no new clients, lets transfers finish (for at most the drain time), then cuts what is left. */
   async stop(): Promise<void> {
-    for (const server of this.#servers) server.close();
+    this.#services.close();
     this.log("info", "draining", { ...this.open });
-    const end = later(now(), this.#plan.timeouts.drain);
     const finished = new Promise<void>((resolve) => {
       this.#stopping = resolve;
     });
-    const timer = setTimeout(() => this.#stopping?.(), end - now());
+    const timer = setTimeout(() => this.#stopping?.(), this.#plan.timeouts.drain);
     this.#sweep(now());
     await finished;
     clearTimeout(timer);
+    this.abort();
+  }
+
+  /** Ends at once. What still runs is reset, so that nobody takes it for whole. */
+  abort(): void {
     clearInterval(this.#sweeper);
     this.#closeListeners();
-    for (const socket of this.#sockets) socket.destroy();
+    const { controls, connections } = this.open;
+    if (connections > 0) this.log("warn", "cut", { controls, connections });
+    for (const session of this.#controls.values()) session.destroy("stopped");
+    this.#transfers.cut("stopped");
+    for (const socket of this.#sockets) reset(socket);
+    this.#log.flush(Number.POSITIVE_INFINITY as Ms);
   }
 
   log(level: Level, event: string, fields: Fields): void {
-    this.#log(level, event, fields);
+    this.#log.log(level, event, fields);
+  }
+
+  async #stand({ name, address }: ServicePlan): Promise<void> {
+    const { standing: wanted, ports } = this.#plan.related;
+    const listening = await this.#related.stand(address);
+    if (listening >= wanted) return;
+    const range = ports === null ? "any" : `${ports.first}-${ports.last}`;
+    this.log("warn", "few-listeners", { service: name, address: address.toString(), ports: range, listening, wanted });
   }
 
   // --- clients ----------------------------------------------------------------------------------------------------
-
-  #listen(service: ServicePlan, at: Endpoint): Promise<void> {
-    const server = createServer(
-      { allowHalfOpen: true, pauseOnConnect: true, noDelay: true, highWaterMark: HIGH_WATER },
-      (socket) => this.#accept(service, socket, at),
-    );
-    return new Promise((resolve, reject) => {
-      server.once("error", (error) => reject(new ListenError(at, service.name, error)));
-      server.listen({ host: at.address.toString(), port: at.port, backlog: SERVICE_BACKLOG, exclusive: true }, () => {
-        server.removeAllListeners("error");
-        server.on("error", (error) => this.log("error", "listener", { service: service.name, error: error.message }));
-        this.#servers.push(server);
-        resolve();
-      });
-    });
-  }
 
   #accept(service: ServicePlan, client: Socket, virtual: Endpoint): void {
     this.#track(client);
@@ -157,27 +156,35 @@ export class SocketPath implements ControlOwner {
     const entry = this.balancer.admit("tcp", from, virtual, now());
     if (typeof entry === "string")
       return this.#turnAway(client, entry, { service: service.name, from: endpointText(from) });
+    this.#transfers.opened(entry);
     this.#connect(service, client, entry);
   }
 
   /** Connects to the realserver chosen, or to the next one when it refuses. */
   #connect(service: ServicePlan, client: Socket, entry: ConnectionEntry): void {
     connectTo({ to: entry.real, timeout: this.#plan.timeouts.connect }, (real, reason) => {
+      if (real !== null) this.#track(real);
       if (client.destroyed) {
-        real?.destroy();
-        this.balancer.close(entry, now());
+        if (real !== null) reset(real);
+        this.#close(entry);
       } else if (real !== null) {
-        this.#track(real);
         this.#join(service, client, real, entry);
+      } else if (isLocalFailure(reason)) {
+        this.#close(entry);
+        this.#turnAway(client, "director-exhausted", { service: service.name, lacks: reason });
       } else {
-        const failed = endpointText(entry.real);
-        this.counters.count("realserver-refused");
-        this.log("warn", "realserver-refused", { service: service.name, realserver: failed, reason });
-        if (this.balancer.reschedule(entry, now()) !== null) return this.#connect(service, client, entry);
-        this.balancer.close(entry, now());
-        this.#turnAway(client, "no-realserver", { service: service.name, from: endpointText(entry.client) });
+        this.#refused(service, client, entry, reason);
       }
     });
+  }
+
+  #refused(service: ServicePlan, client: Socket, entry: ConnectionEntry, reason: string): void {
+    const { name } = service;
+    this.counters.count("realserver-refused");
+    this.log("warn", "realserver-refused", { service: name, realserver: endpointText(entry.real), reason });
+    if (this.balancer.reschedule(entry, now()) !== null) return this.#connect(service, client, entry);
+    this.#close(entry);
+    this.#turnAway(client, "no-realserver", { service: name, from: endpointText(entry.client) });
   }
 
   #join(service: ServicePlan, client: Socket, real: Socket, entry: ConnectionEntry): void {
@@ -191,23 +198,33 @@ export class SocketPath implements ControlOwner {
     this.#controls.set(entry.handle, new ControlSession(id, entry, { client, real }, this, options));
   }
 
+  #joinRelated(client: Socket, real: Socket, connection: ConnectionEntry, related: RelatedEntry): void {
+    const id = ++this.#ids;
+    const control = this.#controls.get(related.master)?.id;
+    this.log("info", "connection", { id, control, related: related.id, role: "related", ...ends(connection) });
+    this.counters.count(`related.${related.kind}`);
+    this.#relay(id, client, real, connection);
+  }
+
   #relay(id: number, client: Socket, real: Socket, entry: ConnectionEntry): void {
-    const control = entry.master === null ? undefined : this.#controls.get(entry.master);
-    if (control !== undefined) control.related++;
-    relay(client, real, ({ original, reply, error }) => {
-      this.balancer.close(entry, now());
-      if (control !== undefined) {
-        control.related--;
-        control.lastActive = now();
-      }
-      this.log("info", "closed", { id, role: entry.role, original, reply, error });
+    const started = new Relay(client, real, (relay) => {
+      this.#transfers.delete(relay);
+      this.#close(entry);
+      const [original, reply] = [client.bytesRead, real.bytesRead];
+      this.log("info", "closed", { id, role: entry.role, original, reply, error: relay.error });
     });
+    this.#transfers.add(started);
+  }
+
+  #close(entry: ConnectionEntry): void {
+    this.#transfers.closed(entry);
+    this.balancer.close(entry, now());
   }
 
   #turnAway(socket: Socket, reason: string, fields: Fields): void {
     this.counters.count(`refused.${reason}`);
     this.log("warn", "refusal", { reason, ...fields });
-    socket.resetAndDestroy();
+    reset(socket);
   }
 
   // --- related connections ----------------------------------------------------------------------------------------
@@ -229,19 +246,31 @@ export class SocketPath implements ControlOwner {
   closed(session: ControlSession): void {
     const { id, entry, error, client, real } = session;
     this.#controls.delete(entry.handle);
-    this.balancer.close(entry, now());
+    this.#close(entry);
     this.log("info", "closed", { id, role: "control", original: client.bytesRead, reply: real.bytesRead, error });
   }
 
   #sweep(at: Ms): void {
     this.balancer.advance(at);
-    for (const session of this.#controls.values()) {
-      if (at >= session.deadline) session.advance(at);
-      if (session.related > 0) session.lastActive = at;
-      else if (at - session.lastActive >= this.#plan.timeouts.idle) session.destroy("idle");
-      else if (this.#stopping !== null && at - session.lastActive >= QUIET) session.destroy("draining");
-    }
+    this.#log.flush(at);
+    this.#transfers.sweep(at, this.#plan.timeouts.idle);
+    for (const session of this.#controls.values()) this.#look(session, at);
     if (this.#stopping !== null && this.balancer.connections.size === 0) this.#stopping();
+  }
+
+  /** Runs what time brings to one control connection. */
+  #look(session: ControlSession, at: Ms): void {
+    const { entry, endedAt } = session;
+    if (at >= session.deadline) session.advance(at);
+    if (endedAt !== null && at - endedAt >= HALF_CLOSED) this.balancer.related.removeMaster(entry.handle);
+    if (this.#transfers.busy(entry)) {
+      session.lastActive = at;
+      session.owesReply = true;
+      return;
+    }
+    const quiet = at - session.lastActive;
+    if (quiet >= this.#plan.timeouts.idle) session.finish("idle", at);
+    else if (this.#stopping !== null && quiet >= (session.owesReply ? PATIENCE : QUIET)) session.finish("draining", at);
   }
 
   #track(socket: Socket): void {
@@ -251,15 +280,8 @@ export class SocketPath implements ControlOwner {
   }
 
   #closeListeners(): void {
-    for (const server of this.#servers) server.close();
+    this.#services.close();
     this.#related.close();
-  }
-}
-
-function* listenedPorts({ address, ports }: ServiceSpec): Generator<Endpoint> {
-  for (const { transport, first, last } of ports) {
-    if (transport !== "tcp") continue;
-    for (let port: number = first; port <= last; port++) yield { address, port: port as Port };
   }
 }
 

@@ -13,6 +13,10 @@ export interface Upstream {
 /** A port below 1024 without privilege, or one in use: the connection goes out from another. */
 const PORT_NOT_TO_BE_HAD: ReadonlySet<string | undefined> = new Set(["EACCES", "EADDRINUSE", "EADDRNOTAVAIL", "EPERM"]);
 
+/** What the director itself lacks: no fault of whom it connects to. */
+const LOCAL_FAILURE: ReadonlySet<string> = new Set(["EMFILE", "ENFILE", "ENOBUFS", "ENOMEM", "EADDRNOTAVAIL"]);
+export const isLocalFailure = (reason: string): boolean => LOCAL_FAILURE.has(reason);
+
 /** Connects; `done` gets the socket, paused, or the reason (an errno name, or `connect-timeout`). */
 export function connectTo(upstream: Upstream, done: (socket: Socket | null, reason: string) => void): void {
   const { to, from, timeout } = upstream;

@@ -17,8 +17,22 @@ const SIGNALS = ["SIGTERM", "SIGINT", "SIGQUIT"] as const;
 const quiet = (): void => {};
 const silent = { trace: quiet, debug: quiet, info: quiet, warn: quiet, error: quiet, child: () => silent };
 
+export interface RealserverOptions {
+  /** Passive ports, both included; the same for IPv4 and IPv6. */
+  readonly passive?: { readonly first: number; readonly last: number };
+  /** For AUTH TLS. */
+  readonly tls?: { readonly key: string; readonly cert: string };
+}
+
+const PASSIVE = { first: 20_000, last: 29_999 };
+
 /** Starts one on `host`; `size`: bytes of the random file `data.bin`. */
-export async function startRealserver(name: string, host: string, size: number): Promise<Realserver> {
+export async function startRealserver(
+  name: string,
+  host: string,
+  size: number,
+  { passive = PASSIVE, tls }: RealserverOptions = {},
+): Promise<Realserver> {
   const { FtpSrv } = await loadFtpSrv();
   const root = await mkdtemp(join(tmpdir(), "kindred-realserver-"));
   await writeFile(join(root, "hello.txt"), `Hello from realserver ${name}.\n`);
@@ -30,10 +44,11 @@ export async function startRealserver(name: string, host: string, size: number):
     url: `ftp://${shown}:${port}`,
     // A function, so that it is announced as it is; a string would be replaced by the client's own address on loopback.
     pasv_url: (() => host) as unknown as string,
-    pasv_min: 20_000,
-    pasv_max: 29_999,
+    pasv_min: passive.first,
+    pasv_max: passive.last,
     anonymous: true,
     log: silent,
+    ...(tls === undefined ? {} : { tls }),
   };
   const server = new FtpSrv(options);
   // ftp-srv ends the whole process on a signal; this one has other work to finish first.
