@@ -1,4 +1,5 @@
 /** What a benchmark found, as one JSON document or as a table for people. */
+import { readFileSync } from "node:fs";
 import { cpus, loadavg, release } from "node:os";
 
 export interface Result {
@@ -21,6 +22,8 @@ export interface Machine {
   readonly cpus: number;
   readonly kernel: string;
   readonly node: string;
+  /** TCP's congestion control: some pace their packets, on loopback too. */
+  readonly congestion: string;
   /** When the benchmark began: more than a few tenths means that others were at work. */
   readonly load: number;
   readonly pinning: string;
@@ -37,9 +40,18 @@ export const machine = (pinning: string): Machine => ({
   cpus: cpus().length,
   kernel: release(),
   node: process.version,
+  congestion: congestion(),
   load: round(loadavg()[0]!),
   pinning,
 });
+
+function congestion(): string {
+  try {
+    return readFileSync("/proc/sys/net/ipv4/tcp_congestion_control", "utf8").trim();
+  } catch {
+    return "unknown";
+  }
+}
 
 export function median(runs: readonly number[]): number | null {
   const sorted = runs.toSorted((a, b) => a - b);
@@ -83,7 +95,7 @@ export function compared(
 }
 
 export function table({ name, machine, results }: Report): string {
-  const { cpu, cpus, kernel, node, load, pinning } = machine;
+  const { cpu, cpus, kernel, node, congestion, load, pinning } = machine;
   const head = ["case", "kindred", "unit", "peer", "", "ratio", "runs (kindred | peer)"];
   const number = (value: number | null) => (value === null ? "–" : String(value));
   const rows = results.map(({ case: title, value, unit, peer, peerValue, ratio, runs, peerRuns, note }) => {
@@ -106,7 +118,7 @@ export function table({ name, machine, results }: Report): string {
       .trimEnd(),
   );
   return [
-    `${name}: ${cpus} × ${cpu}, Linux ${kernel}, Node ${node}, load ${load} at the start`,
+    `${name}: ${cpus} × ${cpu}, Linux ${kernel}, TCP ${congestion}, Node ${node}, load ${load} at the start`,
     `pinning: ${pinning}`,
     "",
     ...lines,

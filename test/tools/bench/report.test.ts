@@ -1,0 +1,22 @@
+import t from "tap";
+import { compared, median, table } from "../../../tools/bench/report.ts";
+
+t.test("the median of runs", async (t) => {
+  t.equal(median([3, 1, 2]), 2);
+  t.equal(median([4, 1, 2, 3]), 2.5);
+  t.equal(median([]), null);
+});
+
+const subject = { case: "bulk", unit: "Gb/s", runs: [2, 4, 3] };
+const machine = { cpu: "a CPU", cpus: 2, kernel: "6", node: "v20", congestion: "cubic", load: 0, pinning: "none" };
+
+t.test("a peer is compared by medians, and all runs are kept", async (t) => {
+  const result = compared(subject, { name: "haproxy", runs: [5, 6, 7] });
+  t.match(result, { value: 3, peer: "haproxy", peerValue: 6, ratio: 0.5, runs: [2, 4, 3], peerRuns: [5, 6, 7] });
+});
+
+t.test("a peer that is not installed is named, with no figure made up for it", async (t) => {
+  const result = compared(subject, { name: "haproxy", runs: [], absent: "not installed" });
+  t.match(result, { value: 3, peer: "haproxy", peerValue: null, ratio: null, note: "haproxy: not installed" });
+  t.match(table({ name: "socket", machine, results: [result] }), /haproxy: not installed/);
+});
