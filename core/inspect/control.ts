@@ -179,7 +179,8 @@ export class ControlStream {
       return this.#refuse(side, message, refusal.code, `refused: ${refusal.code}`, refusal.at, refusal.instead);
     }
     const announced = expected[0];
-    return announced === undefined ? !this.#dropping : this.#announce(side, message, announced, now);
+    if (announced !== undefined) return this.#announce(side, message, announced, now);
+    return !this.#dropping || this.#options.onRefuse === "forward";
   }
 
   /** True: forward the message as it is. False: it was dealt with, or the barrier is up. */

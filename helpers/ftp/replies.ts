@@ -54,8 +54,8 @@ export class Replies implements Reader {
     if (reply === null) return false;
     const within = this.#multiline;
     const { command, secured } = this.#answered(reply.code, actions);
-    if (isPassive(reply.code)) this.#passive(reply.code, within, command, line, actions);
-    else this.#hidden(line, actions);
+    const hidden = this.#hidden(line, actions);
+    if (!hidden && isPassive(reply.code)) this.#passive(reply.code, within, command, line, actions);
     return secured;
   }
 
@@ -97,8 +97,8 @@ export class Replies implements Reader {
     } else this.#hidden(line, actions);
   }
 
-  /** A further line for those who end lines at a bare CR: an announcement there is nobody's. */
-  #hidden(line: Uint8Array, actions: Actions): void {
+  /** True: for those who end lines at a bare CR there is a further line, and it announces. It is refused. */
+  #hidden(line: Uint8Array, actions: Actions): boolean {
     const text = plain(line);
     for (const at of behindBareCr(text)) {
       const code = replyIn(text, at)?.code ?? 0;
@@ -107,8 +107,9 @@ export class Replies implements Reader {
       const reply = replyIn(text);
       const head = reply === null ? "" : `${reply.code}${reply.more ? "-" : " "}`;
       actions.refuse("bare-cr", whole, { ...whole, text: () => `${head}\r\n` });
-      return;
+      return true;
     }
+    return false;
   }
 
   /** The final line of a reply: the command it answers, and whether both go on encrypted. */

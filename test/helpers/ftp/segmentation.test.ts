@@ -154,8 +154,8 @@ t.test("one byte a write", async (t) => {
   t.equal(outcome(every, [3]), WHOLE, "and the host answers three bytes later");
 });
 
-t.test("cut at pairs of offsets, one of them every offset in turn", async (t) => {
-  for (let at = 1; at < LENGTH; at++) {
+t.test("cut at pairs of offsets, one of them every other offset in turn", async (t) => {
+  for (let at = 1; at < LENGTH; at += 2) {
     const other = (at * 911) % LENGTH;
     const near = at + 1 + ((at * 7) % 5);
     for (const cuts of [
