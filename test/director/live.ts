@@ -22,7 +22,7 @@ export const REAL_B = "127.0.0.4";
 type Named =
   | ("id" | "control" | "related" | "kind" | "opener" | "from" | "seen" | "to" | "reason" | "message" | "role")
   | ("client" | "virtual" | "real" | "error" | "service" | "realserver" | "of" | "suppressed" | "original" | "reply")
-  | ("controls" | "connections" | "listening" | "wanted" | "lacks" | "direction");
+  | ("controls" | "connections" | "listening" | "wanted" | "lacks" | "direction" | "ports" | "address");
 
 export type Event = { readonly level: Level; readonly event: string } & {
   readonly [name in Named]?: Fields[string];
@@ -153,6 +153,14 @@ export function ending(socket: Socket): Promise<string> {
       .once("error", ({ code }: NodeJS.ErrnoException) => resolve(code ?? "error"));
     socket.once("close", () => resolve("close"));
   });
+}
+
+/** How a connection that nobody is waiting for ends: an errno name, or `end`. */
+export function knock(t: Test, host: string, port: number, localAddress: string): Promise<string> {
+  const socket = connect({ host, port, localAddress });
+  t.teardown(() => socket.destroy());
+  socket.resume();
+  return ending(socket);
 }
 
 /** All until the other side's FIN. */
