@@ -15,6 +15,8 @@
 import { u16 } from "./bytes.ts";
 
 export const HEADER = 20;
+export const TIME_TO_LIVE = 8;
+export const CHECKSUM = 10;
 export const SOURCE = 12;
 export const DESTINATION = 16;
 

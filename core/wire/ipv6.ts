@@ -13,6 +13,7 @@
 import { u16, u32 } from "./bytes.ts";
 
 export const HEADER = 40;
+export const HOP_LIMIT = 7;
 export const SOURCE = 8;
 export const DESTINATION = 24;
 

@@ -18,6 +18,7 @@ import { u16, u32 } from "./bytes.ts";
 
 export const PROTOCOL = 6;
 export const HEADER = 20;
+export const CHECKSUM = 16;
 
 export const FIN = 0x01;
 export const SYN = 0x02;

@@ -11,6 +11,7 @@ import { u16 } from "./bytes.ts";
 
 export const PROTOCOL = 17;
 export const HEADER = 8;
+export const CHECKSUM = 6;
 
 /** A whole header stands at `at`. Everything below is for such a header. */
 export const check = (_bytes: Uint8Array, at: number, end: number): boolean => end - at >= HEADER;

@@ -1,0 +1,62 @@
+/**
+ * ICMP (RFC 792) and ICMPv6 (RFC 4443), by offset. Errors carry the beginning of the packet they are about.
+ *
+ *      0                   1                   2                   3
+ *      0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1
+ *     +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
+ *   0 |     Type      |     Code      |          Checksum             |
+ *   4 |       unused, pointer, or the MTU of the next hop             |
+ *   8 |   IP header + at least 8 bytes of the packet (ICMPv6: all of it that fits the minimum MTU)   ...
+ *     +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
+ *
+ * The MTU is 32 bits in ICMPv6 (Packet Too Big), and the last 16 of them in ICMP (RFC 1191 §4).
+ */
+export const PROTOCOL = 1;
+export const PROTOCOL_V6 = 58;
+export const HEADER = 8;
+export const CHECKSUM = 2;
+export const MTU = 4;
+/** Where the packet that an error is about begins. */
+export const EMBEDDED = 8;
+/** Of its transport header this much is there at least (RFC 792): the ports, and all of UDP's. */
+export const EMBEDDED_TRANSPORT = 8;
+
+export const Type = {
+  ECHO_REPLY: 0,
+  DESTINATION_UNREACHABLE: 3,
+  SOURCE_QUENCH: 4,
+  REDIRECT: 5,
+  ECHO: 8,
+  TIME_EXCEEDED: 11,
+  PARAMETER_PROBLEM: 12,
+} as const;
+
+/** Code of DESTINATION_UNREACHABLE (RFC 1191 §4). */
+export const FRAGMENTATION_NEEDED = 4;
+
+export const TypeV6 = {
+  DESTINATION_UNREACHABLE: 1,
+  PACKET_TOO_BIG: 2,
+  TIME_EXCEEDED: 3,
+  PARAMETER_PROBLEM: 4,
+  ECHO: 128,
+  ECHO_REPLY: 129,
+} as const;
+
+/** A whole header stands at `at`. Everything below is for such a header. */
+export const check = (_bytes: Uint8Array, at: number, end: number): boolean => end - at >= HEADER;
+
+export const type = (bytes: Uint8Array, at: number): number => bytes[at]!;
+export const code = (bytes: Uint8Array, at: number): number => bytes[at + 1]!;
+
+/**
+ * Does this type report on a packet of a flow, and so follow the flow? A redirect does not: it speaks of the sender's own
+ * link, and must not cross a router.
+ */
+export const isError = (family: 4 | 6, type: number): boolean =>
+  family === 6
+    ? type >= TypeV6.DESTINATION_UNREACHABLE && type <= TypeV6.PARAMETER_PROBLEM
+    : type === Type.DESTINATION_UNREACHABLE ||
+      type === Type.SOURCE_QUENCH ||
+      type === Type.TIME_EXCEEDED ||
+      type === Type.PARAMETER_PROBLEM;
