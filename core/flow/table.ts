@@ -1,0 +1,228 @@
+/**
+ * The connection table: typed arrays, one row an entry (rows.ts), found from either direction by one seeded hash
+ * (buckets.ts), with timers (wheel.ts). Nothing is allocated after start-up but the index when it grows.
+ *
+ * The arrays are made for `capacity` at once. That costs addresses, not memory: the system gives zeroed pages when they
+ * are first touched, ids are given out in order, and so growth never copies a row.
+ */
+import type { Ms } from "../units.ts";
+import { Buckets } from "./buckets.ts";
+import {
+  DESTINATION,
+  DESTINATION_PREFIX,
+  type HashSeed,
+  hashKey,
+  IPV6,
+  KEY,
+  KIND as KEY_KIND,
+  KIND_MASK,
+  PORTS,
+  SOURCE,
+  SOURCE_PREFIX,
+} from "./key.ts";
+import * as rows from "./rows.ts";
+import { defaultTimeouts, QUEUES, queueOf, STATES, State, type StateName } from "./tcp-state.ts";
+import { TICK, Wheel } from "./wheel.ts";
+
+declare const flowId: unique symbol;
+/** An entry's id with its generation: what anyone but the engine's inner loop keeps. Stale, it finds nothing. */
+export type FlowId = number & { readonly [flowId]: "FlowId" };
+
+const ID_BITS = 24;
+export const MOST_FLOWS = 2 ** ID_BITS - 1;
+/** With the id's, all the bits that a number holds exactly. */
+const GENERATIONS = 2 ** 29;
+
+/** From `add`. Ids are positive. */
+export const FULL = 0;
+export const CLASH = -1;
+
+export interface TableOptions {
+  /** Entries at most. */
+  readonly capacity: number;
+  readonly seed: HashSeed;
+  readonly timeouts?: Partial<Readonly<Record<StateName, Ms>>>;
+}
+
+export class FlowTable {
+  readonly capacity: number;
+  /** For the engine's inner loop, which reads and counts in place. */
+  readonly rows: Int32Array;
+  readonly prefixes: Int32Array;
+  /** In ticks, by state. */
+  readonly timeouts: Int32Array;
+  readonly #buckets: Buckets;
+  readonly #wheel: Wheel;
+  readonly #k0: number;
+  readonly #k1: number;
+  readonly #scratch = new Int32Array(KEY);
+  #size = 0;
+  /** Rows that were used and are free, the last freed first; strung through NEXT. */
+  #free = 0;
+  /** Ids from here on have never been used. */
+  #fresh = 1;
+  #origin = Number.NaN;
+  #tick = 0;
+
+  constructor({ capacity, seed, timeouts }: TableOptions) {
+    if (!(capacity >= 1 && capacity <= MOST_FLOWS)) throw new RangeError(`not a capacity: ${capacity}`);
+    this.capacity = capacity;
+    // Id 0 is nobody's.
+    this.rows = new Int32Array((capacity + 1) << rows.ROW_SHIFT);
+    this.prefixes = new Int32Array((capacity + 1) * rows.PREFIXES);
+    this.timeouts = new Int32Array(STATES);
+    for (const [name, state] of Object.entries(State)) {
+      this.timeouts[state] = Math.ceil((timeouts?.[name as StateName] ?? defaultTimeouts[name as StateName]) / TICK);
+    }
+    this.#buckets = new Buckets(this.rows, this.prefixes);
+    this.#wheel = new Wheel(this.rows, QUEUES);
+    [this.#k0, this.#k1] = seed;
+  }
+
+  get size(): number {
+    return this.#size;
+  }
+
+  get indexBytes(): number {
+    return this.#buckets.byteLength;
+  }
+
+  get growing(): boolean {
+    return this.#buckets.growing;
+  }
+
+  /** The clock goes on to `now`, never back. Entries that are due are not removed by this: see `due`. */
+  moveTo(now: Ms): void {
+    if (Number.isNaN(this.#origin)) this.#origin = now;
+    this.#tick = Math.max(this.#tick, Math.floor((now - this.#origin) / TICK));
+  }
+
+  get tick(): number {
+    return this.#tick;
+  }
+
+  hash(keys: Int32Array, at: number): number {
+    return hashKey(this.#k0, this.#k1, keys, at);
+  }
+
+  /** `id << 1 | direction` of the entry that a packet with this key belongs to; 0: none. */
+  find(keys: Int32Array, at: number, hash: number): number {
+    return this.#buckets.find(keys, at, hash);
+  }
+
+  peek(hash: number): number {
+    return this.#buckets.peek(hash);
+  }
+
+  /**
+   * A new entry for a packet with the key at `at` that goes to `real` (four words, as in `Address.words`) and `port`.
+   * Returns its id; FULL; or CLASH when the realserver's answers could not be told from those of another entry.
+   */
+  add(keys: Int32Array, at: number, hash: number, real: Int32Array, port: number, note: number, state: number): number {
+    const id = this.#free !== 0 ? this.#free : this.#fresh;
+    if (id > this.capacity) return FULL;
+    const row = id << rows.ROW_SHIFT;
+    const next = this.rows[row + rows.NEXT]!;
+    this.#write(id, keys, at, real, port, note);
+    const scratch = this.#scratch;
+    rows.keyOf(this.rows, this.prefixes, id, rows.REPLY, scratch, 0);
+    const replyHash = this.hash(scratch, 0);
+    if (this.find(scratch, 0, replyHash) !== 0) return CLASH;
+    if (id === this.#free) this.#free = next;
+    else this.#fresh++;
+    if (this.rows[row + rows.GENERATION] === 0) this.rows[row + rows.GENERATION] = 1;
+    this.rows[row + rows.KIND] = this.rows[row + rows.KIND]! | (state << rows.STATE_SHIFT);
+    this.rows[row + rows.DEADLINE] = this.#tick + this.timeouts[state]!;
+    this.rows.fill(0, row + rows.PACKETS, row + rows.ROW);
+    this.#wheel.add(id, queueOf[state]!);
+    this.#buckets.insert(hash, id);
+    this.#buckets.insert(replyHash, id);
+    this.#size++;
+    return id;
+  }
+
+  #write(id: number, keys: Int32Array, at: number, real: Int32Array, port: number, note: number): void {
+    const row = id << rows.ROW_SHIFT;
+    this.rows[row + rows.CLIENT] = keys[at + SOURCE]!;
+    this.rows[row + rows.VIRTUAL] = keys[at + DESTINATION]!;
+    this.rows[row + rows.REAL] = real[3]!;
+    this.rows[row + rows.OUTER_PORTS] = keys[at + PORTS]!;
+    this.rows[row + rows.INNER_PORT] = (port << 16) | note;
+    this.rows[row + rows.KIND] = keys[at + KEY_KIND]! & KIND_MASK;
+    if ((keys[at + KEY_KIND]! & IPV6) === 0) return;
+    const base = id * rows.PREFIXES;
+    for (let i = 0; i < 3; i++) {
+      this.prefixes[base + rows.CLIENT_PREFIX + i] = keys[at + SOURCE_PREFIX + i]!;
+      this.prefixes[base + rows.VIRTUAL_PREFIX + i] = keys[at + DESTINATION_PREFIX + i]!;
+      this.prefixes[base + rows.REAL_PREFIX + i] = real[i]!;
+    }
+  }
+
+  /** `id` is that of an entry. */
+  remove(id: number): void {
+    const row = id << rows.ROW_SHIFT;
+    for (let direction = rows.ORIGINAL; direction <= rows.REPLY; direction++) {
+      rows.keyOf(this.rows, this.prefixes, id, direction, this.#scratch, 0);
+      this.#buckets.remove(this.hash(this.#scratch, 0), id);
+    }
+    this.#wheel.remove(id);
+    this.#size--;
+    const generation = this.rows[row + rows.GENERATION]! + 1;
+    this.rows[row + rows.GENERATION] = generation;
+    // A row whose generations are used up is never used again, so that no handle can ever resolve a second time.
+    if (generation === GENERATIONS) return;
+    this.rows[row + rows.NEXT] = this.#free;
+    this.#free = id;
+  }
+
+  handle(id: number): FlowId {
+    return (this.rows[(id << rows.ROW_SHIFT) + rows.GENERATION]! * 2 ** ID_BITS + id) as FlowId;
+  }
+
+  /** The id of the entry that `handle` was made for; 0 when it is gone, whoever has its row now. */
+  resolve(handle: FlowId): number {
+    const id = handle % 2 ** ID_BITS;
+    if (!(id >= 1 && id <= this.capacity)) return 0;
+    return this.rows[(id << rows.ROW_SHIFT) + rows.GENERATION] === (handle - id) / 2 ** ID_BITS ? id : 0;
+  }
+
+  state(id: number): number {
+    return (this.rows[(id << rows.ROW_SHIFT) + rows.KIND]! & rows.STATE_MASK) >>> rows.STATE_SHIFT;
+  }
+
+  /** Something was heard of entry `id`, and put it into `state`, perhaps the one it was in. */
+  enter(id: number, state: number): void {
+    const row = id << rows.ROW_SHIFT;
+    const before = this.state(id);
+    const deadline = this.#tick + this.timeouts[state]!;
+    if (this.rows[row + rows.DEADLINE] === deadline && before === state) return;
+    const earlier = deadline < this.rows[row + rows.DEADLINE]!;
+    this.rows[row + rows.DEADLINE] = deadline;
+    this.rows[row + rows.KIND] = (this.rows[row + rows.KIND]! & ~rows.STATE_MASK) | (state << rows.STATE_SHIFT);
+    // Settled, and to be kept as long as before or longer: the wheel will see when it comes by.
+    if (queueOf[before]! < 0 && queueOf[state]! < 0 && !earlier) return;
+    this.#wheel.remove(id);
+    this.#wheel.add(id, queueOf[state]!);
+  }
+
+  /** The half-open entry heard from longest ago, which gives way when the table is full; 0: there is none. */
+  victim(): number {
+    let oldest = 0;
+    let heard = 0;
+    for (let state = 0; state < STATES; state++) {
+      const queue = queueOf[state]!;
+      const id = queue < 0 ? 0 : this.#wheel.oldest(queue);
+      if (id === 0) continue;
+      const when = this.rows[(id << rows.ROW_SHIFT) + rows.DEADLINE]! - this.timeouts[state]!;
+      if (oldest !== 0 && when >= heard) continue;
+      oldest = id;
+      heard = when;
+    }
+    return oldest;
+  }
+
+  /** An entry whose time is up; 0: no more; LATER (wheel.ts): call again. The caller removes it. */
+  due(): number {
+    return this.#wheel.due(this.#tick);
+  }
+}

@@ -1,0 +1,84 @@
+import fc from "fast-check";
+import t from "tap";
+import { Buckets } from "../../../core/flow/buckets.ts";
+import { ROW_SHIFT } from "../../../core/flow/rows.ts";
+import { flow, original } from "./flows.ts";
+
+/** Rows of `count` entries that differ in their client; nothing but their original keys matters here. */
+function rowsOf(count: number): Int32Array {
+  const rows = new Int32Array((count + 1) << ROW_SHIFT);
+  for (let id = 1; id <= count; id++) {
+    const [client, virtual, ports, kind] = original(flow(id)).subarray(6);
+    rows.set([client!, virtual!, 0, ports!, 0, kind!], id << ROW_SHIFT);
+  }
+  return rows;
+}
+
+const COUNT = 48;
+const rows = rowsOf(COUNT);
+
+/** Inserts `id`, or removes it when it is there. */
+function toggle(buckets: Buckets, model: Map<number, number>, id: number, hash: number): void {
+  const known = model.get(id);
+  if (known === undefined) {
+    buckets.insert(hash, id);
+    model.set(id, hash);
+  } else {
+    buckets.remove(known, id);
+    model.delete(id);
+  }
+}
+
+/** Does looking for `id` give what the model says? */
+const agrees = (buckets: Buckets, model: Map<number, number>, id: number): boolean => {
+  const hash = model.get(id);
+  return buckets.find(original(flow(id)), 0, hash ?? 1) === (hash === undefined ? 0 : id << 1);
+};
+
+t.test("whatever is inserted and removed, in whatever clusters, is found or not found as in a map", async () => {
+  // Hashes from a handful of neighbours, at the table's end too, make long clusters that wrap.
+  const hash = fc.constantFrom(0, 1, 2, 3, 1021, 1022, 1023, 5 << 10);
+  const step = fc.record({ id: fc.integer({ min: 1, max: COUNT }), hash });
+  const ids = Array.from({ length: COUNT }, (_, i) => i + 1);
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 150 }), (steps) => {
+      const buckets = new Buckets(rows, new Int32Array(0));
+      const model = new Map<number, number>();
+      for (const { id, hash } of steps) toggle(buckets, model, id, hash);
+      return ids.every((id) => agrees(buckets, model, id));
+    }),
+    { numRuns: 300 },
+  );
+});
+
+t.test("while it grows everything is found, and what is removed is gone", async (t) => {
+  const many = 20_000;
+  const buckets = new Buckets(rowsOf(many), new Int32Array(0));
+  const model = new Map<number, number>();
+  const hashOf = (id: number) => Math.imul(id, 0x9e3779b1);
+  const wrong: number[] = [];
+  let growths = 0;
+  for (let id = 1; id <= many; id++) {
+    const before = buckets.growing;
+    toggle(buckets, model, id, hashOf(id));
+    if (buckets.growing && !before) growths++;
+    // One of four leaves again, an old one or a new one, also in the middle of a growth.
+    const leaving = [id >> 1, 0, 0, 0, id - 1, 0, 0, 0][id % 8]!;
+    if (model.has(leaving)) toggle(buckets, model, leaving, hashOf(leaving));
+    const asked = [id, ((id * 7919) % id) + 1, leaving];
+    wrong.push(...asked.filter((one) => one > 0 && !agrees(buckets, model, one)));
+  }
+  t.same(wrong, []);
+  t.ok(growths >= 4, `grew ${growths} times`);
+});
+
+t.test("an insertion moves a few slots only: a growth takes many of them", async (t) => {
+  const buckets = new Buckets(rowsOf(2000), new Int32Array(0));
+  let growing = 0;
+  for (let id = 1; id <= 2000; id++) {
+    buckets.insert(Math.imul(id, 0x9e3779b1), id);
+    if (buckets.growing) growing++;
+  }
+  // 1,024 and 2,048 slots, eight at a time; the last move also ends the growth.
+  t.equal(growing, 1024 / 8 - 1 + 2048 / 8 - 1);
+});
