@@ -163,10 +163,11 @@ export function knock(t: Test, host: string, port: number, localAddress: string)
   return ending(socket);
 }
 
-/** All until the other side's FIN. */
+/** All until the other side's FIN; the socket can still be written to. */
 export async function readAll(socket: Socket): Promise<Buffer> {
   const chunks: Buffer[] = [];
-  for await (const chunk of socket) chunks.push(chunk as Buffer);
+  socket.on("data", (chunk: Buffer) => chunks.push(chunk));
+  await once(socket, "end");
   return Buffer.concat(chunks);
 }
 
