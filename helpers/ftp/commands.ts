@@ -67,7 +67,7 @@ export class Commands implements Reader {
     for (const at of behindBareCr(text)) {
       if (!announces(parseCommand(text, at, text.length).verb)) continue;
       const whole = { start: 0, end: line.length + 1 };
-      actions.refuse("bare-cr", whole, { ...whole, text: () => `${REFUSED_COMMAND}\r\n` });
+      actions.refuse("hidden", whole, { ...whole, text: () => `${REFUSED_COMMAND}\r\n` });
       return;
     }
   }

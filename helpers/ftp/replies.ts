@@ -1,5 +1,6 @@
 import type { Actions, Announcement } from "../../core/helper/api.ts";
 import type { ByteRange } from "../../core/units.ts";
+import { CR, decimal, latin1, skipDigits } from "../../core/wire/text.ts";
 import type { Pending } from "./dialogue.ts";
 import type { Reader, Session } from "./reader.ts";
 import { extendedRenderer, refusedReply, renderHostPort } from "./render.ts";
@@ -20,7 +21,11 @@ const PASSIVE = ["227", "228", "229"];
 /** 227 and 229; 228 is LPSV's (RFC 1639), whose address nobody here can read. */
 const isPassive = (code: number): boolean => code >= 227 && code <= 229;
 
-const replyIn = (text: Uint8Array, start = 0): Reply | null => parseReply(text, start, text.length);
+const replyIn = (text: Uint8Array): Reply | null => parseReply(text, 0, text.length);
+
+/** The first three digits, whatever follows: some clients look no further (`2271` is 227 to Python's ftplib). */
+const codeAt = (text: Uint8Array, start: number): number =>
+  skipDigits(text, start, Math.min(text.length, start + 3)) === start + 3 ? decimal(text, start, start + 3) : 0;
 
 /** Server to client. */
 export class Replies implements Reader {
@@ -47,16 +52,16 @@ export class Replies implements Reader {
 
   read(line: Uint8Array, actions: Actions): boolean {
     const reply = replyIn(plain(line));
-    if (this.#goesOn(reply)) {
-      this.#continuation(reply, line, actions);
-      return false;
-    }
-    if (reply === null) return false;
     const within = this.#multiline;
-    const { command, secured } = this.#answered(reply.code, actions);
-    const hidden = this.#hidden(line, actions);
-    if (!hidden && isPassive(reply.code)) this.#passive(reply.code, within, command, line, actions);
-    return secured;
+    if (this.#goesOn(reply)) this.#continuation(line, actions);
+    else if (reply === null) this.#other(line, actions);
+    else {
+      const { command, secured } = this.#answered(reply.code, actions);
+      if (isPassive(reply.code)) this.#passive(reply.code, within, command, line, actions);
+      else this.#other(line, actions);
+      return secured;
+    }
+    return false;
   }
 
   abandon(line: Uint8Array, at: ByteRange, code: string, actions: Actions): boolean {
@@ -86,30 +91,21 @@ export class Replies implements Reader {
    * Only the last line of a reply announces. But there are clients that look for an address in all of them (Python's
    * ftplib), and clients to which any code and a space is a last line (curl); RFC 959 §4.2 has servers pad those.
    */
-  #continuation(reply: Reply | null, line: Uint8Array, actions: Actions): void {
-    const whole = { start: 0, end: line.length + 1 };
+  #continuation(line: Uint8Array, actions: Actions): void {
     const code = this.#multiline;
-    if (isPassive(code)) {
-      if (addressIn(code, line, reply === null ? 0 : 4) === null) return;
-      actions.refuse("address-in-continuation", whole, { ...whole, text: () => `${code}-\r\n` });
-    } else if (reply !== null && isPassive(reply.code) && addressIn(reply.code, line, 4) !== null) {
-      actions.refuse("address-in-continuation", whole, { start: 0, end: 0, text: () => " " });
-    } else this.#hidden(line, actions);
+    if (!isPassive(code)) return this.#other(line, actions);
+    const coded = replyIn(plain(line)) !== null;
+    if (addressIn(code, line, coded ? 4 : 0) === null && !isVeiled(line)) return;
+    actions.refuse("address-in-continuation", wholeOf(line), { ...wholeOf(line), text: () => `${code}-\r\n` });
   }
 
-  /** True: for those who end lines at a bare CR there is a further line, and it announces. It is refused. */
-  #hidden(line: Uint8Array, actions: Actions): boolean {
-    const text = plain(line);
-    for (const at of behindBareCr(text)) {
-      const code = replyIn(text, at)?.code ?? 0;
-      if (!isPassive(code) || addressIn(code, text, at + 4) === null) continue;
-      const whole = { start: 0, end: line.length + 1 };
-      const reply = replyIn(text);
-      const head = reply === null ? "" : `${reply.code}${reply.more ? "-" : " "}`;
-      actions.refuse("bare-cr", whole, { ...whole, text: () => `${head}\r\n` });
-      return true;
-    }
-    return false;
+  /** A line that announces nothing, whatever clients take it for. */
+  #other(line: Uint8Array, actions: Actions): void {
+    const code = codeAt(plain(line), 0);
+    const passive = isPassive(code) && addressIn(code, line, 3) !== null;
+    if (!passive && !isVeiled(line)) return;
+    const reason = passive && this.#multiline !== 0 ? "address-in-continuation" : "hidden";
+    actions.refuse(reason, wholeOf(line), { ...wholeOf(line), text: () => `${passive ? " " : ""}${unveiled(line)}` });
   }
 
   /** The final line of a reply: the command it answers, and whether both go on encrypted. */
@@ -131,10 +127,11 @@ export class Replies implements Reader {
   }
 
   #passive(code: number, within: number, command: Pending | null, line: Uint8Array, actions: Actions): void {
-    const whole = { start: 0, end: line.length + 1 };
+    const whole = wholeOf(line);
     const announced = addressIn(code, line, 4);
     if (announced === null) {
       if (command !== null) actions.fault("no-address", whole);
+      this.#other(line, actions);
       return;
     }
     // Within a multi-line reply the code may not change.
@@ -162,6 +159,27 @@ export class Replies implements Reader {
   }
 }
 
+const wholeOf = (line: Uint8Array): ByteRange => ({ start: 0, end: line.length + 1 });
+
+/**
+ * Whether clients could differ in where this line ends, or in what its code is: to some a bare CR ends it (Python's
+ * universal newlines), some take NULs and telnet commands out, others do not.
+ */
+function isVeiled(line: Uint8Array): boolean {
+  const text = plain(line);
+  const [read, written] = [replyIn(text), replyIn(line)];
+  if (read?.code !== written?.code || read?.more !== written?.more) return true;
+  for (const at of behindBareCr(text)) if (codeAt(text, at) !== 0) return true;
+  return false;
+}
+
+/** The line so that they agree. */
+function unveiled(line: Uint8Array): string {
+  const text = plain(line);
+  const end = text.at(-1) === CR ? text.length - 1 : text.length;
+  return `${latin1(text, 0, end).replaceAll("\r", " ")}\r\n`;
+}
+
 function objectionTo(command: Pending | null): Pick<Announcement, "objection"> {
   if (command === null) return { objection: "unsolicited" };
   return command.barred ? { objection: "epsv-all" } : {};
@@ -175,5 +193,5 @@ function addressIn(code: number, line: Uint8Array, start: number): Announced | M
   if (found === null) return null;
   if (code === 228) return "bad-family";
   // An address that shows when NULs and telnet commands are taken out is not where it would have to be rewritten.
-  return text === line ? found : "bad-argument";
+  return text === line && !isVeiled(line) ? found : "bad-argument";
 }

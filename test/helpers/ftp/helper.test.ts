@@ -125,15 +125,34 @@ t.test("a 227 with an address within another reply is padded, as RFC 959 asks of
   t.equal(ftp.pending.length, 1, "and the PASV that waits behind it is still armed");
 });
 
-t.test("a 227 or a PORT behind a bare CR is a line to some peers: refused", async (t) => {
+t.test("a bare CR is a line's end to some peers: no reply and no PORT begins behind one", async (t) => {
   const ftp = session();
   ftp.client("PASV\r\n");
-  t.equal(ftp.server("200 a\r227 (192,168,0,2,4,5)\r\n"), "200 \r\n");
-  t.equal(ftp.server("230-a\r227 (192,168,0,2,4,5)\r\n230 b\r\n"), "230-\r\n230 b\r\n");
-  t.equal(ftp.server("229 (|||5001|)\r227 (192,168,0,2,4,5)\r\n"), "229 \r\n");
+  t.equal(ftp.server("200 a\r227 (192,168,0,2,4,5)\r\n"), "200 a 227 (192,168,0,2,4,5)\r\n");
+  t.equal(ftp.server("230-a\r230 (192,168,0,2,4,5)\r\n230 b\r\n"), "230-a 230 (192,168,0,2,4,5)\r\n230 b\r\n");
+  ftp.client("PASV\r\nPASV\r\n");
+  t.equal(ftp.server("229 (|||5001|)\r227 (192,168,0,2,4,5)\r\n"), refused("bad-argument"));
+  t.equal(ftp.server("227 x\r227-\r\n"), "227 x 227-\r\n");
   t.equal(ftp.client("NOOP\rPORT 10,9,9,9,4,1\r\n"), "PORT 0,0,0,0,0,0\r\n");
   t.equal(ftp.client("NOOP\r\0PORT 10,9,9,9,4,1\r\n"), "PORT 0,0,0,0,0,0\r\n");
-  t.same(ftp.reasons("refused"), Array(5).fill("bare-cr"));
+  t.same(ftp.reasons("refused"), ["hidden", "hidden", "bad-argument", "hidden", "hidden", "hidden"]);
+  t.equal(ftp.server("200 a\rb\r\r\n"), "200 a\rb\r\r\n", "any other passes as it is");
+});
+
+t.test(
+  "a reply whose code shows without NULs and telnet commands only is written so that all read the same",
+  async (t) => {
+    const ftp = session();
+    t.equal(ftp.server("\xff\xfd\x0622\x000-a\r\n\x00220 b\r\n"), "220-a\r\n220 b\r\n");
+    t.equal(ftp.server("200 \xff\xf4x\r\n"), "200 \xff\xf4x\r\n");
+  },
+);
+
+t.test("2271 is 227 to some clients: with an address, it is padded", async (t) => {
+  const ftp = session();
+  ftp.client("PASV\r\n");
+  t.equal(ftp.server("2271 (192,168,0,2,19,137)\r\n"), " 2271 (192,168,0,2,19,137)\r\n");
+  t.same(ftp.reasons("refused"), ["hidden"]);
 });
 
 t.test("an address that shows when NULs or telnet commands are taken out is refused", async (t) => {
