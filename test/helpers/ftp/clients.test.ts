@@ -70,7 +70,36 @@ t.test("the models read what they should", async (t) => {
   t.ok(leaks(curl, "230-\r\n227 192,168,0,2,19,137\r\n230 x\r\n"));
 });
 
+/** What one client or another is told of the realserver when a server says `turns`, a PASV before each. */
+function told(turns: readonly string[]): string[] {
+  const ftp = new Conversation().login();
+  const before = ftp.heard("reply").length;
+  for (const turn of turns) {
+    ftp.client("PASV\r\n");
+    ftp.server(turn);
+  }
+  ftp.server("\r\n");
+  const heard = ftp.heard("reply").slice(before);
+  return Object.entries(clients).flatMap(([name, client]) => (leaks(client, heard) ? [`${name}: ${heard}`] : []));
+}
+
 const ADDRESS = "192,168,0,2,19,137";
+
+// Each was found by the property below, or by reading the clients' sources.
+const found: [why: string, said: string][] = [
+  ["a fourth digit", `2271 ${ADDRESS}\r\n`],
+  ["a 227 that opens behind a bare CR", `\r227-\r\n${ADDRESS}\r\n`],
+  ["a multi-line reply that ends behind a bare CR", `230-\r230 \r\n227-\r\n${ADDRESS}227 \r\n`],
+  ["a multi-line reply whose end has a NUL before it", `227-\r\n\x00227 \r\n${ADDRESS}227 \r\n`],
+  ["a 227 within another reply", `230-\r\n227 ${ADDRESS}\r\n230 x\r\n`],
+  ["an address in a line of a 227 that is not its last", `227-\r\n ${ADDRESS}\r\n227 x\r\n`],
+];
+for (const [why, said] of found) {
+  t.test(`${why}: no client is told`, async (t) => {
+    t.same(told([said]), []);
+  });
+}
+
 const fragment = fc.oneof(
   { weight: 6, arbitrary: fc.constantFrom("227 ", "227-", "227", "230-", "230 ", "250 ", "229 ", "228-", "2271 ") },
   { weight: 5, arbitrary: fc.constantFrom("\r\n", "\r\n", "\n", "\r") },
@@ -84,17 +113,8 @@ t.test("whatever a server sends, no client connects to the realserver's own addr
   t.doesNotThrow(() =>
     fc.assert(
       fc.property(said, (turns) => {
-        const ftp = new Conversation().login();
-        const before = ftp.heard("reply").length;
-        for (const turn of turns) {
-          ftp.client("PASV\r\n");
-          ftp.server(turn.join(""));
-        }
-        ftp.server("\r\n");
-        const heard = ftp.heard("reply").slice(before);
-        for (const [name, client] of Object.entries(clients)) {
-          if (leaks(client, heard)) throw new Error(`${name} is told: ${JSON.stringify(heard)}`);
-        }
+        const leaking = told(turns.map((turn) => turn.join("")));
+        if (leaking.length > 0) throw new Error(JSON.stringify(leaking));
       }),
       { numRuns: 4000 },
     ),
