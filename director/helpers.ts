@@ -7,23 +7,37 @@ export class HelperError extends Error {
   override readonly name = "HelperError";
 }
 
+/** A module that has not loaded after this long waits for something that will not come. */
+const PATIENCE = 10_000;
+
 /** Loads the helper that `file` exports as `helper`; it must be called `name`, as the configuration does. */
-export async function loadHelper(name: string, file: string): Promise<Helper> {
+export async function loadHelper(name: string, file: string, patience = PATIENCE): Promise<Helper> {
+  let problem: string | null;
   let exported: unknown;
   try {
-    exported = ((await import(pathToFileURL(file).href)) as { helper?: unknown }).helper;
+    exported = (await inTime(import(pathToFileURL(file).href) as Promise<{ helper?: unknown }>, patience)).helper;
+    problem = whyNoHelper(name, exported);
   } catch (error) {
-    throw new HelperError(`helpers.${name}.module: ${file} cannot be loaded: ${(error as Error).message}`);
+    problem = `cannot be loaded: ${error instanceof Error ? error.message : "it threw something that is no Error"}`;
   }
-  const problem = whyNoHelper(name, exported);
   if (problem !== null) throw new HelperError(`helpers.${name}.module: ${file} ${problem}`);
   return exported as Helper;
+}
+
+/** Node would end silently when nothing but an import is waited for. */
+async function inTime<T>(loading: Promise<T>, patience: number): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`it was not loaded after ${patience / 1000} s`)), patience);
+  });
+  return Promise.race([loading, late]).finally(() => clearTimeout(timer));
 }
 
 function whyNoHelper(name: string, exported: unknown): string | null {
   if (typeof exported !== "object" || exported === null) return 'has no export "helper"';
   const helper = exported as Partial<Record<keyof Helper, unknown>>;
-  if (helper.name !== name) return `is the helper "${String(helper.name)}": use that name in the configuration`;
+  if (typeof helper.name !== "string") return "has no name";
+  if (helper.name !== name) return `is the helper ${JSON.stringify(helper.name)}: use that name in the configuration`;
   if (helper.transport !== "tcp" && helper.transport !== "udp") return 'has no transport "tcp" or "udp"';
   if (typeof helper.open !== "function") return "has no function open(connection, settings)";
   if (!Array.isArray(helper.ports)) return "has no list of ports";
@@ -32,8 +46,9 @@ function whyNoHelper(name: string, exported: unknown): string | null {
 
 function whyNoLimits(limits: unknown): string | null {
   if (typeof limits !== "object" || limits === null) return "has no limits";
-  const wrong = (["pending", "ttl", "hold", "patience"] as const).find(
-    (key) => !Number.isFinite((limits as Record<string, unknown>)[key]),
-  );
-  return wrong === undefined ? null : `has no number limits.${wrong}`;
+  const wrong = (["pending", "ttl", "hold", "patience"] as const).find((key) => {
+    const limit = (limits as Record<string, unknown>)[key];
+    return typeof limit !== "number" || !(limit >= 0);
+  });
+  return wrong === undefined ? null : `has no number limits.${wrong} of 0 or more`;
 }

@@ -57,14 +57,14 @@ function complain(text: string): number {
   return WRONG_INPUT;
 }
 
-function listenRemedy({ code }: ListenError): string {
+function listenRemedy({ code, at: { address } }: ListenError): string {
   switch (code) {
     case "EACCES":
       return "ports below 1024 need root or CAP_NET_BIND_SERVICE (setcap, or AmbientCapabilities= in the unit)";
     case "EADDRINUSE":
       return "another program listens there: `ss -ltnp` shows which";
     case "EADDRNOTAVAIL":
-      return "the VIP must be an address of this host: `ip address add VIP/32 dev lo`";
+      return `the VIP must be an address of this host: \`ip address add ${address}/${address.family === 4 ? 32 : 128} dev lo\``;
     default:
       return "nothing was started";
   }
@@ -95,15 +95,26 @@ export class Director {
     this.#log("info", "stopped", this.#path?.counters.all() ?? {});
   }
 
+  /** Cuts what runs; nobody takes it for whole. */
+  abort(): void {
+    this.#path?.abort();
+  }
+
   /** Until a signal; a second one does not wait for transfers. */
   async run(): Promise<number> {
+    // Whoever read the log has gone; that is no reason to drop connections.
+    process.stdout.on("error", () => {});
     await this.start();
     await new Promise<void>((resolve) => {
-      process.once("SIGTERM", resolve).once("SIGINT", resolve);
+      let signals = 0;
+      const signalled = (): void => {
+        if (++signals === 1) return resolve();
+        this.abort();
+        process.exit(1);
+      };
+      process.on("SIGTERM", signalled).on("SIGINT", signalled);
     });
-    const stopped = this.stop();
-    process.once("SIGTERM", () => process.exit(1)).once("SIGINT", () => process.exit(1));
-    await stopped;
+    await this.stop();
     return 0;
   }
 

@@ -9,9 +9,11 @@ import { HIGH_WATER } from "./relay.ts";
 export class ListenError extends Error {
   override readonly name = "ListenError";
   readonly code: string | undefined;
+  readonly at: Endpoint;
   constructor(at: Endpoint, service: string, cause: NodeJS.ErrnoException) {
     super(`service ${service}: cannot listen on ${endpointText(at)}: ${cause.code ?? cause.message}`, { cause });
     this.code = cause.code;
+    this.at = at;
   }
 }
 

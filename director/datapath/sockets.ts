@@ -43,7 +43,7 @@ const SWEEP_EVERY = 250;
 /** Stopping: a control connection without a transfer is ended once it was quiet for this long, */
 const QUIET = 1000;
 /** or for this long, when the realserver has yet to reply to a command or to say that a transfer is complete. */
-const PATIENCE = 5000;
+const PATIENCE = 3000;
 /** What a half-closed control connection announced and nobody opened is waited for so long. */
 const HALF_CLOSED = 500;
 

@@ -1,0 +1,63 @@
+/** `kindred run` as its users start it: a process of its own. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { existsSync } from "node:fs";
+import { chmod, writeFile } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import type { Test } from "tap";
+import { type Event, folder, until } from "./live.ts";
+
+const KINDRED = resolve(import.meta.dirname, "..", "..", "dist", "tools", "kindred.js");
+
+/** Options of a test that starts it: skipped where it was not built. */
+export const built = existsSync(KINDRED) ? {} : { skip: "needs npm run build" };
+
+/** Which anybody may read. */
+export async function configurationFile(t: Test, text: string): Promise<string> {
+  const path = await folder(t);
+  await chmod(path, 0o755);
+  await writeFile(join(path, "kindred.yaml"), text);
+  return join(path, "kindred.yaml");
+}
+
+export class Process {
+  readonly child: ChildProcess;
+  readonly exited: Promise<number | string | null>;
+  stdout = "";
+  stderr = "";
+  over = false;
+
+  /** `uid`: whom to run it as. */
+  constructor(t: Test, args: readonly string[], uid?: number) {
+    const identity = uid === undefined ? {} : { uid, gid: uid };
+    this.child = spawn(process.execPath, [KINDRED, ...args], { stdio: ["ignore", "pipe", "pipe"], ...identity });
+    this.child.stdout?.setEncoding("utf8").on("data", (text: string) => (this.stdout += text));
+    this.child.stderr?.setEncoding("utf8").on("data", (text: string) => (this.stderr += text));
+    this.exited = new Promise((done) => {
+      this.child.once("close", (code, signal) => {
+        this.over = true;
+        done(code ?? signal);
+      });
+    });
+    t.teardown(() => void this.child.kill("SIGKILL"));
+  }
+
+  /** `configuration` is written to a file of its own, whose name is the last argument. */
+  static async start(t: Test, configuration: string, ...args: string[]): Promise<Process & { readonly file: string }> {
+    const file = await configurationFile(t, configuration);
+    return Object.assign(new Process(t, ["run", ...args, file]), { file });
+  }
+
+  get events(): Event[] {
+    const whole = this.stdout.slice(0, this.stdout.lastIndexOf("\n") + 1);
+    return whole.split("\n").flatMap((line) => (line.startsWith("{") ? [JSON.parse(line) as Event] : []));
+  }
+
+  of(event: string): Event[] {
+    return this.events.filter((one) => one.event === event);
+  }
+
+  async untilEvent(event: string): Promise<void> {
+    await until(() => this.over || this.of(event).length > 0, event);
+    if (this.of(event).length === 0) throw new Error(`it ended without ${event}:\n${this.stdout}${this.stderr}`);
+  }
+}
