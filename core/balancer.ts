@@ -8,26 +8,22 @@
  *   claim      opener -> what it was told   the related connection, to its control connection's realserver
  *   close      a connection ended           and what it announced and nobody opened is gone
  */
-import { AffinityMemory } from "./flow/affinity.ts";
-import { PersistenceTable } from "./flow/persistence.ts";
+import { assign, closed, makeService, opened, pick } from "./assign.ts";
 import { type GoneReason, type RelatedEntry, type RelatedLimits, RelatedTable } from "./flow/related.ts";
 import { type Handle, Slots } from "./flow/slots.ts";
 import type { Affinity, Announcement, Connection, Limits } from "./helper/api.ts";
 import { judge } from "./helper/judge.ts";
-import { createScheduler } from "./schedule/scheduler.ts";
 import {
-  isPortGroup,
   type Realserver,
   type Role,
   realEndpoint,
-  realserverKey,
   roleOf,
   type Service,
   type ServiceSpec,
   servesPort,
 } from "./service.ts";
-import type { Direction, Endpoint, Ms, Port, PortRange, Transport } from "./units.ts";
-import { inRange, later, opposite, seconds } from "./units.ts";
+import type { Direction, Endpoint, Ms, PortRange, Transport } from "./units.ts";
+import { later, opposite, seconds } from "./units.ts";
 
 export interface ConnectionEntry extends Connection {
   readonly handle: Handle;
@@ -51,11 +47,8 @@ export interface BalancerOptions {
   readonly gone: (entry: RelatedEntry, reason: GoneReason) => void;
 }
 
-/** How long a port group lasts after its last connection, unless the service says otherwise (LVS's classic 300 s). */
-const GROUP_TIMEOUT = seconds(300);
 /** A realserver that refused a connection is passed over for this long while others are left. */
 const SUSPECT_FOR = seconds(2);
-const MEMORY_CAPACITY = 100_000;
 
 export class Balancer {
   readonly services: readonly Service[];
@@ -83,10 +76,8 @@ export class Balancer {
     const service = this.serviceAt(transport, virtual);
     if (service === null) return "no-service";
     const role = roleOf(service.spec, virtual.port);
-    const realserver =
-      role === "data" ? service.pins.find(client.address, now) : choose(service, client, now, affinity);
-    if (realserver === null) return role === "data" ? "no-control-connection" : "no-realserver";
-    if (role === "data" && !declares(realserver, transport, virtual.port)) return "port-not-declared";
+    const realserver = assign(service, role, transport, client.address, virtual.port, now, affinity);
+    if (typeof realserver === "string") return realserver;
     const entry = this.connections.add((handle) => ({
       handle,
       transport,
@@ -100,7 +91,7 @@ export class Balancer {
       pinned: role === "data",
       refused: new Set(),
     }));
-    opened(entry, now);
+    opened(service, role, realserver, client.address, now);
     return entry;
   }
 
@@ -110,12 +101,13 @@ export class Balancer {
     if (entry.role === "related" || entry.role === "data") return null;
     entry.refused.add(entry.realserver);
     entry.realserver.suspectUntil = later(now, SUSPECT_FOR);
-    const next = pick(entry.service, entry.client, now, entry.refused);
+    const { service, role, client } = entry;
+    const next = pick(service, client.address, now, entry.refused);
     if (next === null) return null;
-    closed(entry, now);
+    closed(service, role, entry.realserver, client.address, now);
     entry.realserver = next;
-    entry.real = realEndpoint(entry.service.spec, next, entry.virtual);
-    opened(entry, now);
+    entry.real = realEndpoint(service.spec, next, entry.virtual);
+    opened(service, role, next, client.address, now);
     return next;
   }
 
@@ -183,7 +175,7 @@ export class Balancer {
       pinned: false,
       refused: new Set<Realserver>(),
     }));
-    opened(connection, now);
+    opened(service, "related", realserver, connection.client.address, now);
     return { related, connection };
   }
 
@@ -203,9 +195,9 @@ export class Balancer {
   close(entry: ConnectionEntry, now: Ms): void {
     if (this.connections.remove(entry.handle) === null) return;
     this.related.removeMaster(entry.handle);
-    closed(entry, now);
-    if (entry.pinned && entry.role === "control")
-      entry.service.pins.closed(entry.client.address, entry.realserver, now);
+    const { service, role, realserver, client } = entry;
+    closed(service, role, realserver, client.address, now);
+    if (entry.pinned && role === "control") service.pins.closed(client.address, realserver, now);
   }
 
   /** Runs what time brings: expiry of related entries, templates and pins. Call it about once a second. */
@@ -217,84 +209,6 @@ export class Balancer {
     }
   }
 }
-
-function makeService(spec: ServiceSpec, seed: number): Service {
-  const realservers = spec.realservers.map(
-    (realserver): Realserver => ({
-      ...realserver,
-      key: realserverKey(realserver),
-      active: 0,
-      inactive: 0,
-      available: true,
-      suspectUntil: 0 as Ms,
-    }),
-  );
-  const scheduler = createScheduler(spec.scheduler, seed);
-  scheduler.update(realservers);
-  const stay = spec.persistence > 0 ? spec.persistence : GROUP_TIMEOUT;
-  const persistent = spec.persistence > 0 || isPortGroup(spec);
-  return {
-    spec,
-    realservers,
-    scheduler,
-    templates: persistent ? new PersistenceTable<Realserver>(stay, spec.persistencePrefix) : null,
-    pins: new PersistenceTable<Realserver>(stay, null),
-    memory: new AffinityMemory<Realserver>(MEMORY_CAPACITY),
-  };
-}
-
-/** Affinity, then persistence, then the scheduler. */
-function choose(service: Service, client: Endpoint, now: Ms, affinity: Affinity | null): Realserver | null {
-  const known =
-    (affinity === null ? null : service.memory.recall(affinity.recall, now)) ??
-    service.templates?.find(client.address, now) ??
-    null;
-  const realserver = known ?? pick(service, client, now, NOBODY, affinity?.hash);
-  if (realserver !== null && affinity?.remember !== undefined) {
-    service.memory.remember(affinity.remember, realserver, affinity.ttl ?? GROUP_TIMEOUT, now);
-  }
-  return realserver;
-}
-
-const NOBODY: ReadonlySet<Realserver> = new Set();
-
-/** The scheduler's choice among those not in `refused`; suspects only when nobody else is left. */
-function pick(
-  { realservers, scheduler }: Service,
-  client: Endpoint,
-  now: Ms,
-  refused: ReadonlySet<Realserver>,
-  text?: string,
-): Realserver | null {
-  const key = text === undefined ? { client: client.address } : { client: client.address, text };
-  const among = (usable: (realserver: Realserver) => boolean): Realserver | null => {
-    for (const realserver of realservers) realserver.available = realserver.weight > 0 && usable(realserver);
-    const index = scheduler.pick(realservers, key);
-    return index < 0 ? null : realservers[index]!;
-  };
-  return (
-    among((realserver) => !refused.has(realserver) && now >= realserver.suspectUntil) ??
-    among((realserver) => !refused.has(realserver))
-  );
-}
-
-function opened(entry: ConnectionEntry, now: Ms): void {
-  const { service, realserver, client, role } = entry;
-  realserver.active++;
-  if (role === "data") service.pins.opened(client.address, realserver, now);
-  else if (role !== "related") service.templates?.opened(client.address, realserver, now);
-}
-
-function closed(entry: ConnectionEntry, now: Ms): void {
-  const { service, realserver, client, role } = entry;
-  realserver.active--;
-  if (role === "data") service.pins.closed(client.address, realserver, now);
-  else if (role !== "related") service.templates?.closed(client.address, realserver, now);
-}
-
-/** Whether a data port is one of those where the realserver has said its data connections go. */
-const declares = ({ passivePorts }: Realserver, transport: Transport, port: Port): boolean =>
-  passivePorts === null || inRange(passivePorts, transport, port);
 
 const endOf = (connection: Connection, side: Direction): Endpoint =>
   side === "original" ? connection.client : connection.real;

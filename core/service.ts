@@ -78,9 +78,15 @@ export const isPortGroup = ({ ports }: ServiceSpec): boolean =>
 export const realserverKey = ({ address, port }: RealserverSpec): string =>
   port === null ? address.toString() : endpointText({ address, port });
 
-/** Where a connection to `virtual` goes at `realserver`: data ports of a group keep their number. */
-export function realEndpoint(spec: ServiceSpec, realserver: RealserverSpec, virtual: Endpoint): Endpoint {
-  const role = roleOf(spec, virtual.port);
+/** Where a connection to `virtual` goes at `realserver`. */
+export const realEndpoint = (spec: ServiceSpec, realserver: RealserverSpec, virtual: Endpoint): Endpoint => ({
+  address: realserver.address,
+  port: realPort(spec, realserver, virtual.port),
+});
+
+/** Data ports of a group keep their number. */
+export function realPort(spec: ServiceSpec, realserver: RealserverSpec, virtualPort: Port): Port {
+  const role = roleOf(spec, virtualPort);
   const translated = role === "control" || (role === "plain" && !isPortGroup(spec));
-  return { address: realserver.address, port: (translated ? realserver.port : null) ?? virtual.port };
+  return (translated ? realserver.port : null) ?? virtualPort;
 }
