@@ -102,8 +102,8 @@ export class Director {
 
   /** Until a signal; a second one does not wait for transfers. */
   async run(): Promise<number> {
-    // Whoever read the log has gone; that is no reason to drop connections.
-    process.stdout.on("error", () => {});
+    // Other commands end when nobody reads on. Whoever read the log may go: that is no reason to drop connections.
+    process.stdout.removeAllListeners("error").on("error", () => {});
     await this.start();
     await new Promise<void>((resolve) => {
       let signals = 0;
