@@ -15,6 +15,7 @@ import type { Fields, Log } from "../log.ts";
 import type { ControlSession } from "./control.ts";
 import { localEnd, remoteEnd } from "./endpoints.ts";
 import { ListenerPool } from "./pool.ts";
+import type { End } from "./relay.ts";
 import { reset } from "./reset.ts";
 import { connectTo, type Upstream } from "./upstream.ts";
 
@@ -38,7 +39,7 @@ export interface RelatedOwner {
   /** It came to nothing. */
   closed(connection: ConnectionEntry): void;
   /** Both ends are connected. */
-  join(client: Socket, real: Socket, connection: ConnectionEntry, related: RelatedEntry): void;
+  join(client: End, real: End, connection: ConnectionEntry, related: RelatedEntry): void;
   turnAway(socket: Socket, reason: string, fields: Fields): void;
 }
 
@@ -105,11 +106,12 @@ export class RelatedListeners {
     this.#owner.opened(connection);
     if (related.uses === 1) this.release(seen);
     const way = wayOut(related, this.#owner.control(connection));
-    connectTo({ to: related.target, ...way, timeout }, (target, reason) => {
-      if (target !== null) this.#owner.track(target);
-      if (target === null || opener.destroyed) return this.#failed(opener, target, claimed, reason);
+    connectTo({ to: related.target, ...way, timeout, bulk: true }, (target, reason) => {
+      if (target !== null) this.#owner.track(target.socket);
+      if (target === null || opener.destroyed) return this.#failed(opener, target?.socket ?? null, claimed, reason);
       opener.setNoDelay(true);
-      const [client, real] = related.opener === "original" ? [opener, target] : [target, opener];
+      const accepted = { socket: opener, reader: null };
+      const [client, real] = related.opener === "original" ? [accepted, target] : [target, accepted];
       this.#owner.join(client, real, connection, related);
     });
   }

@@ -5,10 +5,17 @@
 import type { Socket } from "node:net";
 import type { Ms } from "../../core/units.ts";
 import { now } from "../clock.ts";
+import type { Reader } from "./reader.ts";
 import { reset, wasReset } from "./reset.ts";
 
 /** Bytes one socket may owe its peer before the other is no longer read. */
 export const HIGH_WATER = 256 * 1024;
+
+/** A socket, and what it reads into if that is not Node's own. */
+export interface End {
+  readonly socket: Socket;
+  readonly reader: Reader | null;
+}
 
 export class Relay {
   readonly client: Socket;
@@ -20,12 +27,12 @@ export class Relay {
   #open = 2;
 
   /** Starts relaying; `done` is called once, when both are closed. */
-  constructor(client: Socket, real: Socket, done: (relay: Relay) => void) {
-    this.client = client;
-    this.real = real;
+  constructor(client: End, real: End, done: (relay: Relay) => void) {
+    this.client = client.socket;
+    this.real = real.socket;
     this.#done = done;
-    this.#oneWay(client, real);
-    this.#oneWay(real, client);
+    this.#oneWay(client, this.real);
+    this.#oneWay(real, this.client);
   }
 
   /** Why it ended, when not by both sides closing. */
@@ -40,15 +47,9 @@ export class Relay {
     reset(this.real);
   }
 
-  #oneWay(from: Socket, to: Socket): void {
-    from.on("data", (chunk) => {
-      this.lastActive = now();
-      if (!to.write(chunk)) from.pause();
-    });
-    to.on("drain", () => {
-      this.lastActive = now();
-      from.resume();
-    });
+  #oneWay({ socket: from, reader }: End, to: Socket): void {
+    if (reader === null) this.#copy(from, to);
+    else reader.pump(from, to, () => this.#moved());
     from.on("end", () => {
       if (wasReset(from)) this.cut("ECONNRESET");
       else to.end();
@@ -61,5 +62,20 @@ export class Relay {
       if (--this.#open === 0) this.#done(this);
     });
     from.resume();
+  }
+
+  #copy(from: Socket, to: Socket): void {
+    from.on("data", (chunk) => {
+      this.#moved();
+      if (!to.write(chunk)) from.pause();
+    });
+    to.on("drain", () => {
+      this.#moved();
+      from.resume();
+    });
+  }
+
+  #moved(): void {
+    this.lastActive = now();
   }
 }

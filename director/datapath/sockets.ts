@@ -20,7 +20,7 @@ import { type ControlOwner, ControlSession } from "./control.ts";
 import { remoteEnd } from "./endpoints.ts";
 import { ServiceListeners } from "./listeners.ts";
 import { RelatedListeners, type RelatedPlan } from "./related.ts";
-import { Relay } from "./relay.ts";
+import { type End, Relay } from "./relay.ts";
 import { reset } from "./reset.ts";
 import { Transfers } from "./transfers.ts";
 import { connectTo, isLocalFailure } from "./upstream.ts";
@@ -46,6 +46,8 @@ const QUIET = 1000;
 const PATIENCE = 3000;
 /** What a half-closed control connection announced and nobody opened is waited for so long. */
 const HALF_CLOSED = 500;
+/** And the other side of it is given so long to end as well, once it has nothing more to say. */
+const LINGER = 5000;
 
 export class SocketPath implements ControlOwner {
   readonly balancer: Balancer;
@@ -162,10 +164,11 @@ export class SocketPath implements ControlOwner {
 
   /** Connects to the realserver chosen, or to the next one when it refuses. */
   #connect(service: ServicePlan, client: Socket, entry: ConnectionEntry): void {
-    connectTo({ to: entry.real, timeout: this.#plan.timeouts.connect }, (real, reason) => {
-      if (real !== null) this.#track(real);
+    const bulk = entry.role !== "control";
+    connectTo({ to: entry.real, timeout: this.#plan.timeouts.connect, bulk }, (real, reason) => {
+      if (real !== null) this.#track(real.socket);
       if (client.destroyed) {
-        if (real !== null) reset(real);
+        if (real !== null) reset(real.socket);
         this.#close(entry);
       } else if (real !== null) {
         this.#join(service, client, real, entry);
@@ -187,18 +190,21 @@ export class SocketPath implements ControlOwner {
     this.#turnAway(client, "no-realserver", { service: name, from: endpointText(entry.client) });
   }
 
-  #join(service: ServicePlan, client: Socket, real: Socket, entry: ConnectionEntry): void {
+  #join(service: ServicePlan, client: Socket, real: End, entry: ConnectionEntry): void {
     const id = ++this.#ids;
     this.log("info", "connection", { id, service: service.name, role: entry.role, ...ends(entry) });
     this.counters.count(`connections.${entry.role}`);
-    if (entry.role !== "control" || service.helper === null) return this.#relay(id, client, real, entry);
-    for (const socket of [client, real]) socket.setKeepAlive(true, 60_000);
+    if (entry.role !== "control" || service.helper === null) {
+      return this.#relay(id, { socket: client, reader: null }, real, entry);
+    }
+    const sockets = { client, real: real.socket };
+    for (const socket of [client, real.socket]) socket.setKeepAlive(true, 60_000);
     const { helper, settings, onRefuse, onFailure } = service;
     const options = { helper, settings, onRefuse, onFailure, balancer: this.balancer };
-    this.#controls.set(entry.handle, new ControlSession(id, entry, { client, real }, this, options));
+    this.#controls.set(entry.handle, new ControlSession(id, entry, sockets, this, options));
   }
 
-  #joinRelated(client: Socket, real: Socket, connection: ConnectionEntry, related: RelatedEntry): void {
+  #joinRelated(client: End, real: End, connection: ConnectionEntry, related: RelatedEntry): void {
     const id = ++this.#ids;
     const control = this.#controls.get(related.master)?.id;
     this.log("info", "connection", { id, control, related: related.id, role: "related", ...ends(connection) });
@@ -206,11 +212,11 @@ export class SocketPath implements ControlOwner {
     this.#relay(id, client, real, connection);
   }
 
-  #relay(id: number, client: Socket, real: Socket, entry: ConnectionEntry): void {
+  #relay(id: number, client: End, real: End, entry: ConnectionEntry): void {
     const started = new Relay(client, real, (relay) => {
       this.#transfers.delete(relay);
       this.#close(entry);
-      const [original, reply] = [client.bytesRead, real.bytesRead];
+      const [original, reply] = [relay.client.bytesRead, relay.real.bytesRead];
       this.log("info", "closed", { id, role: entry.role, original, reply, error: relay.error });
     });
     this.#transfers.add(started);
@@ -270,6 +276,7 @@ export class SocketPath implements ControlOwner {
     }
     const quiet = at - session.lastActive;
     if (quiet >= this.#plan.timeouts.idle) session.finish("idle", at);
+    else if (endedAt !== null && quiet >= LINGER) session.finish("half-closed", at);
     else if (this.#stopping !== null && quiet >= (session.owesReply ? PATIENCE : QUIET)) session.finish("draining", at);
   }
 

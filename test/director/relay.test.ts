@@ -184,7 +184,8 @@ t.test("a relay is done once, however it ends", async (t) => {
   client.on("error", () => {}).resume();
   real.on("error", () => {}).resume();
   let done = 0;
-  const relay = new Relay(a, b, () => done++);
+  const plain = (socket: Socket) => ({ socket, reader: null });
+  const relay = new Relay(plain(a), plain(b), () => done++);
   relay.cut("idle");
   relay.cut("again");
   await until(() => done > 0, "it is done");
