@@ -1,8 +1,9 @@
-/** Where clients connect: a listener on every TCP port of every service. */
+/** Where clients come in: a listener on every port of every service. */
 import { createServer, type Server, type Socket } from "node:net";
 import type { ServiceSpec } from "../../core/service.ts";
-import type { Endpoint, Port } from "../../core/units.ts";
+import type { Endpoint, Ms, Port, Transport } from "../../core/units.ts";
 import { endpointText } from "../../core/units.ts";
+import { DatagramListener, type DatagramOwner } from "./datagrams.ts";
 import { HIGH_WATER } from "./relay.ts";
 
 /** A service whose port could not be listened on. */
@@ -19,6 +20,8 @@ export class ListenError extends Error {
 
 export interface ListenersOptions<S extends ServiceSpec> {
   readonly accepted: (service: S, socket: Socket, at: Endpoint) => void;
+  /** Whom the datagrams of a service concern. */
+  readonly datagrams: (service: S) => DatagramOwner;
   /** Accepting failed, not for one client but for the director (EMFILE). */
   readonly failed: (service: S, reason: string) => void;
 }
@@ -28,6 +31,7 @@ const BACKLOG = 4096;
 export class ServiceListeners<S extends ServiceSpec> {
   readonly #options: ListenersOptions<S>;
   readonly #servers: Server[] = [];
+  readonly #datagrams: DatagramListener[] = [];
 
   constructor(options: ListenersOptions<S>) {
     this.#options = options;
@@ -35,12 +39,25 @@ export class ServiceListeners<S extends ServiceSpec> {
 
   /** Throws a ListenError. */
   async listen(service: S): Promise<void> {
-    for (const at of listenedPorts(service)) await this.#listen(service, at);
+    for (const at of listenedPorts(service, "tcp")) await this.#listen(service, at);
+    for (const at of listenedPorts(service, "udp")) {
+      const listener = new DatagramListener(at, this.#options.datagrams(service));
+      await listener.listen().catch((error) => {
+        throw new ListenError(at, service.name, error);
+      });
+      this.#datagrams.push(listener);
+    }
   }
 
-  /** Takes no further connections. */
+  /** Ends what was idle too long. */
+  sweep(at: Ms): void {
+    for (const listener of this.#datagrams) listener.sweep(at);
+  }
+
+  /** Takes no further clients. Datagrams know no end that could be waited for: theirs ends now. */
   close(): void {
     for (const server of this.#servers) server.close();
+    for (const listener of this.#datagrams.splice(0)) listener.close();
   }
 
   #listen(service: S, at: Endpoint): Promise<void> {
@@ -61,9 +78,9 @@ export class ServiceListeners<S extends ServiceSpec> {
   }
 }
 
-function* listenedPorts({ address, ports }: ServiceSpec): Generator<Endpoint> {
+function* listenedPorts({ address, ports }: ServiceSpec, wanted: Transport): Generator<Endpoint> {
   for (const { transport, first, last } of ports) {
-    if (transport !== "tcp") continue;
+    if (transport !== wanted) continue;
     for (let port: number = first; port <= last; port++) yield { address, port: port as Port };
   }
 }

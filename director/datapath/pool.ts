@@ -22,6 +22,8 @@ export interface PoolOptions {
 /** How many more are opened at a time when the standing ones are all taken, and how many are tried for that. */
 const STEP = 16;
 const TRIES = 64;
+/** A limit, not a cost: strangers who knock must not keep out who is waited for. */
+const BACKLOG = 256;
 /** The kernel chooses. */
 const ANY_PORT = 0;
 
@@ -101,7 +103,7 @@ export class ListenerPool {
         if (error.code !== "EADDRINUSE") this.#options.failed(this.address, error);
         resolve();
       });
-      server.listen({ host: this.address.toString(), port: wanted, backlog: 16, exclusive: true }, () => {
+      server.listen({ host: this.address.toString(), port: wanted, backlog: BACKLOG, exclusive: true }, () => {
         this.#stand(server);
         resolve();
       });

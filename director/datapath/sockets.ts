@@ -77,6 +77,12 @@ export class SocketPath implements ControlOwner {
     });
     this.#services = new ServiceListeners<ServicePlan>({
       accepted: (service, client, at) => this.#accept(service, client, at),
+      datagrams: ({ name: service }) => ({
+        balancer: this.balancer,
+        log: this.#log.log,
+        count: (name) => this.counters.count(name),
+        service,
+      }),
       failed: ({ name }, reason) => this.log("error", "listener", { service: name, reason }),
     });
     this.#related = new RelatedListeners(plan.related, {
@@ -259,6 +265,7 @@ export class SocketPath implements ControlOwner {
   #sweep(at: Ms): void {
     this.balancer.advance(at);
     this.#log.flush(at);
+    this.#services.sweep(at);
     this.#transfers.sweep(at, this.#plan.timeouts.idle);
     for (const session of this.#controls.values()) this.#look(session, at);
     if (this.#stopping !== null && this.balancer.connections.size === 0) this.#stopping();
