@@ -46,6 +46,8 @@ export interface Helper {
   /** The documents it implements, e.g. `RFC 959 §4.1.2`. */
   readonly sources: readonly string[];
   readonly limits: Limits;
+  /** What its codes mean, in words for operators; without an entry the code is shown. */
+  readonly reasons?: Readonly<Record<string, string>>;
   /** Called once for each control connection, before its first payload. All state lives in what it returns. */
   open(connection: Connection, settings: Settings): Inspector;
   /** Who should serve this request, asked before it is scheduled. Absent: the scheduler and persistence decide. */

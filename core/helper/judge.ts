@@ -52,9 +52,10 @@ function ownAddress(side: Direction, speaker: Direction, { client, virtual, real
   return speaker === "original" ? virtual.address : real.address;
 }
 
-/** A refusal in a sentence, for logs and reports. */
+/** A refusal in a sentence, for logs and reports. `words`: what the reason means. */
 export function explainRefusal(
   reason: string,
+  words: string,
   { said, to, opener }: Announcement,
   speaker: Direction,
   connection: Connection,
@@ -71,7 +72,7 @@ export function explainRefusal(
     case "unsolicited":
       return `${said} names ${partialText(to)}, and no command asked for it`;
     default:
-      return `${said} refused: ${reason}`;
+      return `${said}: ${words}`;
   }
 }
 

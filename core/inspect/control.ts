@@ -15,7 +15,8 @@
 import type { RelatedEntry } from "../flow/related.ts";
 import type { Announcement, Inspector, Ref, Replacement } from "../helper/api.ts";
 import { explainRefusal } from "../helper/judge.ts";
-import { type Expected, Recorder } from "../helper/recorder.ts";
+import { reasonText } from "../helper/reasons.ts";
+import { type Expected, Recorder, type Remark } from "../helper/recorder.ts";
 import { endHelper, openHelper, renderAll, replacementFor, runHelper } from "../helper/run.ts";
 import { splice } from "../nat/splice.ts";
 import type { ByteRange, Direction, Endpoint, Ms } from "../units.ts";
@@ -176,7 +177,7 @@ export class ControlStream {
     }
     const refusal = refusals[0];
     if (refusal !== undefined) {
-      return this.#refuse(side, message, refusal.code, `refused: ${refusal.code}`, refusal.at, refusal.instead);
+      return this.#refuse(side, message, refusal.code, this.#words(refusal.code), refusal.at, refusal.instead);
     }
     const announced = expected[0];
     if (announced !== undefined) return this.#announce(side, message, announced, now);
@@ -247,7 +248,7 @@ export class ControlStream {
   }
 
   #refuseAnnounced(side: Side, message: Uint8Array, announcement: Announcement, reason: string): boolean {
-    const text = explainRefusal(reason, announcement, side.direction, this.#options.entry);
+    const text = explainRefusal(reason, this.#words(reason), announcement, side.direction, this.#options.entry);
     return this.#refuse(side, message, reason, text, announcement.bytes, announcement.instead);
   }
 
@@ -283,7 +284,7 @@ export class ControlStream {
     const refusal = this.#recorder.refusals[0];
     const whole =
       refusal === undefined ||
-      this.#refuse(side, bytes, refusal.code, `refused: ${refusal.code}`, refusal.at, refusal.instead);
+      this.#refuse(side, bytes, refusal.code, this.#words(refusal.code), refusal.at, refusal.instead);
     if (whole) this.#forward(side, bytes);
     side.offset += bytes.length;
   }
@@ -293,13 +294,21 @@ export class ControlStream {
     this.#detached = true;
   }
 
+  #remark(side: Side, outcome: "fault" | "note", about: Remark, length: number): void {
+    this.#options.host.explain(remark(side, outcome, about, this.#words(about.code), length));
+  }
+
+  #words(code: string): string {
+    return reasonText(this.#options.helper, code);
+  }
+
   #remarks(side: Side, length: number): void {
-    for (const fault of this.#recorder.faults) this.#options.host.explain(remark(side, "fault", fault, length));
-    for (const note of this.#recorder.notes) this.#options.host.explain(remark(side, "note", note, length));
+    for (const fault of this.#recorder.faults) this.#remark(side, "fault", fault, length);
+    for (const note of this.#recorder.notes) this.#remark(side, "note", note, length);
   }
 
   #fault(side: Side, code: string): void {
-    this.#options.host.explain(remark(side, "fault", { code, at: null }, side.held.length));
+    this.#remark(side, "fault", { code, at: null }, side.held.length);
   }
 
   #decide(side: Side, ...made: Tail<Parameters<typeof decision>>): void {

@@ -30,5 +30,11 @@ export const decision = (
   related: readonly RelatedEntry[] = [],
 ): Decision => ({ outcome, reason, message, direction, offset: offset + start, length: end - start, related });
 
-export const remark = (place: Place, outcome: "fault" | "note", { code, at }: Remark, length: number): Decision =>
-  decision(place, outcome, code, code, at ?? { start: 0, end: length });
+/** A fault or a note; `text`: in words. */
+export const remark = (
+  place: Place,
+  outcome: "fault" | "note",
+  { code, at }: Remark,
+  text: string,
+  length: number,
+): Decision => decision(place, outcome, code, text, at ?? { start: 0, end: length });

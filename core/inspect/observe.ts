@@ -5,6 +5,7 @@
  */
 import type { Announcement, Connection, Helper, Inspector, Ref } from "../helper/api.ts";
 import { explainRefusal, judge } from "../helper/judge.ts";
+import { reasonText } from "../helper/reasons.ts";
 import { Recorder, type Remark } from "../helper/recorder.ts";
 import { endHelper, runHelper } from "../helper/run.ts";
 import type { Direction, PortRange } from "../units.ts";
@@ -134,9 +135,9 @@ export class ControlObserver {
     for (const { ref, outcome } of recorder.settled) this.#settle(ref, outcome);
     const complete = frameAt(side, consumed);
     for (const { reason, ports } of recorder.groups) this.groups.push({ reason, ports, frame: complete });
-    for (const { code } of recorder.refusals) this.#fault(code, `refused: ${code}`, complete);
-    for (const remark of recorder.faults) this.faults.push(remarked(side, remark, consumed));
-    for (const remark of recorder.notes) this.notes.push(remarked(side, remark, consumed));
+    for (const { code } of recorder.refusals) this.#fault(code, this.#words(code), complete);
+    for (const remark of recorder.faults) this.faults.push(this.#remarked(side, remark, consumed));
+    for (const remark of recorder.notes) this.notes.push(this.#remarked(side, remark, consumed));
   }
 
   #announced(side: Side, announcement: Announcement, consumed: number): ObservedAnnouncement {
@@ -144,7 +145,11 @@ export class ControlObserver {
     const frame = frameAt(side, Math.max(consumed, announcement.bytes.end));
     const refusal = judge(announcement, speaker, this.#connection, []);
     if (refusal !== null) {
-      this.#fault(refusal, explainRefusal(refusal, announcement, speaker, this.#connection), frame);
+      this.#fault(
+        refusal,
+        explainRefusal(refusal, this.#words(refusal), announcement, speaker, this.#connection),
+        frame,
+      );
     }
     const state = announcement.objection === "unsolicited" ? "request-not-seen" : "unanswered";
     const observed: ObservedAnnouncement = { announcement, speaker, frame, refusal, state };
@@ -155,6 +160,14 @@ export class ControlObserver {
   #settle(ref: Ref, outcome: "accepted" | "rejected"): void {
     for (const observed of this.#byRef.get(ref) ?? []) observed.state = outcome;
     this.#byRef.delete(ref);
+  }
+
+  #remarked(side: Side, { code, at }: Remark, consumed: number): ObservedFault {
+    return { code, message: this.#words(code), frame: frameAt(side, at === null ? consumed : at.end) };
+  }
+
+  #words(code: string): string {
+    return reasonText(this.#helper, code);
   }
 
   #fault(code: string, message: string, frame: number): void {
@@ -180,9 +193,3 @@ function forget(side: Side, consumed: number): void {
   const left = side.marks.filter(({ end }) => end > consumed);
   side.marks = left.map(({ end, frame }) => ({ end: end - consumed, frame }));
 }
-
-const remarked = (side: Side, { code, at }: Remark, consumed: number): ObservedFault => ({
-  code,
-  message: code,
-  frame: frameAt(side, at === null ? consumed : at.end),
-});

@@ -3,6 +3,7 @@ import { port, seconds } from "../../core/units.ts";
 import { CR, LF } from "../../core/wire/text.ts";
 import { Commands } from "./commands.ts";
 import { isEmpty, type Reader, Session } from "./reader.ts";
+import { reasons } from "./reasons.ts";
 import { Replies } from "./replies.ts";
 import { startsTls, TlsRecords } from "./tls.ts";
 
@@ -22,6 +23,7 @@ export const ftp: Helper = {
   ports: [port(21)],
   sources: ["RFC 959", "RFC 1123 §4.1.2.12", "RFC 2428", "RFC 2577", "RFC 4217", "RFC 854"],
   limits: { pending: 10, ttl: seconds(30), hold: 4096, patience: seconds(60) },
+  reasons,
   open: (connection, settings) => new FtpInspector(connection, settings),
 };
 

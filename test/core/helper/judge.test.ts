@@ -90,12 +90,18 @@ t.test("the protocol's own objection comes first", async (t) => {
 
 t.test("refusals in a sentence", async (t) => {
   const say = (reason: string, to: string | null, port?: number, opener: Direction = "original") =>
-    explainRefusal(reason, announcement(opener, to, port), opener === "original" ? "reply" : "original", connection);
+    explainRefusal(
+      reason,
+      `words for ${reason}`,
+      announcement(opener, to, port),
+      opener === "original" ? "reply" : "original",
+      connection,
+    );
   t.equal(say("bounce", "192.168.0.9"), "SAID names 192.168.0.9, the realserver is 192.168.0.2");
   t.equal(say("bounce", "10.9.9.9", 5001, "reply"), "SAID names 10.9.9.9, the client is 10.0.0.5");
   t.equal(say("port-zero", null, 0), "SAID names port 0");
   t.equal(say("port-reserved", null, 22), "SAID names the reserved port 22");
   t.equal(say("unsolicited", "192.168.0.2"), "SAID names 192.168.0.2 port 5001, and no command asked for it");
   t.equal(say("unsolicited", null), "SAID names port 5001, and no command asked for it");
-  t.equal(say("client-limit", null), "SAID refused: client-limit");
+  t.equal(say("client-limit", null), "SAID: words for client-limit");
 });

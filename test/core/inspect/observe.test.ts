@@ -69,7 +69,7 @@ t.test("what a director would refuse is listed with the fault", async (t) => {
   );
   t.same(told(observer), ["ftp-active 40001 frame 4 accepted", "ftp-active 22 frame 6 accepted"]);
   t.same(observer.faults, [
-    { code: "bad-argument", message: "refused: bad-argument", frame: 2 },
+    { code: "bad-argument", message: "an address or port in the wrong form", frame: 2 },
     { code: "bounce", message: "PORT names 10.9.9.9, the client is 10.0.0.5", frame: 4 },
     { code: "port-reserved", message: "PORT names the reserved port 22", frame: 6 },
   ]);
@@ -166,7 +166,9 @@ t.test("a helper that throws, or detaches, sees no more of this connection", asy
   });
   const thrown = new ControlObserver(throwing, CONNECTION);
   for (const frame of [1, 2]) thrown.data("original", bytesOf("x"), frame);
-  t.same(thrown.faults, [{ code: "helper-threw", message: "helper-threw", frame: 1 }]);
+  t.same(thrown.faults, [
+    { code: "helper-threw", message: "the helper failed; the connection is not read any further", frame: 1 },
+  ]);
 
   const detaching = helperOf({
     inspect(payload) {

@@ -1,0 +1,22 @@
+/** What each code of this helper means. The README says what happens to the bytes. */
+export const reasons: Readonly<Record<string, string>> = {
+  unsolicited: "an address in a reply that no command asked for",
+  "bad-argument": "an address or port in the wrong form",
+  "bad-octet": "a number above 255 in an address or port",
+  "bad-port": "a port above 65535",
+  "bad-address": "the address is none",
+  "bad-family": "an address family that is neither IPv4 nor IPv6",
+  ambiguous: "two different addresses in one reply",
+  "not-supported": "LPRT (RFC 1639) is not supported",
+  "epsv-all": "after EPSV ALL only EPSV is allowed (RFC 2428 §4)",
+  "address-in-continuation": "an address in a line of a multi-line reply that is not its last",
+  hidden: "a message that only some peers would see (behind a bare CR, NULs or telnet bytes)",
+  "line-too-long": "a line longer than what may be held",
+  unfinished: "an announcement that was not completed",
+  "not-ftp": "the connection does not open like FTP; it is not read any further",
+  "no-address": "the reply to a passive command carries no address",
+  "pipeline-too-deep": "more than 64 commands without a reply; the oldest is forgotten",
+  "encryption-unknown": "neither TLS records nor text; the connection is not read any further",
+  encrypted: "encrypted from here on",
+  "plain-again": "plain text again",
+};
