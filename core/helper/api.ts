@@ -62,11 +62,11 @@ export interface Inspector {
    */
   inspect(payload: Uint8Array, direction: Direction, actions: Actions): Inspection;
   /**
-   * These bytes cannot be held any longer: the stream ended, or the message took longer than `Limits.patience`. All of
-   * them are consumed; what follows, if anything does, is the rest of the message. The only action that counts now is
+   * These bytes cannot be held any longer: the stream ended (`last`), or the message took longer than `Limits.patience`.
+   * All of them are consumed; what follows, if anything does, is the rest of the message. The only action that counts now is
    * `refuse`. A helper without `end` is detached when a message takes too long.
    */
-  end?(payload: Uint8Array, direction: Direction, actions: Actions): void;
+  end?(payload: Uint8Array, direction: Direction, actions: Actions, last: boolean): void;
   /** Bytes of this direction are missing (observation of a capture): the next payload may begin anywhere. */
   gap?(direction: Direction): void;
 }

@@ -53,10 +53,16 @@ export function runHelper(
 }
 
 /** The stream ended with `payload` unconsumed: what to refuse of it is in the recorder afterwards. */
-export function endHelper(inspector: Inspector, payload: Uint8Array, direction: Direction, recorder: Recorder): void {
+export function endHelper(
+  inspector: Inspector,
+  payload: Uint8Array,
+  direction: Direction,
+  recorder: Recorder,
+  last: boolean,
+): void {
   recorder.clear();
   try {
-    inspector.end?.(payload, direction, recorder);
+    inspector.end?.(payload, direction, recorder, last);
     if (keepsContract({ verdict: "pass", consumed: payload.length }, recorder, payload.length)) return;
   } catch {
     // As above.

@@ -279,7 +279,7 @@ export class ControlStream {
     const bytes = side.held.take();
     side.heldSince = NEVER;
     if (this.#detached) this.#recorder.clear();
-    else endHelper(this.#inspector, bytes, side.direction, this.#recorder);
+    else endHelper(this.#inspector, bytes, side.direction, this.#recorder, side.ended);
     this.#remarks(side, bytes.length);
     const refusal = this.#recorder.refusals[0];
     const whole =

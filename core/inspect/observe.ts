@@ -103,7 +103,7 @@ export class ControlObserver {
     const side = this.#side(direction);
     if (this.#detached || side.held.length === 0) return;
     const rest = side.held.take();
-    endHelper(this.#inspector, rest, direction, this.#recorder);
+    endHelper(this.#inspector, rest, direction, this.#recorder, true);
     this.#apply(side, rest.length);
     side.marks = [];
   }

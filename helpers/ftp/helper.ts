@@ -5,6 +5,7 @@ import { Commands } from "./commands.ts";
 import { isEmpty, type Reader, Session } from "./reader.ts";
 import { reasons } from "./reasons.ts";
 import { Replies } from "./replies.ts";
+import { plain } from "./telnet.ts";
 import { startsTls, TlsRecords } from "./tls.ts";
 
 /**
@@ -77,8 +78,10 @@ class FtpInspector implements Inspector {
     }
   }
 
-  end(payload: Uint8Array, direction: Direction, actions: Actions): void {
+  end(payload: Uint8Array, direction: Direction, actions: Actions, last: boolean): void {
     const stream = this.#stream(direction);
+    // lftp leaves with a telnet interrupt and no line behind it.
+    if (last && isEmpty(plain(payload))) return;
     if (stream.mode === "opening" && !stream.reader.opens(payload)) {
       this.#close("not-ftp", payload, actions);
       return;

@@ -109,6 +109,7 @@ t.test("a helper may not care for the end, and may fail at it", async (t) => {
     PAYLOAD,
     "original",
     recorder,
+    true,
   );
   t.ok(recorder.empty);
   const throws = {
@@ -117,13 +118,13 @@ t.test("a helper may not care for the end, and may fail at it", async (t) => {
       throw new Error("x");
     },
   };
-  endHelper(throws, PAYLOAD, "original", recorder);
+  endHelper(throws, PAYLOAD, "original", recorder, true);
   t.match(recorder.faults, [{ code: "helper-threw" }]);
   const refuses: Inspector = {
     ...passing(() => {}),
     end: (_p, _d, actions) => actions.refuse("unfinished", WHOLE, INSTEAD),
   };
-  endHelper(refuses, PAYLOAD, "original", recorder);
+  endHelper(refuses, PAYLOAD, "original", recorder, true);
   t.match(recorder.refusals, [{ code: "unfinished" }]);
 });
 

@@ -268,6 +268,17 @@ t.test("a long PASV is still a PASV, and a long reply still answers", async (t) 
   t.same(ftp.reasons("settled"), ["rejected"]);
 });
 
+t.test("a stream that ends with telnet commands and no line behind them is refused nothing", async (t) => {
+  // As lftp does after a failed EPRT (fixtures/ftp-own-loopback.pcap, frames 74 and 75).
+  const ftp = session();
+  ftp.client("NOOP\r\n");
+  ftp.client("\xff\xf4\xff");
+  ftp.client("\xf2");
+  ftp.stream.end("original");
+  t.same(ftp.reasons("refused"), []);
+  t.match(ftp.heard("original"), /\xff\xf4\xff\xf2$/);
+});
+
 t.test("a stream that ends in the middle of an announcement does not let it out", async (t) => {
   const ftp = session();
   ftp.client("PORT 10,9,9,9,4,1");
