@@ -32,7 +32,7 @@ export class Buckets {
 
   /** Both tables, in bytes. */
   get byteLength(): number {
-    return this.#slots.byteLength + this.#old.byteLength;
+    return this.#slots.byteLength + (this.growing ? this.#old.byteLength : 0);
   }
 
   /** Whether a larger table is being filled now. */

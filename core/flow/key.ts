@@ -39,10 +39,8 @@ export function hashKey(k0: number, k1: number, keys: Int32Array, at: number): n
   let v2 = 0x6c796765 ^ k0;
   let v3 = 0x74656462 ^ k1;
   const end = at + KEY;
-  // Each word one round; then three more, fed with nothing.
-  for (let i = (keys[at + KIND]! & IPV6) === 0 ? at + SOURCE : at; i < end + 3; i++) {
-    const word = i < end ? keys[i]! : 0;
-    if (i === end) v2 ^= 0xff;
+  for (let i = (keys[at + KIND]! & IPV6) === 0 ? at + SOURCE : at; i < end; i++) {
+    const word = keys[i]!;
     v3 ^= word;
     v0 = (v0 + v1) | 0;
     v1 = ((v1 << 5) | (v1 >>> 27)) ^ v0;
@@ -55,6 +53,20 @@ export function hashKey(k0: number, k1: number, keys: Int32Array, at: number): n
     v1 = ((v1 << 13) | (v1 >>> 19)) ^ v2;
     v2 = (v2 << 16) | (v2 >>> 16);
     v0 ^= word;
+  }
+  v2 ^= 0xff;
+  // The same round three times more. A function of four results would allocate.
+  for (let i = 0; i < 3; i++) {
+    v0 = (v0 + v1) | 0;
+    v1 = ((v1 << 5) | (v1 >>> 27)) ^ v0;
+    v0 = (v0 << 16) | (v0 >>> 16);
+    v2 = (v2 + v3) | 0;
+    v3 = ((v3 << 8) | (v3 >>> 24)) ^ v2;
+    v0 = (v0 + v3) | 0;
+    v3 = ((v3 << 7) | (v3 >>> 25)) ^ v0;
+    v2 = (v2 + v1) | 0;
+    v1 = ((v1 << 13) | (v1 >>> 19)) ^ v2;
+    v2 = (v2 << 16) | (v2 >>> 16);
   }
   return v1 ^ v3;
 }

@@ -190,12 +190,16 @@ export class FlowTable {
     return (this.rows[(id << rows.ROW_SHIFT) + rows.KIND]! & rows.STATE_MASK) >>> rows.STATE_SHIFT;
   }
 
+  /** Something was heard of entry `id`, and it stays in its `state`. */
+  refresh(id: number, state: number): void {
+    if (this.rows[(id << rows.ROW_SHIFT) + rows.DEADLINE] !== this.#tick + this.timeouts[state]!) this.enter(id, state);
+  }
+
   /** Something was heard of entry `id`, and put it into `state`, perhaps the one it was in. */
   enter(id: number, state: number): void {
     const row = id << rows.ROW_SHIFT;
     const before = this.state(id);
     const deadline = this.#tick + this.timeouts[state]!;
-    if (this.rows[row + rows.DEADLINE] === deadline && before === state) return;
     const earlier = deadline < this.rows[row + rows.DEADLINE]!;
     this.rows[row + rows.DEADLINE] = deadline;
     this.rows[row + rows.KIND] = (this.rows[row + rows.KIND]! & ~rows.STATE_MASK) | (state << rows.STATE_SHIFT);

@@ -116,15 +116,25 @@ const classOf = (flags: number): "rst" | "syn" | "fin" | "ack" => {
   return (flags & FIN) !== 0 ? "fin" : "ack";
 };
 
-/** The whole machine as one look-up. */
+/** From the table, in place of a state. Both are above all states. */
+export const IMPLAUSIBLE = 0xfe;
+/**
+ * A client's SYN to an entry that is over: a new connection with the same ports (RFC 9293 §3.6.1), to be scheduled anew
+ * (IPVS's conn_reuse_mode).
+ */
+export const REOPENS = 0xff;
+
+/** The whole machine as one look-up, exceptions included. */
 export function transitionTable(secure: boolean): Uint8Array {
   const table = new Uint8Array(2 << DIRECTION_SHIFT);
   const { original, reply } = secure ? SECURE : TRANSITIONS;
   for (let flags = 0; flags < FLAGS; flags++) {
     for (const [direction, rows] of [original, reply].entries()) {
       const next = rows[classOf(flags)].split(" ").map((name) => SHORT[name]!);
-      table.set(next, transitionAt(direction, flags, 0));
+      table.set(plausible(flags) ? next : next.fill(IMPLAUSIBLE), transitionAt(direction, flags, 0));
     }
+    if (!plausible(flags) || (flags & (SYN | ACK)) !== SYN) continue;
+    for (const state of [State.TIME_WAIT, State.CLOSE]) table[transitionAt(0, flags, state)] = REOPENS;
   }
   return table;
 }
@@ -134,7 +144,7 @@ export const transitionAt = (direction: number, flags: number, state: number): n
   (direction << DIRECTION_SHIFT) | ((flags & (FLAGS - 1)) << FLAGS_SHIFT) | state;
 
 /** A segment must have one of SYN, FIN, RST and ACK, and of the first three not two (no sender makes such; scanners do). */
-export function plausible(flags: number): boolean {
+function plausible(flags: number): boolean {
   const openers = flags & (SYN | FIN | RST);
   return openers === 0 ? (flags & ACK) !== 0 : (openers & (openers - 1)) === 0;
 }

@@ -15,7 +15,7 @@ export const TICK = 250;
 /** 17 minutes: longer than IPVS's longest timeout, so an idle entry is looked at once. A power of two. */
 const SLOTS = 4096;
 /** Entries put back in one call of `due`: what it costs is bounded, however many had their deadline moved. */
-const MOST_PUT_BACK = 64;
+export const MOST_PUT_BACK = 64;
 
 const NOBODY = 0;
 /** From `due`: there may be more at this tick, but enough was done for one call. */

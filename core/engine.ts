@@ -1,0 +1,262 @@
+/**
+ * The packet engine: packets and the time in, translated packets and verdicts out.
+ *
+ *   read the headers, hash   core/engine/stage.ts    ┐
+ *   touch the slots          core/flow/buckets.ts    ├ for sixteen packets each, so that their cache misses overlap
+ *   touch the rows           core/flow/rows.ts       ┘
+ *   find the flow            core/flow/table.ts        or schedule a new one: core/engine/flows.ts
+ *   the flow's state         core/flow/tcp-state.ts
+ *   translate                core/nat/translate.ts     in place
+ *
+ * In the steady state nothing is allocated. Only the first packet of a flow and its end are dearer.
+ *
+ * Control connections: a flow whose port has a helper is marked. What carries no payload (the handshake, bare
+ * acknowledgements, FIN, RST) is translated like any other; what carries payload gets the verdict CONTROL and stays as
+ * it came, because only who reads the stream may forward it.
+ */
+import type { Balancer } from "./balancer.ts";
+import { type Batch, fits, NEEDS_CSUM, type Output, STAGE, Verdict, verdictOf } from "./engine/batch.ts";
+import { CONTROL, Flows } from "./engine/flows.ts";
+import { IcmpErrors } from "./engine/icmp-errors.ts";
+import { Ending, Reason, reasons } from "./engine/reason.ts";
+import { Kind, Stage } from "./engine/stage.ts";
+import { IPV6, KEY } from "./flow/key.ts";
+import * as rows from "./flow/rows.ts";
+import { type FlowId, FlowTable, type TableOptions } from "./flow/table.ts";
+import { IMPLAUSIBLE, REOPENS, State, transitionAt, transitionTable } from "./flow/tcp-state.ts";
+import { EARLY, identify, OVERLAP, Tracks } from "./flow/tracks.ts";
+import { LATER, MOST_PUT_BACK } from "./flow/wheel.ts";
+import { Tally } from "./metrics.ts";
+import { DESTINATION, mayTravel, readdressIpv4, readdressIpv6, retarget, SOURCE } from "./nat/translate.ts";
+import type { Ms } from "./units.ts";
+import * as tcp from "./wire/tcp.ts";
+import * as udp from "./wire/udp.ts";
+
+export interface EngineOptions extends TableOptions {
+  /** IPVS's `secure_tcp`; see tcp-state.ts. */
+  readonly secureTcp?: boolean;
+}
+
+/** A table with fewer entries stays in the cache: touching it first would only cost. */
+const CACHED = 4096;
+/** Entries that one `advance` takes out, or looks at. */
+const MOST_ENDED = 4096;
+const CONTROL_MARK = CONTROL << rows.MARKS_SHIFT;
+
+export class Engine {
+  readonly table: FlowTable;
+  readonly flows: Flows;
+  /** By reason of the verdict. */
+  readonly counters = new Tally(reasons);
+  readonly #transitions: Uint8Array;
+  readonly #stage = new Stage();
+  readonly #tracks: Tracks;
+  readonly #icmp: IcmpErrors;
+  readonly #identity = new Int32Array(KEY);
+  /** A fraction from the start: a field that turned from one kind of number into the other would cost its optimised code. */
+  #now = Number.NaN as Ms;
+  /** What touching read; kept, so that the reading is not optimised away. */
+  touched = 0;
+
+  constructor(balancer: Balancer, options: EngineOptions) {
+    this.table = new FlowTable(options);
+    this.flows = new Flows(balancer, this.table);
+    this.#transitions = transitionTable(options.secureTcp ?? false);
+    this.#tracks = new Tracks(options.seed);
+    this.#icmp = new IcmpErrors(this.table);
+  }
+
+  /** Judges every packet of `batch`, and translates those that go on. */
+  process(batch: Batch, now: Ms, out: Output): void {
+    this.#now = now;
+    this.table.moveTo(now);
+    for (let from = 0; from < batch.count; from += STAGE) {
+      const count = Math.min(STAGE, batch.count - from);
+      this.#read(batch, from, count);
+      if (this.table.size > CACHED) this.#touch(count);
+      for (let k = 0; k < count; k++) {
+        const reason = this.#judge(batch, from + k, k, out);
+        out.reason[from + k] = reason;
+        this.counters.count(reason);
+      }
+    }
+  }
+
+  /** Ends flows whose time is up. True: more are due than one call does; call again soon. */
+  advance(now: Ms): boolean {
+    this.#now = now;
+    this.table.moveTo(now);
+    for (let left = MOST_ENDED; left > 0; left--) {
+      const id = this.table.due();
+      if (id === 0) return false;
+      if (id === LATER) left -= MOST_PUT_BACK - 1;
+      else this.flows.end(id, Ending.EXPIRED, now);
+    }
+    return true;
+  }
+
+  #read(batch: Batch, from: number, count: number): void {
+    const stage = this.#stage;
+    const { bytes, offset, length } = batch;
+    for (let k = 0; k < count; k++) {
+      const at = offset[from + k]!;
+      stage.read(k, bytes, at, at + length[from + k]!);
+      stage.hash[k] = this.table.hash(stage.keys, k * KEY);
+    }
+  }
+
+  /** Brings slots and rows into the cache: loads that do not need one another, so that they wait together. */
+  #touch(count: number): void {
+    const { hash, candidate } = this.#stage;
+    const table = this.table.rows;
+    let touched = 0;
+    for (let k = 0; k < count; k++) candidate[k] = this.table.peek(hash[k]!);
+    for (let k = 0; k < count; k++) touched ^= table[candidate[k]! << rows.ROW_SHIFT]!;
+    this.touched = touched;
+  }
+
+  /** Returns the reason; the verdict is in `out`. */
+  #judge(batch: Batch, i: number, k: number, out: Output): number {
+    const stage = this.#stage;
+    out.verdict[i] = Verdict.DROP;
+    switch (stage.kind[k]) {
+      case Kind.TRANSPORT:
+        return this.#transport(batch, i, k, out);
+      case Kind.FRAGMENT:
+        return this.#fragment(batch, i, k, out);
+      case Kind.ICMP:
+        return this.#icmp.judge(batch, i, stage.family(k), stage.transport[k]!, stage.end[k]!, out);
+      default:
+        return stage.reason[k]!;
+    }
+  }
+
+  #transport(batch: Batch, i: number, k: number, out: Output): number {
+    const { keys, hash } = this.#stage;
+    const found = this.table.find(keys, k * KEY, hash[k]!);
+    return found === 0 ? this.#open(batch, i, k, out) : this.#pass(batch, i, k, found, out);
+  }
+
+  #open(batch: Batch, i: number, k: number, out: Output): number {
+    const stage = this.#stage;
+    if (!fits(batch.side[i]!, rows.ORIGINAL)) return Reason.NO_FLOW;
+    let state: number = State.UDP_UNANSWERED;
+    if (stage.protocol(k) === tcp.PROTOCOL) {
+      const flags = tcp.flags(batch.bytes, stage.transport[k]!);
+      state = this.#transitions[transitionAt(rows.ORIGINAL, flags, State.NONE)]!;
+      if (state === IMPLAUSIBLE) return Reason.TCP_FLAGS;
+      // As IPVS without sloppy_tcp: what has no entry and is no SYN belongs to nobody.
+      if ((flags & (tcp.SYN | tcp.ACK)) !== tcp.SYN) return Reason.NO_FLOW;
+    }
+    if (!mayTravel(batch.bytes, batch.offset[i]!, stage.family(k))) return Reason.TTL_EXCEEDED;
+    const id = this.flows.open(stage.keys, k * KEY, stage.hash[k]!, state, this.#now);
+    if (id < 0) return ~id;
+    const reason = this.#pass(batch, i, k, id << 1, out);
+    return reason === Reason.ESTABLISHED ? Reason.OPENED : reason;
+  }
+
+  /** A packet of a flow, or its first fragment. */
+  #pass(batch: Batch, i: number, k: number, found: number, out: Output): number {
+    const { bytes } = batch;
+    const direction = found & 1;
+    const id = found >>> 1;
+    const kind = this.table.rows[(id << rows.ROW_SHIFT) + rows.KIND]!;
+    const state = (kind & rows.STATE_MASK) >>> rows.STATE_SHIFT;
+    const header = this.#stage.transport[k]!;
+    const segment = (kind & 0xff) === tcp.PROTOCOL;
+    if (!fits(batch.side[i]!, direction)) return Reason.WRONG_SIDE;
+    if (!mayTravel(bytes, batch.offset[i]!, (kind & IPV6) === 0 ? 4 : 6)) return Reason.TTL_EXCEEDED;
+    let next: number = direction === rows.REPLY ? State.UDP : state;
+    if (segment) next = this.#transitions[transitionAt(direction, tcp.flags(bytes, header), state)]!;
+    if (next === IMPLAUSIBLE) return Reason.TCP_FLAGS;
+    if (next === REOPENS) {
+      this.flows.end(id, Ending.REOPENED, this.#now);
+      return this.#open(batch, i, k, out);
+    }
+    if ((kind & CONTROL_MARK) !== 0) {
+      const payload = header + (segment ? tcp.headerLength(bytes, header) : udp.HEADER);
+      if (payload < this.#stage.end[k]!) return this.#keepForReader(id, state, i, out);
+    }
+    if (next === state) this.table.refresh(id, state);
+    else this.#enter(id, next);
+    this.#translate(batch, i, k, found);
+    out.verdict[i] = verdictOf(direction);
+    return Reason.ESTABLISHED;
+  }
+
+  #enter(id: number, state: number): void {
+    this.table.enter(id, state);
+    this.flows.account(id, state);
+  }
+
+  #keepForReader(id: number, state: number, i: number, out: Output): number {
+    this.table.refresh(id, state);
+    out.flow[i] = this.table.handle(id);
+    out.verdict[i] = Verdict.CONTROL;
+    return Reason.CONTROL_PAYLOAD;
+  }
+
+  #translate(batch: Batch, i: number, k: number, found: number): void {
+    const table = this.table.rows;
+    const { bytes } = batch;
+    const row = (found >>> 1) << rows.ROW_SHIFT;
+    const toReal = (found & 1) === rows.ORIGINAL;
+    const difference = this.#readdress(bytes, batch.offset[i]!, found, this.#stage.end[k]!);
+    const port = toReal ? table[row + rows.INNER_PORT]! >>> 16 : table[row + rows.OUTER_PORTS]! & 0xffff;
+    const protocol = table[row + rows.KIND]! & 0xff;
+    const partial = (batch.offload[i]! & NEEDS_CSUM) !== 0;
+    retarget(bytes, this.#stage.transport[k]!, protocol, toReal ? DESTINATION : SOURCE, port, difference, partial);
+  }
+
+  /** The IP header at `at` is translated, and the packet counted. Returns the pseudo-header's difference. */
+  #readdress(bytes: Uint8Array, at: number, found: number, packetEnd: number): number {
+    const { rows: table, prefixes } = this.table;
+    const id = found >>> 1;
+    const direction = found & 1;
+    const row = id << rows.ROW_SHIFT;
+    countPacket(table, row, direction, packetEnd - at);
+    const toReal = direction === rows.ORIGINAL;
+    const end = toReal ? DESTINATION : SOURCE;
+    const low = table[row + (toReal ? rows.REAL : rows.VIRTUAL)]!;
+    if ((table[row + rows.KIND]! & IPV6) === 0) return readdressIpv4(bytes, at, end, low);
+    const prefix = id * rows.PREFIXES + (toReal ? rows.REAL_PREFIX : rows.VIRTUAL_PREFIX);
+    return readdressIpv6(bytes, at, end, prefixes, prefix, low);
+  }
+
+  #fragment(batch: Batch, i: number, k: number, out: Output): number {
+    const stage = this.#stage;
+    const identity = this.#identity;
+    const start = stage.fragmentOffset[k]!;
+    const end = start + stage.end[k]! - stage.transport[k]!;
+    const last = stage.moreFragments[k] === 0;
+    if (!last && (end & 7) !== 0) return Reason.MALFORMED;
+    identify(stage.keys, k * KEY, stage.identification[k]!, identity);
+    if (start === 0 && !this.#tracks.has(identity, 0, this.#now)) {
+      const reason = this.#transport(batch, i, k, out);
+      if (out.verdict[i] !== Verdict.TO_REAL && out.verdict[i] !== Verdict.TO_CLIENT) return reason;
+      const found = this.table.find(stage.keys, k * KEY, stage.hash[k]!);
+      this.#tracks.begin(identity, 0, this.table.handle(found >>> 1), found & 1, this.#now);
+      this.#tracks.follow(identity, 0, start, end, last, this.#now);
+      return Reason.FRAGMENT;
+    }
+    const handle = this.#tracks.follow(identity, 0, start, end, last, this.#now);
+    if (handle === EARLY) return Reason.FRAGMENT_EARLY;
+    if (handle <= 0) return handle === OVERLAP ? Reason.FRAGMENT_OVERLAP : Reason.FRAGMENT_REPEATED;
+    const id = this.table.resolve(handle as FlowId);
+    const { direction } = this.#tracks;
+    if (id === 0) return Reason.NO_FLOW;
+    if (!fits(batch.side[i]!, direction)) return Reason.WRONG_SIDE;
+    if (!mayTravel(batch.bytes, batch.offset[i]!, stage.family(k))) return Reason.TTL_EXCEEDED;
+    this.#readdress(batch.bytes, batch.offset[i]!, (id << 1) | direction, stage.end[k]!);
+    out.verdict[i] = verdictOf(direction);
+    return Reason.FRAGMENT;
+  }
+}
+
+function countPacket(table: Int32Array, row: number, direction: number, length: number): void {
+  table[row + rows.PACKETS + direction]!++;
+  const place = row + rows.BYTES + direction * 2;
+  const low = (table[place]! + length) | 0;
+  table[place] = low;
+  if (low >>> 0 < length) table[place + 1]!++;
+}

@@ -1,0 +1,64 @@
+/** What goes into the engine and what comes out: columns over one arena, so that nothing is allocated for a packet. */
+import { ORIGINAL } from "../flow/rows.ts";
+
+/** Packets staged together: as many cache misses overlap. */
+export const STAGE = 16;
+
+/** Where a packet came from. A host that cannot tell says ANYWHERE. */
+export const Side = { ANYWHERE: 0, CLIENT: 1, REAL: 2 } as const;
+
+/** May a packet that goes `direction` come from `side`? Only realservers send replies; nobody else may pass for one. */
+export const fits = (side: number, direction: number): boolean =>
+  side === Side.ANYWHERE || side === (direction === ORIGINAL ? Side.CLIENT : Side.REAL);
+
+/** In `offload`: the checksum of the transport header is a partial one (`adjustPartial`). */
+export const NEEDS_CSUM = 1;
+
+/** IP packets, translated in place. */
+export interface Batch {
+  readonly bytes: Uint8Array;
+  /** Of each packet's IP header in `bytes`. */
+  readonly offset: Int32Array;
+  readonly length: Int32Array;
+  readonly side: Uint8Array;
+  readonly offload: Uint8Array;
+  /** Packets there are now. */
+  count: number;
+}
+
+/**
+ * - `DROP`       the packet goes nowhere. It is as it came.
+ * - `TO_REAL`    it was translated, and goes to a realserver.
+ * - `TO_CLIENT`  it was translated, and goes to a client.
+ * - `CONTROL`    it carries payload of a control connection, or of one announced by its service's helper. It is as it
+ *                came: only who reads the stream may send it on, since it may announce what must not be announced. A
+ *                host that reads no streams drops it.
+ */
+export const Verdict = { DROP: 0, TO_REAL: 1, TO_CLIENT: 2, CONTROL: 3 } as const;
+
+/** Of a packet that was translated. */
+export const verdictOf = (direction: number): number => (direction === ORIGINAL ? Verdict.TO_REAL : Verdict.TO_CLIENT);
+
+/** For each packet of the batch. */
+export interface Output {
+  readonly verdict: Uint8Array;
+  /** See reason.ts. */
+  readonly reason: Uint8Array;
+  /** For `CONTROL`, the flow (a `FlowId`). */
+  readonly flow: Float64Array;
+}
+
+export const createBatch = (packets: number, arena: Uint8Array): Batch => ({
+  bytes: arena,
+  offset: new Int32Array(packets),
+  length: new Int32Array(packets),
+  side: new Uint8Array(packets),
+  offload: new Uint8Array(packets),
+  count: 0,
+});
+
+export const createOutput = (packets: number): Output => ({
+  verdict: new Uint8Array(packets),
+  reason: new Uint8Array(packets),
+  flow: new Float64Array(packets),
+});

@@ -1,0 +1,193 @@
+/**
+ * Flows and what they owe the balancer: a new one gets its realserver and its row, and one that ends gives both back.
+ * Rows name their realserver by a number. A control connection has an entry in the balancer besides.
+ */
+import { assign, closed, opened } from "../assign.ts";
+import type { Balancer, ConnectionEntry } from "../balancer.ts";
+import { DESTINATION, DESTINATION_PREFIX, IPV6, KIND, PORTS, SOURCE, SOURCE_PREFIX } from "../flow/key.ts";
+import * as rows from "../flow/rows.ts";
+import { CLASH, type FlowTable, FULL } from "../flow/table.ts";
+import { State } from "../flow/tcp-state.ts";
+import { Tally } from "../metrics.ts";
+import { type Realserver, type Role, realPort, roleOf, type Service } from "../service.ts";
+import type { Ms, Port, Transport } from "../units.ts";
+import { Address } from "../wire/address.ts";
+import * as tcp from "../wire/tcp.ts";
+import { Ending, endings, Reason } from "./reason.ts";
+import { VirtualServices } from "./virtual.ts";
+
+/** Marks of a row. */
+const ROLES: readonly Role[] = ["plain", "control", "data"];
+const ROLE_MASK = 3;
+export const CONTROL = 1;
+/** Counted among its realserver's inactive connections: not established. */
+const INACTIVE = 4;
+
+const MOST_DESTINATIONS = 0x10000;
+
+/** One realserver of one service. */
+interface Destination {
+  readonly service: Service;
+  readonly realserver: Realserver;
+  readonly words: Int32Array;
+  readonly family: 4 | 6;
+}
+
+const REFUSALS = {
+  "no-service": Reason.NO_SERVICE,
+  "no-realserver": Reason.NO_REALSERVER,
+  "no-control-connection": Reason.NO_CONTROL_CONNECTION,
+  "port-not-declared": Reason.PORT_NOT_DECLARED,
+} as const;
+const refusalOf = (reason: string): number => REFUSALS[reason as keyof typeof REFUSALS] ?? Reason.NO_REALSERVER;
+
+export class Flows {
+  readonly table: FlowTable;
+  readonly #balancer: Balancer;
+  readonly #virtual: VirtualServices;
+  readonly #destinations: Destination[] = [];
+  readonly #numbers = new Map<Realserver, number>();
+  /** By id, for control connections. */
+  readonly #controls = new Map<number, ConnectionEntry>();
+  readonly ended = new Tally(endings);
+
+  constructor(balancer: Balancer, table: FlowTable) {
+    this.table = table;
+    this.#balancer = balancer;
+    this.#virtual = new VirtualServices(balancer.services);
+    for (const service of balancer.services) {
+      for (const realserver of service.realservers) {
+        const { address } = realserver;
+        this.#numbers.set(realserver, this.#destinations.length);
+        this.#destinations.push({ service, realserver, words: Int32Array.from(address.words), family: address.family });
+      }
+    }
+    if (this.#destinations.length > MOST_DESTINATIONS) throw new RangeError("more than 65536 realservers");
+  }
+
+  /** The balancer's entry of a control connection. */
+  control(id: number): ConnectionEntry | null {
+    return this.#controls.get(id) ?? null;
+  }
+
+  /** A new flow for the key at `at`, in `state`: its id, or ~reason. */
+  open(keys: Int32Array, at: number, hash: number, state: number, now: Ms): number {
+    const index = this.#virtual.find(keys, at);
+    if (index < 0) return ~Reason.NO_SERVICE;
+    const service = this.#balancer.services[index]!;
+    const port = (keys[at + PORTS]! & 0xffff) as Port;
+    const role = roleOf(service.spec, port);
+    const client = addressOf(keys, at, SOURCE_PREFIX, SOURCE);
+    if (role === "control") return this.#openControl(service, client, keys, at, hash, state, now);
+    const realserver = assign(service, role, transportOf(keys, at), client, port, now);
+    if (typeof realserver === "string") return ~refusalOf(realserver);
+    const id = this.#add(service, realserver, role, port, keys, at, hash, state, now);
+    if (id < 0) return id;
+    opened(service, role, realserver, client, now);
+    this.account(id, state);
+    return id;
+  }
+
+  #openControl(
+    service: Service,
+    client: Address,
+    keys: Int32Array,
+    at: number,
+    hash: number,
+    state: number,
+    now: Ms,
+  ): number {
+    const virtual = {
+      address: addressOf(keys, at, DESTINATION_PREFIX, DESTINATION),
+      port: (keys[at + PORTS]! & 0xffff) as Port,
+    };
+    const from = { address: client, port: (keys[at + PORTS]! >>> 16) as Port };
+    const entry = this.#balancer.admit(transportOf(keys, at), from, virtual, now);
+    if (typeof entry === "string") return ~refusalOf(entry);
+    const id = this.#add(service, entry.realserver, "control", virtual.port, keys, at, hash, state, now);
+    if (id < 0) {
+      this.#balancer.close(entry, now);
+      return id;
+    }
+    this.#controls.set(id, entry);
+    this.account(id, state);
+    return id;
+  }
+
+  #add(
+    service: Service,
+    realserver: Realserver,
+    role: Role,
+    virtualPort: Port,
+    keys: Int32Array,
+    at: number,
+    hash: number,
+    state: number,
+    now: Ms,
+  ): number {
+    const number = this.#numbers.get(realserver)!;
+    const { words, family } = this.#destinations[number]!;
+    if ((family === 6) !== ((keys[at + KIND]! & IPV6) !== 0)) return ~Reason.FAMILY_MISMATCH;
+    const port = realPort(service.spec, realserver, virtualPort);
+    let id = this.table.add(keys, at, hash, words, port, number, state);
+    if (id === FULL) {
+      const victim = this.table.victim();
+      if (victim === 0) return ~Reason.TABLE_FULL;
+      this.end(victim, Ending.EVICTED, now);
+      id = this.table.add(keys, at, hash, words, port, number, state);
+    }
+    if (id === CLASH) return ~Reason.CLASH;
+    const row = id << rows.ROW_SHIFT;
+    this.table.rows[row + rows.KIND] = this.table.rows[row + rows.KIND]! | (ROLES.indexOf(role) << rows.MARKS_SHIFT);
+    return id;
+  }
+
+  /** Entry `id` is in `state` now: established connections are active, others inactive, as IPVS counts them. */
+  account(id: number, state: number): void {
+    const { rows: table } = this.table;
+    const row = id << rows.ROW_SHIFT;
+    const kind = table[row + rows.KIND]!;
+    const inactive = state !== State.ESTABLISHED && (kind & 0xff) === tcp.PROTOCOL;
+    const marked = (kind & (INACTIVE << rows.MARKS_SHIFT)) !== 0;
+    if (inactive === marked) return;
+    table[row + rows.KIND] = kind ^ (INACTIVE << rows.MARKS_SHIFT);
+    const { realserver } = this.#destinations[table[row + rows.INNER_PORT]! & 0xffff]!;
+    realserver.active += inactive ? -1 : 1;
+    realserver.inactive += inactive ? 1 : -1;
+  }
+
+  /** Entry `id` leaves the table. */
+  end(id: number, ending: number, now: Ms): void {
+    const { table } = this;
+    const row = id << rows.ROW_SHIFT;
+    // Active again for a moment, as those who take it out of the account suppose.
+    this.account(id, State.ESTABLISHED);
+    const role = (table.rows[row + rows.KIND]! >>> rows.MARKS_SHIFT) & ROLE_MASK;
+    if (role === CONTROL) {
+      this.#balancer.close(this.#controls.get(id)!, now);
+      this.#controls.delete(id);
+    } else {
+      const { service, realserver } = this.#destinations[table.rows[row + rows.INNER_PORT]! & 0xffff]!;
+      closed(service, ROLES[role]!, realserver, this.#clientOf(id), now);
+    }
+    table.remove(id);
+    this.ended.count(ending);
+  }
+
+  #clientOf(id: number): Address {
+    const { rows: table, prefixes } = this.table;
+    const row = id << rows.ROW_SHIFT;
+    const low = table[row + rows.CLIENT]!;
+    if ((table[row + rows.KIND]! & IPV6) === 0) return Address.ipv4(low);
+    const base = id * rows.PREFIXES + rows.CLIENT_PREFIX;
+    return Address.ipv6(prefixes[base]!, prefixes[base + 1]!, prefixes[base + 2]!, low);
+  }
+}
+
+const transportOf = (keys: Int32Array, at: number): Transport =>
+  (keys[at + KIND]! & 0xff) === tcp.PROTOCOL ? "tcp" : "udp";
+
+function addressOf(keys: Int32Array, at: number, prefix: number, low: number): Address {
+  if ((keys[at + KIND]! & IPV6) === 0) return Address.ipv4(keys[at + low]!);
+  return Address.ipv6(keys[at + prefix]!, keys[at + prefix + 1]!, keys[at + prefix + 2]!, keys[at + low]!);
+}

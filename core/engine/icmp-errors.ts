@@ -1,0 +1,106 @@
+/**
+ * ICMP errors follow the flow of the packet they are about, with its translation undone in what they quote; see
+ * nat/translate.ts for the picture. Path-MTU messages are such errors, and reach whoever sent too large a packet.
+ */
+import { KEY, PORTS, reverseKey } from "../flow/key.ts";
+import * as rows from "../flow/rows.ts";
+import type { FlowTable } from "../flow/table.ts";
+import {
+  DESTINATION,
+  mayTravel,
+  readdressIpv4,
+  readdressIpv6,
+  SOURCE,
+  settleIcmp,
+  translateEmbedded,
+} from "../nat/translate.ts";
+import { u32 } from "../wire/bytes.ts";
+import { Headers } from "../wire/headers.ts";
+import * as icmp from "../wire/icmp.ts";
+import * as ipv4 from "../wire/ipv4.ts";
+import * as ipv6 from "../wire/ipv6.ts";
+import * as tcp from "../wire/tcp.ts";
+import * as udp from "../wire/udp.ts";
+import { type Batch, fits, type Output, verdictOf } from "./batch.ts";
+import { Reason } from "./reason.ts";
+import { readKey } from "./stage.ts";
+
+export class IcmpErrors {
+  readonly #table: FlowTable;
+  readonly #inner = new Headers();
+  /** Of the embedded packet, and of one that goes the error's way. */
+  readonly #keys = new Int32Array(KEY * 2);
+
+  constructor(table: FlowTable) {
+    this.#table = table;
+  }
+
+  /** Packet `i`, whose ICMP header is at `header`; returns the reason. */
+  judge(batch: Batch, i: number, family: 4 | 6, header: number, end: number, out: Output): number {
+    const { bytes } = batch;
+    const at = batch.offset[i]!;
+    if (!icmp.check(bytes, header, end)) return Reason.MALFORMED;
+    if (!icmp.isError(family, icmp.type(bytes, header))) return Reason.ICMP_QUERY;
+    const refused = this.#readEmbedded(bytes, at, family, header + icmp.EMBEDDED, end);
+    if (refused !== 0) return refused;
+    const found = this.#table.find(this.#keys, KEY, this.#table.hash(this.#keys, KEY));
+    if (found === 0) return Reason.ICMP_NO_FLOW;
+    if (!fits(batch.side[i]!, found & 1)) return Reason.WRONG_SIDE;
+    if (!mayTravel(bytes, at, family)) return Reason.TTL_EXCEEDED;
+    this.#translate(bytes, at, family, header, found);
+    out.verdict[i] = verdictOf(found & 1);
+    return Reason.ICMP_ERROR;
+  }
+
+  /** 0, or why the error is about nothing that is known here. */
+  #readEmbedded(bytes: Uint8Array, at: number, family: 4 | 6, start: number, end: number): number {
+    const inner = this.#inner;
+    if (!inner.read(bytes, start, end, false) || inner.family !== family) return Reason.MALFORMED;
+    const { protocol, transport } = inner;
+    if (protocol !== tcp.PROTOCOL && protocol !== udp.PROTOCOL) return Reason.ICMP_NO_FLOW;
+    // About a fragment that is not the first: nobody can tell whose it was.
+    if (inner.fragment && inner.fragmentOffset > 0) return Reason.ICMP_NO_FLOW;
+    if (transport + icmp.EMBEDDED_TRANSPORT > inner.end) return Reason.MALFORMED;
+    // Errors go to who sent the packet; another who gets one would be lied to.
+    if (!sameAddress(bytes, at, start, family)) return Reason.ICMP_MISMATCH;
+    readKey(bytes, start, family, protocol, this.#keys, 0);
+    this.#keys[PORTS] = u32(bytes, transport);
+    reverseKey(this.#keys, 0, this.#keys, KEY);
+    return 0;
+  }
+
+  #translate(bytes: Uint8Array, at: number, family: 4 | 6, header: number, found: number): void {
+    const { rows: table, prefixes } = this.#table;
+    const id = found >>> 1;
+    const row = id << rows.ROW_SHIFT;
+    const toReal = (found & 1) === rows.ORIGINAL;
+    const low = table[row + (toReal ? rows.REAL : rows.VIRTUAL)]!;
+    const prefix = id * rows.PREFIXES + (toReal ? rows.REAL_PREFIX : rows.VIRTUAL_PREFIX);
+    const port = toReal ? table[row + rows.INNER_PORT]! >>> 16 : table[row + rows.OUTER_PORTS]! & 0xffff;
+    const inner = header + icmp.EMBEDDED;
+    const seen = translateEmbedded(
+      bytes,
+      inner,
+      this.#inner,
+      toReal ? SOURCE : DESTINATION,
+      prefixes,
+      prefix,
+      low,
+      port,
+    );
+    const end = toReal ? DESTINATION : SOURCE;
+    if (family === 4) {
+      readdressIpv4(bytes, at, end, low);
+      settleIcmp(bytes, header, seen);
+    } else settleIcmp(bytes, header, seen + readdressIpv6(bytes, at, end, prefixes, prefix, low));
+  }
+}
+
+/** Is the destination of the header at `outer` the source of the one at `inner`? */
+function sameAddress(bytes: Uint8Array, outer: number, inner: number, family: 4 | 6): boolean {
+  const length = family === 4 ? 4 : 16;
+  const destination = outer + (family === 4 ? ipv4.DESTINATION : ipv6.DESTINATION);
+  const source = inner + (family === 4 ? ipv4.SOURCE : ipv6.SOURCE);
+  for (let i = 0; i < length; i++) if (bytes[destination + i] !== bytes[source + i]) return false;
+  return true;
+}

@@ -1,0 +1,161 @@
+/**
+ * What is read of up to sixteen packets before the first of them is looked at more closely: their keys, hashes and
+ * where their transport headers are. Columns, filled anew for each stage.
+ */
+import { DESTINATION, DESTINATION_PREFIX, IPV6, KEY, KIND, PORTS, SOURCE, SOURCE_PREFIX } from "../flow/key.ts";
+import { u16, u32 } from "../wire/bytes.ts";
+import { Headers } from "../wire/headers.ts";
+import * as icmp from "../wire/icmp.ts";
+import * as ipv4 from "../wire/ipv4.ts";
+import * as ipv6 from "../wire/ipv6.ts";
+import * as tcp from "../wire/tcp.ts";
+import * as udp from "../wire/udp.ts";
+import { STAGE } from "./batch.ts";
+import { Reason } from "./reason.ts";
+
+/** What a packet is to the engine. */
+export const Kind = { REFUSED: 0, TRANSPORT: 1, FRAGMENT: 2, ICMP: 3 } as const;
+
+/** Version 4, five words of header. */
+const PLAIN_IPV4 = 0x45;
+
+export class Stage {
+  readonly kind = new Uint8Array(STAGE);
+  /** For REFUSED. */
+  readonly reason = new Uint8Array(STAGE);
+  readonly transport = new Int32Array(STAGE);
+  /** Where the packet ends by its own account. */
+  readonly end = new Int32Array(STAGE);
+  /** Of a fragment. */
+  readonly fragmentOffset = new Int32Array(STAGE);
+  readonly moreFragments = new Uint8Array(STAGE);
+  readonly identification = new Int32Array(STAGE);
+  readonly keys = new Int32Array(STAGE * KEY);
+  readonly hash = new Int32Array(STAGE);
+  /** Ids that the hashes lead to first. */
+  readonly candidate = new Int32Array(STAGE);
+  readonly #headers = new Headers();
+
+  /** Reads the packet in `[at, end)` into place `k`. */
+  read(k: number, bytes: Uint8Array, at: number, end: number): void {
+    if (end - at >= ipv4.HEADER && bytes[at] === PLAIN_IPV4 && this.#readPlain(k, bytes, at, end)) return;
+    this.#readAny(k, bytes, at, end);
+  }
+
+  family(k: number): 4 | 6 {
+    return (this.keys[k * KEY + KIND]! & IPV6) === 0 ? 4 : 6;
+  }
+
+  protocol(k: number): number {
+    return this.keys[k * KEY + KIND]! & 0xff;
+  }
+
+  /** Nearly all packets: IPv4 without options, whole, TCP or UDP. False: not one of these, or not a good one. */
+  #readPlain(k: number, bytes: Uint8Array, at: number, end: number): boolean {
+    const stop = at + u16(bytes, at + 2);
+    const transport = at + ipv4.HEADER;
+    if (stop > end || ipv4.isFragment(bytes, at)) return false;
+    const protocol = bytes[at + 9]!;
+    if (protocol === tcp.PROTOCOL ? !tcp.check(bytes, transport, stop) : protocol !== udp.PROTOCOL) return false;
+    if (protocol === udp.PROTOCOL && !wholeDatagram(bytes, transport, stop)) return false;
+    const { keys } = this;
+    const key = k * KEY;
+    this.kind[k] = Kind.TRANSPORT;
+    this.transport[k] = transport;
+    this.end[k] = stop;
+    keys[key + SOURCE] = u32(bytes, at + ipv4.SOURCE);
+    keys[key + DESTINATION] = u32(bytes, at + ipv4.DESTINATION);
+    keys[key + PORTS] = u32(bytes, transport);
+    keys[key + KIND] = protocol;
+    return true;
+  }
+
+  #readAny(k: number, bytes: Uint8Array, at: number, end: number): void {
+    const headers = this.#headers;
+    if (!headers.read(bytes, at, end, true)) {
+      this.#refuse(k, Reason.MALFORMED);
+      return;
+    }
+    const { protocol, transport } = headers;
+    this.transport[k] = transport;
+    this.end[k] = headers.end;
+    readKey(bytes, at, headers.family, protocol, this.keys, k * KEY);
+    if (headers.fragment) this.#readFragment(k, bytes);
+    else if (protocol === tcp.PROTOCOL) this.#readSegment(k, bytes);
+    else if (protocol === udp.PROTOCOL) this.#readDatagram(k, bytes);
+    else if (protocol === (headers.family === 4 ? icmp.PROTOCOL : icmp.PROTOCOL_V6)) this.kind[k] = Kind.ICMP;
+    else this.#refuse(k, Reason.PROTOCOL);
+  }
+
+  #refuse(k: number, reason: number): void {
+    this.kind[k] = Kind.REFUSED;
+    this.reason[k] = reason;
+  }
+
+  #readSegment(k: number, bytes: Uint8Array): void {
+    const at = this.transport[k]!;
+    if (!tcp.check(bytes, at, this.end[k]!)) {
+      this.#refuse(k, Reason.MALFORMED);
+      return;
+    }
+    this.kind[k] = Kind.TRANSPORT;
+    this.keys[k * KEY + PORTS] = u32(bytes, at);
+  }
+
+  #readDatagram(k: number, bytes: Uint8Array): void {
+    const at = this.transport[k]!;
+    if (!wholeDatagram(bytes, at, this.end[k]!)) {
+      this.#refuse(k, Reason.MALFORMED);
+      return;
+    }
+    this.kind[k] = Kind.TRANSPORT;
+    this.keys[k * KEY + PORTS] = u32(bytes, at);
+  }
+
+  #readFragment(k: number, bytes: Uint8Array): void {
+    const { fragmentOffset, moreFragments, identification, protocol } = this.#headers;
+    this.kind[k] = Kind.FRAGMENT;
+    this.fragmentOffset[k] = fragmentOffset;
+    this.moreFragments[k] = moreFragments ? 1 : 0;
+    this.identification[k] = identification;
+    if (fragmentOffset > 0) return;
+    const at = this.transport[k]!;
+    // A first fragment without the whole transport header hides from who judges by ports and flags (RFC 1858 §3).
+    if (protocol === tcp.PROTOCOL && !tcp.check(bytes, at, this.end[k]!)) this.#refuse(k, Reason.FRAGMENT_TINY);
+    else if (protocol === udp.PROTOCOL && !udp.check(bytes, at, this.end[k]!)) this.#refuse(k, Reason.FRAGMENT_TINY);
+    else if (protocol !== tcp.PROTOCOL && protocol !== udp.PROTOCOL) this.#refuse(k, Reason.PROTOCOL);
+    else this.keys[k * KEY + PORTS] = u32(bytes, at);
+  }
+}
+
+/** A UDP header whose length agrees with what is there. */
+function wholeDatagram(bytes: Uint8Array, at: number, end: number): boolean {
+  const room = end - at;
+  if (room < udp.HEADER) return false;
+  const length = udp.length(bytes, at);
+  return length >= udp.HEADER && length <= room;
+}
+
+/** All of the key but the ports. */
+export function readKey(
+  bytes: Uint8Array,
+  at: number,
+  family: number,
+  protocol: number,
+  keys: Int32Array,
+  key: number,
+): void {
+  if (family === 4) {
+    keys[key + SOURCE] = u32(bytes, at + ipv4.SOURCE);
+    keys[key + DESTINATION] = u32(bytes, at + ipv4.DESTINATION);
+    keys[key + KIND] = protocol;
+    return;
+  }
+  for (let i = 0; i < 3; i++) {
+    keys[key + SOURCE_PREFIX + i] = u32(bytes, at + ipv6.SOURCE + i * 4);
+    keys[key + DESTINATION_PREFIX + i] = u32(bytes, at + ipv6.DESTINATION + i * 4);
+  }
+  keys[key + SOURCE] = u32(bytes, at + ipv6.SOURCE + 12);
+  keys[key + DESTINATION] = u32(bytes, at + ipv6.DESTINATION + 12);
+  keys[key + KIND] = protocol | IPV6;
+}

@@ -1,0 +1,142 @@
+/**
+ * Network address translation of one packet, in place: one end of it gets another address and port, its checksums follow
+ * incrementally, and it has one hop less to live.
+ *
+ *   client:40112 -> VIP:21     becomes   client:40112 -> real:2121     `DESTINATION` is rewritten
+ *   real:2121 -> client:40112  becomes   VIP:21 -> client:40112        `SOURCE` is rewritten
+ *
+ * An ICMP error is about a packet that went the other way, so the same end is the other one in the packet embedded in it:
+ *
+ *   router -> VIP   [ VIP:21 -> client:40112 ]       becomes   router -> real  [ real:2121 -> client:40112 ]
+ *   real -> client  [ client:40112 -> real:2121 ]    becomes   VIP -> client   [ client:40112 -> VIP:21 ]
+ *
+ * A router among the realservers that reports to a client becomes the VIP too: the addresses there are nobody's business,
+ * and could not be answered (as ip_vs_nat_icmp does). The MTU that a path-MTU message brings stays: translation changes
+ * no length.
+ */
+import { putU16, putU32, u16, u32 } from "../wire/bytes.ts";
+import { adjust, adjustPartial, adjustUdp, difference16, difference32 } from "../wire/checksum.ts";
+import * as icmp from "../wire/icmp.ts";
+import * as ipv4 from "../wire/ipv4.ts";
+import * as ipv6 from "../wire/ipv6.ts";
+import * as tcp from "../wire/tcp.ts";
+import * as udp from "../wire/udp.ts";
+
+/** Which end of the packet is rewritten. */
+export const SOURCE = 0;
+export const DESTINATION = 1;
+
+/** TTL and protocol are one 16-bit word of the header; one less in its upper byte is this difference: ~m + m - 0x100. */
+const ONE_HOP_LESS = 0xffff - 0x0100;
+
+/** May it be forwarded another hop? (RFC 1812 §5.3.1, RFC 8200 §3.) */
+export const mayTravel = (bytes: Uint8Array, at: number, family: 4 | 6): boolean =>
+  bytes[at + (family === 4 ? ipv4.TIME_TO_LIVE : ipv6.HOP_LIMIT)]! > 1;
+
+/** The IPv4 header at `at` gets `address` at its `end`. Returns the difference that a pseudo-header sees. */
+export function readdressIpv4(bytes: Uint8Array, at: number, end: number, address: number): number {
+  const place = at + ipv4.SOURCE + (end << 2);
+  const difference = difference32(u32(bytes, place), address);
+  putU32(bytes, place, address);
+  bytes[at + ipv4.TIME_TO_LIVE] = bytes[at + ipv4.TIME_TO_LIVE]! - 1;
+  adjust(bytes, at + ipv4.CHECKSUM, difference + ONE_HOP_LESS);
+  return difference;
+}
+
+/** The IPv6 header at `at` gets the address whose first 96 bits are at `prefix` of `prefixes`, and whose last are `low`. */
+export function readdressIpv6(
+  bytes: Uint8Array,
+  at: number,
+  end: number,
+  prefixes: Int32Array,
+  prefix: number,
+  low: number,
+): number {
+  bytes[at + ipv6.HOP_LIMIT] = bytes[at + ipv6.HOP_LIMIT]! - 1;
+  return putIpv6Address(bytes, at + ipv6.SOURCE + (end << 4), prefixes, prefix, low);
+}
+
+function putIpv6Address(bytes: Uint8Array, at: number, prefixes: Int32Array, prefix: number, low: number): number {
+  let difference = 0;
+  for (let i = 0; i < 4; i++) {
+    const word = i === 3 ? low : prefixes[prefix + i]!;
+    difference += difference32(u32(bytes, at + i * 4), word);
+    putU32(bytes, at + i * 4, word);
+  }
+  return difference;
+}
+
+/**
+ * The transport header at `at` gets `port` at its `end`, and its checksum follows that and `difference`, the change of
+ * the pseudo-header. `partial`: the checksum is a partial one.
+ */
+export function retarget(
+  bytes: Uint8Array,
+  at: number,
+  protocol: number,
+  end: number,
+  port: number,
+  difference: number,
+  partial: boolean,
+): void {
+  const place = at + (end << 1);
+  const whole = difference + difference16(u16(bytes, place), port);
+  putU16(bytes, place, port);
+  const checksum = at + (protocol === tcp.PROTOCOL ? tcp.CHECKSUM : udp.CHECKSUM);
+  if (partial) adjustPartial(bytes, checksum, difference);
+  else if (protocol === tcp.PROTOCOL) adjust(bytes, checksum, whole);
+  else adjustUdp(bytes, checksum, whole);
+}
+
+/** What an error is about, and where it stands; filled by `Headers` from the embedded packet. */
+export interface Embedded {
+  readonly family: 4 | 6;
+  readonly protocol: number;
+  /** Of the embedded packet's transport header; eight bytes of it are there. */
+  readonly transport: number;
+  readonly end: number;
+}
+
+/**
+ * The embedded packet, whose IP header is at `at`, gets address and port at its `end`. Returns the difference that the
+ * ICMP checksum, which covers all of it, sees. The rest of the packet may be missing; only what is there is changed.
+ */
+export function translateEmbedded(
+  bytes: Uint8Array,
+  at: number,
+  inner: Embedded,
+  end: number,
+  prefixes: Int32Array,
+  prefix: number,
+  low: number,
+  port: number,
+): number {
+  const { family, protocol, transport } = inner;
+  let difference: number;
+  let seen: number;
+  if (family === 4) {
+    const place = at + ipv4.SOURCE + (end << 2);
+    difference = difference32(u32(bytes, place), low);
+    putU32(bytes, place, low);
+    const before = u16(bytes, at + ipv4.CHECKSUM);
+    adjust(bytes, at + ipv4.CHECKSUM, difference);
+    seen = difference + difference16(before, u16(bytes, at + ipv4.CHECKSUM));
+  } else {
+    difference = putIpv6Address(bytes, at + ipv6.SOURCE + (end << 4), prefixes, prefix, low);
+    seen = difference;
+  }
+  const place = transport + (end << 1);
+  const ports = difference16(u16(bytes, place), port);
+  putU16(bytes, place, port);
+  const checksum = transport + (protocol === tcp.PROTOCOL ? tcp.CHECKSUM : udp.CHECKSUM);
+  // Eight bytes of TCP do not reach to its checksum (RFC 792).
+  if (checksum + 2 > inner.end) return seen + ports;
+  const before = u16(bytes, checksum);
+  if (protocol === tcp.PROTOCOL) adjust(bytes, checksum, difference + ports);
+  else adjustUdp(bytes, checksum, difference + ports);
+  return seen + ports + difference16(before, u16(bytes, checksum));
+}
+
+/** The ICMP checksum of the error at `at` follows; `pseudo`: the change of the pseudo-header, which ICMPv6 counts in. */
+export const settleIcmp = (bytes: Uint8Array, at: number, difference: number): void =>
+  adjust(bytes, at + icmp.CHECKSUM, difference);

@@ -1,0 +1,129 @@
+import fc from "fast-check";
+import t from "tap";
+import { embedded, icmp, joined, route, tcp, ttlOf, udp, wrong } from "../../packets.ts";
+import { Director, realserver, service } from "../director.ts";
+
+const V4 = { client: "192.0.2.7", vip: "203.0.113.10", real: "10.0.0.3", router: "198.51.100.1" };
+const V6 = { client: "2001:db8::7", vip: "2001:db8:1::10", real: "fd00::3", router: "2001:db8:9::1" };
+type Ends = typeof V4;
+
+const at = (address: string, port: number) => (address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`);
+const opened = (ends: Ends, transport: "tcp" | "udp"): Director => {
+  const d = new Director([service(ends.vip, [[transport, 53, 53]], [realserver(ends.real, 5353)])]);
+  const from = at(ends.client, 40_000);
+  d.one(transport === "tcp" ? tcp({ from, to: at(ends.vip, 53), flags: "S" }) : udp({ from, to: at(ends.vip, 53) }));
+  return d;
+};
+const packetOf = (transport: "tcp" | "udp", from: string, to: string, payload = new Uint8Array(40)) =>
+  transport === "tcp" ? tcp({ from, to, payload }) : udp({ from, to, payload });
+const typeOf = (ends: Ends) => (ends === V4 ? { type: 3, code: 4 } : { type: 2, code: 0 });
+
+for (const [family, ends] of [["IPv4", V4] as const, ["IPv6", V6] as const]) {
+  for (const transport of ["tcp", "udp"] as const) {
+    t.test(`${family} ${transport}: too large an answer: the realserver learns the path's MTU`, async (t) => {
+      const d = opened(ends, transport);
+      const about = packetOf(transport, at(ends.vip, 53), at(ends.client, 40_000));
+      const judged = d.one(icmp({ from: ends.router, to: ends.vip, ...typeOf(ends), rest: 1400, about }), "CLIENT");
+      t.match(judged, { verdict: "to-real", reason: "icmp-error" });
+      t.equal(wrong(judged.packet), null);
+      t.equal(ttlOf(judged.packet), 63);
+      const expected = packetOf(transport, at(ends.real, 5353), at(ends.client, 40_000));
+      t.equal(route(embedded(judged.packet)), route(expected), "the packet it sent");
+      const outer = icmp({ from: ends.router, to: ends.real, ...typeOf(ends), rest: 1400, about: expected, ttl: 63 });
+      t.same(judged.packet, outer);
+    });
+
+    t.test(`${family} ${transport}: a realserver's error leaves as the VIP's`, async (t) => {
+      const d = opened(ends, transport);
+      const about = packetOf(transport, at(ends.client, 40_000), at(ends.real, 5353));
+      const expected = packetOf(transport, at(ends.client, 40_000), at(ends.vip, 53));
+      const unreachable = ends === V4 ? { type: 3, code: 3 } : { type: 1, code: 4 };
+      for (const from of [ends.real, ends === V4 ? "10.0.0.1" : "fd00::1"]) {
+        const judged = d.one(icmp({ from, to: ends.client, ...unreachable, about }), "REAL");
+        t.equal(judged.verdict, "to-client");
+        t.same(judged.packet, icmp({ from: ends.vip, to: ends.client, ...unreachable, about: expected, ttl: 63 }));
+      }
+    });
+  }
+
+  t.test(`${family}: an error is dropped that is about nothing known here, or not for who sent it`, async (t) => {
+    const d = opened(ends, "tcp");
+    const error = (about: Uint8Array, to = ends.vip) => icmp({ from: ends.router, to, ...typeOf(ends), about });
+    const good = packetOf("tcp", at(ends.vip, 53), at(ends.client, 40_000));
+    const reasons = [
+      error(packetOf("tcp", at(ends.vip, 53), at(ends.client, 40_001))),
+      error(packetOf("udp", at(ends.vip, 53), at(ends.client, 40_000))),
+      error(good, ends.client),
+      error(good.subarray(0, ends === V4 ? 27 : 47)),
+      error(good.subarray(0, 10)),
+      error(packetOf("tcp", at((ends === V4 ? V6 : V4).vip, 53), at((ends === V4 ? V6 : V4).client, 40_000))),
+    ].map((packet) => d.one(packet).reason);
+    t.same(reasons, ["icmp-no-flow", "icmp-no-flow", "icmp-mismatch", "malformed", "malformed", "malformed"]);
+    t.equal(d.one(error(good), "REAL").reason, "wrong-side");
+    t.equal(
+      d.one(icmp({ from: ends.router, to: ends.vip, ...typeOf(ends), about: good, ttl: 1 })).reason,
+      "ttl-exceeded",
+    );
+  });
+}
+
+t.test(
+  "wherever the embedded packet was cut, the checksum of the whole is right, and so are those embedded",
+  async () => {
+    const how = fc.record({
+      v6: fc.boolean(),
+      transport: fc.constantFrom<"tcp" | "udp">("tcp", "udp"),
+      inwards: fc.boolean(),
+      payload: fc.uint8Array({ maxLength: 64 }),
+      keep: fc.nat(64),
+    });
+    fc.assert(
+      fc.property(how, ({ v6, transport, inwards, payload, keep }) => {
+        const ends = v6 ? V6 : V4;
+        const d = opened(ends, transport);
+        const [from, to] = inwards
+          ? [at(ends.vip, 53), at(ends.client, 40_000)]
+          : [at(ends.client, 40_000), at(ends.real, 5353)];
+        const whole = packetOf(transport, from, to, payload);
+        const about = whole.subarray(0, (v6 ? 40 : 20) + 8 + keep);
+        const error = icmp({
+          from: inwards ? ends.router : ends.real,
+          to: inwards ? ends.vip : ends.client,
+          ...typeOf(ends),
+          about,
+        });
+        const judged = d.one(error);
+        return judged.reason === "icmp-error" && wrong(judged.packet) === null;
+      }),
+      { numRuns: 500 },
+    );
+  },
+);
+
+t.test("an error that came damaged leaves damaged", async (t) => {
+  const d = opened(V4, "tcp");
+  const about = packetOf("tcp", at(V4.vip, 53), at(V4.client, 40_000));
+  const error = icmp({ from: V4.router, to: V4.vip, type: 3, code: 4, about });
+  error[error.length - 1]! ^= 1;
+  const judged = d.one(error);
+  t.equal(judged.verdict, "to-real");
+  t.equal(wrong(judged.packet), "ICMP checksum");
+});
+
+t.test("a datagram without a checksum is quoted without one", async (t) => {
+  const d = opened(V4, "udp");
+  const about = udp({ from: at(V4.vip, 53), to: at(V4.client, 40_000), unsummed: true });
+  const { packet } = d.one(icmp({ from: V4.router, to: V4.vip, type: 3, code: 4, about }));
+  t.equal(wrong(packet), null);
+  t.same(embedded(packet).subarray(26, 28), Uint8Array.of(0, 0));
+});
+
+t.test("queries and redirects are no errors: nobody answers them here", async (t) => {
+  const d = opened(V4, "tcp");
+  const about = packetOf("tcp", at(V4.vip, 53), at(V4.client, 40_000));
+  for (const type of [0, 5, 8]) t.equal(d.one(icmp({ from: V4.router, to: V4.vip, type, about })).reason, "icmp-query");
+  t.equal(
+    d.one(joined(icmp({ from: V4.router, to: V4.vip, type: 3, about }).subarray(0, 24)).with(3, 24)).reason,
+    "malformed",
+  );
+});
