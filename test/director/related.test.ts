@@ -183,6 +183,7 @@ for (const [how, end, silent] of ends) {
     end(control, server!);
     await until(() => live.path.balancer.related.size === 0, "the entry is gone");
     t.match(live.of("related-gone"), [{ reason: "control-closed" }]);
+    if (silent === true) t.equal(live.path.open.controls, 1, "before the half-closed session itself ends");
     t.equal(await knock(t, VIP, told.port, CLIENT), "ECONNRESET");
     t.match(live.of("refusal"), [{ reason: "no-related-entry" }]);
   });
