@@ -42,7 +42,10 @@ const table: [speaker: Direction, opener: Direction, to: string | null, refused:
   ["original", "reply", "10.0.0.5", null],
   ["original", "reply", "10.0.0.6", "bounce"],
   ["original", "reply", "192.168.0.2", "bounce"],
-  ["original", "reply", "0.0.0.0", "bounce"],
+  // lftp's EPRT from ::1; it leads to the client's own address. A server's 227 has no such excuse.
+  ["original", "reply", "0.0.0.0", null],
+  ["original", "reply", "::", "family-mismatch"],
+  ["reply", "original", "0.0.0.0", "bounce"],
   // RTSP: a server repeats where the client listens, a client where the server does, as it knows it.
   ["reply", "reply", "10.0.0.5", null],
   ["reply", "reply", "10.0.0.6", "bounce"],
