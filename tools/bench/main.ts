@@ -3,6 +3,7 @@ import { Command, InvalidArgumentError } from "commander";
 import { endSandboxesOnSignal } from "../lab/sandbox.ts";
 import { bulk } from "./bulk.ts";
 import { controlLines } from "./control-lines.ts";
+import { engine } from "./engine.ts";
 import { ftpSessions } from "./ftp-sessions.ts";
 import { pinning } from "./place.ts";
 import { machine, type Report, type Result, table } from "./report.ts";
@@ -13,6 +14,7 @@ type Part = (settings: Settings) => Promise<Result[]>;
 /** Each a list of parts, one after the other. */
 const BENCHMARKS: Readonly<Record<string, readonly Part[]>> = {
   socket: [ftpSessions, bulk, controlLines],
+  engine: [engine],
 };
 
 async function measure(name: string, settings: Settings): Promise<Report> {

@@ -1,0 +1,64 @@
+/**
+ * The packet engine on one CPU: established flows, connections set up and torn down, memory of an entry, what the
+ * garbage collector has to do; beside a C loop of the same work. Each turn is a process of its own.
+ */
+import { fileURLToPath } from "node:url";
+import { must } from "../lab/process.ts";
+import { inSandbox } from "../lab/sandbox.ts";
+import { compile } from "./native.ts";
+import { MEASURED, pinned } from "./place.ts";
+import { compared, type Result } from "./report.ts";
+import { type Settings, takeTurns } from "./rounds.ts";
+
+const FLOWS = [1_000, 100_000, 1_000_000];
+const MOST = FLOWS.at(-1)!;
+const PEER = "C loop";
+const RUN = fileURLToPath(new URL(`./engine-run.${import.meta.url.endsWith(".ts") ? "ts" : "js"}`, import.meta.url));
+
+interface Measured {
+  /** Millions a second of CPU time. */
+  readonly rate: number;
+  readonly perEntry?: number;
+  readonly grown?: number;
+  readonly collections?: number;
+}
+
+export const engine = ({ rounds }: Settings): Promise<Result[]> =>
+  inSandbox(async (sandbox) => {
+    const loop = await compile(sandbox, "engine-loop");
+    const results: Result[] = [];
+    /** Of the last turn with the most flows. */
+    let steady: Measured | null = null;
+    const measure = async (program: readonly string[], words: readonly string[]): Promise<Measured> =>
+      JSON.parse(await must([...program, ...words], pinned(MEASURED))) as Measured;
+    const beside = async (title: string, unit: string, words: readonly string[]): Promise<void> => {
+      const kindred = async () => {
+        steady = await measure([process.execPath, RUN], words);
+        return steady.rate;
+      };
+      const peer = async () => (await measure([loop], words)).rate;
+      const runs = await takeTurns(
+        [
+          { name: "kindred", measure: kindred },
+          { name: PEER, measure: peer },
+        ],
+        rounds,
+      );
+      const subject = { case: title, unit, runs: runs.get("kindred")! };
+      results.push(compared(subject, { name: PEER, runs: runs.get(PEER)! }));
+    };
+    const alone = (title: string, unit: string, runs: readonly number[]) =>
+      results.push(compared({ case: title, unit, runs }, null));
+
+    await beside("connections set up, torn down, expired", "M/s", ["connections"]);
+    for (const flows of FLOWS) {
+      const title = `60-byte segments, ${flows.toLocaleString("en")} established flows`;
+      await beside(title, "M packets/s", ["packets", String(flows)]);
+    }
+    const { grown, collections } = steady! as Measured;
+    alone("heap growth over 10 million packets", "bytes", [grown!]);
+    alone("garbage collections over 10 million packets", "", [collections!]);
+    const { perEntry } = await measure([process.execPath, RUN], ["memory", String(MOST)]);
+    alone(`growth of the process for each of ${MOST.toLocaleString("en")} IPv4 flows`, "bytes", [perEntry!]);
+    return results;
+  });
