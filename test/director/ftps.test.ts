@@ -139,13 +139,13 @@ t.test("a control connection over TLS is not idle while its client's data connec
   const { live, client, held } = await sayingTls(t, "timeouts: { idle: 400ms }");
   const data = await dial(t, VIP, PASSIVE.first, CLIENT);
   data.resume();
+  const over = once(client.resume(), "end");
   await until(() => held.length === 1, "it reaches the realserver");
   for (let i = 0; i < 12; i++) {
     held[0]!.write("x");
     await new Promise((later) => setTimeout(later, 100));
   }
   t.equal(live.path.open.controls, 1);
-  const over = once(client.resume(), "end");
   held[0]!.end();
   data.end();
   await over;
