@@ -47,6 +47,8 @@ export class Flows {
   readonly #virtual: VirtualServices;
   readonly #destinations: Destination[] = [];
   readonly #numbers = new Map<Realserver, number>();
+  /** Services whose choice hangs on the client's address, or that remember it. */
+  readonly #personal = new Set<Service>();
   /** By id, for control connections. */
   readonly #controls = new Map<number, ConnectionEntry>();
   readonly ended = new Tally(endings);
@@ -56,6 +58,7 @@ export class Flows {
     this.#balancer = balancer;
     this.#virtual = new VirtualServices(balancer.services);
     for (const service of balancer.services) {
+      if (isPersonal(service)) this.#personal.add(service);
       for (const realserver of service.realservers) {
         const { address } = realserver;
         this.#numbers.set(realserver, this.#destinations.length);
@@ -77,7 +80,7 @@ export class Flows {
     const service = this.#balancer.services[index]!;
     const port = (keys[at + PORTS]! & 0xffff) as Port;
     const role = roleOf(service.spec, port);
-    const client = addressOf(keys, at, SOURCE_PREFIX, SOURCE);
+    const client = this.#personal.has(service) ? addressOf(keys, at, SOURCE_PREFIX, SOURCE) : ANYONE;
     if (role === "control") return this.#openControl(service, client, keys, at, hash, state, now);
     const realserver = assign(service, role, transportOf(keys, at), client, port, now);
     if (typeof realserver === "string") return ~refusalOf(realserver);
@@ -168,7 +171,7 @@ export class Flows {
       this.#controls.delete(id);
     } else {
       const { service, realserver } = this.#destinations[table.rows[row + rows.INNER_PORT]! & 0xffff]!;
-      closed(service, ROLES[role]!, realserver, this.#clientOf(id), now);
+      closed(service, ROLES[role]!, realserver, this.#personal.has(service) ? this.#clientOf(id) : ANYONE, now);
     }
     table.remove(id);
     this.ended.count(ending);
@@ -183,6 +186,12 @@ export class Flows {
     return Address.ipv6(prefixes[base]!, prefixes[base + 1]!, prefixes[base + 2]!, low);
   }
 }
+
+/** In place of an address that nobody asks for: making one is a good part of what a connection costs. */
+const ANYONE = Address.ipv4(0);
+
+const isPersonal = ({ spec, templates }: Service): boolean =>
+  spec.helper !== null || templates !== null || spec.scheduler === "sh" || spec.scheduler === "maglev";
 
 const transportOf = (keys: Int32Array, at: number): Transport =>
   (keys[at + KIND]! & 0xff) === tcp.PROTOCOL ? "tcp" : "udp";

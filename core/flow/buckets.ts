@@ -42,6 +42,12 @@ export class Buckets {
 
   /** The entry of the packet with this key, `id << 1 | direction`; 0: none. */
   find(keys: Int32Array, at: number, hash: number): number {
+    // Nearly always its home slot has it.
+    const id = this.peek(hash);
+    if (id > NONE) {
+      const direction = directionOf(this.#rows, this.#prefixes, id, keys, at);
+      if (direction !== NEITHER) return (id << 1) | direction;
+    }
     const found = this.#probe(this.#slots, keys, at, hash);
     return found !== NONE || this.#old === NOTHING ? found : this.#probe(this.#old, keys, at, hash);
   }

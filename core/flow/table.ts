@@ -133,7 +133,7 @@ export class FlowTable {
     if (this.rows[row + rows.GENERATION] === 0) this.rows[row + rows.GENERATION] = 1;
     this.rows[row + rows.KIND] = this.rows[row + rows.KIND]! | (state << rows.STATE_SHIFT);
     this.rows[row + rows.DEADLINE] = this.#tick + this.timeouts[state]!;
-    this.rows.fill(0, row + rows.PACKETS, row + rows.ROW);
+    for (let i = row + rows.PACKETS; i < row + rows.ROW; i++) this.rows[i] = 0;
     this.#wheel.add(id, queueOf[state]!);
     this.#buckets.insert(hash, id);
     this.#buckets.insert(replyHash, id);

@@ -310,6 +310,23 @@ t.test("control connections: what has payload is left to who reads the stream, t
   t.equal(d.engine.table.resolve(judged.flow as FlowId), 0);
 });
 
+t.test("a control connection that gets no row leaves nothing in the balancer", async (t) => {
+  const d = new Director(
+    [
+      service("203.0.113.10", [["tcp", 21, 21]], [realserver("10.0.0.3", 2121)], {
+        helper: ftp,
+        controlPorts: [port(21)],
+      }),
+    ],
+    { capacity: 1 },
+  );
+  d.one(tcp({ from: CLIENT, to: "203.0.113.10:21", flags: "S" }));
+  d.one(tcp({ from: CLIENT, to: "203.0.113.10:21" }));
+  t.equal(d.say(tcp({ from: "192.0.2.8:1", to: "203.0.113.10:21", flags: "S" })), "drop: table-full");
+  t.equal(d.balancer.connections.size, 1);
+  t.equal(d.balancer.services[0]!.realservers[0]!.active, 1);
+});
+
 t.test("data ports of a service with a helper are shut until its control connection opens them", async (t) => {
   const spec = service(
     "203.0.113.10",
@@ -367,13 +384,24 @@ t.test("fragments that come before their first, too late, or without ports are d
   t.equal(d.one(tiny).reason, "fragment-tiny");
 });
 
+t.test("fragments of a segment follow their connection", async (t) => {
+  const d = director();
+  d.one(syn);
+  const segment = tcp({ from: CLIENT, to: VIP, payload: new Uint8Array(64) });
+  t.same(
+    d.all(fragments(segment, [40, 64])).map(({ reason }) => reason),
+    ["fragment", "fragment", "fragment"],
+  );
+});
+
 t.test("fragments of nobody's datagrams, however many, neither grow the engine nor stop it", async (t) => {
   const d = director();
-  for (let n = 0; n < 600; n++) {
+  for (let n = 0; n < 5000; n++) {
     const strange = udp({ from: `198.51.100.7:${n + 1}`, to: "203.0.113.10:53", payload: new Uint8Array(72) });
-    const [begun] = fragments(strange, [32]) as [Uint8Array];
+    const [begun, , ended] = fragments(strange, [32, 56]) as [Uint8Array, Uint8Array, Uint8Array];
+    begun[4] = n >> 8;
     begun[5] = n & 255;
-    d.one(begun);
+    d.all([begun, ended]);
   }
   t.same(
     d.all([first, middle, last]).map(({ reason }) => reason),
