@@ -20,7 +20,7 @@ import { CONTROL, Flows } from "./engine/flows.ts";
 import { IcmpErrors } from "./engine/icmp-errors.ts";
 import { Ending, Reason, reasons } from "./engine/reason.ts";
 import { Kind, Stage } from "./engine/stage.ts";
-import { IPV6, KEY } from "./flow/key.ts";
+import * as key from "./flow/key.ts";
 import * as rows from "./flow/rows.ts";
 import { type FlowId, FlowTable, type TableOptions } from "./flow/table.ts";
 import { IMPLAUSIBLE, REOPENS, State, transitionAt, transitionTable } from "./flow/tcp-state.ts";
@@ -32,6 +32,32 @@ import type { Ms } from "./units.ts";
 import * as tcp from "./wire/tcp.ts";
 import * as udp from "./wire/udp.ts";
 
+/** Own names: V8 folds constants of a module's own into its optimised code, and reads imported ones each time. */
+const {
+  BYTES,
+  INNER_PORT,
+  KIND,
+  MARKS_SHIFT,
+  ORIGINAL,
+  OUTER_PORTS,
+  PACKETS,
+  PREFIXES,
+  REAL,
+  REAL_PREFIX,
+  REPLY,
+  ROW_SHIFT,
+  STATE_MASK,
+  STATE_SHIFT,
+  VIRTUAL,
+  VIRTUAL_PREFIX,
+} = rows;
+const { IPV6, KEY } = key;
+const { ACK, PROTOCOL: TCP, SYN } = tcp;
+const { HEADER: UDP_HEADER } = udp;
+const { DROP, TO_CLIENT, TO_REAL } = Verdict;
+const { FRAGMENT, ICMP, TRANSPORT } = Kind;
+const { ESTABLISHED, OPENED } = Reason;
+
 export interface EngineOptions extends TableOptions {
   /** IPVS's `secure_tcp`; see tcp-state.ts. */
   readonly secureTcp?: boolean;
@@ -41,7 +67,7 @@ export interface EngineOptions extends TableOptions {
 const CACHED = 4096;
 /** Entries that one `advance` takes out, or looks at. */
 const MOST_ENDED = 4096;
-const CONTROL_MARK = CONTROL << rows.MARKS_SHIFT;
+const CONTROL_MARK = CONTROL << MARKS_SHIFT;
 
 export class Engine {
   readonly table: FlowTable;
@@ -111,20 +137,20 @@ export class Engine {
     const table = this.table.rows;
     let touched = 0;
     for (let k = 0; k < count; k++) candidate[k] = this.table.peek(hash[k]!);
-    for (let k = 0; k < count; k++) touched ^= table[candidate[k]! << rows.ROW_SHIFT]!;
+    for (let k = 0; k < count; k++) touched ^= table[candidate[k]! << ROW_SHIFT]!;
     this.touched = touched;
   }
 
   /** Returns the reason; the verdict is in `out`. */
   #judge(batch: Batch, i: number, k: number, out: Output): number {
     const stage = this.#stage;
-    out.verdict[i] = Verdict.DROP;
+    out.verdict[i] = DROP;
     switch (stage.kind[k]) {
-      case Kind.TRANSPORT:
+      case TRANSPORT:
         return this.#transport(batch, i, k, out);
-      case Kind.FRAGMENT:
+      case FRAGMENT:
         return this.#fragment(batch, i, k, out);
-      case Kind.ICMP:
+      case ICMP:
         return this.#icmp.judge(batch, i, stage.family(k), stage.transport[k]!, stage.end[k]!, out);
       default:
         return stage.reason[k]!;
@@ -139,20 +165,20 @@ export class Engine {
 
   #open(batch: Batch, i: number, k: number, out: Output): number {
     const stage = this.#stage;
-    if (!fits(batch.side[i]!, rows.ORIGINAL)) return Reason.NO_FLOW;
+    if (!fits(batch.side[i]!, ORIGINAL)) return Reason.NO_FLOW;
     let state: number = State.UDP_UNANSWERED;
-    if (stage.protocol(k) === tcp.PROTOCOL) {
+    if (stage.protocol(k) === TCP) {
       const flags = tcp.flags(batch.bytes, stage.transport[k]!);
-      state = this.#transitions[transitionAt(rows.ORIGINAL, flags, State.NONE)]!;
+      state = this.#transitions[transitionAt(ORIGINAL, flags, State.NONE)]!;
       if (state === IMPLAUSIBLE) return Reason.TCP_FLAGS;
       // As IPVS without sloppy_tcp: what has no entry and is no SYN belongs to nobody.
-      if ((flags & (tcp.SYN | tcp.ACK)) !== tcp.SYN) return Reason.NO_FLOW;
+      if ((flags & (SYN | ACK)) !== SYN) return Reason.NO_FLOW;
     }
     if (!mayTravel(batch.bytes, batch.offset[i]!, stage.family(k))) return Reason.TTL_EXCEEDED;
     const id = this.flows.open(stage.keys, k * KEY, stage.hash[k]!, state, this.#now);
     if (id < 0) return ~id;
     const reason = this.#pass(batch, i, k, id << 1, out);
-    return reason === Reason.ESTABLISHED ? Reason.OPENED : reason;
+    return reason === ESTABLISHED ? OPENED : reason;
   }
 
   /** A packet of a flow, or its first fragment. */
@@ -160,13 +186,13 @@ export class Engine {
     const { bytes } = batch;
     const direction = found & 1;
     const id = found >>> 1;
-    const kind = this.table.rows[(id << rows.ROW_SHIFT) + rows.KIND]!;
-    const state = (kind & rows.STATE_MASK) >>> rows.STATE_SHIFT;
+    const kind = this.table.rows[(id << ROW_SHIFT) + KIND]!;
+    const state = (kind & STATE_MASK) >>> STATE_SHIFT;
     const header = this.#stage.transport[k]!;
-    const segment = (kind & 0xff) === tcp.PROTOCOL;
+    const segment = (kind & 0xff) === TCP;
     if (!fits(batch.side[i]!, direction)) return Reason.WRONG_SIDE;
     if (!mayTravel(bytes, batch.offset[i]!, (kind & IPV6) === 0 ? 4 : 6)) return Reason.TTL_EXCEEDED;
-    let next: number = direction === rows.REPLY ? State.UDP : state;
+    let next: number = direction === REPLY ? State.UDP : state;
     if (segment) next = this.#transitions[transitionAt(direction, tcp.flags(bytes, header), state)]!;
     if (next === IMPLAUSIBLE) return Reason.TCP_FLAGS;
     if (next === REOPENS) {
@@ -174,14 +200,14 @@ export class Engine {
       return this.#open(batch, i, k, out);
     }
     if ((kind & CONTROL_MARK) !== 0) {
-      const payload = header + (segment ? tcp.headerLength(bytes, header) : udp.HEADER);
+      const payload = header + (segment ? tcp.headerLength(bytes, header) : UDP_HEADER);
       if (payload < this.#stage.end[k]!) return this.#keepForReader(id, state, i, out);
     }
     if (next === state) this.table.refresh(id, state);
     else this.#enter(id, next);
     this.#translate(batch, i, k, found);
     out.verdict[i] = verdictOf(direction);
-    return Reason.ESTABLISHED;
+    return ESTABLISHED;
   }
 
   #enter(id: number, state: number): void {
@@ -199,11 +225,11 @@ export class Engine {
   #translate(batch: Batch, i: number, k: number, found: number): void {
     const table = this.table.rows;
     const { bytes } = batch;
-    const row = (found >>> 1) << rows.ROW_SHIFT;
-    const toReal = (found & 1) === rows.ORIGINAL;
+    const row = (found >>> 1) << ROW_SHIFT;
+    const toReal = (found & 1) === ORIGINAL;
     const difference = this.#readdress(bytes, batch.offset[i]!, found, this.#stage.end[k]!);
-    const port = toReal ? table[row + rows.INNER_PORT]! >>> 16 : table[row + rows.OUTER_PORTS]! & 0xffff;
-    const protocol = table[row + rows.KIND]! & 0xff;
+    const port = toReal ? table[row + INNER_PORT]! >>> 16 : table[row + OUTER_PORTS]! & 0xffff;
+    const protocol = table[row + KIND]! & 0xff;
     const partial = (batch.offload[i]! & NEEDS_CSUM) !== 0;
     retarget(bytes, this.#stage.transport[k]!, protocol, toReal ? DESTINATION : SOURCE, port, difference, partial);
   }
@@ -213,13 +239,13 @@ export class Engine {
     const { rows: table, prefixes } = this.table;
     const id = found >>> 1;
     const direction = found & 1;
-    const row = id << rows.ROW_SHIFT;
+    const row = id << ROW_SHIFT;
     countPacket(table, row, direction, packetEnd - at);
-    const toReal = direction === rows.ORIGINAL;
+    const toReal = direction === ORIGINAL;
     const end = toReal ? DESTINATION : SOURCE;
-    const low = table[row + (toReal ? rows.REAL : rows.VIRTUAL)]!;
-    if ((table[row + rows.KIND]! & IPV6) === 0) return readdressIpv4(bytes, at, end, low);
-    const prefix = id * rows.PREFIXES + (toReal ? rows.REAL_PREFIX : rows.VIRTUAL_PREFIX);
+    const low = table[row + (toReal ? REAL : VIRTUAL)]!;
+    if ((table[row + KIND]! & IPV6) === 0) return readdressIpv4(bytes, at, end, low);
+    const prefix = id * PREFIXES + (toReal ? REAL_PREFIX : VIRTUAL_PREFIX);
     return readdressIpv6(bytes, at, end, prefixes, prefix, low);
   }
 
@@ -233,7 +259,7 @@ export class Engine {
     identify(stage.keys, k * KEY, stage.identification[k]!, identity);
     if (start === 0 && !this.#tracks.has(identity, 0, this.#now)) {
       const reason = this.#transport(batch, i, k, out);
-      if (out.verdict[i] !== Verdict.TO_REAL && out.verdict[i] !== Verdict.TO_CLIENT) return reason;
+      if (out.verdict[i] !== TO_REAL && out.verdict[i] !== TO_CLIENT) return reason;
       const found = this.table.find(stage.keys, k * KEY, stage.hash[k]!);
       this.#tracks.begin(identity, 0, this.table.handle(found >>> 1), found & 1, this.#now);
       this.#tracks.follow(identity, 0, start, end, last, this.#now);
@@ -254,8 +280,8 @@ export class Engine {
 }
 
 function countPacket(table: Int32Array, row: number, direction: number, length: number): void {
-  table[row + rows.PACKETS + direction]!++;
-  const place = row + rows.BYTES + direction * 2;
+  table[row + PACKETS + direction]!++;
+  const place = row + BYTES + direction * 2;
   const low = (table[place]! + length) | 0;
   table[place] = low;
   if (low >>> 0 < length) table[place + 1]!++;

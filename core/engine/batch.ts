@@ -1,5 +1,7 @@
 /** What goes into the engine and what comes out: columns over one arena, so that nothing is allocated for a packet. */
-import { ORIGINAL } from "../flow/rows.ts";
+import * as rows from "../flow/rows.ts";
+
+const { ORIGINAL } = rows;
 
 /** Packets staged together: as many cache misses overlap. */
 export const STAGE = 16;

@@ -2,7 +2,7 @@
  * What is read of up to sixteen packets before the first of them is looked at more closely: their keys, hashes and
  * where their transport headers are. Columns, filled anew for each stage.
  */
-import { DESTINATION, DESTINATION_PREFIX, IPV6, KEY, KIND, PORTS, SOURCE, SOURCE_PREFIX } from "../flow/key.ts";
+import * as key from "../flow/key.ts";
 import { u16, u32 } from "../wire/bytes.ts";
 import { Headers } from "../wire/headers.ts";
 import * as icmp from "../wire/icmp.ts";
@@ -12,6 +12,12 @@ import * as tcp from "../wire/tcp.ts";
 import * as udp from "../wire/udp.ts";
 import { STAGE } from "./batch.ts";
 import { Reason } from "./reason.ts";
+
+/** Own names: V8 folds constants of a module's own into its optimised code, and reads imported ones each time. */
+const { DESTINATION, DESTINATION_PREFIX, IPV6, KEY, KIND, PORTS, SOURCE, SOURCE_PREFIX } = key;
+const { DESTINATION: IPV4_DESTINATION, HEADER: IPV4_HEADER, SOURCE: IPV4_SOURCE } = ipv4;
+const { PROTOCOL: TCP } = tcp;
+const { HEADER: UDP_HEADER, PROTOCOL: UDP } = udp;
 
 /** What a packet is to the engine. */
 export const Kind = { REFUSED: 0, TRANSPORT: 1, FRAGMENT: 2, ICMP: 3 } as const;
@@ -38,7 +44,7 @@ export class Stage {
 
   /** Reads the packet in `[at, end)` into place `k`. */
   read(k: number, bytes: Uint8Array, at: number, end: number): void {
-    if (end - at >= ipv4.HEADER && bytes[at] === PLAIN_IPV4 && this.#readPlain(k, bytes, at, end)) return;
+    if (end - at >= IPV4_HEADER && bytes[at] === PLAIN_IPV4 && this.#readPlain(k, bytes, at, end)) return;
     this.#readAny(k, bytes, at, end);
   }
 
@@ -53,18 +59,18 @@ export class Stage {
   /** Nearly all packets: IPv4 without options, whole, TCP or UDP. False: not one of these, or not a good one. */
   #readPlain(k: number, bytes: Uint8Array, at: number, end: number): boolean {
     const stop = at + u16(bytes, at + 2);
-    const transport = at + ipv4.HEADER;
+    const transport = at + IPV4_HEADER;
     if (stop > end || ipv4.isFragment(bytes, at)) return false;
     const protocol = bytes[at + 9]!;
-    if (protocol === tcp.PROTOCOL ? !tcp.check(bytes, transport, stop) : protocol !== udp.PROTOCOL) return false;
-    if (protocol === udp.PROTOCOL && !wholeDatagram(bytes, transport, stop)) return false;
+    if (protocol === TCP ? !tcp.check(bytes, transport, stop) : protocol !== UDP) return false;
+    if (protocol === UDP && !wholeDatagram(bytes, transport, stop)) return false;
     const { keys } = this;
     const key = k * KEY;
     this.kind[k] = Kind.TRANSPORT;
     this.transport[k] = transport;
     this.end[k] = stop;
-    keys[key + SOURCE] = u32(bytes, at + ipv4.SOURCE);
-    keys[key + DESTINATION] = u32(bytes, at + ipv4.DESTINATION);
+    keys[key + SOURCE] = u32(bytes, at + IPV4_SOURCE);
+    keys[key + DESTINATION] = u32(bytes, at + IPV4_DESTINATION);
     keys[key + PORTS] = u32(bytes, transport);
     keys[key + KIND] = protocol;
     return true;
@@ -81,8 +87,8 @@ export class Stage {
     this.end[k] = headers.end;
     readKey(bytes, at, headers.family, protocol, this.keys, k * KEY);
     if (headers.fragment) this.#readFragment(k, bytes);
-    else if (protocol === tcp.PROTOCOL) this.#readSegment(k, bytes);
-    else if (protocol === udp.PROTOCOL) this.#readDatagram(k, bytes);
+    else if (protocol === TCP) this.#readSegment(k, bytes);
+    else if (protocol === UDP) this.#readDatagram(k, bytes);
     else if (protocol === (headers.family === 4 ? icmp.PROTOCOL : icmp.PROTOCOL_V6)) this.kind[k] = Kind.ICMP;
     else this.#refuse(k, Reason.PROTOCOL);
   }
@@ -121,9 +127,9 @@ export class Stage {
     if (fragmentOffset > 0) return;
     const at = this.transport[k]!;
     // A first fragment without the whole transport header hides from who judges by ports and flags (RFC 1858 §3).
-    if (protocol === tcp.PROTOCOL && !tcp.check(bytes, at, this.end[k]!)) this.#refuse(k, Reason.FRAGMENT_TINY);
-    else if (protocol === udp.PROTOCOL && !udp.check(bytes, at, this.end[k]!)) this.#refuse(k, Reason.FRAGMENT_TINY);
-    else if (protocol !== tcp.PROTOCOL && protocol !== udp.PROTOCOL) this.#refuse(k, Reason.PROTOCOL);
+    if (protocol === TCP && !tcp.check(bytes, at, this.end[k]!)) this.#refuse(k, Reason.FRAGMENT_TINY);
+    else if (protocol === UDP && !udp.check(bytes, at, this.end[k]!)) this.#refuse(k, Reason.FRAGMENT_TINY);
+    else if (protocol !== TCP && protocol !== UDP) this.#refuse(k, Reason.PROTOCOL);
     else this.keys[k * KEY + PORTS] = u32(bytes, at);
   }
 }
@@ -131,9 +137,9 @@ export class Stage {
 /** A UDP header whose length agrees with what is there. */
 function wholeDatagram(bytes: Uint8Array, at: number, end: number): boolean {
   const room = end - at;
-  if (room < udp.HEADER) return false;
+  if (room < UDP_HEADER) return false;
   const length = udp.length(bytes, at);
-  return length >= udp.HEADER && length <= room;
+  return length >= UDP_HEADER && length <= room;
 }
 
 /** All of the key but the ports. */
@@ -146,8 +152,8 @@ export function readKey(
   key: number,
 ): void {
   if (family === 4) {
-    keys[key + SOURCE] = u32(bytes, at + ipv4.SOURCE);
-    keys[key + DESTINATION] = u32(bytes, at + ipv4.DESTINATION);
+    keys[key + SOURCE] = u32(bytes, at + IPV4_SOURCE);
+    keys[key + DESTINATION] = u32(bytes, at + IPV4_DESTINATION);
     keys[key + KIND] = protocol;
     return;
   }

@@ -7,22 +7,36 @@
  */
 import type { Ms } from "../units.ts";
 import { Buckets } from "./buckets.ts";
-import {
-  DESTINATION,
-  DESTINATION_PREFIX,
-  type HashSeed,
-  hashKey,
-  IPV6,
-  KEY,
-  KIND as KEY_KIND,
-  KIND_MASK,
-  PORTS,
-  SOURCE,
-  SOURCE_PREFIX,
-} from "./key.ts";
+import * as key from "./key.ts";
+import { type HashSeed, hashKey } from "./key.ts";
 import * as rows from "./rows.ts";
 import { defaultTimeouts, QUEUES, queueOf, STATES, State, type StateName } from "./tcp-state.ts";
 import { TICK, Wheel } from "./wheel.ts";
+
+/** Own names: V8 folds constants of a module's own into its optimised code, and reads imported ones each time. */
+const {
+  CLIENT,
+  CLIENT_PREFIX,
+  DEADLINE,
+  GENERATION,
+  INNER_PORT,
+  KIND,
+  NEXT,
+  ORIGINAL,
+  OUTER_PORTS,
+  PACKETS,
+  PREFIXES,
+  REAL,
+  REAL_PREFIX,
+  REPLY,
+  ROW,
+  ROW_SHIFT,
+  STATE_MASK,
+  STATE_SHIFT,
+  VIRTUAL,
+  VIRTUAL_PREFIX,
+} = rows;
+const { DESTINATION, DESTINATION_PREFIX, IPV6, KEY, KIND: KEY_KIND, KIND_MASK, PORTS, SOURCE, SOURCE_PREFIX } = key;
 
 declare const flowId: unique symbol;
 /** An entry's id with its generation: what anyone but the engine's inner loop keeps. Stale, it finds nothing. */
@@ -68,8 +82,8 @@ export class FlowTable {
     if (!(capacity >= 1 && capacity <= MOST_FLOWS)) throw new RangeError(`not a capacity: ${capacity}`);
     this.capacity = capacity;
     // Id 0 is nobody's.
-    this.rows = new Int32Array((capacity + 1) << rows.ROW_SHIFT);
-    this.prefixes = new Int32Array((capacity + 1) * rows.PREFIXES);
+    this.rows = new Int32Array((capacity + 1) << ROW_SHIFT);
+    this.prefixes = new Int32Array((capacity + 1) * PREFIXES);
     this.timeouts = new Int32Array(STATES);
     for (const [name, state] of Object.entries(State)) {
       this.timeouts[state] = Math.ceil((timeouts?.[name as StateName] ?? defaultTimeouts[name as StateName]) / TICK);
@@ -121,19 +135,19 @@ export class FlowTable {
   add(keys: Int32Array, at: number, hash: number, real: Int32Array, port: number, note: number, state: number): number {
     const id = this.#free !== 0 ? this.#free : this.#fresh;
     if (id > this.capacity) return FULL;
-    const row = id << rows.ROW_SHIFT;
-    const next = this.rows[row + rows.NEXT]!;
+    const row = id << ROW_SHIFT;
+    const next = this.rows[row + NEXT]!;
     this.#write(id, keys, at, real, port, note);
     const scratch = this.#scratch;
-    rows.keyOf(this.rows, this.prefixes, id, rows.REPLY, scratch, 0);
+    rows.keyOf(this.rows, this.prefixes, id, REPLY, scratch, 0);
     const replyHash = this.hash(scratch, 0);
     if (this.find(scratch, 0, replyHash) !== 0) return CLASH;
     if (id === this.#free) this.#free = next;
     else this.#fresh++;
-    if (this.rows[row + rows.GENERATION] === 0) this.rows[row + rows.GENERATION] = 1;
-    this.rows[row + rows.KIND] = this.rows[row + rows.KIND]! | (state << rows.STATE_SHIFT);
-    this.rows[row + rows.DEADLINE] = this.#tick + this.timeouts[state]!;
-    for (let i = row + rows.PACKETS; i < row + rows.ROW; i++) this.rows[i] = 0;
+    if (this.rows[row + GENERATION] === 0) this.rows[row + GENERATION] = 1;
+    this.rows[row + KIND] = this.rows[row + KIND]! | (state << STATE_SHIFT);
+    this.rows[row + DEADLINE] = this.#tick + this.timeouts[state]!;
+    for (let i = row + PACKETS; i < row + ROW; i++) this.rows[i] = 0;
     this.#wheel.add(id, queueOf[state]!);
     this.#buckets.insert(hash, id);
     this.#buckets.insert(replyHash, id);
@@ -142,67 +156,67 @@ export class FlowTable {
   }
 
   #write(id: number, keys: Int32Array, at: number, real: Int32Array, port: number, note: number): void {
-    const row = id << rows.ROW_SHIFT;
-    this.rows[row + rows.CLIENT] = keys[at + SOURCE]!;
-    this.rows[row + rows.VIRTUAL] = keys[at + DESTINATION]!;
-    this.rows[row + rows.REAL] = real[3]!;
-    this.rows[row + rows.OUTER_PORTS] = keys[at + PORTS]!;
-    this.rows[row + rows.INNER_PORT] = (port << 16) | note;
-    this.rows[row + rows.KIND] = keys[at + KEY_KIND]! & KIND_MASK;
+    const row = id << ROW_SHIFT;
+    this.rows[row + CLIENT] = keys[at + SOURCE]!;
+    this.rows[row + VIRTUAL] = keys[at + DESTINATION]!;
+    this.rows[row + REAL] = real[3]!;
+    this.rows[row + OUTER_PORTS] = keys[at + PORTS]!;
+    this.rows[row + INNER_PORT] = (port << 16) | note;
+    this.rows[row + KIND] = keys[at + KEY_KIND]! & KIND_MASK;
     if ((keys[at + KEY_KIND]! & IPV6) === 0) return;
-    const base = id * rows.PREFIXES;
+    const base = id * PREFIXES;
     for (let i = 0; i < 3; i++) {
-      this.prefixes[base + rows.CLIENT_PREFIX + i] = keys[at + SOURCE_PREFIX + i]!;
-      this.prefixes[base + rows.VIRTUAL_PREFIX + i] = keys[at + DESTINATION_PREFIX + i]!;
-      this.prefixes[base + rows.REAL_PREFIX + i] = real[i]!;
+      this.prefixes[base + CLIENT_PREFIX + i] = keys[at + SOURCE_PREFIX + i]!;
+      this.prefixes[base + VIRTUAL_PREFIX + i] = keys[at + DESTINATION_PREFIX + i]!;
+      this.prefixes[base + REAL_PREFIX + i] = real[i]!;
     }
   }
 
   /** `id` is that of an entry. */
   remove(id: number): void {
-    const row = id << rows.ROW_SHIFT;
-    for (let direction = rows.ORIGINAL; direction <= rows.REPLY; direction++) {
+    const row = id << ROW_SHIFT;
+    for (let direction = ORIGINAL; direction <= REPLY; direction++) {
       rows.keyOf(this.rows, this.prefixes, id, direction, this.#scratch, 0);
       this.#buckets.remove(this.hash(this.#scratch, 0), id);
     }
     this.#wheel.remove(id);
     this.#size--;
-    const generation = this.rows[row + rows.GENERATION]! + 1;
-    this.rows[row + rows.GENERATION] = generation;
+    const generation = this.rows[row + GENERATION]! + 1;
+    this.rows[row + GENERATION] = generation;
     // A row whose generations are used up is never used again, so that no handle can ever resolve a second time.
     if (generation === GENERATIONS) return;
-    this.rows[row + rows.NEXT] = this.#free;
+    this.rows[row + NEXT] = this.#free;
     this.#free = id;
   }
 
   handle(id: number): FlowId {
-    return (this.rows[(id << rows.ROW_SHIFT) + rows.GENERATION]! * 2 ** ID_BITS + id) as FlowId;
+    return (this.rows[(id << ROW_SHIFT) + GENERATION]! * 2 ** ID_BITS + id) as FlowId;
   }
 
   /** The id of the entry that `handle` was made for; 0 when it is gone, whoever has its row now. */
   resolve(handle: FlowId): number {
     const id = handle % 2 ** ID_BITS;
     if (!(id >= 1 && id <= this.capacity)) return 0;
-    return this.rows[(id << rows.ROW_SHIFT) + rows.GENERATION] === (handle - id) / 2 ** ID_BITS ? id : 0;
+    return this.rows[(id << ROW_SHIFT) + GENERATION] === (handle - id) / 2 ** ID_BITS ? id : 0;
   }
 
   state(id: number): number {
-    return (this.rows[(id << rows.ROW_SHIFT) + rows.KIND]! & rows.STATE_MASK) >>> rows.STATE_SHIFT;
+    return (this.rows[(id << ROW_SHIFT) + KIND]! & STATE_MASK) >>> STATE_SHIFT;
   }
 
   /** Something was heard of entry `id`, and it stays in its `state`. */
   refresh(id: number, state: number): void {
-    if (this.rows[(id << rows.ROW_SHIFT) + rows.DEADLINE] !== this.#tick + this.timeouts[state]!) this.enter(id, state);
+    if (this.rows[(id << ROW_SHIFT) + DEADLINE] !== this.#tick + this.timeouts[state]!) this.enter(id, state);
   }
 
   /** Something was heard of entry `id`, and put it into `state`, perhaps the one it was in. */
   enter(id: number, state: number): void {
-    const row = id << rows.ROW_SHIFT;
+    const row = id << ROW_SHIFT;
     const before = this.state(id);
     const deadline = this.#tick + this.timeouts[state]!;
-    const earlier = deadline < this.rows[row + rows.DEADLINE]!;
-    this.rows[row + rows.DEADLINE] = deadline;
-    this.rows[row + rows.KIND] = (this.rows[row + rows.KIND]! & ~rows.STATE_MASK) | (state << rows.STATE_SHIFT);
+    const earlier = deadline < this.rows[row + DEADLINE]!;
+    this.rows[row + DEADLINE] = deadline;
+    this.rows[row + KIND] = (this.rows[row + KIND]! & ~STATE_MASK) | (state << STATE_SHIFT);
     // Settled, and to be kept as long as before or longer: the wheel will see when it comes by.
     if (queueOf[before]! < 0 && queueOf[state]! < 0 && !earlier) return;
     this.#wheel.remove(id);
@@ -217,7 +231,7 @@ export class FlowTable {
       const queue = queueOf[state]!;
       const id = queue < 0 ? 0 : this.#wheel.oldest(queue);
       if (id === 0) continue;
-      const when = this.rows[(id << rows.ROW_SHIFT) + rows.DEADLINE]! - this.timeouts[state]!;
+      const when = this.rows[(id << ROW_SHIFT) + DEADLINE]! - this.timeouts[state]!;
       if (oldest !== 0 && when >= heard) continue;
       oldest = id;
       heard = when;

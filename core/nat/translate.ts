@@ -22,6 +22,13 @@ import * as ipv6 from "../wire/ipv6.ts";
 import * as tcp from "../wire/tcp.ts";
 import * as udp from "../wire/udp.ts";
 
+/** Own names: V8 folds constants of a module's own into its optimised code, and reads imported ones each time. */
+const { CHECKSUM: IPV4_CHECKSUM, SOURCE: IPV4_SOURCE, TIME_TO_LIVE } = ipv4;
+const { HOP_LIMIT, SOURCE: IPV6_SOURCE } = ipv6;
+const { CHECKSUM: TCP_CHECKSUM, PROTOCOL: TCP } = tcp;
+const { CHECKSUM: UDP_CHECKSUM } = udp;
+const { CHECKSUM: ICMP_CHECKSUM } = icmp;
+
 /** Which end of the packet is rewritten. */
 export const SOURCE = 0;
 export const DESTINATION = 1;
@@ -31,15 +38,15 @@ const ONE_HOP_LESS = 0xffff - 0x0100;
 
 /** May it be forwarded another hop? (RFC 1812 §5.3.1, RFC 8200 §3.) */
 export const mayTravel = (bytes: Uint8Array, at: number, family: 4 | 6): boolean =>
-  bytes[at + (family === 4 ? ipv4.TIME_TO_LIVE : ipv6.HOP_LIMIT)]! > 1;
+  bytes[at + (family === 4 ? TIME_TO_LIVE : HOP_LIMIT)]! > 1;
 
 /** The IPv4 header at `at` gets `address` at its `end`. Returns the difference that a pseudo-header sees. */
 export function readdressIpv4(bytes: Uint8Array, at: number, end: number, address: number): number {
-  const place = at + ipv4.SOURCE + (end << 2);
+  const place = at + IPV4_SOURCE + (end << 2);
   const difference = difference32(u32(bytes, place), address);
   putU32(bytes, place, address);
-  bytes[at + ipv4.TIME_TO_LIVE] = bytes[at + ipv4.TIME_TO_LIVE]! - 1;
-  adjust(bytes, at + ipv4.CHECKSUM, difference + ONE_HOP_LESS);
+  bytes[at + TIME_TO_LIVE] = bytes[at + TIME_TO_LIVE]! - 1;
+  adjust(bytes, at + IPV4_CHECKSUM, difference + ONE_HOP_LESS);
   return difference;
 }
 
@@ -52,8 +59,8 @@ export function readdressIpv6(
   prefix: number,
   low: number,
 ): number {
-  bytes[at + ipv6.HOP_LIMIT] = bytes[at + ipv6.HOP_LIMIT]! - 1;
-  return putIpv6Address(bytes, at + ipv6.SOURCE + (end << 4), prefixes, prefix, low);
+  bytes[at + HOP_LIMIT] = bytes[at + HOP_LIMIT]! - 1;
+  return putIpv6Address(bytes, at + IPV6_SOURCE + (end << 4), prefixes, prefix, low);
 }
 
 function putIpv6Address(bytes: Uint8Array, at: number, prefixes: Int32Array, prefix: number, low: number): number {
@@ -82,9 +89,9 @@ export function retarget(
   const place = at + (end << 1);
   const whole = difference + difference16(u16(bytes, place), port);
   putU16(bytes, place, port);
-  const checksum = at + (protocol === tcp.PROTOCOL ? tcp.CHECKSUM : udp.CHECKSUM);
+  const checksum = at + (protocol === TCP ? TCP_CHECKSUM : UDP_CHECKSUM);
   if (partial) adjustPartial(bytes, checksum, difference);
-  else if (protocol === tcp.PROTOCOL) adjust(bytes, checksum, whole);
+  else if (protocol === TCP) adjust(bytes, checksum, whole);
   else adjustUdp(bytes, checksum, whole);
 }
 
@@ -115,28 +122,28 @@ export function translateEmbedded(
   let difference: number;
   let seen: number;
   if (family === 4) {
-    const place = at + ipv4.SOURCE + (end << 2);
+    const place = at + IPV4_SOURCE + (end << 2);
     difference = difference32(u32(bytes, place), low);
     putU32(bytes, place, low);
-    const before = u16(bytes, at + ipv4.CHECKSUM);
-    adjust(bytes, at + ipv4.CHECKSUM, difference);
-    seen = difference + difference16(before, u16(bytes, at + ipv4.CHECKSUM));
+    const before = u16(bytes, at + IPV4_CHECKSUM);
+    adjust(bytes, at + IPV4_CHECKSUM, difference);
+    seen = difference + difference16(before, u16(bytes, at + IPV4_CHECKSUM));
   } else {
-    difference = putIpv6Address(bytes, at + ipv6.SOURCE + (end << 4), prefixes, prefix, low);
+    difference = putIpv6Address(bytes, at + IPV6_SOURCE + (end << 4), prefixes, prefix, low);
     seen = difference;
   }
   const place = transport + (end << 1);
   const ports = difference16(u16(bytes, place), port);
   putU16(bytes, place, port);
-  const checksum = transport + (protocol === tcp.PROTOCOL ? tcp.CHECKSUM : udp.CHECKSUM);
+  const checksum = transport + (protocol === TCP ? TCP_CHECKSUM : UDP_CHECKSUM);
   // Eight bytes of TCP do not reach to its checksum (RFC 792).
   if (checksum + 2 > inner.end) return seen + ports;
   const before = u16(bytes, checksum);
-  if (protocol === tcp.PROTOCOL) adjust(bytes, checksum, difference + ports);
+  if (protocol === TCP) adjust(bytes, checksum, difference + ports);
   else adjustUdp(bytes, checksum, difference + ports);
   return seen + ports + difference16(before, u16(bytes, checksum));
 }
 
 /** The ICMP checksum of the error at `at` follows; `pseudo`: the change of the pseudo-header, which ICMPv6 counts in. */
 export const settleIcmp = (bytes: Uint8Array, at: number, difference: number): void =>
-  adjust(bytes, at + icmp.CHECKSUM, difference);
+  adjust(bytes, at + ICMP_CHECKSUM, difference);
