@@ -108,7 +108,10 @@ export class Engine {
     }
   }
 
-  /** Ends flows whose time is up. True: more are due than one call does; call again soon. */
+  /**
+   * Ends flows whose time is up. True: more are due than one call does; call again soon. What the balancer itself lets
+   * expire (templates, pins, related entries) is the host's to call for, once for all paths.
+   */
   advance(now: Ms): boolean {
     this.#now = now;
     this.table.moveTo(now);

@@ -59,5 +59,5 @@ export const Reason = {
 } as const;
 
 /** Why an entry left the table. */
-export const endings = ["expired", "evicted", "reopened", "closed"] as const;
-export const Ending = { EXPIRED: 0, EVICTED: 1, REOPENED: 2, CLOSED: 3 } as const;
+export const endings = ["expired", "evicted", "reopened"] as const;
+export const Ending = { EXPIRED: 0, EVICTED: 1, REOPENED: 2 } as const;

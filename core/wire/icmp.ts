@@ -15,7 +15,6 @@ export const PROTOCOL = 1;
 export const PROTOCOL_V6 = 58;
 export const HEADER = 8;
 export const CHECKSUM = 2;
-export const MTU = 4;
 /** Where the packet that an error is about begins. */
 export const EMBEDDED = 8;
 /** Of its transport header this much is there at least (RFC 792): the ports, and all of UDP's. */
@@ -30,9 +29,6 @@ export const Type = {
   TIME_EXCEEDED: 11,
   PARAMETER_PROBLEM: 12,
 } as const;
-
-/** Code of DESTINATION_UNREACHABLE (RFC 1191 §4). */
-export const FRAGMENTATION_NEEDED = 4;
 
 export const TypeV6 = {
   DESTINATION_UNREACHABLE: 1,
