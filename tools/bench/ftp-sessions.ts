@@ -3,7 +3,7 @@ import { run } from "../lab/process.ts";
 import { inSandbox } from "../lab/sandbox.ts";
 import { startKindred } from "./kindred.ts";
 import { compile } from "./native.ts";
-import { startFtpProxy } from "./peers.ts";
+import { startBareNet, startFtpProxy } from "./peers.ts";
 import { freePorts, HOST, LOAD, pinned } from "./place.ts";
 import { compared, type Result } from "./report.ts";
 import { type Contestant, type Settings, takeTurns } from "./rounds.ts";
@@ -19,11 +19,12 @@ interface Measured {
 
 export const ftpSessions = (settings: Settings): Promise<Result[]> =>
   inSandbox(async (sandbox) => {
-    const [server, kindred, proxy] = (await freePorts(3)) as [number, number, number];
+    const [server, kindred, proxy, bare] = (await freePorts(4)) as [number, number, number, number];
     const process = sandbox.start([await compile(sandbox, "ftp-server"), HOST, String(server)], pinned(LOAD));
     await process.listening(server);
     await startKindred(sandbox, "ftp", { port: kindred, server }, settings);
     const peer = await startFtpProxy(sandbox, proxy, server);
+    await startBareNet(sandbox, bare, server);
 
     const load = await compile(sandbox, "ftp-load");
     const failures: string[] = [];
@@ -35,7 +36,7 @@ export const ftpSessions = (settings: Settings): Promise<Result[]> =>
         return perSecond;
       },
     });
-    const contestants = [contestant("direct", server), contestant("kindred", kindred)];
+    const contestants = [contestant("direct", server), contestant("kindred", kindred), contestant("bare net", bare)];
     if (peer !== null) contestants.push(contestant("ftp-proxy", proxy));
     const runs = await takeTurns(contestants, settings.rounds);
 
@@ -44,6 +45,7 @@ export const ftpSessions = (settings: Settings): Promise<Result[]> =>
     const absent = peer === null ? "not installed" : undefined;
     return [
       compared(subject, { name: "direct", runs: runs.get("direct")! }),
+      compared(subject, { name: "bare Node net", runs: runs.get("bare net")! }),
       compared(subject, { name: "ftp-proxy", runs: runs.get("ftp-proxy") ?? [], absent }),
     ];
   });

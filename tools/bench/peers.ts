@@ -1,5 +1,6 @@
 /** The proxies that people use today, configured for the same work; each a process in front, as its users run it. */
 import { writeFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 import { locate, type Running } from "../lab/process.ts";
 import type { Sandbox } from "../lab/sandbox.ts";
 import { HOST, MEASURED, pinned } from "./place.ts";
@@ -27,6 +28,14 @@ export async function startFtpProxy(sandbox: Sandbox, port: number, server: numb
   const proxy = sandbox.start([program, "-d", "-n", "-f", file], pinned(MEASURED));
   await proxy.listening(port);
   return proxy;
+}
+
+/** The least that a program on Node's `net` can do (bare-net.ts). */
+export async function startBareNet(sandbox: Sandbox, port: number, server: number): Promise<Running> {
+  const program = fileURLToPath(new URL("./bare-net.js", import.meta.url));
+  const bare = sandbox.start([process.execPath, program, HOST, String(port), String(server)], pinned(MEASURED));
+  await bare.listening(port);
+  return bare;
 }
 
 /**
