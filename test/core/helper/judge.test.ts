@@ -49,6 +49,7 @@ const table: [speaker: Direction, opener: Direction, to: string | null, refused:
   // RTSP: a server repeats where the client listens, a client where the server does, as it knows it.
   ["reply", "reply", "10.0.0.5", null],
   ["reply", "reply", "10.0.0.6", "bounce"],
+  ["reply", "reply", "0.0.0.0", "bounce"],
   ["original", "original", "1.2.3.4", null],
   ["original", "original", "192.168.0.2", "bounce"],
 ];
