@@ -27,7 +27,7 @@ export function inspect(
 }
 
 /** Everything one call recorded that decides what happens; ranges as offsets in the stream, replacements as text. */
-function told({ expected, rewrites, refusals, settled, revoked, groups }: Recorder, offset: number): unknown[] {
+function told({ expected, rewrites, edits, refusals, settled, revoked, groups }: Recorder, offset: number): unknown[] {
   const range = ({ start, end }: { start: number; end: number }) => [start + offset, end + offset];
   const announcement = ({ bytes, instead, ...rest }: Announcement) => ({
     ...rest,
@@ -37,6 +37,7 @@ function told({ expected, rewrites, refusals, settled, revoked, groups }: Record
   return [
     ...expected.map(({ ref, bundle }) => ({ ref, bundle: bundle.map(announcement) })),
     ...rewrites.map(({ start, end, ref, index }) => ({ rewrite: range({ start, end }), ref, index })),
+    ...edits.map(({ start, end, text }) => ({ replaced: range({ start, end }), text })),
     // How much of a message that is too long has come, when it is refused, is the network's doing.
     ...refusals.map(({ code, instead }) => ({ code, start: instead.start + offset, text: instead.text("why") })),
     ...settled,

@@ -96,12 +96,19 @@ export interface Announcement {
   readonly opener: Direction;
   /** Who opens. `null` address: the end of the control connection on the opener's side; `null` port: any. */
   readonly from: PartialEndpoint;
+  /** The message leaves open who that will be (SDP). Observation says so; a director lets in the control's peer only. */
+  readonly anyone?: boolean;
   /** Who is connected to. `null` address: the end of the control connection on the listener's side. */
   readonly to: { readonly address: Address | null; readonly port: number };
   /** 1: used up by the first connection. `many`: until it expires or its control connection closes (X11). */
   readonly uses: 1 | "many";
   /** If other than the helper's `limits.ttl`. */
   readonly ttl?: Ms;
+  /**
+   * The flows of this earlier announcement, offered by their other end (RTSP: the reply's server_port). Observation
+   * lists them once; `settle` adds what the answer says.
+   */
+  readonly answers?: Ref;
   /** The bytes it was read from. */
   readonly bytes: ByteRange;
   /** The protocol itself forbids this one (kebab-case): core refuses it, observation lists it with this fault. */
@@ -134,8 +141,16 @@ export interface Actions {
    * sequence numbers are core's job. `index`: which of the bundle.
    */
   rewrite(start: number, end: number, ref: Ref, render: Render, index?: number): void;
-  /** The other side's answer to an announcement. A rejected one is withdrawn. */
-  settle(ref: Ref, outcome: "accepted" | "rejected"): void;
+  /**
+   * Replaces payload bytes `[start, end)` by a text that depends on no announcement (the virtual service's address in the
+   * place of the realserver's). These ranges and those of `rewrite` do not overlap.
+   */
+  replace(start: number, end: number, text: string): void;
+  /**
+   * The other side's answer to an announcement. A rejected one is withdrawn. `completed`: it took the answer to complete
+   * it, which says who will open each of the bundle; null: that one is not taken up.
+   */
+  settle(ref: Ref, outcome: "accepted" | "rejected", completed?: readonly (PartialEndpoint | null)[]): void;
   /** Withdraws an announcement that was accepted (TEARDOWN, Refuse). */
   revoke(ref: Ref): void;
   /** A message that would announce, but is malformed or forbidden: counted, and not forwarded as it is. */

@@ -1,4 +1,5 @@
-import type { ByteRange, PortRange } from "../units.ts";
+import type { Edit } from "../nat/splice.ts";
+import type { ByteRange, PartialEndpoint, PortRange } from "../units.ts";
 import type { Actions, Announcement, Ref, Render, Replacement } from "./api.ts";
 
 export interface Expected {
@@ -10,6 +11,12 @@ export interface Rewrite extends ByteRange {
   readonly ref: Ref;
   readonly index: number;
   readonly render: Render;
+}
+
+export interface Settlement {
+  readonly ref: Ref;
+  readonly outcome: "accepted" | "rejected";
+  readonly completed: readonly (PartialEndpoint | null)[] | null;
 }
 
 export interface Refusal {
@@ -30,7 +37,9 @@ export interface Remark {
 export class Recorder implements Actions {
   readonly expected: Expected[] = [];
   readonly rewrites: Rewrite[] = [];
-  readonly settled: { readonly ref: Ref; readonly outcome: "accepted" | "rejected" }[] = [];
+  /** What `replace` asked for, as it came. */
+  readonly edits: Edit[] = [];
+  readonly settled: Settlement[] = [];
   readonly revoked: Ref[] = [];
   readonly refusals: Refusal[] = [];
   readonly groups: { readonly reason: string; readonly ports: readonly PortRange[] | null }[] = [];
@@ -47,7 +56,7 @@ export class Recorder implements Actions {
   clear(): void {
     if (this.#recorded === 0) return;
     this.#recorded = 0;
-    for (const list of [this.expected, this.rewrites, this.settled, this.revoked]) list.length = 0;
+    for (const list of [this.expected, this.rewrites, this.edits, this.settled, this.revoked]) list.length = 0;
     for (const list of [this.refusals, this.groups, this.faults, this.notes]) list.length = 0;
   }
 
@@ -61,8 +70,12 @@ export class Recorder implements Actions {
     this.#record(this.rewrites, { start, end, ref, index, render });
   }
 
-  settle(ref: Ref, outcome: "accepted" | "rejected"): void {
-    this.#record(this.settled, { ref, outcome });
+  replace(start: number, end: number, text: string): void {
+    this.#record(this.edits, { start, end, text });
+  }
+
+  settle(ref: Ref, outcome: "accepted" | "rejected", completed?: readonly (PartialEndpoint | null)[]): void {
+    this.#record(this.settled, { ref, outcome, completed: completed ?? null });
   }
 
   revoke(ref: Ref): void {

@@ -100,15 +100,11 @@ export function renderAll(rewrites: readonly Rewrite[], seen: readonly Endpoint[
 export function keepsContract({ consumed }: Inspection, recorder: Recorder, length: number): boolean {
   if (!Number.isInteger(consumed) || consumed < 0 || consumed > length) return false;
   if (recorder.empty) return true;
-  const { expected, refusals, rewrites } = recorder;
+  const { expected, refusals, rewrites, edits } = recorder;
   if (expected.length + refusals.length > 1) return false;
-  let end = 0;
-  for (const rewrite of rewrites) {
-    if (rewrite.start < end || rewrite.end < rewrite.start || rewrite.end > consumed) return false;
-    const { ref, bundle } = expected[0] ?? { ref: null, bundle: [] };
-    if (rewrite.ref !== ref || bundle[rewrite.index] === undefined) return false;
-    end = rewrite.end;
-  }
+  const { ref, bundle } = expected[0] ?? { ref: null, bundle: [] };
+  if (!rewrites.every((rewrite) => rewrite.ref === ref && bundle[rewrite.index] !== undefined)) return false;
+  if (!ascend(rewrites, consumed) || !ascend(inOrder([...rewrites, ...edits]), consumed)) return false;
   const within = (range: ByteRange): boolean => range.start >= 0 && range.start <= range.end && range.end <= consumed;
   return (
     expected.every(
@@ -116,3 +112,17 @@ export function keepsContract({ consumed }: Inspection, recorder: Recorder, leng
     ) && refusals.every((refusal) => within(refusal.at) && within(refusal.instead))
   );
 }
+
+/** None begins before the one before it has ended, and the last ends with what was consumed at the latest. */
+function ascend(ranges: readonly ByteRange[], consumed: number): boolean {
+  let last = 0;
+  for (const { start, end } of ranges) {
+    if (start < last || end < start) return false;
+    last = end;
+  }
+  return last <= consumed;
+}
+
+/** As they stand in the message; the order in which they were asked for is the helper's. */
+export const inOrder = <T extends ByteRange>(ranges: readonly T[]): T[] =>
+  [...ranges].sort((a, b) => a.start - b.start);

@@ -16,8 +16,8 @@ import type { RelatedEntry } from "../flow/related.ts";
 import type { Announcement, Inspector, Ref, Replacement } from "../helper/api.ts";
 import { explainRefusal } from "../helper/judge.ts";
 import { reasonText } from "../helper/reasons.ts";
-import { type Expected, Recorder, type Remark } from "../helper/recorder.ts";
-import { endHelper, openHelper, renderAll, replacementFor, runHelper } from "../helper/run.ts";
+import { type Expected, Recorder, type Remark, type Settlement } from "../helper/recorder.ts";
+import { endHelper, inOrder, openHelper, renderAll, replacementFor, runHelper } from "../helper/run.ts";
 import { splice } from "../nat/splice.ts";
 import type { ByteRange, Direction, Endpoint, Ms } from "../units.ts";
 import { later, rangeText, seconds } from "../units.ts";
@@ -166,10 +166,10 @@ export class ControlStream {
   /** Applies what the helper asked for about `message`. True: the message may be forwarded as it is. */
   #apply(side: Side, message: Uint8Array, now: Ms): boolean {
     const { balancer, entry } = this.#options;
-    const { settled, revoked, groups, refusals, expected } = this.#recorder;
+    const { settled, revoked, groups, refusals, expected, edits } = this.#recorder;
     const whole = { start: 0, end: message.length };
     this.#remarks(side, message.length);
-    for (const { ref, outcome } of settled) this.#settle(side, ref, outcome, whole);
+    for (const settlement of settled) this.#settle(side, settlement, whole);
     for (const ref of revoked) this.#withdraw(side, ref, whole);
     for (const { reason, ports } of groups) {
       const text = balancer.group(entry, ports, now).map(rangeText).join(", ");
@@ -181,6 +181,10 @@ export class ControlStream {
     }
     const announced = expected[0];
     if (announced !== undefined) return this.#announce(side, message, announced, now);
+    if (edits.length > 0 && !this.#dropping) {
+      this.#forward(side, splice(message, inOrder(edits)));
+      return false;
+    }
     return !this.#dropping || this.#options.onRefuse === "forward";
   }
 
@@ -200,6 +204,7 @@ export class ControlStream {
       message,
       announced,
       rewrites: [...this.#recorder.rewrites],
+      replaced: [...this.#recorder.edits],
       entries,
       answers: entries.map(() => undefined),
       expires: later(now, BARRIER_PATIENCE),
@@ -228,7 +233,7 @@ export class ControlStream {
   /** Forwards the message of the barrier, as its receiver must see it, and takes the barrier down. */
   #release(side: Side): void {
     const { balancer, host } = this.#options;
-    const { message, announced, rewrites, entries, answers } = side.barrier!;
+    const { message, announced, rewrites, replaced, entries, answers } = side.barrier!;
     side.barrier = null;
     // All that were given an end are placed, so that the host is told of those that go again.
     const placed = entries.map((entry, i) => answers[i] != null && balancer.place(entry, answers[i]!));
@@ -244,7 +249,7 @@ export class ControlStream {
     this.#announced.remember(announced.ref, entries);
     const { kind, said, bytes } = announcement;
     this.#decide(side, "expected", kind, `${said} announces ${kind}`, bytes, entries);
-    host.forward(side.direction, splice(message, edits));
+    host.forward(side.direction, splice(message, inOrder([...edits, ...replaced])));
   }
 
   #refuseAnnounced(side: Side, message: Uint8Array, announcement: Announcement, reason: string): boolean {
@@ -261,11 +266,19 @@ export class ControlStream {
   }
 
   /** What was refused is not known here, and needs no settling. */
-  #settle(side: Side, ref: Ref, outcome: "accepted" | "rejected", at: ByteRange): void {
+  #settle(side: Side, { ref, outcome, completed }: Settlement, at: ByteRange): void {
     const entries = this.#announced.get(ref);
     if (entries === null) return;
     this.#decide(side, "settled", outcome, `announcement ${outcome} by the other side`, at, entries);
     if (outcome === "rejected") this.#withdraw(side, ref, at);
+    else this.#untaken(side, entries, completed, at);
+  }
+
+  /** Those of a bundle that the answer did not take up. */
+  #untaken(side: Side, entries: readonly RelatedEntry[], completed: Settlement["completed"], at: ByteRange): void {
+    const idle = entries.filter(({ state }, i) => completed?.[i] === null && state === "pending");
+    for (const entry of idle) this.#options.balancer.revoke(entry);
+    if (idle.length > 0) this.#decide(side, "revoked", "revoked", "announcement not taken up", at, idle);
   }
 
   #withdraw(side: Side, ref: Ref, at: ByteRange): void {

@@ -6,7 +6,7 @@
 import type { Announcement, Connection, Helper, Inspector, Ref } from "../helper/api.ts";
 import { explainRefusal, judge } from "../helper/judge.ts";
 import { reasonText } from "../helper/reasons.ts";
-import { Recorder, type Remark } from "../helper/recorder.ts";
+import { Recorder, type Remark, type Settlement } from "../helper/recorder.ts";
 import { endHelper, runHelper } from "../helper/run.ts";
 import type { Direction, PortRange } from "../units.ts";
 import { HeldBytes } from "./held.ts";
@@ -19,10 +19,10 @@ import { HeldBytes } from "./held.ts";
 export type AnnouncementState = "accepted" | "rejected" | "unanswered" | "request-not-seen";
 
 export interface ObservedAnnouncement {
-  readonly announcement: Announcement;
+  announcement: Announcement;
   readonly speaker: Direction;
-  /** The frame whose bytes completed the message. */
-  readonly frame: number;
+  /** The frame whose bytes completed the message; that of the answer, where it took that to complete it. */
+  frame: number;
   /** Why a director would refuse it. */
   readonly refusal: string | null;
   state: AnnouncementState;
@@ -126,14 +126,14 @@ export class ControlObserver {
   #apply(side: Side, consumed: number): void {
     const recorder = this.#recorder;
     if (recorder.empty) return;
-    for (const { ref, bundle } of recorder.expected) {
-      this.#byRef.set(
-        ref,
-        bundle.map((announcement) => this.#announced(side, announcement, consumed)),
-      );
-    }
-    for (const { ref, outcome } of recorder.settled) this.#settle(ref, outcome);
     const complete = frameAt(side, consumed);
+    for (const { ref, bundle } of recorder.expected) {
+      const observed = bundle.map((announcement) => this.#announced(side, announcement, consumed));
+      // The same flows from their other end are listed already.
+      this.#byRef.set(ref, bundle[0]?.answers === undefined ? observed : []);
+      this.announcements.push(...this.#byRef.get(ref)!);
+    }
+    for (const settlement of recorder.settled) this.#settle(settlement, complete);
     for (const { reason, ports } of recorder.groups) this.groups.push({ reason, ports, frame: complete });
     for (const { code } of recorder.refusals) this.#fault(code, this.#words(code), complete);
     for (const remark of recorder.faults) this.faults.push(this.#remarked(side, remark, consumed));
@@ -152,13 +152,18 @@ export class ControlObserver {
       );
     }
     const state = announcement.objection === "unsolicited" ? "request-not-seen" : "unanswered";
-    const observed: ObservedAnnouncement = { announcement, speaker, frame, refusal, state };
-    this.announcements.push(observed);
-    return observed;
+    return { announcement, speaker, frame, refusal, state };
   }
 
-  #settle(ref: Ref, outcome: "accepted" | "rejected"): void {
-    for (const observed of this.#byRef.get(ref) ?? []) observed.state = outcome;
+  #settle({ ref, outcome, completed }: Settlement, frame: number): void {
+    for (const [index, observed] of (this.#byRef.get(ref) ?? []).entries()) {
+      observed.state = outcome;
+      if (completed === null) continue;
+      observed.frame = frame;
+      const from = completed[index];
+      if (from === null) this.announcements.splice(this.announcements.lastIndexOf(observed), 1);
+      else if (from !== undefined) observed.announcement = { ...observed.announcement, from };
+    }
     this.#byRef.delete(ref);
   }
 

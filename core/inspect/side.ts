@@ -1,5 +1,6 @@
 import type { RelatedEntry } from "../flow/related.ts";
 import type { Expected, Rewrite } from "../helper/recorder.ts";
+import type { Edit } from "../nat/splice.ts";
 import type { Direction, Endpoint, Ms } from "../units.ts";
 import { later } from "../units.ts";
 import { HeldBytes } from "./held.ts";
@@ -11,6 +12,7 @@ export interface Barrier {
   readonly message: Uint8Array;
   readonly announced: Expected;
   readonly rewrites: readonly Rewrite[];
+  readonly replaced: readonly Edit[];
   readonly entries: readonly RelatedEntry[];
   /** The host's, for each entry: undefined until it comes, null when there is no end to be had. */
   readonly answers: (Endpoint | null | undefined)[];

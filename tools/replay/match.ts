@@ -22,13 +22,13 @@ export interface Related {
 
 export function relatedOf(control: TcpControl): Related[] {
   return control.announcements.map((observed) => {
-    const { opener, from, to } = observed.announcement;
+    const { opener, from, to, anyone } = observed.announcement;
     const own = ownAddress(control, opposite(opener));
     const address = to.address ?? own;
     return {
       control,
       observed,
-      from: { address: from.address ?? ownAddress(control, opener), port: from.port },
+      from: { address: from.address ?? (anyone ? null : ownAddress(control, opener)), port: from.port },
       to: { address, port: to.port },
       listener: address.unspecified ? own : address,
       flow: -1,

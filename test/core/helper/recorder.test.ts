@@ -10,6 +10,7 @@ t.test("every action is recorded, and clear forgets all of them", async (t) => {
   t.ok(recorder.empty);
   const ref = recorder.expect(announcement, announcement);
   recorder.rewrite(0, 1, ref, () => "", 1);
+  recorder.replace(1, 2, "text");
   recorder.settle(ref, "rejected");
   recorder.revoke(ref);
   recorder.refuse("code", at, { ...at, text: () => "" });
@@ -20,7 +21,8 @@ t.test("every action is recorded, and clear forgets all of them", async (t) => {
   t.match(recorder, {
     expected: [{ ref, bundle: [announcement, announcement] }],
     rewrites: [{ start: 0, end: 1, ref, index: 1 }],
-    settled: [{ ref, outcome: "rejected" }],
+    edits: [{ start: 1, end: 2, text: "text" }],
+    settled: [{ ref, outcome: "rejected", completed: null }],
     revoked: [ref],
     refusals: [{ code: "code", at }],
     groups: [{ reason: "tls", ports: null }],
@@ -36,6 +38,7 @@ t.test("each action by itself is one that clear sees", async (t) => {
   const record: ((recorder: Recorder) => void)[] = [
     (r) => r.expect(announcement),
     (r) => r.rewrite(0, 0, 1 as never, () => ""),
+    (r) => r.replace(0, 0, ""),
     (r) => r.settle(1 as never, "accepted"),
     (r) => r.revoke(1 as never),
     (r) => r.refuse("x", at, { ...at, text: () => "" }),

@@ -251,6 +251,39 @@ t.test("revoke withdraws what waits, and leaves a used entry alone", async (t) =
   t.equal(talk.balancer.related.size, 0);
 });
 
+t.test("replace: text of the helper's own, alone and between the ends that core gives", async (t) => {
+  const helper = lineHelper((line, actions, length) => {
+    if (line.startsWith("PAIR")) {
+      const ref = actions.expect(...pair(length));
+      actions.rewrite(5, 6, ref, ({ port }) => `${port}`);
+      actions.rewrite(9, 10, ref, ({ port }) => `${port}`, 1);
+    }
+    actions.replace(7, 8, "xyz");
+    actions.replace(0, 1, "");
+    return "pass";
+  });
+  for (const answers of ["now", "late"] as const) {
+    const talk = new Conversation({ helper: helper(), answers, seen: ({ target }) => target });
+    talk.client("PAIR a-b-c\nOTHER, b\n");
+    while (talk.waiting.length > 0) talk.answer();
+    t.equal(talk.heard("original"), "AIR 6000-xyz-6001\nTHER, xyz\n");
+  }
+});
+
+t.test("of a bundle, what the answer does not take up is withdrawn", async (t) => {
+  let ref: Ref;
+  const helper = lineHelper((line, actions, length) => {
+    if (line === "ANSWER\n") actions.settle(ref, "accepted", [{ address: null, port: null }, null]);
+    else ref = actions.expect(...pair(length));
+    return "pass";
+  });
+  const talk = new Conversation({ helper: helper() });
+  talk.client("PAIR\nANSWER\n");
+  t.match(talk.pending, [/=> 10\.0\.0\.5:6000$/]);
+  t.equal(talk.pending.length, 1);
+  t.same(talk.reasons("revoked"), ["revoked"]);
+});
+
 t.test("drop closes the gap", async (t) => {
   const talk = new Conversation({ helper: lineHelper((line) => (line.startsWith("x") ? "drop" : "pass"))() });
   t.equal(talk.client("a\nxyz\nb\nx\nc"), "a\nb\n");

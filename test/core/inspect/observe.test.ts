@@ -1,5 +1,5 @@
 import t from "tap";
-import { type Announcement, type Helper, type Inspector, passed } from "../../../core/helper/api.ts";
+import { type Announcement, type Helper, type Inspector, passed, type Ref } from "../../../core/helper/api.ts";
 import { ControlObserver } from "../../../core/inspect/observe.ts";
 import { type Direction, type Endpoint, port, seconds } from "../../../core/units.ts";
 import { Address } from "../../../core/wire/address.ts";
@@ -137,6 +137,34 @@ t.test("a reply whose request was not seen, and that nothing settles, is told as
   const observer = new ControlObserver(helper, CONNECTION);
   observer.data("reply", bytesOf("x"), 1);
   t.match(observer.announcements, [{ state: "request-not-seen", refusal: "unsolicited", frame: 1 }]);
+});
+
+const udp = (port: number): Announcement => ({ ...announcement(), transport: "udp", to: { address: null, port } });
+
+t.test("what it takes the answer to complete is dated by the answer, and has the end that this names", async (t) => {
+  let ref: Ref;
+  const helper = helperOf({
+    inspect(payload, direction, actions) {
+      if (direction === "original") ref = actions.expect(udp(6970), udp(6971), udp(6972));
+      else {
+        actions.expect({ ...udp(9000), answers: ref });
+        actions.settle(ref, "accepted", [{ address: null, port: port(9000) }, null]);
+      }
+      return passed(payload);
+    },
+  });
+  const observer = new ControlObserver(helper, CONNECTION);
+  observer.data("original", bytesOf("x"), 1);
+  observer.data("reply", bytesOf("y"), 2);
+  t.match(
+    observer.announcements,
+    [
+      { announcement: { from: { port: 9000 }, to: { port: 6970 } }, frame: 2, state: "accepted" },
+      { announcement: { from: { port: null }, to: { port: 6972 } }, frame: 2, state: "accepted" },
+    ],
+    "the one not taken up is none, and the other half of the first is not listed again",
+  );
+  t.equal(observer.announcements.length, 2);
 });
 
 t.test("a message longer than what is held is let go, as if bytes were missing", async (t) => {
