@@ -22,7 +22,7 @@ import {
   type ServiceSpec,
   servesPort,
 } from "./service.ts";
-import type { Direction, Endpoint, Ms, PortRange, Transport } from "./units.ts";
+import type { Direction, Endpoint, Ms, Port, PortRange, Transport } from "./units.ts";
 import { later, opposite, seconds } from "./units.ts";
 
 export interface ConnectionEntry extends Connection {
@@ -134,6 +134,7 @@ export class Balancer {
       target: { address: endOf(control, opposite(opener)).address, port: to.port as Endpoint["port"] },
       seen: null,
       uses: announcement.uses,
+      leaves: announcement.leaves ?? null,
       ttl,
       expires: later(now, ttl),
       state: "reserved",
@@ -149,12 +150,16 @@ export class Balancer {
     this.related.remove(entry, reason);
   }
 
-  /** `from` connected to `seen`: the related connection it opens, or why it may not. */
+  /**
+   * `from` connected to `seen`: the related connection it opens, or why it may not. `leavesAs`: the port of the VIP that
+   * one opened by the realserver comes from; the socket path's own listener otherwise.
+   */
   claim(
     transport: Transport,
     seen: Endpoint,
     from: Endpoint,
     now: Ms,
+    leavesAs?: (entry: RelatedEntry, master: ConnectionEntry) => Port,
   ): { readonly related: RelatedEntry; readonly connection: ConnectionEntry } | string {
     const related = this.related.claim(transport, seen, from, now);
     if (typeof related === "string") return related;
@@ -168,7 +173,7 @@ export class Balancer {
       service,
       role: "related" as const,
       client: fromClient ? from : related.target,
-      virtual: fromClient ? seen : { address: master.virtual.address, port: seen.port },
+      virtual: fromClient ? seen : { address: master.virtual.address, port: leavesAs?.(related, master) ?? seen.port },
       realserver,
       real: fromClient ? related.target : from,
       master: related.master,
@@ -177,6 +182,33 @@ export class Balancer {
     }));
     opened(service, "related", realserver, connection.client.address, now);
     return { related, connection };
+  }
+
+  /** `real` of `service` opens a connection to `client` by itself, which leaves as `virtual`. */
+  originate(
+    service: Service,
+    transport: Transport,
+    client: Endpoint,
+    virtual: Endpoint,
+    real: Endpoint,
+    now: Ms,
+  ): ConnectionEntry {
+    const realserver = service.realservers.find(({ address }) => address.equals(real.address))!;
+    const connection = this.connections.add((handle) => ({
+      handle,
+      transport,
+      service,
+      role: "related" as const,
+      client,
+      virtual,
+      realserver,
+      real,
+      master: null,
+      pinned: false,
+      refused: new Set<Realserver>(),
+    }));
+    opened(service, "related", realserver, client.address, now);
+    return connection;
   }
 
   /**

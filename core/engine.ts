@@ -19,6 +19,7 @@ import { type Batch, fits, NEEDS_CSUM, type Output, STAGE, Verdict, verdictOf } 
 import { CONTROL, Flows } from "./engine/flows.ts";
 import { IcmpErrors } from "./engine/icmp-errors.ts";
 import { Ending, Reason, reasons } from "./engine/reason.ts";
+import { RelatedFlows } from "./engine/related.ts";
 import { Kind, Stage } from "./engine/stage.ts";
 import * as key from "./flow/key.ts";
 import * as rows from "./flow/rows.ts";
@@ -78,6 +79,7 @@ export class Engine {
   readonly #stage = new Stage();
   readonly #tracks: Tracks;
   readonly #icmp: IcmpErrors;
+  readonly #related: RelatedFlows;
   readonly #identity = new Int32Array(KEY);
   /** A fraction from the start: a field that turned from one kind of number into the other would cost its optimised code. */
   #now = Number.NaN as Ms;
@@ -90,6 +92,7 @@ export class Engine {
     this.#transitions = transitionTable(options.secureTcp ?? false);
     this.#tracks = new Tracks(options.seed);
     this.#icmp = new IcmpErrors(this.table);
+    this.#related = new RelatedFlows(balancer, this.flows);
   }
 
   /** Judges every packet of `batch`, and translates those that go on. */
@@ -168,20 +171,45 @@ export class Engine {
 
   #open(batch: Batch, i: number, k: number, out: Output): number {
     const stage = this.#stage;
-    if (!fits(batch.side[i]!, ORIGINAL)) return Reason.NO_FLOW;
-    let state: number = State.UDP_UNANSWERED;
+    const side = batch.side[i]!;
+    let flags: number = SYN;
     if (stage.protocol(k) === TCP) {
-      const flags = tcp.flags(batch.bytes, stage.transport[k]!);
-      state = this.#transitions[transitionAt(ORIGINAL, flags, State.NONE)]!;
-      if (state === IMPLAUSIBLE) return Reason.TCP_FLAGS;
+      flags = tcp.flags(batch.bytes, stage.transport[k]!);
+      if (this.#transitions[transitionAt(ORIGINAL, flags, State.NONE)] === IMPLAUSIBLE) return Reason.TCP_FLAGS;
       // As IPVS without sloppy_tcp: what has no entry and is no SYN belongs to nobody.
       if ((flags & (SYN | ACK)) !== SYN) return Reason.NO_FLOW;
     }
     if (!mayTravel(batch.bytes, batch.offset[i]!, stage.family(k))) return Reason.TTL_EXCEEDED;
-    const id = this.flows.open(stage.keys, k * KEY, stage.hash[k]!, state, this.#now);
-    if (id < 0) return ~id;
-    const reason = this.#pass(batch, i, k, id << 1, out);
+    let found = fits(side, ORIGINAL) ? this.#openFromClient(k, flags) : ~Reason.NOT_ANNOUNCED;
+    if (found < 0 && fits(side, REPLY)) {
+      const fromReal = this.#openFromReal(k, flags);
+      if (fromReal !== ~Reason.NOT_ANNOUNCED) found = fromReal;
+    }
+    if (found < 0) return ~found;
+    const reason = this.#pass(batch, i, k, found, out);
     return reason === ESTABLISHED ? OPENED : reason;
+  }
+
+  /** `id << 1 | direction` of the new flow, or ~reason. */
+  #openFromClient(k: number, flags: number): number {
+    const { keys, hash } = this.#stage;
+    const state = this.#firstState(k, ORIGINAL, flags);
+    const related = this.#related.fromClient(keys, k * KEY, hash[k]!, state, this.#now);
+    if (related >= 0) return related << 1;
+    const id = this.flows.open(keys, k * KEY, hash[k]!, state, this.#now);
+    // Who may not open what was announced may still open what is served there.
+    if (id < 0) return id === ~Reason.NO_SERVICE ? related : id;
+    return id << 1;
+  }
+
+  #openFromReal(k: number, flags: number): number {
+    const id = this.#related.fromReal(this.#stage.keys, k * KEY, this.#firstState(k, REPLY, flags), this.#now);
+    return id < 0 ? id : (id << 1) | REPLY;
+  }
+
+  #firstState(k: number, direction: number, flags: number): number {
+    if (this.#stage.protocol(k) !== TCP) return State.UDP_UNANSWERED;
+    return this.#transitions[transitionAt(direction, flags, State.NONE)]!;
   }
 
   /** A packet of a flow, or its first fragment. */

@@ -4,24 +4,26 @@
  */
 import { assign, closed, opened } from "../assign.ts";
 import type { Balancer, ConnectionEntry } from "../balancer.ts";
-import { DESTINATION, DESTINATION_PREFIX, IPV6, KIND, PORTS, SOURCE, SOURCE_PREFIX } from "../flow/key.ts";
+import { IPV6, KIND, PORTS } from "../flow/key.ts";
 import * as rows from "../flow/rows.ts";
 import { CLASH, type FlowTable, FULL } from "../flow/table.ts";
 import { State } from "../flow/tcp-state.ts";
 import { Tally } from "../metrics.ts";
-import { type Realserver, type Role, realPort, roleOf, type Service } from "../service.ts";
-import type { Ms, Port, Transport } from "../units.ts";
+import { type Realserver, realPort, roleOf, type Service } from "../service.ts";
+import type { Ms, Port } from "../units.ts";
 import { Address } from "../wire/address.ts";
 import * as tcp from "../wire/tcp.ts";
+import { destination, source, sourceAddress, transportOf } from "./ends.ts";
 import { Ending, endings, Reason } from "./reason.ts";
 import { VirtualServices } from "./virtual.ts";
 
 /** Marks of a row. */
-const ROLES: readonly Role[] = ["plain", "control", "data"];
-const ROLE_MASK = 3;
-export const CONTROL = 1;
+const ROLES = { plain: 0, control: 1, data: 2, related: 4 } as const;
+export const CONTROL = ROLES.control;
 /** Counted among its realserver's inactive connections: not established. */
-const INACTIVE = 4;
+const INACTIVE = 8;
+/** A control connection in one of these announces nothing any more. */
+const OVER: readonly number[] = [State.TIME_WAIT, State.CLOSE, State.LAST_ACK];
 
 const MOST_DESTINATIONS = 0x10000;
 
@@ -49,8 +51,8 @@ export class Flows {
   readonly #numbers = new Map<Realserver, number>();
   /** Services whose choice hangs on the client's address, or that remember it. */
   readonly #personal = new Set<Service>();
-  /** By id, for control connections. */
-  readonly #controls = new Map<number, ConnectionEntry>();
+  /** By id, for control connections and related ones. */
+  readonly #entries = new Map<number, ConnectionEntry>();
   readonly ended = new Tally(endings);
 
   constructor(balancer: Balancer, table: FlowTable) {
@@ -68,9 +70,9 @@ export class Flows {
     if (this.#destinations.length > MOST_DESTINATIONS) throw new RangeError("more than 65536 realservers");
   }
 
-  /** The balancer's entry of a control connection. */
-  control(id: number): ConnectionEntry | null {
-    return this.#controls.get(id) ?? null;
+  /** The balancer's entry of a control connection, or of a related one. */
+  entry(id: number): ConnectionEntry | null {
+    return this.#entries.get(id) ?? null;
   }
 
   /** A new flow for the key at `at`, in `state`: its id, or ~reason. */
@@ -80,48 +82,46 @@ export class Flows {
     const service = this.#balancer.services[index]!;
     const port = (keys[at + PORTS]! & 0xffff) as Port;
     const role = roleOf(service.spec, port);
-    const client = this.#personal.has(service) ? addressOf(keys, at, SOURCE_PREFIX, SOURCE) : ANYONE;
-    if (role === "control") return this.#openControl(service, client, keys, at, hash, state, now);
+    if (role === "control") return this.#openControl(keys, at, hash, state, now);
+    const client = this.#personal.has(service) ? sourceAddress(keys, at) : ANYONE;
     const realserver = assign(service, role, transportOf(keys, at), client, port, now);
     if (typeof realserver === "string") return ~refusalOf(realserver);
-    const id = this.#add(service, realserver, role, port, keys, at, hash, state, now);
+    const { words } = this.#destinations[this.#numbers.get(realserver)!]!;
+    const id = this.#add(realserver, role, words, realPort(service.spec, realserver, port), keys, at, hash, state, now);
     if (id < 0) return id;
     opened(service, role, realserver, client, now);
     this.account(id, state);
     return id;
   }
 
-  #openControl(
-    service: Service,
-    client: Address,
-    keys: Int32Array,
-    at: number,
-    hash: number,
-    state: number,
-    now: Ms,
-  ): number {
-    const virtual = {
-      address: addressOf(keys, at, DESTINATION_PREFIX, DESTINATION),
-      port: (keys[at + PORTS]! & 0xffff) as Port,
-    };
-    const from = { address: client, port: (keys[at + PORTS]! >>> 16) as Port };
-    const entry = this.#balancer.admit(transportOf(keys, at), from, virtual, now);
+  #openControl(keys: Int32Array, at: number, hash: number, state: number, now: Ms): number {
+    const entry = this.#balancer.admit(transportOf(keys, at), source(keys, at), destination(keys, at), now);
     if (typeof entry === "string") return ~refusalOf(entry);
-    const id = this.#add(service, entry.realserver, "control", virtual.port, keys, at, hash, state, now);
+    return this.take(entry, keys, at, hash, state, now);
+  }
+
+  /**
+   * A flow for `entry` of the balancer: its id; or ~reason, and the entry is closed. The key is that of packets which
+   * its client sends.
+   */
+  take(entry: ConnectionEntry, keys: Int32Array, at: number, hash: number, state: number, now: Ms): number {
+    const { realserver, role, real } = entry;
+    const words = Int32Array.from(real.address.words);
+    const id = this.#add(realserver, role, words, real.port, keys, at, hash, state, now);
     if (id < 0) {
       this.#balancer.close(entry, now);
       return id;
     }
-    this.#controls.set(id, entry);
+    this.#entries.set(id, entry);
     this.account(id, state);
     return id;
   }
 
   #add(
-    service: Service,
     realserver: Realserver,
-    role: Role,
-    virtualPort: Port,
+    role: ConnectionEntry["role"],
+    words: Int32Array,
+    port: Port,
     keys: Int32Array,
     at: number,
     hash: number,
@@ -129,9 +129,8 @@ export class Flows {
     now: Ms,
   ): number {
     const number = this.#numbers.get(realserver)!;
-    const { words, family } = this.#destinations[number]!;
-    if ((family === 6) !== ((keys[at + KIND]! & IPV6) !== 0)) return ~Reason.FAMILY_MISMATCH;
-    const port = realPort(service.spec, realserver, virtualPort);
+    if ((this.#destinations[number]!.family === 6) !== ((keys[at + KIND]! & IPV6) !== 0))
+      return ~Reason.FAMILY_MISMATCH;
     let id = this.table.add(keys, at, hash, words, port, number, state);
     if (id === FULL) {
       const victim = this.table.victim();
@@ -141,7 +140,7 @@ export class Flows {
     }
     if (id === CLASH) return ~Reason.CLASH;
     const row = id << rows.ROW_SHIFT;
-    this.table.rows[row + rows.KIND] = this.table.rows[row + rows.KIND]! | (ROLES.indexOf(role) << rows.MARKS_SHIFT);
+    this.table.rows[row + rows.KIND] = this.table.rows[row + rows.KIND]! | (ROLES[role] << rows.MARKS_SHIFT);
     return id;
   }
 
@@ -150,6 +149,7 @@ export class Flows {
     const { rows: table } = this.table;
     const row = id << rows.ROW_SHIFT;
     const kind = table[row + rows.KIND]!;
+    if ((kind & (CONTROL << rows.MARKS_SHIFT)) !== 0 && OVER.includes(state)) this.#silence(id);
     const inactive = state !== State.ESTABLISHED && (kind & 0xff) === tcp.PROTOCOL;
     const marked = (kind & (INACTIVE << rows.MARKS_SHIFT)) !== 0;
     if (inactive === marked) return;
@@ -159,19 +159,32 @@ export class Flows {
     realserver.inactive += inactive ? 1 : -1;
   }
 
+  /** What this control connection announced, and nobody opened yet, is gone with it. */
+  #silence(id: number): void {
+    const entry = this.#entries.get(id);
+    if (entry !== undefined) this.#balancer.related.removeMaster(entry.handle);
+  }
+
   /** Entry `id` leaves the table. */
   end(id: number, ending: number, now: Ms): void {
     const { table } = this;
     const row = id << rows.ROW_SHIFT;
     // Active again for a moment, as those who take it out of the account suppose.
     this.account(id, State.ESTABLISHED);
-    const role = (table.rows[row + rows.KIND]! >>> rows.MARKS_SHIFT) & ROLE_MASK;
-    if (role === CONTROL) {
-      this.#balancer.close(this.#controls.get(id)!, now);
-      this.#controls.delete(id);
+    const data = (table.rows[row + rows.KIND]! & (ROLES.data << rows.MARKS_SHIFT)) !== 0;
+    const entry = this.#entries.get(id);
+    if (entry !== undefined) {
+      this.#balancer.close(entry, now);
+      this.#entries.delete(id);
     } else {
       const { service, realserver } = this.#destinations[table.rows[row + rows.INNER_PORT]! & 0xffff]!;
-      closed(service, ROLES[role]!, realserver, this.#personal.has(service) ? this.#clientOf(id) : ANYONE, now);
+      closed(
+        service,
+        data ? "data" : "plain",
+        realserver,
+        this.#personal.has(service) ? this.#clientOf(id) : ANYONE,
+        now,
+      );
     }
     table.remove(id);
     this.ended.count(ending);
@@ -192,11 +205,3 @@ const ANYONE = Address.ipv4(0);
 
 const isPersonal = ({ spec, templates }: Service): boolean =>
   spec.helper !== null || templates !== null || spec.scheduler === "sh" || spec.scheduler === "maglev";
-
-const transportOf = (keys: Int32Array, at: number): Transport =>
-  (keys[at + KIND]! & 0xff) === tcp.PROTOCOL ? "tcp" : "udp";
-
-function addressOf(keys: Int32Array, at: number, prefix: number, low: number): Address {
-  if ((keys[at + KIND]! & IPV6) === 0) return Address.ipv4(keys[at + low]!);
-  return Address.ipv6(keys[at + prefix]!, keys[at + prefix + 1]!, keys[at + prefix + 2]!, keys[at + low]!);
-}

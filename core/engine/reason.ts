@@ -26,6 +26,9 @@ export const reasons = [
   "fragment-overlap",
   "fragment-repeated",
   "fragment-early",
+  "related-address",
+  "related-port",
+  "not-announced",
 ] as const;
 
 export type ReasonName = (typeof reasons)[number];
@@ -56,6 +59,9 @@ export const Reason = {
   FRAGMENT_OVERLAP: 22,
   FRAGMENT_REPEATED: 23,
   FRAGMENT_EARLY: 24,
+  RELATED_ADDRESS: 25,
+  RELATED_PORT: 26,
+  NOT_ANNOUNCED: 27,
 } as const;
 
 /** Why an entry left the table. */

@@ -3,7 +3,8 @@
  * expectations). Nothing but a related entry ever comes out of this table: persistence templates live elsewhere, so
  * that a wildcard match can never return one (the IPVS bug of 2005).
  */
-import type { Direction, Endpoint, Ms, PartialEndpoint, Transport } from "../units.ts";
+import type { Direction, Endpoint, Ms, PartialEndpoint, Port, Transport } from "../units.ts";
+import { Placed } from "./placed.ts";
 import type { Handle } from "./slots.ts";
 
 export interface RelatedEntry {
@@ -20,6 +21,8 @@ export interface RelatedEntry {
   /** What the opener was told to connect to; null until it is in place. */
   seen: Endpoint | null;
   readonly uses: 1 | "many";
+  /** Opened by the realserver: the port of the VIP that it leaves from where that is free; null: its own. */
+  readonly leaves: Port | null;
   expires: Ms;
   readonly ttl: Ms;
   /** `reserved` → `pending` (in place) → `claimed`; or `gone`. */
@@ -36,8 +39,6 @@ export interface RelatedLimits {
 /** Why an entry left the table before it was used up. */
 export type GoneReason = "expired" | "replaced" | "revoked" | "control-closed" | "unavailable";
 
-const keyOf = (transport: Transport, { address, port }: Endpoint): string => `${transport}/${address}/${port}`;
-
 const sameEnds = (a: RelatedEntry, b: RelatedEntry): boolean =>
   a.transport === b.transport &&
   a.opener === b.opener &&
@@ -53,7 +54,7 @@ interface Owner {
 export class RelatedTable {
   readonly #limits: RelatedLimits;
   readonly #gone: (entry: RelatedEntry, reason: GoneReason) => void;
-  readonly #placed = new Map<string, RelatedEntry>();
+  readonly #placed = new Placed<RelatedEntry>();
   readonly #entries = new Set<RelatedEntry>();
   readonly #owners = new Map<Handle, Owner>();
   readonly #perClient = new Map<string, number>();
@@ -95,23 +96,34 @@ export class RelatedTable {
 
   /** `entry` can now be met at `seen`. False when another entry is there already, or this one is gone. */
   place(entry: RelatedEntry, seen: Endpoint): boolean {
-    const key = keyOf(entry.transport, seen);
-    if (entry.state !== "reserved" || this.#placed.has(key)) return false;
+    if (entry.state !== "reserved") return false;
     entry.seen = seen;
+    if (!this.#placed.add(entry)) {
+      entry.seen = null;
+      return false;
+    }
     entry.state = "pending";
-    this.#placed.set(key, entry);
     return true;
+  }
+
+  /** Whether anybody is waited for at `seen`. */
+  awaits(transport: Transport, seen: Endpoint): boolean {
+    return this.#placed.at(transport, seen) !== undefined;
+  }
+
+  /** The same in numbers: the last 32 bits of the address. False: certainly not. */
+  mayAwait(low: number, port: number): boolean {
+    return this.#placed.may(low, port);
   }
 
   /** The entry that `from` may open at `seen`, used up by this unless it is multi-use; or why there is none. */
   claim(transport: Transport, seen: Endpoint, from: Endpoint, now: Ms): RelatedEntry | string {
-    const entry = this.#placed.get(keyOf(transport, seen));
-    if (entry === undefined) return "no-related-entry";
+    const entry = this.#placed.at(transport, seen, from.address);
+    if (entry === undefined) return this.awaits(transport, seen) ? "wrong-address" : "no-related-entry";
     if (now >= entry.expires) {
       this.remove(entry, "expired");
       return "no-related-entry";
     }
-    if (!entry.from.address?.equals(from.address)) return "wrong-address";
     if (entry.from.port !== null && entry.from.port !== from.port) return "wrong-port";
     if (entry.uses === 1) {
       this.#forget(entry);
@@ -138,7 +150,7 @@ export class RelatedTable {
 
   #forget(entry: RelatedEntry): boolean {
     if (!this.#entries.delete(entry)) return false;
-    if (entry.seen !== null) this.#placed.delete(keyOf(entry.transport, entry.seen));
+    this.#placed.delete(entry);
     const owner = this.#owners.get(entry.master)!;
     owner.entries.delete(entry);
     if (owner.entries.size === 0) this.#owners.delete(entry.master);

@@ -109,6 +109,8 @@ export interface Announcement {
    * lists them once; `settle` adds what the answer says.
    */
   readonly answers?: Ref;
+  /** Opened by the realserver: the port of the VIP that the client expects it from (FTP's control port - 1). */
+  readonly leaves?: Port;
   /** The bytes it was read from. */
   readonly bytes: ByteRange;
   /** The protocol itself forbids this one (kebab-case): core refuses it, observation lists it with this fault. */

@@ -91,16 +91,18 @@ export class Commands implements Reader {
       return;
     }
     const port = command.verb === PORT;
+    const { dataPort, virtualDataPort, epsvAll } = this.#session;
     const ref = actions.expect({
       kind: port ? "ftp-active" : "ftp-eprt",
       said: port ? "PORT" : "EPRT",
       transport: "tcp",
       opener: "reply",
-      from: { address: null, port: this.#session.dataPort },
+      from: { address: null, port: dataPort },
       to: announced,
       uses: 1,
+      ...(virtualDataPort === null ? {} : { leaves: virtualDataPort }),
       bytes: whole,
-      ...(this.#session.epsvAll ? { objection: "epsv-all" } : {}),
+      ...(epsvAll ? { objection: "epsv-all" } : {}),
       instead,
     });
     this.#remember(command, text, ref, actions);

@@ -1,5 +1,5 @@
 import type { Actions, Connection, Direction, Helper, Inspection, Inspector, Settings } from "../../core/helper/api.ts";
-import { port, seconds } from "../../core/units.ts";
+import { type Endpoint, type Port, port, seconds } from "../../core/units.ts";
 import { CR, LF } from "../../core/wire/text.ts";
 import { Commands } from "./commands.ts";
 import { isEmpty, type Reader, Session } from "./reader.ts";
@@ -51,10 +51,10 @@ class FtpInspector implements Inspector {
   readonly #original: Stream;
   readonly #reply: Stream;
 
-  constructor({ real }: Connection, { strict, hold }: Settings) {
+  constructor({ virtual, real }: Connection, { strict, hold }: Settings) {
     this.#hold = hold;
-    // RFC 959 §3.2: the server's data port is the one before its control port. Many servers use any other.
-    this.#session = new Session(strict && real.port > 1 ? port(real.port - 1) : null);
+    // Many servers' data connections come from any other port.
+    this.#session = new Session(strict ? dataPort(real) : null, dataPort(virtual));
     this.#replies = new Replies(this.#session);
     this.#original = { reader: new Commands(this.#session), records: new TlsRecords(), mode: "opening" };
     this.#reply = { reader: this.#replies, records: new TlsRecords(), mode: "opening" };
@@ -167,6 +167,9 @@ class FtpInspector implements Inspector {
     return direction === "original" ? this.#original : this.#reply;
   }
 }
+
+/** RFC 959 §3.2: the server's data port is the one before its control port. */
+const dataPort = ({ port: control }: Endpoint): Port | null => (control > 1 ? port(control - 1) : null);
 
 const blind = ({ length }: Uint8Array): Inspection => ({ verdict: "detach", consumed: length });
 

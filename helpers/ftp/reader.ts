@@ -9,11 +9,14 @@ export class Session {
   readonly dialogue = new Dialogue();
   /** Strict: the only port that the server's data connections may come from. */
   readonly dataPort: Port | null;
+  /** Where the client expects active data connections to come from. */
+  readonly virtualDataPort: Port | null;
   /** RFC 2428 §4: after EPSV ALL the client may use nothing else. */
   epsvAll = false;
 
-  constructor(dataPort: Port | null) {
+  constructor(dataPort: Port | null, virtualDataPort: Port | null) {
     this.dataPort = dataPort;
+    this.virtualDataPort = virtualDataPort;
   }
 }
 

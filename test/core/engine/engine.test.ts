@@ -120,7 +120,7 @@ t.test("from the outside nobody passes for a realserver, from the inside nobody 
   d.one(syn, "CLIENT");
   t.equal(d.say(tcp({ from: REAL, to: CLIENT, flags: "SA" }), "CLIENT"), "drop: wrong-side");
   t.equal(d.say(tcp({ from: CLIENT, to: VIP }), "REAL"), "drop: wrong-side");
-  t.equal(d.say(tcp({ from: "192.0.2.8:1", to: VIP, flags: "S" }), "REAL"), "drop: no-flow");
+  t.equal(d.say(tcp({ from: "192.0.2.8:1", to: VIP, flags: "S" }), "REAL"), "drop: not-announced");
 });
 
 t.test("packets and bytes are counted for each direction", async (t) => {
@@ -296,7 +296,7 @@ t.test("control connections: what has payload is left to who reads the stream, t
   ]);
   const control = "203.0.113.10:21";
   t.equal(d.say(tcp({ from: CLIENT, to: control, flags: "S" })), `to-real: ${CLIENT} -> 10.0.0.3:2121`);
-  const entry = d.engine.flows.control(1)!;
+  const entry = d.engine.flows.entry(1)!;
   t.equal(d.balancer.connections.get(entry.handle), entry);
   t.equal(d.say(tcp({ from: CLIENT, to: control })), `to-real: ${CLIENT} -> 10.0.0.3:2121`);
   const reply = tcp({ from: "10.0.0.3:2121", to: CLIENT, payload: Uint8Array.of(50, 50, 48) });
@@ -344,7 +344,7 @@ t.test("data ports of a service with a helper are shut until its control connect
   const data = tcp({ from: CLIENT, to: "203.0.113.10:40001", flags: "S" });
   t.equal(d.say(data), "drop: no-control-connection");
   d.one(tcp({ from: "192.0.2.7:1", to: "203.0.113.10:21", flags: "S" }));
-  d.balancer.group(d.engine.flows.control(1)!, null, ms(0));
+  d.balancer.group(d.engine.flows.entry(1)!, null, ms(0));
   t.equal(d.say(data), `to-real: ${CLIENT} -> 10.0.0.3:40001`);
 });
 

@@ -19,6 +19,7 @@ const entry = (target: number, rest: Partial<RelatedEntry> = {}): RelatedEntry =
   target: endpoint("192.168.0.2", target),
   seen: null,
   uses: 1,
+  leaves: null,
   expires: seconds(30),
   ttl: seconds(30),
   state: "reserved",

@@ -1,0 +1,95 @@
+/**
+ * Flows that no service's port leads to: those that a control connection announced, and those that realservers open by
+ * themselves.
+ *
+ *   client:any -> VIP:5001     announced by the realserver      goes to the realserver that announced it
+ *   real:any -> client:1025    announced by the client          leaves as VIP:20, as far as the client can tell
+ *   real:any -> client:113     the service lets it (ident)      leaves as the VIP
+ */
+import type { Balancer, ConnectionEntry } from "../balancer.ts";
+import { DESTINATION, KEY, PORTS } from "../flow/key.ts";
+import type { RelatedEntry } from "../flow/related.ts";
+import type { Service } from "../service.ts";
+import { type Endpoint, inRange, type Ms, type Port, type Transport } from "../units.ts";
+import { destination, putKey, source, transportOf } from "./ends.ts";
+import type { Flows } from "./flows.ts";
+import { Reason } from "./reason.ts";
+
+/** Ports of the VIP that are tried for a connection that leaves as it. */
+const TRIES = 128;
+
+const REFUSALS: Readonly<Record<string, number>> = {
+  "wrong-address": Reason.RELATED_ADDRESS,
+  "wrong-port": Reason.RELATED_PORT,
+};
+
+export class RelatedFlows {
+  readonly #balancer: Balancer;
+  readonly #flows: Flows;
+  readonly #key = new Int32Array(KEY);
+
+  constructor(balancer: Balancer, flows: Flows) {
+    this.#balancer = balancer;
+    this.#flows = flows;
+  }
+
+  /** A client's packet with the key at `at` opens what was announced: the flow's id, or ~reason. */
+  fromClient(keys: Int32Array, at: number, hash: number, state: number, now: Ms): number {
+    if (!this.#mayBeAnnounced(keys, at)) return ~Reason.NO_SERVICE;
+    const claimed = this.#balancer.claim(transportOf(keys, at), destination(keys, at), source(keys, at), now);
+    if (typeof claimed === "string") return ~(REFUSALS[claimed] ?? Reason.NO_SERVICE);
+    return this.#flows.take(claimed.connection, keys, at, hash, state, now);
+  }
+
+  /** The same of a realserver's packet; the flow's key is that of its answers. */
+  fromReal(keys: Int32Array, at: number, state: number, now: Ms): number {
+    const transport = transportOf(keys, at);
+    const client = destination(keys, at);
+    const real = source(keys, at);
+    const connection = this.#mayBeAnnounced(keys, at)
+      ? this.#announced(transport, client, real, now)
+      : this.#originated(transport, client, real, now);
+    if (typeof connection === "number") return connection;
+    putKey(transport, connection.client, connection.virtual, this.#key, 0);
+    const hash = this.#flows.table.hash(this.#key, 0);
+    return this.#flows.take(connection, this.#key, 0, hash, state, now);
+  }
+
+  #mayBeAnnounced(keys: Int32Array, at: number): boolean {
+    return this.#balancer.related.mayAwait(keys[at + DESTINATION]!, keys[at + PORTS]! & 0xffff);
+  }
+
+  #announced(transport: Transport, client: Endpoint, real: Endpoint, now: Ms): ConnectionEntry | number {
+    const leaves = ({ leaves }: RelatedEntry, { virtual }: ConnectionEntry): Port =>
+      this.#port(transport, client, virtual.address, leaves ?? real.port, real.port);
+    const claimed = this.#balancer.claim(transport, client, real, now, leaves);
+    if (typeof claimed !== "string") return claimed.connection;
+    if (claimed === "no-related-entry") return this.#originated(transport, client, real, now);
+    return ~(REFUSALS[claimed] ?? Reason.NO_FLOW);
+  }
+
+  #originated(transport: Transport, client: Endpoint, real: Endpoint, now: Ms): ConnectionEntry | number {
+    const allows = ({ spec, realservers }: Service): boolean =>
+      (spec.originates ?? []).some((range) => inRange(range, transport, client.port)) &&
+      realservers.some(({ address }) => address.equals(real.address));
+    const service = this.#balancer.services.find(allows);
+    if (service === undefined) return ~Reason.NOT_ANNOUNCED;
+    const port = this.#port(transport, client, service.spec.address, real.port, real.port);
+    return this.#balancer.originate(service, transport, client, { address: service.spec.address, port }, real, now);
+  }
+
+  /** A port of the VIP that `client` has no flow with: `wanted`, `own`, or one found from there. */
+  #port(transport: Transport, client: Endpoint, address: Endpoint["address"], wanted: Port, own: Port): Port {
+    if (this.#isFree(transport, client, { address, port: wanted })) return wanted;
+    for (let i = 0; i < TRIES; i++) {
+      const port = (((own - 1 + i) % 0xffff) + 1) as Port;
+      if (this.#isFree(transport, client, { address, port })) return port;
+    }
+    return own;
+  }
+
+  #isFree(transport: Transport, client: Endpoint, virtual: Endpoint): boolean {
+    putKey(transport, client, virtual, this.#key, 0);
+    return this.#flows.table.find(this.#key, 0, this.#flows.table.hash(this.#key, 0)) === 0;
+  }
+}
