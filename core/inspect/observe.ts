@@ -18,11 +18,21 @@ import { HeldBytes } from "./held.ts";
  */
 export type AnnouncementState = "accepted" | "rejected" | "unanswered" | "request-not-seen";
 
+/** The message that something was said in, as far as it is remembered. */
+export interface ObservedMessage {
+  readonly speaker: Direction;
+  /** The frame that its first byte came in. */
+  readonly begun: number;
+  /** Its first bytes, a copy. */
+  readonly bytes: Uint8Array;
+}
+
 export interface ObservedAnnouncement {
   announcement: Announcement;
   readonly speaker: Direction;
   /** The frame whose bytes completed the message; that of the answer, where it took that to complete it. */
   frame: number;
+  readonly message: ObservedMessage;
   /** Why a director would refuse it. */
   readonly refusal: string | null;
   state: AnnouncementState;
@@ -32,6 +42,7 @@ export interface ObservedFault {
   readonly code: string;
   readonly message: string;
   readonly frame: number;
+  readonly source: ObservedMessage;
 }
 
 export interface ObservedGroup {
@@ -46,6 +57,9 @@ interface Mark {
   readonly end: number;
   readonly frame: number;
 }
+
+/** Bytes of a message that are remembered. */
+const REMEMBERED = 256;
 
 interface Side {
   readonly direction: Direction;
@@ -83,7 +97,8 @@ export class ControlObserver {
     side.marks.push({ end: view.length, frame });
     const rest = this.#read(side, view);
     if (rest.length > this.#helper.limits.hold) {
-      this.#fault("message-too-long", "a message is longer than what is held", frame);
+      const source = messageOf(side, rest, rest.length);
+      this.faults.push({ code: "message-too-long", message: "a message is longer than what is held", frame, source });
       this.gap(direction);
       return;
     }
@@ -104,7 +119,7 @@ export class ControlObserver {
     if (this.#detached || side.held.length === 0) return;
     const rest = side.held.take();
     endHelper(this.#inspector, rest, direction, this.#recorder, true);
-    this.#apply(side, rest.length);
+    this.#apply(side, rest, rest.length);
     side.marks = [];
   }
 
@@ -114,7 +129,7 @@ export class ControlObserver {
     while (at < view.length && !this.#detached) {
       const rest = view.subarray(at);
       const { verdict, consumed } = runHelper(this.#inspector, rest, side.direction, this.#recorder);
-      this.#apply(side, consumed);
+      this.#apply(side, rest, consumed);
       if (verdict === "detach") this.#detached = true;
       if (consumed === 0) break;
       at += consumed;
@@ -123,36 +138,36 @@ export class ControlObserver {
     return this.#detached ? view.subarray(view.length) : view.subarray(at);
   }
 
-  #apply(side: Side, consumed: number): void {
+  #apply(side: Side, shown: Uint8Array, consumed: number): void {
     const recorder = this.#recorder;
     if (recorder.empty) return;
+    const source = messageOf(side, shown, consumed);
     const complete = frameAt(side, consumed);
     for (const { ref, bundle } of recorder.expected) {
-      const observed = bundle.map((announcement) => this.#announced(side, announcement, consumed));
+      const observed = bundle.map((announcement) => this.#announced(side, announcement, consumed, source));
       // The same flows from their other end are listed already.
       this.#byRef.set(ref, bundle[0]?.answers === undefined ? observed : []);
       this.announcements.push(...this.#byRef.get(ref)!);
     }
     for (const settlement of recorder.settled) this.#settle(settlement, complete);
     for (const { reason, ports } of recorder.groups) this.groups.push({ reason, ports, frame: complete });
-    for (const { code } of recorder.refusals) this.#fault(code, this.#words(code), complete);
-    for (const remark of recorder.faults) this.faults.push(this.#remarked(side, remark, consumed));
-    for (const remark of recorder.notes) this.notes.push(this.#remarked(side, remark, consumed));
+    for (const { code } of recorder.refusals) {
+      this.faults.push({ code, message: this.#words(code), frame: complete, source });
+    }
+    for (const remark of recorder.faults) this.faults.push(this.#remarked(side, remark, consumed, source));
+    for (const remark of recorder.notes) this.notes.push(this.#remarked(side, remark, consumed, source));
   }
 
-  #announced(side: Side, announcement: Announcement, consumed: number): ObservedAnnouncement {
+  #announced(side: Side, announcement: Announcement, consumed: number, message: ObservedMessage): ObservedAnnouncement {
     const speaker = side.direction;
     const frame = frameAt(side, Math.max(consumed, announcement.bytes.end));
     const refusal = judge(announcement, speaker, this.#connection, []);
     if (refusal !== null) {
-      this.#fault(
-        refusal,
-        explainRefusal(refusal, this.#words(refusal), announcement, speaker, this.#connection),
-        frame,
-      );
+      const why = explainRefusal(refusal, this.#words(refusal), announcement, speaker, this.#connection);
+      this.faults.push({ code: refusal, message: why, frame, source: message });
     }
     const state = announcement.objection === "unsolicited" ? "request-not-seen" : "unanswered";
-    return { announcement, speaker, frame, refusal, state };
+    return { announcement, speaker, frame, message, refusal, state };
   }
 
   #settle({ ref, outcome, completed }: Settlement, frame: number): void {
@@ -167,22 +182,24 @@ export class ControlObserver {
     this.#byRef.delete(ref);
   }
 
-  #remarked(side: Side, { code, at }: Remark, consumed: number): ObservedFault {
-    return { code, message: this.#words(code), frame: frameAt(side, at === null ? consumed : at.end) };
+  #remarked(side: Side, { code, at }: Remark, consumed: number, source: ObservedMessage): ObservedFault {
+    return { code, message: this.#words(code), frame: frameAt(side, at === null ? consumed : at.end), source };
   }
 
   #words(code: string): string {
     return reasonText(this.#helper, code);
   }
 
-  #fault(code: string, message: string, frame: number): void {
-    this.faults.push({ code, message, frame });
-  }
-
   #side(direction: Direction): Side {
     return direction === "original" ? this.#original : this.#reply;
   }
 }
+
+const messageOf = ({ direction, marks }: Side, shown: Uint8Array, consumed: number): ObservedMessage => ({
+  speaker: direction,
+  begun: marks[0]?.frame ?? 0,
+  bytes: shown.slice(0, Math.min(consumed === 0 ? shown.length : consumed, REMEMBERED)),
+});
 
 /** The frame that completed the first `length` bytes of what is shown: the latest of those that brought them. */
 function frameAt({ marks }: Side, length: number): number {

@@ -9,6 +9,7 @@ import { ObservedStream, type StreamSink } from "../../core/inspect/stream.ts";
 import type { Endpoint } from "../../core/units.ts";
 import { FtpOpening } from "./detect.ts";
 import type { End } from "./flows.ts";
+import type { Transcript } from "./transcript.ts";
 
 /** What a TCP header says, as far as a stream is concerned. */
 export interface Segment {
@@ -35,17 +36,30 @@ export class TcpControl {
   readonly server: Endpoint;
   /** Which end of the flow the client is. */
   readonly clientEnd: End;
+  readonly transcript: Transcript;
+  /** The server's address as text. */
+  readonly serverText: string;
   /** Found by its content, and while it is not yet clear that it was found. */
   readonly opening: FtpOpening | null;
   readonly #initial = { original: -1, reply: -1 };
   #session: Session | null = null;
 
-  constructor(helper: Helper, row: number, clientEnd: End, client: Endpoint, server: Endpoint, detected: boolean) {
+  constructor(
+    helper: Helper,
+    row: number,
+    clientEnd: End,
+    client: Endpoint,
+    server: Endpoint,
+    detected: boolean,
+    transcript: Transcript,
+  ) {
     this.helper = helper;
     this.row = row;
     this.clientEnd = clientEnd;
     this.client = client;
     this.server = server;
+    this.transcript = transcript;
+    this.serverText = String(server.address);
     this.opening = detected ? new FtpOpening() : null;
   }
 
@@ -55,6 +69,10 @@ export class TcpControl {
 
   get faults(): readonly ObservedFault[] {
     return this.#session?.observer.faults ?? [];
+  }
+
+  get notes(): readonly ObservedFault[] {
+    return this.#session?.observer.notes ?? [];
   }
 
   get groups(): readonly ObservedGroup[] {

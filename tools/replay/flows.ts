@@ -21,6 +21,15 @@ export class Flows {
   firstFrame = new Float64Array(64);
   lastFrame = new Float64Array(64);
   frames = new Float64Array(64);
+  /** Seconds since 1970-01-01 UTC. */
+  firstTime = new Float64Array(64);
+  lastTime = new Float64Array(64);
+  /** Frames that the end `A` sent, and when each end sent its last; `B`'s are the rest. */
+  framesOfA = new Float64Array(64);
+  lastTimeOfA = new Float64Array(64);
+  lastTimeOfB = new Float64Array(64);
+  /** TCP flags that were seen: `A`'s in the low byte, `B`'s in the high one. */
+  flags = new Uint16Array(64);
   /** Payload bytes, both ways, as often as they were sent. */
   bytes = new Float64Array(64);
   /** Who listened: `A`, `B`, or `UNKNOWN` where no SYN tells. */
@@ -137,6 +146,14 @@ export class Flows {
     this.firstFrame = float(this.firstFrame);
     this.lastFrame = float(this.lastFrame);
     this.frames = float(this.frames);
+    this.firstTime = float(this.firstTime);
+    this.lastTime = float(this.lastTime);
+    this.framesOfA = float(this.framesOfA);
+    this.lastTimeOfA = float(this.lastTimeOfA);
+    this.lastTimeOfB = float(this.lastTimeOfB);
+    const flags = new Uint16Array(rows);
+    flags.set(this.flags);
+    this.flags = flags;
     this.bytes = float(this.bytes);
     this.initial = float(this.initial, -1);
     this.listener = byte(this.listener);

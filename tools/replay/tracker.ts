@@ -11,6 +11,8 @@ import * as udp from "../../core/wire/udp.ts";
 import { type Segment, TcpControl } from "./control.ts";
 import { mayOpenFtp } from "./detect.ts";
 import { A, B, type End, Flows, UNKNOWN } from "./flows.ts";
+import { Neighbours } from "./neighbours.ts";
+import { TRANSCRIPT_BYTES, Transcript, type TranscriptBudget } from "./transcript.ts";
 
 /** `Flows.mark`: what is known of a connection; 0: nothing yet. */
 const CONTROL = 1;
@@ -23,6 +25,7 @@ const other = (end: End): End => (end === A ? B : A);
 
 export class Tracker {
   readonly flows = new Flows();
+  readonly neighbours = new Neighbours();
   /** In the order of their first frames; some may not have shown yet whether they are what they seem. */
   readonly controls: TcpControl[] = [];
   readonly #packet = new Packet();
@@ -30,18 +33,27 @@ export class Tracker {
   /** The helper for connections found by how they open. */
   readonly #detected: Helper | null;
   readonly #byRow = new Map<number, TcpControl>();
+  readonly #budget: TranscriptBudget | null;
+  /** Seconds since 1970-01-01 UTC. */
+  #time = 0;
 
-  constructor(bindings: Bindings, detected: Helper | null) {
+  /** `transcripts`: what is said on control connections is kept, to be shown. */
+  constructor(bindings: Bindings, detected: Helper | null, transcripts = false) {
+    this.#budget = transcripts ? { bytes: TRANSCRIPT_BYTES } : null;
     this.#bindings = bindings;
     this.#detected = detected;
   }
 
   frame(frame: Frame, number: number): void {
     const packet = this.#packet;
-    if (!packet.read(frame)) return;
+    if (!packet.read(frame)) {
+      this.neighbours.other(frame, number);
+      return;
+    }
     const { bytes, at } = packet;
-    if (packet.protocol === tcp.PROTOCOL) this.#tcp(number);
-    else this.#count(this.flows.find(packet, udp.sourcePort(bytes, at), udp.destinationPort(bytes, at)), 8, number);
+    this.#time = frame.seconds + frame.nanoseconds / 1e9;
+    if (packet.protocol === tcp.PROTOCOL) this.#tcp(frame, number);
+    else this.#count(this.flows.find(packet, udp.sourcePort(bytes, at), udp.destinationPort(bytes, at)), 8, 0, number);
   }
 
   /** The capture ends here. */
@@ -55,17 +67,19 @@ export class Tracker {
     return this.controls.filter(({ confirmed }) => confirmed);
   }
 
-  #tcp(number: number): void {
+  #tcp(frame: Frame, number: number): void {
     const { bytes, at } = this.#packet;
     const flags = tcp.flags(bytes, at);
     let row = this.flows.find(this.#packet, tcp.sourcePort(bytes, at), tcp.destinationPort(bytes, at));
     if (flags & tcp.SYN) row = this.#opened(row, flags);
     const header = tcp.headerLength(bytes, at);
-    this.#count(row, header, number);
+    this.#count(row, header, flags, number);
     const mark = this.flows.mark[row];
     if (mark === OTHER) return;
     const control = mark === CONTROL ? this.#byRow.get(row) : this.#classify(row, header);
-    if (control !== undefined) this.#feed(control, header, flags, number);
+    if (control === undefined) return;
+    if (this.flows.sender === control.clientEnd) this.neighbours.sent(frame, control.serverText, number);
+    this.#feed(control, header, flags, number);
   }
 
   /** A SYN: who listens, and whether these ends were used before by another connection. */
@@ -93,9 +107,22 @@ export class Tracker {
     return this.flows.renew(row);
   }
 
-  #count(row: number, header: number, number: number): void {
+  #count(row: number, header: number, flags: number, number: number): void {
     const { flows } = this;
-    if (flows.frames[row] === 0) flows.firstFrame[row] = number;
+    const time = this.#time;
+    if (flows.frames[row] === 0) {
+      flows.firstFrame[row] = number;
+      flows.firstTime[row] = time;
+    }
+    if (flows.sender === A) {
+      flows.framesOfA[row]! += 1;
+      flows.lastTimeOfA[row] = time;
+      flows.flags[row]! |= flags;
+    } else {
+      flows.lastTimeOfB[row] = time;
+      flows.flags[row]! |= flags << 8;
+    }
+    flows.lastTime[row] = time;
     flows.frames[row]! += 1;
     flows.lastFrame[row] = number;
     const { at, wireEnd } = this.#packet;
@@ -142,7 +169,8 @@ export class Tracker {
     const service = this.#endpoint(row, server);
     this.flows.mark[row] = client === null || service === null ? OTHER : CONTROL;
     if (client === null || service === null) return undefined;
-    const control = new TcpControl(helper, row, other(server), client, service, detected);
+    const transcript = new Transcript(this.#budget);
+    const control = new TcpControl(helper, row, other(server), client, service, detected, transcript);
     this.controls.push(control);
     this.#byRow.set(row, control);
     return control;
@@ -164,7 +192,10 @@ export class Tracker {
       fin: (flags & tcp.FIN) !== 0,
       length: Math.max(0, wireEnd - at - header),
     };
-    control.segment(this.flows.sender, segment, bytes.subarray(at + header, end), number);
+    const payload = bytes.subarray(at + header, end);
+    const direction = this.flows.sender === control.clientEnd ? "original" : "reply";
+    control.transcript.packet(direction, number, this.#time, segment.sequence, payload);
+    control.segment(this.flows.sender, segment, payload, number);
     if (control.opening?.isFtp !== false) return;
     this.flows.mark[control.row] = OTHER;
     this.#byRow.delete(control.row);

@@ -50,6 +50,18 @@ t.test("one byte a frame: the announcement's frame is the one that completes it"
   t.same(told(observer), [`ftp-passive 51210 frame ${99 + reply.length} accepted`]);
 });
 
+t.test("what was said is kept with the frame it began in, and no more of it than its first 256 bytes", async (t) => {
+  const observer = observe("S: 220 ready", "C: PASV");
+  observer.data("reply", bytesOf("227 Entering "), 7);
+  observer.data("reply", bytesOf("(192,0,2,1,200,10)\r\n226 done\r\n"), 9);
+  observer.data("original", bytesOf(`PORT ${"1".repeat(1000)}\r\n`), 10);
+  const [announced] = observer.announcements;
+  t.equal(announced!.message.begun, 7);
+  t.equal(Buffer.from(announced!.message.bytes).toString("latin1"), "227 Entering (192,0,2,1,200,10)\r\n");
+  t.equal(observer.faults[0]!.source.speaker, "original");
+  t.equal(observer.faults[0]!.source.bytes.length, 256);
+});
+
 t.test("bytes behind a filled hole that came before it: the latest frame of the message counts", async (t) => {
   const observer = observe("S: 220 ready", "C: PASV");
   observer.data("reply", bytesOf("227 Entering Passive "), 12);
@@ -68,7 +80,7 @@ t.test("what a director would refuse is listed with the fault", async (t) => {
     "S: 200 fine",
   );
   t.same(told(observer), ["ftp-active 40001 frame 4 accepted", "ftp-active 22 frame 6 accepted"]);
-  t.same(observer.faults, [
+  t.match(observer.faults, [
     { code: "bad-argument", message: "an address or port in the wrong form", frame: 2 },
     { code: "bounce", message: "PORT names 10.9.9.9, the client is 10.0.0.5", frame: 4 },
     { code: "port-reserved", message: "PORT names the reserved port 22", frame: 6 },
@@ -194,7 +206,7 @@ t.test("a helper that throws, or detaches, sees no more of this connection", asy
   });
   const thrown = new ControlObserver(throwing, CONNECTION);
   for (const frame of [1, 2]) thrown.data("original", bytesOf("x"), frame);
-  t.same(thrown.faults, [
+  t.match(thrown.faults, [
     { code: "helper-threw", message: "the helper failed; the connection is not read any further", frame: 1 },
   ]);
 

@@ -1,0 +1,82 @@
+/** What is remembered of a control connection for the outputs, and who answers for an address on the link. */
+import t from "tap";
+import { Frame } from "../../core/wire/capture/frame.ts";
+import { bytesOf } from "../../core/wire/text.ts";
+import { Neighbours } from "../../tools/replay/neighbours.ts";
+import { Transcript } from "../../tools/replay/transcript.ts";
+
+t.test("a silence of half a minute is kept with its frames, a shorter one is not", async (t) => {
+  const transcript = new Transcript(null);
+  for (const [frame, time] of [
+    [1, 100],
+    [2, 120],
+    [5, 150],
+    [9, 151],
+  ] as const) {
+    transcript.packet("original", frame, time, 0, bytesOf(""));
+  }
+  t.same(transcript.silences, [{ since: 120, sinceFrame: 2, until: 150, untilFrame: 5 }]);
+  t.equal(transcript.lastFrame, 9);
+});
+
+t.test("segments are kept as they came, up to a budget, and the rest is counted", async (t) => {
+  const budget = { bytes: 2500 };
+  const transcript = new Transcript(budget);
+  const segment = bytesOf("x".repeat(3000));
+  transcript.packet("original", 1, 1, 77, segment);
+  transcript.packet("reply", 2, 1, 78, bytesOf(""));
+  transcript.packet("reply", 3, 1, 78, segment);
+  segment.fill(0);
+  t.match(transcript.said, [{ frame: 1, direction: "original", sequence: 77, length: 3000 }]);
+  t.equal(transcript.said[0]!.bytes.length, 2048);
+  t.equal(transcript.said[0]!.bytes[0], 0x78, "a copy");
+  t.equal(transcript.omitted, 1);
+});
+
+function ethernet(to: number, from: number, type: number[], rest: number[]): Frame {
+  const frame = new Frame();
+  frame.bytes = Uint8Array.from([2, 0, 0, 0, 0, to, 2, 0, 0, 0, 0, from, ...type, ...rest, ...Array(40).fill(0)]);
+  frame.end = frame.bytes.length;
+  frame.linkType = 1;
+  return frame;
+}
+
+const arp = (operation: number, from: number, address: number[], target: number[]) =>
+  ethernet(
+    255,
+    from,
+    [8, 6],
+    [0, 1, 8, 0, 6, 4, 0, operation, 2, 0, 0, 0, 0, from, ...address, 0, 0, 0, 0, 0, 0, ...target],
+  );
+const VIP = [203, 0, 113, 5];
+
+t.test("ARP replies and announcements claim an address, questions do not", async (t) => {
+  const neighbours = new Neighbours();
+  neighbours.other(arp(1, 7, [10, 0, 0, 1], VIP), 1);
+  neighbours.other(arp(2, 1, VIP, [10, 0, 0, 1]), 2);
+  neighbours.other(arp(1, 2, VIP, VIP), 3);
+  neighbours.other(arp(1, 9, [0, 0, 0, 0], VIP), 4);
+  const tagged = arp(2, 3, VIP, [10, 0, 0, 1]);
+  tagged.bytes = Uint8Array.from([...tagged.bytes.subarray(0, 12), 0x81, 0, 0, 5, ...tagged.bytes.subarray(12)]);
+  neighbours.other(tagged, 5);
+  t.same(Object.fromEntries([...neighbours.claimed].map(([address, who]) => [address, [...who]])), {
+    "203.0.113.5": [
+      ["02:00:00:00:00:01", 2],
+      ["02:00:00:00:00:02", 3],
+      ["02:00:00:00:00:03", 5],
+    ],
+  });
+});
+
+t.test(
+  "whom a host sends to for a server is told by who sends, so that a router's copy is no second answer",
+  async (t) => {
+    const neighbours = new Neighbours();
+    neighbours.sent(ethernet(1, 7, [8, 0], []), "203.0.113.5", 1);
+    neighbours.sent(ethernet(3, 1, [8, 0], []), "203.0.113.5", 2);
+    neighbours.sent(ethernet(2, 7, [8, 0], []), "203.0.113.5", 3);
+    const bySender = neighbours.reached.get("203.0.113.5")!;
+    t.same([...bySender.get("02:00:00:00:00:07")!.keys()], ["02:00:00:00:00:01", "02:00:00:00:00:02"]);
+    t.same([...bySender.get("02:00:00:00:00:01")!.keys()], ["02:00:00:00:00:03"]);
+  },
+);
