@@ -129,10 +129,10 @@ export class Engine {
 
   #read(batch: Batch, from: number, count: number): void {
     const stage = this.#stage;
-    const { bytes, offset, length } = batch;
+    const { bytes, view, offset, length } = batch;
     for (let k = 0; k < count; k++) {
       const at = offset[from + k]!;
-      stage.read(k, bytes, at, at + length[from + k]!);
+      stage.read(k, bytes, view, at, at + length[from + k]!);
       stage.hash[k] = this.table.hash(stage.keys, k * KEY);
     }
   }
@@ -179,7 +179,7 @@ export class Engine {
       // As IPVS without sloppy_tcp: what has no entry and is no SYN belongs to nobody.
       if ((flags & (SYN | ACK)) !== SYN) return Reason.NO_FLOW;
     }
-    if (!mayTravel(batch.bytes, batch.offset[i]!, stage.family(k))) return Reason.TTL_EXCEEDED;
+    if (!mayTravel(batch.view, batch.offset[i]!, stage.family(k))) return Reason.TTL_EXCEEDED;
     let found = fits(side, ORIGINAL) ? this.#openFromClient(k, flags) : ~Reason.NOT_ANNOUNCED;
     if (found < 0 && fits(side, REPLY)) {
       const fromReal = this.#openFromReal(k, flags);
@@ -214,7 +214,7 @@ export class Engine {
 
   /** A packet of a flow, or its first fragment. */
   #pass(batch: Batch, i: number, k: number, found: number, out: Output): number {
-    const { bytes } = batch;
+    const { bytes, view } = batch;
     const direction = found & 1;
     const id = found >>> 1;
     const kind = this.table.rows[(id << ROW_SHIFT) + KIND]!;
@@ -222,7 +222,7 @@ export class Engine {
     const header = this.#stage.transport[k]!;
     const segment = (kind & 0xff) === TCP;
     if (!fits(batch.side[i]!, direction)) return Reason.WRONG_SIDE;
-    if (!mayTravel(bytes, batch.offset[i]!, (kind & IPV6) === 0 ? 4 : 6)) return Reason.TTL_EXCEEDED;
+    if (!mayTravel(view, batch.offset[i]!, (kind & IPV6) === 0 ? 4 : 6)) return Reason.TTL_EXCEEDED;
     let next: number = direction === REPLY ? State.UDP : state;
     if (segment) next = this.#transitions[transitionAt(direction, tcp.flags(bytes, header), state)]!;
     if (next === IMPLAUSIBLE) return Reason.TCP_FLAGS;
@@ -255,18 +255,18 @@ export class Engine {
 
   #translate(batch: Batch, i: number, k: number, found: number): void {
     const table = this.table.rows;
-    const { bytes } = batch;
+    const { view } = batch;
     const row = (found >>> 1) << ROW_SHIFT;
     const toReal = (found & 1) === ORIGINAL;
-    const difference = this.#readdress(bytes, batch.offset[i]!, found, this.#stage.end[k]!);
+    const difference = this.#readdress(view, batch.offset[i]!, found, this.#stage.end[k]!);
     const port = toReal ? table[row + INNER_PORT]! >>> 16 : table[row + OUTER_PORTS]! & 0xffff;
     const protocol = table[row + KIND]! & 0xff;
     const partial = (batch.offload[i]! & NEEDS_CSUM) !== 0;
-    retarget(bytes, this.#stage.transport[k]!, protocol, toReal ? DESTINATION : SOURCE, port, difference, partial);
+    retarget(view, this.#stage.transport[k]!, protocol, toReal ? DESTINATION : SOURCE, port, difference, partial);
   }
 
   /** The IP header at `at` is translated, and the packet counted. Returns the pseudo-header's difference. */
-  #readdress(bytes: Uint8Array, at: number, found: number, packetEnd: number): number {
+  #readdress(view: DataView, at: number, found: number, packetEnd: number): number {
     const { rows: table, prefixes } = this.table;
     const id = found >>> 1;
     const direction = found & 1;
@@ -275,9 +275,9 @@ export class Engine {
     const toReal = direction === ORIGINAL;
     const end = toReal ? DESTINATION : SOURCE;
     const low = table[row + (toReal ? REAL : VIRTUAL)]!;
-    if ((table[row + KIND]! & IPV6) === 0) return readdressIpv4(bytes, at, end, low);
+    if ((table[row + KIND]! & IPV6) === 0) return readdressIpv4(view, at, end, low);
     const prefix = id * PREFIXES + (toReal ? REAL_PREFIX : VIRTUAL_PREFIX);
-    return readdressIpv6(bytes, at, end, prefixes, prefix, low);
+    return readdressIpv6(view, at, end, prefixes, prefix, low);
   }
 
   #fragment(batch: Batch, i: number, k: number, out: Output): number {
@@ -303,8 +303,8 @@ export class Engine {
     const { direction } = this.#tracks;
     if (id === 0) return Reason.NO_FLOW;
     if (!fits(batch.side[i]!, direction)) return Reason.WRONG_SIDE;
-    if (!mayTravel(batch.bytes, batch.offset[i]!, stage.family(k))) return Reason.TTL_EXCEEDED;
-    this.#readdress(batch.bytes, batch.offset[i]!, (id << 1) | direction, stage.end[k]!);
+    if (!mayTravel(batch.view, batch.offset[i]!, stage.family(k))) return Reason.TTL_EXCEEDED;
+    this.#readdress(batch.view, batch.offset[i]!, (id << 1) | direction, stage.end[k]!);
     out.verdict[i] = verdictOf(direction);
     return Reason.FRAGMENT;
   }

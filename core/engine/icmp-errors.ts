@@ -37,7 +37,7 @@ export class IcmpErrors {
 
   /** Packet `i`, whose ICMP header is at `header`; returns the reason. */
   judge(batch: Batch, i: number, family: 4 | 6, header: number, end: number, out: Output): number {
-    const { bytes } = batch;
+    const { bytes, view } = batch;
     const at = batch.offset[i]!;
     if (!icmp.check(bytes, header, end)) return Reason.MALFORMED;
     if (!icmp.isError(family, icmp.type(bytes, header))) return Reason.ICMP_QUERY;
@@ -46,8 +46,8 @@ export class IcmpErrors {
     const found = this.#table.find(this.#keys, KEY, this.#table.hash(this.#keys, KEY));
     if (found === 0) return Reason.ICMP_NO_FLOW;
     if (!fits(batch.side[i]!, found & 1)) return Reason.WRONG_SIDE;
-    if (!mayTravel(bytes, at, family)) return Reason.TTL_EXCEEDED;
-    this.#translate(bytes, at, family, header, found);
+    if (!mayTravel(view, at, family)) return Reason.TTL_EXCEEDED;
+    this.#translate(view, at, family, header, found);
     out.verdict[i] = verdictOf(found & 1);
     return Reason.ICMP_ERROR;
   }
@@ -69,7 +69,7 @@ export class IcmpErrors {
     return 0;
   }
 
-  #translate(bytes: Uint8Array, at: number, family: 4 | 6, header: number, found: number): void {
+  #translate(view: DataView, at: number, family: 4 | 6, header: number, found: number): void {
     const { rows: table, prefixes } = this.#table;
     const id = found >>> 1;
     const row = id << rows.ROW_SHIFT;
@@ -79,7 +79,7 @@ export class IcmpErrors {
     const port = toReal ? table[row + rows.INNER_PORT]! >>> 16 : table[row + rows.OUTER_PORTS]! & 0xffff;
     const inner = header + icmp.EMBEDDED;
     const seen = translateEmbedded(
-      bytes,
+      view,
       inner,
       this.#inner,
       toReal ? SOURCE : DESTINATION,
@@ -90,9 +90,9 @@ export class IcmpErrors {
     );
     const end = toReal ? DESTINATION : SOURCE;
     if (family === 4) {
-      readdressIpv4(bytes, at, end, low);
-      settleIcmp(bytes, header, seen);
-    } else settleIcmp(bytes, header, seen + readdressIpv6(bytes, at, end, prefixes, prefix, low));
+      readdressIpv4(view, at, end, low);
+      settleIcmp(view, header, seen);
+    } else settleIcmp(view, header, seen + readdressIpv6(view, at, end, prefixes, prefix, low));
   }
 }
 

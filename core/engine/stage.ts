@@ -3,7 +3,7 @@
  * where their transport headers are. Columns, filled anew for each stage.
  */
 import * as key from "../flow/key.ts";
-import { u16, u32 } from "../wire/bytes.ts";
+import { u32 } from "../wire/bytes.ts";
 import { Headers } from "../wire/headers.ts";
 import * as icmp from "../wire/icmp.ts";
 import * as ipv4 from "../wire/ipv4.ts";
@@ -16,7 +16,7 @@ import { Reason } from "./reason.ts";
 /** Own names: V8 folds constants of a module's own into its optimised code, and reads imported ones each time. */
 const { DESTINATION, DESTINATION_PREFIX, IPV6, KEY, KIND, PORTS, SOURCE, SOURCE_PREFIX } = key;
 const { DESTINATION: IPV4_DESTINATION, HEADER: IPV4_HEADER, SOURCE: IPV4_SOURCE } = ipv4;
-const { PROTOCOL: TCP } = tcp;
+const { HEADER: TCP_HEADER, PROTOCOL: TCP } = tcp;
 const { HEADER: UDP_HEADER, PROTOCOL: UDP } = udp;
 
 /** What a packet is to the engine. */
@@ -24,6 +24,9 @@ export const Kind = { REFUSED: 0, TRANSPORT: 1, FRAGMENT: 2, ICMP: 3 } as const;
 
 /** Version 4, five words of header. */
 const PLAIN_IPV4 = 0x45;
+const LEAST_PLAIN = IPV4_HEADER + UDP_HEADER;
+/** In the header's second word: more fragments, and the offset of this one. */
+const FRAGMENT_MASK = 0x3fff;
 
 export class Stage {
   readonly kind = new Uint8Array(STAGE);
@@ -43,8 +46,8 @@ export class Stage {
   readonly #headers = new Headers();
 
   /** Reads the packet in `[at, end)` into place `k`. */
-  read(k: number, bytes: Uint8Array, at: number, end: number): void {
-    if (end - at >= IPV4_HEADER && bytes[at] === PLAIN_IPV4 && this.#readPlain(k, bytes, at, end)) return;
+  read(k: number, bytes: Uint8Array, view: DataView, at: number, end: number): void {
+    if (end - at >= LEAST_PLAIN && this.#readPlain(k, view, at, end)) return;
     this.#readAny(k, bytes, at, end);
   }
 
@@ -57,21 +60,21 @@ export class Stage {
   }
 
   /** Nearly all packets: IPv4 without options, whole, TCP or UDP. False: not one of these, or not a good one. */
-  #readPlain(k: number, bytes: Uint8Array, at: number, end: number): boolean {
-    const stop = at + u16(bytes, at + 2);
+  #readPlain(k: number, view: DataView, at: number, end: number): boolean {
+    const first = view.getInt32(at);
+    const stop = at + (first & 0xffff);
+    const protocol = view.getUint8(at + 9);
+    if (first >>> 24 !== PLAIN_IPV4 || stop > end || (view.getInt32(at + 4) & FRAGMENT_MASK) !== 0) return false;
     const transport = at + IPV4_HEADER;
-    if (stop > end || ipv4.isFragment(bytes, at)) return false;
-    const protocol = bytes[at + 9]!;
-    if (protocol === TCP ? !tcp.check(bytes, transport, stop) : protocol !== UDP) return false;
-    if (protocol === UDP && !wholeDatagram(bytes, transport, stop)) return false;
+    if (!plausible(view, transport, stop, protocol)) return false;
     const { keys } = this;
     const key = k * KEY;
     this.kind[k] = Kind.TRANSPORT;
     this.transport[k] = transport;
     this.end[k] = stop;
-    keys[key + SOURCE] = u32(bytes, at + IPV4_SOURCE);
-    keys[key + DESTINATION] = u32(bytes, at + IPV4_DESTINATION);
-    keys[key + PORTS] = u32(bytes, transport);
+    keys[key + SOURCE] = view.getInt32(at + IPV4_SOURCE);
+    keys[key + DESTINATION] = view.getInt32(at + IPV4_DESTINATION);
+    keys[key + PORTS] = view.getInt32(transport);
     keys[key + KIND] = protocol;
     return true;
   }
@@ -132,6 +135,19 @@ export class Stage {
     else if (protocol !== TCP && protocol !== UDP) this.#refuse(k, Reason.PROTOCOL);
     else this.keys[k * KEY + PORTS] = u32(bytes, at);
   }
+}
+
+/** As `tcp.check` and `wholeDatagram` have it, by words. */
+function plausible(view: DataView, at: number, end: number, protocol: number): boolean {
+  const room = end - at;
+  if (protocol === TCP) {
+    if (room < TCP_HEADER) return false;
+    const header = (view.getUint8(at + 12) >>> 4) << 2;
+    return header >= TCP_HEADER && header <= room;
+  }
+  if (protocol !== UDP || room < UDP_HEADER) return false;
+  const length = view.getUint16(at + 4);
+  return length >= UDP_HEADER && length <= room;
 }
 
 /** A UDP header whose length agrees with what is there. */

@@ -14,8 +14,7 @@
  * and could not be answered (as ip_vs_nat_icmp does). The MTU that a path-MTU message brings stays: translation changes
  * no length.
  */
-import { putU16, putU32, u16, u32 } from "../wire/bytes.ts";
-import { adjust, adjustPartial, adjustUdp, difference16, difference32 } from "../wire/checksum.ts";
+import { adjust, adjusted, adjustPartial, adjustUdp, difference16, difference32 } from "../wire/checksum.ts";
 import * as icmp from "../wire/icmp.ts";
 import * as ipv4 from "../wire/ipv4.ts";
 import * as ipv6 from "../wire/ipv6.ts";
@@ -37,38 +36,40 @@ export const DESTINATION = 1;
 const ONE_HOP_LESS = 0xffff - 0x0100;
 
 /** May it be forwarded another hop? (RFC 1812 §5.3.1, RFC 8200 §3.) */
-export const mayTravel = (bytes: Uint8Array, at: number, family: 4 | 6): boolean =>
-  bytes[at + (family === 4 ? TIME_TO_LIVE : HOP_LIMIT)]! > 1;
+export const mayTravel = (view: DataView, at: number, family: 4 | 6): boolean =>
+  view.getUint8(at + (family === 4 ? TIME_TO_LIVE : HOP_LIMIT)) > 1;
 
 /** The IPv4 header at `at` gets `address` at its `end`. Returns the difference that a pseudo-header sees. */
-export function readdressIpv4(bytes: Uint8Array, at: number, end: number, address: number): number {
+export function readdressIpv4(view: DataView, at: number, end: number, address: number): number {
   const place = at + IPV4_SOURCE + (end << 2);
-  const difference = difference32(u32(bytes, place), address);
-  putU32(bytes, place, address);
-  bytes[at + TIME_TO_LIVE] = bytes[at + TIME_TO_LIVE]! - 1;
-  adjust(bytes, at + IPV4_CHECKSUM, difference + ONE_HOP_LESS);
+  const difference = difference32(view.getInt32(place), address);
+  view.setInt32(place, address);
+  // TTL, protocol and header checksum are one word.
+  const word = view.getInt32(at + TIME_TO_LIVE);
+  const checksum = adjusted(word & 0xffff, difference + ONE_HOP_LESS) & 0xffff;
+  view.setInt32(at + TIME_TO_LIVE, (((word >>> 16) - 0x100) << 16) | checksum);
   return difference;
 }
 
 /** The IPv6 header at `at` gets the address whose first 96 bits are at `prefix` of `prefixes`, and whose last are `low`. */
 export function readdressIpv6(
-  bytes: Uint8Array,
+  view: DataView,
   at: number,
   end: number,
   prefixes: Int32Array,
   prefix: number,
   low: number,
 ): number {
-  bytes[at + HOP_LIMIT] = bytes[at + HOP_LIMIT]! - 1;
-  return putIpv6Address(bytes, at + IPV6_SOURCE + (end << 4), prefixes, prefix, low);
+  view.setUint8(at + HOP_LIMIT, view.getUint8(at + HOP_LIMIT) - 1);
+  return putIpv6Address(view, at + IPV6_SOURCE + (end << 4), prefixes, prefix, low);
 }
 
-function putIpv6Address(bytes: Uint8Array, at: number, prefixes: Int32Array, prefix: number, low: number): number {
+function putIpv6Address(view: DataView, at: number, prefixes: Int32Array, prefix: number, low: number): number {
   let difference = 0;
   for (let i = 0; i < 4; i++) {
     const word = i === 3 ? low : prefixes[prefix + i]!;
-    difference += difference32(u32(bytes, at + i * 4), word);
-    putU32(bytes, at + i * 4, word);
+    difference += difference32(view.getInt32(at + i * 4), word);
+    view.setInt32(at + i * 4, word);
   }
   return difference;
 }
@@ -78,7 +79,7 @@ function putIpv6Address(bytes: Uint8Array, at: number, prefixes: Int32Array, pre
  * the pseudo-header. `partial`: the checksum is a partial one.
  */
 export function retarget(
-  bytes: Uint8Array,
+  view: DataView,
   at: number,
   protocol: number,
   end: number,
@@ -87,12 +88,12 @@ export function retarget(
   partial: boolean,
 ): void {
   const place = at + (end << 1);
-  const whole = difference + difference16(u16(bytes, place), port);
-  putU16(bytes, place, port);
+  const whole = difference + difference16(view.getUint16(place), port);
+  view.setUint16(place, port);
   const checksum = at + (protocol === TCP ? TCP_CHECKSUM : UDP_CHECKSUM);
-  if (partial) adjustPartial(bytes, checksum, difference);
-  else if (protocol === TCP) adjust(bytes, checksum, whole);
-  else adjustUdp(bytes, checksum, whole);
+  if (partial) adjustPartial(view, checksum, difference);
+  else if (protocol === TCP) adjust(view, checksum, whole);
+  else adjustUdp(view, checksum, whole);
 }
 
 /** What an error is about, and where it stands; filled by `Headers` from the embedded packet. */
@@ -109,7 +110,7 @@ export interface Embedded {
  * ICMP checksum, which covers all of it, sees. The rest of the packet may be missing; only what is there is changed.
  */
 export function translateEmbedded(
-  bytes: Uint8Array,
+  view: DataView,
   at: number,
   inner: Embedded,
   end: number,
@@ -123,27 +124,27 @@ export function translateEmbedded(
   let seen: number;
   if (family === 4) {
     const place = at + IPV4_SOURCE + (end << 2);
-    difference = difference32(u32(bytes, place), low);
-    putU32(bytes, place, low);
-    const before = u16(bytes, at + IPV4_CHECKSUM);
-    adjust(bytes, at + IPV4_CHECKSUM, difference);
-    seen = difference + difference16(before, u16(bytes, at + IPV4_CHECKSUM));
+    difference = difference32(view.getInt32(place), low);
+    view.setInt32(place, low);
+    const before = view.getUint16(at + IPV4_CHECKSUM);
+    adjust(view, at + IPV4_CHECKSUM, difference);
+    seen = difference + difference16(before, view.getUint16(at + IPV4_CHECKSUM));
   } else {
-    difference = putIpv6Address(bytes, at + IPV6_SOURCE + (end << 4), prefixes, prefix, low);
+    difference = putIpv6Address(view, at + IPV6_SOURCE + (end << 4), prefixes, prefix, low);
     seen = difference;
   }
   const place = transport + (end << 1);
-  const ports = difference16(u16(bytes, place), port);
-  putU16(bytes, place, port);
+  const ports = difference16(view.getUint16(place), port);
+  view.setUint16(place, port);
   const checksum = transport + (protocol === TCP ? TCP_CHECKSUM : UDP_CHECKSUM);
   // Eight bytes of TCP do not reach to its checksum (RFC 792).
   if (checksum + 2 > inner.end) return seen + ports;
-  const before = u16(bytes, checksum);
-  if (protocol === TCP) adjust(bytes, checksum, difference + ports);
-  else adjustUdp(bytes, checksum, difference + ports);
-  return seen + ports + difference16(before, u16(bytes, checksum));
+  const before = view.getUint16(checksum);
+  if (protocol === TCP) adjust(view, checksum, difference + ports);
+  else adjustUdp(view, checksum, difference + ports);
+  return seen + ports + difference16(before, view.getUint16(checksum));
 }
 
 /** The ICMP checksum of the error at `at` follows; `pseudo`: the change of the pseudo-header, which ICMPv6 counts in. */
-export const settleIcmp = (bytes: Uint8Array, at: number, difference: number): void =>
-  adjust(bytes, at + ICMP_CHECKSUM, difference);
+export const settleIcmp = (view: DataView, at: number, difference: number): void =>
+  adjust(view, at + ICMP_CHECKSUM, difference);

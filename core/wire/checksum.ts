@@ -9,7 +9,7 @@
  * What a sender got wrong stays wrong by as much: a damaged packet is still seen to be damaged by its receiver, which a
  * checksum computed anew would hide.
  */
-import { putU16, u16 } from "./bytes.ts";
+import { u16 } from "./bytes.ts";
 
 /** Adds the carries back in. For sums of up to 2^16 words. */
 export function fold(sum: number): number {
@@ -44,15 +44,18 @@ export const difference32 = (from: number, to: number): number =>
   (~from & 0xffff) + (~from >>> 16) + (to & 0xffff) + (to >>> 16);
 
 /** The checksum at `at` follows a change of what it covers. */
-export const adjust = (bytes: Uint8Array, at: number, difference: number): void =>
-  putU16(bytes, at, ~fold((~u16(bytes, at) & 0xffff) + difference));
+export const adjust = (view: DataView, at: number, difference: number): void =>
+  view.setUint16(at, adjusted(view.getUint16(at), difference));
+
+/** A checksum after a change of what it covers; above its 16 bits are others that nobody wants. */
+export const adjusted = (checksum: number, difference: number): number => ~fold((~checksum & 0xffff) + difference);
 
 /** UDP: zero says that the sender computed none, and a computed zero is sent as all ones (RFC 768; RFC 8200 §8.1). */
-export function adjustUdp(bytes: Uint8Array, at: number, difference: number): void {
-  const checksum = u16(bytes, at);
+export function adjustUdp(view: DataView, at: number, difference: number): void {
+  const checksum = view.getUint16(at);
   if (checksum === 0) return;
-  const adjusted = ~fold((~checksum & 0xffff) + difference) & 0xffff;
-  putU16(bytes, at, adjusted === 0 ? 0xffff : adjusted);
+  const after = adjusted(checksum, difference) & 0xffff;
+  view.setUint16(at, after === 0 ? 0xffff : after);
 }
 
 /**
@@ -60,5 +63,5 @@ export function adjustUdp(bytes: Uint8Array, at: number, difference: number): vo
  * pseudo-header's sum, not complemented, and the device adds the rest. So only changes of the pseudo-header count:
  * addresses, not ports.
  */
-export const adjustPartial = (bytes: Uint8Array, at: number, difference: number): void =>
-  putU16(bytes, at, fold(u16(bytes, at) + difference));
+export const adjustPartial = (view: DataView, at: number, difference: number): void =>
+  view.setUint16(at, fold(view.getUint16(at) + difference));
