@@ -7,6 +7,8 @@ export class HelperError extends Error {
   override readonly name = "HelperError";
 }
 
+const TRANSPORTS: readonly string[] = ["tcp", "udp", "both"];
+
 /** A module that has not loaded after this long waits for something that will not come. */
 const PATIENCE = 10_000;
 
@@ -38,7 +40,7 @@ function whyNoHelper(name: string, exported: unknown): string | null {
   const helper = exported as Partial<Record<keyof Helper, unknown>>;
   if (typeof helper.name !== "string") return "has no name";
   if (helper.name !== name) return `is the helper ${JSON.stringify(helper.name)}: use that name in the configuration`;
-  if (helper.transport !== "tcp" && helper.transport !== "udp") return 'has no transport "tcp" or "udp"';
+  if (!TRANSPORTS.includes(helper.transport as string)) return 'has no transport "tcp", "udp" or "both"';
   if (typeof helper.open !== "function") return "has no function open(connection, settings)";
   if (!Array.isArray(helper.ports)) return "has no list of ports";
   return whyNoLimits(helper.limits);

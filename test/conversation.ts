@@ -46,6 +46,20 @@ export const ftpService = (rest: Partial<ServiceSpec> = {}): ServiceSpec => ({
   ...rest,
 });
 
+/** A service on the ports of `helper`. */
+export const serviceFor = (helper: Helper, rest: Partial<ServiceSpec> = {}): ServiceSpec =>
+  ftpService({
+    name: helper.name,
+    ports: helper.ports.map((port) => ({
+      transport: helper.transport === "udp" ? "udp" : "tcp",
+      first: port,
+      last: port,
+    })),
+    helper,
+    controlPorts: helper.ports,
+    ...rest,
+  });
+
 export const LIMITS: RelatedLimits = { perClient: 100, total: 1000 };
 
 export const makeBalancer = (
@@ -75,6 +89,15 @@ export interface ConversationOptions {
 export const asLvsNat = (entry: RelatedEntry, { address }: Endpoint): Endpoint =>
   entry.opener === "original" ? { address, port: entry.target.port } : entry.target;
 
+/** A conversation of `helper`'s protocol, on its own port. */
+export const conversationOf = (helper: Helper, options: ConversationOptions = {}): Conversation =>
+  new Conversation({
+    helper,
+    balancer: makeBalancer([serviceFor(helper)]),
+    virtual: { address: VIP.address, port: helper.ports[0]! },
+    ...options,
+  });
+
 export class Conversation implements ControlHost {
   readonly balancer: Balancer;
   readonly control: ConnectionEntry;
@@ -92,7 +115,7 @@ export class Conversation implements ControlHost {
     const { balancer = makeBalancer(), client = CLIENT, virtual = VIP, helper = ftp } = options;
     this.#options = options;
     this.balancer = balancer;
-    const control = balancer.admit("tcp", client, virtual, this.now);
+    const control = balancer.admit(helper.transport === "udp" ? "udp" : "tcp", client, virtual, this.now);
     if (typeof control === "string") throw new Error(control);
     this.control = control;
     const { strict = false, hold = helper.limits.hold, onRefuse = "refuse", onFailure = "open" } = options;

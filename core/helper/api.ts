@@ -40,7 +40,8 @@ export interface Limits {
 export interface Helper {
   /** Registry key: lower case, the IANA service name where there is one. */
   readonly name: string;
-  readonly transport: Transport;
+  /** What its control connections run over; `Connection.transport` says which one it is. */
+  readonly transport: Transport | "both";
   /** Server ports it is bound to unless the configuration says otherwise. */
   readonly ports: readonly Port[];
   /** The documents it implements, e.g. `RFC 959 §4.1.2`. */
@@ -52,13 +53,27 @@ export interface Helper {
   open(connection: Connection, settings: Settings): Inspector;
   /** Who should serve this request, asked before it is scheduled. Absent: the scheduler and persistence decide. */
   affinity?(payload: Uint8Array): Affinity | null;
+  /**
+   * Whether a TCP connection that opens so is one of this protocol, on whatever port (observation); null: not clear yet.
+   * False for what the protocol would not say first. Absent: only bound ports are looked at.
+   */
+  detect?(opening: Opening): boolean | null;
 }
+
+/** The first bytes of each direction, in order; at least `DETECTABLE` of them where as many were said. */
+export interface Opening {
+  readonly original: Uint8Array;
+  readonly reply: Uint8Array;
+}
+
+/** A protocol that does not show itself in as many bytes is not found by what it says. */
+export const DETECTABLE = 512;
 
 export interface Inspector {
   /**
-   * Looks at one payload: a whole datagram, or the next in-order bytes of a TCP stream. `payload` is valid during the
-   * call only and must not be changed. Must not throw: malformed bytes are `actions.fault()` or `actions.refuse()`.
-   * At most one message that announces or is refused is consumed in a call.
+   * Looks at one payload: a whole datagram, which is consumed whole, or the next in-order bytes of a TCP stream.
+   * `payload` is valid during the call only and must not be changed. Must not throw: malformed bytes are
+   * `actions.fault()` or `actions.refuse()`. At most one message that announces or is refused is consumed in a call.
    */
   inspect(payload: Uint8Array, direction: Direction, actions: Actions): Inspection;
   /**
@@ -67,12 +82,16 @@ export interface Inspector {
    * `refuse`. A helper without `end` is detached when a message takes too long.
    */
   end?(payload: Uint8Array, direction: Direction, actions: Actions, last: boolean): void;
-  /** Bytes of this direction are missing (observation of a capture): the next payload may begin anywhere. */
+  /**
+   * Bytes of this direction are missing (observation of a capture): the next payload may begin anywhere, and what it
+   * answers may never be shown. A stream whose beginning was not captured has a gap there, told before anything else.
+   */
   gap?(direction: Direction): void;
 }
 
 /** The control connection. Its ends carry the names of ip_vs: client, virtual service, realserver. */
 export interface Connection {
+  readonly transport: Transport;
   readonly client: Endpoint;
   readonly virtual: Endpoint;
   readonly real: Endpoint;
@@ -111,6 +130,12 @@ export interface Announcement {
   readonly answers?: Ref;
   /** Opened by the realserver: the port of the VIP that the client expects it from (FTP's control port - 1). */
   readonly leaves?: Port;
+  /** The lowest port that the protocol names, where that is a reserved one (rsh: 512); otherwise 1024. */
+  readonly lowest?: Port;
+  /** False: the protocol has no answer to it, so that nothing will `settle` it (TFTP, rsh). */
+  readonly answered?: false;
+  /** The same message was said before (a datagram sent again): not another one, to whoever counts them. */
+  readonly repeats?: Ref;
   /** The bytes it was read from. */
   readonly bytes: ByteRange;
   /** The protocol itself forbids this one (kebab-case): core refuses it, observation lists it with this fault. */

@@ -2,7 +2,7 @@
  * Which announcements are let in. Helpers report every well-formed announcement; this decides, for every protocol alike:
  *
  *   an endpoint must belong to the peer that offers it     RFC 2577 §3, the FTP bounce attack
- *   its port must not be a reserved one                    RFC 2577 §3
+ *   its port must not be a reserved one                    RFC 2577 §3; but for protocols that use no other (rsh)
  *   its address must be of the family of the connection    RFC 2428 §2
  */
 import type { Direction, PartialEndpoint } from "../units.ts";
@@ -19,11 +19,11 @@ export function judge(
   connection: Connection,
   declared: readonly Address[],
 ): string | null {
-  const { objection, opener, from, to } = announcement;
+  const { objection, opener, from, to, lowest = FIRST_UNRESERVED_PORT } = announcement;
   if (objection !== undefined) return objection;
   if (to.port === 0) return "port-zero";
   if (!isPort(to.port)) return "bad-port";
-  if (to.port < FIRST_UNRESERVED_PORT) return "port-reserved";
+  if (to.port < lowest) return "port-reserved";
   const listener = opposite(opener);
   const wrong =
     wrongAddress(to.address, listener, speaker, connection, declared) ??

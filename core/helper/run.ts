@@ -31,18 +31,24 @@ export function openHelper(helper: Helper, connection: Connection, settings: Set
   }
 }
 
+export interface RunOptions {
+  readonly onFailure?: OnFailure;
+  /** The payload is one, which is consumed whole. */
+  readonly datagram?: boolean;
+}
+
 export function runHelper(
   inspector: Inspector,
   payload: Uint8Array,
   direction: Direction,
   recorder: Recorder,
-  onFailure: OnFailure = "open",
+  { onFailure = "open", datagram = false }: RunOptions = {},
 ): Inspection | Failure {
   recorder.clear();
   let broken = "helper-threw";
   try {
     const inspection = inspector.inspect(payload, direction, recorder);
-    if (keepsContract(inspection, recorder, payload.length)) return inspection;
+    if (keepsContract(inspection, recorder, payload.length, datagram)) return inspection;
     broken = "helper-broke-contract";
   } catch {
     // Counted below under its reason; the bytes that did it are the connection's own and are not logged.
@@ -97,8 +103,8 @@ export function renderAll(rewrites: readonly Rewrite[], seen: readonly Endpoint[
 }
 
 /** What `Inspector.inspect` promises; the shared contract test calls this too. */
-export function keepsContract({ consumed }: Inspection, recorder: Recorder, length: number): boolean {
-  if (!Number.isInteger(consumed) || consumed < 0 || consumed > length) return false;
+export function keepsContract({ consumed }: Inspection, recorder: Recorder, length: number, datagram = false): boolean {
+  if (!Number.isInteger(consumed) || consumed < (datagram ? length : 0) || consumed > length) return false;
   if (recorder.empty) return true;
   const { expected, refusals, rewrites, edits } = recorder;
   if (expected.length + refusals.length > 1) return false;

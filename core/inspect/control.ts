@@ -10,7 +10,8 @@
  *                      rewritten for its receiver                                              forwarded
  *
  * Until an announcement is in place its direction stands still (the release barrier); the other one flows on. Whatever
- * the segmentation of the input, entries and output are the same.
+ * the segmentation of the input, entries and output are the same. Of a datagram protocol each `feed` is one datagram,
+ * and so is each `forward`.
  */
 import type { RelatedEntry } from "../flow/related.ts";
 import type { Announcement, Inspector, Ref, Replacement } from "../helper/api.ts";
@@ -30,6 +31,8 @@ export type { Decision } from "./decision.ts";
 export type { ControlHost, ControlOptions } from "./host.ts";
 
 const BARRIER_PATIENCE = seconds(2);
+/** Datagrams that may wait behind a barrier. */
+const MOST_WAITING = 16;
 
 type Tail<T extends readonly unknown[]> = T extends readonly [unknown, ...infer Rest] ? Rest : never;
 
@@ -55,6 +58,10 @@ export class ControlStream {
     return this.#detached && this.#original.barrier === null && this.#reply.barrier === null;
   }
 
+  get #datagrams(): boolean {
+    return this.#options.entry.transport === "udp";
+  }
+
   /** `direction` stands still: read no more of it. */
   blocked(direction: Direction): boolean {
     return this.#side(direction).barrier !== null;
@@ -71,7 +78,7 @@ export class ControlStream {
   feed(direction: Direction, bytes: Uint8Array, now: Ms): void {
     const side = this.#side(direction);
     if (this.#aborted) return;
-    if (side.barrier !== null) side.held.append(bytes);
+    if (side.barrier !== null) this.#wait(side, bytes);
     else if (this.#detached) this.#options.host.forward(direction, bytes);
     else this.#read(side, side.held.take(bytes), now);
   }
@@ -108,6 +115,12 @@ export class ControlStream {
     }
   }
 
+  /** What comes while `side` stands still. A datagram too many is lost, as datagrams may be. */
+  #wait(side: Side, bytes: Uint8Array): void {
+    if (!this.#datagrams) side.held.append(bytes);
+    else if (side.waiting.length < MOST_WAITING) side.waiting.push(new Uint8Array(bytes));
+  }
+
   /** Reads messages until the rest is incomplete, or one of them raises the barrier. */
   #read(side: Side, view: Uint8Array, now: Ms): void {
     let sent = 0;
@@ -141,7 +154,8 @@ export class ControlStream {
   /** How many bytes of `rest` the helper has done with; what it asked for is in the recorder. */
   #inspect(side: Side, rest: Uint8Array): number {
     const { onFailure, host } = this.#options;
-    const { verdict, consumed } = runHelper(this.#inspector, rest, side.direction, this.#recorder, onFailure);
+    const options = { onFailure, datagram: this.#datagrams };
+    const { verdict, consumed } = runHelper(this.#inspector, rest, side.direction, this.#recorder, options);
     if (verdict === "detach") this.#detached = true;
     this.#dropping = verdict === "drop";
     if (consumed > 0) return consumed;
@@ -224,6 +238,7 @@ export class ControlStream {
     const length = side.barrier!.message.length;
     this.#release(side);
     side.offset += length;
+    while (side.barrier === null && side.waiting.length > 0) this.feed(side.direction, side.waiting.shift()!, now);
     const rest = side.held.take();
     if (this.#detached) this.#forward(side, rest);
     else if (rest.length > 0) this.#read(side, rest, now);

@@ -12,11 +12,12 @@ import type { Direction, PortRange } from "../units.ts";
 import { HeldBytes } from "./held.ts";
 
 /**
+ * - `announced`             the protocol has no answer to it
  * - `accepted`, `rejected`  the other side's answer
  * - `unanswered`            the capture ends, or has a hole, before the answer
  * - `request-not-seen`      the answer is there, what it answers is not, and nothing else settles it
  */
-export type AnnouncementState = "accepted" | "rejected" | "unanswered" | "request-not-seen";
+export type AnnouncementState = "announced" | "accepted" | "rejected" | "unanswered" | "request-not-seen";
 
 /** The message that something was said in, as far as it is remembered. */
 export interface ObservedMessage {
@@ -89,7 +90,12 @@ export class ControlObserver {
     this.#inspector = helper.open(connection, { strict, hold: helper.limits.hold });
   }
 
-  /** The next bytes of `direction`, which came in `frame`. */
+  /** The helper has let go of it, and had nothing to tell of it but notes: it is another protocol's. */
+  get disowned(): boolean {
+    return this.#detached && this.announcements.length + this.faults.length + this.groups.length === 0;
+  }
+
+  /** The next bytes of `direction`, or a datagram, which came in `frame`. */
   data(direction: Direction, bytes: Uint8Array, frame: number): void {
     if (this.#detached) return;
     const side = this.#side(direction);
@@ -128,7 +134,9 @@ export class ControlObserver {
     let at = 0;
     while (at < view.length && !this.#detached) {
       const rest = view.subarray(at);
-      const { verdict, consumed } = runHelper(this.#inspector, rest, side.direction, this.#recorder);
+      const { verdict, consumed } = runHelper(this.#inspector, rest, side.direction, this.#recorder, {
+        datagram: this.#connection.transport === "udp",
+      });
       this.#apply(side, rest, consumed);
       if (verdict === "detach") this.#detached = true;
       if (consumed === 0) break;
@@ -144,6 +152,7 @@ export class ControlObserver {
     const source = messageOf(side, shown, consumed);
     const complete = frameAt(side, consumed);
     for (const { ref, bundle } of recorder.expected) {
+      if (this.#isRepeated(ref, bundle[0]!)) continue;
       const observed = bundle.map((announcement) => this.#announced(side, announcement, consumed, source));
       // The same flows from their other end are listed already.
       this.#byRef.set(ref, bundle[0]?.answers === undefined ? observed : []);
@@ -166,8 +175,14 @@ export class ControlObserver {
       const why = explainRefusal(refusal, this.#words(refusal), announcement, speaker, this.#connection);
       this.faults.push({ code: refusal, message: why, frame, source: message });
     }
-    const state = announcement.objection === "unsolicited" ? "request-not-seen" : "unanswered";
-    return { announcement, speaker, frame, message, refusal, state };
+    return { announcement, speaker, frame, message, refusal, state: stateOf(announcement) };
+  }
+
+  /** The same was said before: `ref` is another name for what was observed then. */
+  #isRepeated(ref: Ref, { repeats }: Announcement): boolean {
+    const observed = repeats === undefined ? undefined : this.#byRef.get(repeats);
+    if (observed !== undefined) this.#byRef.set(ref, observed);
+    return observed !== undefined;
   }
 
   #settle({ ref, outcome, completed }: Settlement, frame: number): void {
@@ -176,10 +191,14 @@ export class ControlObserver {
       if (completed === null) continue;
       observed.frame = frame;
       const from = completed[index];
-      if (from === null) this.announcements.splice(this.announcements.lastIndexOf(observed), 1);
+      if (from === null) this.#unlist(observed);
       else if (from !== undefined) observed.announcement = { ...observed.announcement, from };
     }
-    this.#byRef.delete(ref);
+  }
+
+  #unlist(observed: ObservedAnnouncement): void {
+    const at = this.announcements.lastIndexOf(observed);
+    if (at >= 0) this.announcements.splice(at, 1);
   }
 
   #remarked(side: Side, { code, at }: Remark, consumed: number, source: ObservedMessage): ObservedFault {
@@ -193,6 +212,11 @@ export class ControlObserver {
   #side(direction: Direction): Side {
     return direction === "original" ? this.#original : this.#reply;
   }
+}
+
+function stateOf({ objection, answered }: Announcement): AnnouncementState {
+  if (objection === "unsolicited") return "request-not-seen";
+  return answered === false ? "announced" : "unanswered";
 }
 
 const messageOf = ({ direction, marks }: Side, shown: Uint8Array, consumed: number): ObservedMessage => ({

@@ -25,6 +25,8 @@ export interface Barrier {
 export class Side {
   readonly direction: Direction;
   readonly held = new HeldBytes();
+  /** Datagrams that came while the barrier was up. */
+  readonly waiting: Uint8Array[] = [];
   /** Since when the beginning of a message is held. */
   heldSince: Ms = NEVER;
   /** Bytes consumed so far. */

@@ -36,7 +36,10 @@ export function resolveHelpers(
       report.error(["helpers", helper.name, "module"], `${quote(helper.name)} is built in`, remedy);
     }
     const config = configOf(helper.name, null, input ?? null, input?.ports ?? helper.ports);
-    resolved.set(helper.name, input === null ? null : { config, transport: helper.transport });
+    resolved.set(
+      helper.name,
+      input === null ? null : { config, transport: helper.transport === "both" ? null : helper.transport },
+    );
   }
   for (const [name, input] of inputs) {
     if (!names.includes(name)) resolved.set(name, fromModule(name, input, names, file, report));

@@ -2,6 +2,7 @@ import type { Actions, Connection, Direction, Helper, Inspection, Inspector, Set
 import { type Endpoint, type Port, port, seconds } from "../../core/units.ts";
 import { CR, LF } from "../../core/wire/text.ts";
 import { Commands } from "./commands.ts";
+import { opensLikeFtp } from "./opening.ts";
 import { isEmpty, type Reader, Session } from "./reader.ts";
 import { reasons } from "./reasons.ts";
 import { Replies } from "./replies.ts";
@@ -26,6 +27,7 @@ export const ftp: Helper = {
   limits: { pending: 10, ttl: seconds(30), hold: 4096, patience: seconds(60) },
   reasons,
   open: (connection, settings) => new FtpInspector(connection, settings),
+  detect: opensLikeFtp,
 };
 
 /** One direction. */

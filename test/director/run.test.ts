@@ -184,7 +184,7 @@ const wrong: readonly [why: string, module: string | null, says: RegExp][] = [
   ["that exports null", helper("null"), /has no export "helper"/],
   ["whose helper has no name", helper(whole.replace('name: "echo", ', "")), /has no name/],
   ["whose helper has another name", helper(whole.replace("echo", "ohce")), /is the helper "ohce": use that name/],
-  ["without a transport", helper(whole.replace('"tcp"', '"sctp"')), /has no transport "tcp" or "udp"/],
+  ["without a transport", helper(whole.replace('"tcp"', '"sctp"')), /has no transport "tcp", "udp" or "both"/],
   ["without open", helper(whole.replace(OPEN, "open: 1")), /has no function open/],
   ["without ports", helper(whole.replace("[7]", "7")), /has no list of ports/],
   ["without limits", helper(whole.replace(LIMITS, "x: 1")), /has no limits/],

@@ -23,13 +23,19 @@ export interface Segment {
 }
 
 /** The director's view, if there were one: the server that is seen is the virtual service and the realserver. */
-const connectionOf = (client: Endpoint, server: Endpoint): Connection => ({ client, virtual: server, real: server });
+const connectionOf = (client: Endpoint, server: Endpoint): Connection => ({
+  transport: "tcp",
+  client,
+  virtual: server,
+  real: server,
+});
 
 /**
  * One TCP control connection of a capture: reassembles both directions and has them observed. Until something is said
  * on it (a port scan has millions of such) it costs little.
  */
 export class TcpControl {
+  readonly transport = "tcp";
   readonly helper: Helper;
   readonly row: number;
   readonly client: Endpoint;

@@ -90,7 +90,7 @@ const controlRecord = (id: number, file: string, control: TcpControl, flows: Flo
   id,
   file,
   helper: control.helper.name,
-  transport: control.helper.transport,
+  transport: control.transport,
   client: control.client,
   server: control.server,
   firstFrame: flows.firstFrame[control.row]!,

@@ -1,11 +1,12 @@
 import t from "tap";
-import type { Announcement } from "../../../core/helper/api.ts";
+import type { Announcement, Connection } from "../../../core/helper/api.ts";
 import { explainRefusal, judge } from "../../../core/helper/judge.ts";
-import type { Direction } from "../../../core/units.ts";
+import { type Direction, port } from "../../../core/units.ts";
 import type { Address } from "../../../core/wire/address.ts";
 import { address, endpoint } from "../../addresses.ts";
 
-const connection = {
+const connection: Connection = {
+  transport: "tcp",
   client: endpoint("10.0.0.5", 40000),
   virtual: endpoint("1.2.3.4", 21),
   real: endpoint("192.168.0.2", 21),
@@ -69,6 +70,12 @@ t.test("a declared address is the realserver's to announce, not the client's", a
 t.test("who opens is checked like who is connected to", async (t) => {
   const from = { address: address("10.0.0.6"), port: null };
   t.equal(judge(announcement("original", null, 5001, { from }), "reply", connection, []), "bounce");
+});
+
+t.test("a protocol that lives on reserved ports names those, and none below", async (t) => {
+  const lowest = port(512);
+  t.equal(judge(announcement("reply", null, 1022, { lowest }), "original", connection, []), null);
+  t.equal(judge(announcement("reply", null, 511, { lowest }), "original", connection, []), "port-reserved");
 });
 
 t.test("ports from 1024 to 65535 only, whatever a helper says", async (t) => {

@@ -94,7 +94,10 @@ for (const [why, helper] of broken) {
       t.same(runHelper(helper, PAYLOAD, "original", recorder), { verdict: "detach", consumed: 4 });
       t.match(recorder.faults, [{ code: why === "throws" ? "helper-threw" : "helper-broke-contract" }]);
       t.same([recorder.expected, recorder.refusals, recorder.rewrites], [[], [], []]);
-      t.same(runHelper(helper, PAYLOAD, "original", recorder, "closed"), { verdict: "abort", consumed: 0 });
+      t.same(runHelper(helper, PAYLOAD, "original", recorder, { onFailure: "closed" }), {
+        verdict: "abort",
+        consumed: 0,
+      });
     },
   );
 }

@@ -3,7 +3,14 @@ import type { GoneReason, RelatedEntry } from "../../../core/flow/related.ts";
 import type { Actions, Announcement, Helper, Inspection, Inspector, Ref } from "../../../core/helper/api.ts";
 import { ms, port, seconds } from "../../../core/units.ts";
 import { endpoint } from "../../addresses.ts";
-import { Conversation, type ConversationOptions, ftpService, LIMITS, makeBalancer } from "../../conversation.ts";
+import {
+  Conversation,
+  type ConversationOptions,
+  conversationOf,
+  ftpService,
+  LIMITS,
+  makeBalancer,
+} from "../../conversation.ts";
 
 const PASSIVE = "227 (192,168,0,2,19,137)\r\n";
 const TOLD = "227 (1,2,3,4,19,137)\r\n";
@@ -18,6 +25,71 @@ function waiting(): Conversation {
   ftp.server(PASSIVE);
   return ftp;
 }
+
+// --- datagrams ------------------------------------------------------------------------------------------------------
+
+/** Announces whatever begins with `x`, on a port of its own each time. */
+function datagramHelper(): Helper {
+  let next = 6000;
+  return {
+    name: "made-up",
+    transport: "udp",
+    ports: [port(6001)],
+    sources: [],
+    limits: { pending: 10, ttl: seconds(30), hold: 0, patience: seconds(1) },
+    open: () => ({
+      inspect(payload, _direction, actions) {
+        const whole = { start: 0, end: payload.length };
+        const instead = { ...whole, text: () => "" };
+        if (payload[0] === 0x78) {
+          actions.expect({
+            kind: "made-up",
+            said: "x",
+            transport: "udp",
+            opener: "reply",
+            from: { address: null, port: null },
+            to: { address: null, port: next++ },
+            uses: 1,
+            bytes: whole,
+            instead,
+          });
+        }
+        return { verdict: "pass", consumed: payload.length };
+      },
+    }),
+  };
+}
+
+t.test("datagrams behind a barrier stay datagrams, in order, and may announce too", async (t) => {
+  const talk = conversationOf(datagramHelper(), { answers: "late" });
+  const sent: string[] = [];
+  const forward = talk.forward.bind(talk);
+  talk.forward = (direction, bytes) => {
+    sent.push(Buffer.from(bytes).toString("latin1"));
+    forward(direction, bytes);
+  };
+  for (const datagram of ["x1", "a", "x2", "b"]) talk.client(datagram);
+  t.same(sent, []);
+  talk.answer();
+  t.same(sent, ["x1", "a"]);
+  talk.answer();
+  t.same(sent, ["x1", "a", "x2", "b"]);
+  t.equal(talk.pending.length, 2);
+});
+
+t.test("of datagrams behind a barrier sixteen wait, and the rest is lost", async (t) => {
+  const talk = conversationOf(datagramHelper(), { answers: "late" });
+  talk.client("x");
+  for (let n = 0; n < 100; n++) talk.client("y");
+  talk.answer();
+  t.equal(talk.heard("original"), `x${"y".repeat(16)}`);
+});
+
+t.test("a refused datagram is not sent at all where there is nothing to send instead", async (t) => {
+  const talk = conversationOf(datagramHelper(), { seen: () => null });
+  t.equal(talk.client("x"), "");
+  t.equal(talk.client("y"), "y");
+});
 
 // --- the release barrier --------------------------------------------------------------------------------------------
 

@@ -1,5 +1,13 @@
 import t from "tap";
-import { type Announcement, type Helper, type Inspector, passed, type Ref } from "../../../core/helper/api.ts";
+import {
+  type Actions,
+  type Announcement,
+  type Connection,
+  type Helper,
+  type Inspector,
+  passed,
+  type Ref,
+} from "../../../core/helper/api.ts";
 import { ControlObserver } from "../../../core/inspect/observe.ts";
 import { type Direction, type Endpoint, port, seconds } from "../../../core/units.ts";
 import { Address } from "../../../core/wire/address.ts";
@@ -9,7 +17,7 @@ import { ftp } from "../../../helpers/ftp/helper.ts";
 const at = (address: string, n: number): Endpoint => ({ address: Address.parse(address)!, port: port(n) });
 const CLIENT = at("10.0.0.5", 40000);
 const SERVER = at("192.0.2.1", 21);
-const CONNECTION = { client: CLIENT, virtual: SERVER, real: SERVER };
+const CONNECTION: Connection = { transport: "tcp", client: CLIENT, virtual: SERVER, real: SERVER };
 
 /** Lines as `C: PASV` and `S: 227 ...`, a frame each, frames numbered from 1. */
 function observe(...lines: string[]): ControlObserver {
@@ -177,6 +185,64 @@ t.test("what it takes the answer to complete is dated by the answer, and has the
     "the one not taken up is none, and the other half of the first is not listed again",
   );
   t.equal(observer.announcements.length, 2);
+});
+
+t.test("what the protocol has no answer to is announced, and listed once however often it is said", async (t) => {
+  let said: Ref | undefined;
+  const helper = helperOf({
+    inspect(payload, _direction, actions) {
+      const repeats = said === undefined ? {} : { repeats: said };
+      said = actions.expect({ ...announcement(), answered: false, ...repeats });
+      return passed(payload);
+    },
+  });
+  const observer = new ControlObserver(helper, CONNECTION);
+  for (const frame of [1, 2, 3]) observer.data("original", bytesOf("x"), frame);
+  t.match(observer.announcements, [{ state: "announced", frame: 1 }]);
+  t.equal(observer.announcements.length, 1);
+});
+
+t.test("a repetition is settled by its own name and by that of the first", async (t) => {
+  let first: Ref;
+  let last: Ref;
+  const helper = helperOf({
+    inspect(payload, direction, actions) {
+      if (direction === "reply") actions.settle(last, "accepted");
+      else if (first === undefined) first = last = actions.expect(announcement());
+      else last = actions.expect({ ...announcement(), repeats: first });
+      return passed(payload);
+    },
+  });
+  const observer = new ControlObserver(helper, CONNECTION);
+  observer.data("original", bytesOf("x"), 1);
+  observer.data("original", bytesOf("x"), 2);
+  observer.data("reply", bytesOf("x"), 3);
+  t.match(observer.announcements, [{ state: "accepted", frame: 1 }]);
+});
+
+t.test("a connection that is let go without a fault is not this protocol's", async (t) => {
+  const observed = (say: (actions: Actions) => void) => {
+    const helper = helperOf({
+      inspect(payload, _direction, actions) {
+        say(actions);
+        return { verdict: "detach", consumed: payload.length };
+      },
+    });
+    const observer = new ControlObserver(helper, CONNECTION);
+    t.notOk(observer.disowned);
+    observer.data("original", bytesOf("x"), 1);
+    return observer.disowned;
+  };
+  t.ok(observed((actions) => actions.note("other")));
+  t.notOk(observed((actions) => actions.fault("bad")));
+  t.notOk(observed((actions) => actions.group("all")));
+});
+
+t.test("a helper that leaves a part of a datagram unread breaks its contract", async (t) => {
+  const helper = helperOf({ inspect: () => ({ verdict: "pass", consumed: 0 }) });
+  const observer = new ControlObserver(helper, { ...CONNECTION, transport: "udp" });
+  observer.data("original", bytesOf("x"), 1);
+  t.match(observer.faults, [{ code: "helper-broke-contract" }]);
 });
 
 t.test("a message longer than what is held is let go, as if bytes were missing", async (t) => {
