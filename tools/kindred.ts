@@ -2,23 +2,27 @@
 /** The command line: the one place that knows both the director and the tools. */
 import { readFileSync } from "node:fs";
 import { Command } from "commander";
-import { parseConfig } from "../director/config.ts";
 import type { Fields } from "../director/log.ts";
-import { Director, runCommand } from "../director/main.ts";
-import { type DemoRelated, runDemo } from "./demo.ts";
-import { replayCommand } from "./replay.ts";
+import type { Director } from "../director/main.ts";
+import type { DemoRelated } from "./demo.ts";
 
 const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {
   version: string;
 };
 
+/** Each is loaded when it is asked for: the director's configuration alone takes longer than reading a capture. */
+const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
+  run: async () => (await import("../director/main.ts")).runCommand(),
+  replay: async () => (await import("./replay.ts")).replayCommand(),
+  demo: async () => demoCommand(),
+};
+
+const asked = process.argv[2] ?? "";
 const program = new Command("kindred")
   .description("protocol helpers for NAT directors: FTP and its kin through a load balancer, live and in captures")
   .version(version)
-  .showHelpAfterError("(kindred --help shows what there is)")
-  .addCommand(runCommand())
-  .addCommand(replayCommand())
-  .addCommand(demoCommand());
+  .showHelpAfterError("(kindred --help shows what there is)");
+for (const name of asked in COMMANDS ? [asked] : Object.keys(COMMANDS)) program.addCommand(await COMMANDS[name]!());
 
 function demoCommand(): Command {
   return new Command("demo")
@@ -26,6 +30,7 @@ function demoCommand(): Command {
     .option("--once", "exit after the transfers: 0 when all were byte-identical, else 1")
     .option("--port <port>", "where the director listens", Number, 2121)
     .action(async ({ once, port }: { once?: boolean; port: number }) => {
+      const { runDemo } = await import("./demo.ts");
       const interrupted = new Promise<void>((resolve) => {
         process.once("SIGINT", resolve).once("SIGTERM", resolve);
       });
@@ -37,6 +42,10 @@ function demoCommand(): Command {
 }
 
 async function startDemoDirector(text: string, related: (entry: DemoRelated) => void): Promise<Director> {
+  const [{ parseConfig }, { Director }] = await Promise.all([
+    import("../director/config.ts"),
+    import("../director/main.ts"),
+  ]);
   const show = (fields: Fields): DemoRelated => fields as unknown as DemoRelated;
   const director = new Director(parseConfig(text, "demonstration"), (_level, event, fields = {}) => {
     if (event === "related") related(show(fields));

@@ -7,6 +7,7 @@ import { helpers } from "../helpers/index.ts";
 import { bind } from "./replay/bindings.ts";
 import { inert } from "./replay/escape.ts";
 import { readCapture } from "./replay/file.ts";
+import { ProgressLine } from "./replay/progress.ts";
 import { addCapture, emptyReport, jsonText, ndjsonText } from "./replay/report.ts";
 import { treeText } from "./replay/text.ts";
 import { type Bindings, Tracker } from "./replay/tracker.ts";
@@ -20,6 +21,8 @@ export interface ReplayOptions {
 
 /** Where the report and what goes wrong are written to; `process` is one. */
 export interface ReplayIo {
+  /** What `-` names; `process.stdin` unless it is given. */
+  readonly stdin?: AsyncIterable<Uint8Array>;
   readonly stdout: { write(text: string): unknown };
   readonly stderr: { write(text: string): unknown; readonly isTTY?: boolean };
 }
@@ -55,29 +58,15 @@ export async function runReplay(files: readonly string[], options: ReplayOptions
 
 async function replayFile(file: string, bindings: Bindings, io: ReplayIo) {
   const tracker = new Tracker(bindings, helpers.find(({ name }) => name === "ftp") ?? null);
-  const progress = progressOf(file, io);
-  const { capture, unread } = await readCapture(file, tracker, progress.show);
+  const progress = new ProgressLine(file, io.stderr);
+  const { capture, unread } = await readCapture(file, io.stdin ?? process.stdin, tracker, (read, size) =>
+    progress.show(read, size, performance.now()),
+  );
   progress.clear();
   const say = (text: string) => io.stderr.write(`kindred replay: ${inert(file)}: ${inert(text)}\n`);
   if (capture.error !== null) say(capture.error);
   for (const [name, frames] of unread) say(`${frames} frames of link type ${name} are counted, not read`);
   return { capture, tracker };
-}
-
-/** How far a long file is read, on one line of a terminal that is wiped afterwards. */
-function progressOf(file: string, { stderr }: ReplayIo) {
-  let shown = "";
-  return {
-    show(read: number, size: number): void {
-      if (stderr.isTTY !== true || size < 64 * 1024 * 1024) return;
-      const line = `${inert(file)}: ${Math.floor((read / size) * 100)} %`;
-      if (line !== shown) stderr.write(`\r${line}`);
-      shown = line;
-    },
-    clear(): void {
-      if (shown !== "") stderr.write(`\r${" ".repeat(shown.length)}\r`);
-    },
-  };
 }
 
 const collect = (value: string, previous: string[] = []): string[] => [...previous, value];
@@ -86,7 +75,7 @@ const collect = (value: string, previous: string[] = []): string[] => [...previo
 export function replayCommand(io: ReplayIo = process): Command {
   return new Command("replay")
     .description("explain a capture: which connections were announced, which appeared, what a director would refuse")
-    .argument("<capture...>", "pcap or pcapng files")
+    .argument("<capture...>", "pcap or pcapng files, plain or compressed (gzip); - is standard input")
     .option("--json", "one JSON document")
     .option("--ndjson", "the same records as JSON, a line each")
     .option("--helper <name=ports>", "bind a helper to these server ports: ftp=21,2121 (repeatable)", collect)

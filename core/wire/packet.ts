@@ -30,20 +30,21 @@ export class Packet implements Cursor {
   /** Where the payload ended on the wire; beyond `end` where the capture cut the frame. */
   wireEnd = 0;
   type = 0;
-  family: 4 | 6 = 4;
+  family: 4 | 6 = 6;
   protocol = 0;
   readonly words: AddressWords = new Uint32Array(8);
   readonly #fragments = new Fragments();
+  #frame: Frame | null = null;
 
   /** Reads `frame`. True: it carries, or completes, a TCP segment or UDP datagram with a whole header. */
   read(frame: Frame): boolean {
     this.bytes = frame.bytes;
     this.at = frame.start;
     this.end = frame.end;
+    this.#frame = frame;
     if (!toNetworkLayer(this, frame.linkType)) return false;
-    const now = (frame.seconds * 1000 + frame.nanoseconds / 1e6) as Ms;
     for (let depth = 0; depth < DEEPEST; depth++) {
-      const whole = this.type === EtherType.IPV4 ? this.#overIpv4(now) : this.#overIpv6(now);
+      const whole = this.type === EtherType.IPV4 ? this.#overIpv4() : this.#overIpv6();
       if (!whole) return false;
       if (this.protocol === tcp.PROTOCOL) return tcp.check(this.bytes, this.at, this.end);
       if (this.protocol === udp.PROTOCOL) return udp.check(this.bytes, this.at, this.end);
@@ -73,24 +74,28 @@ export class Packet implements Cursor {
     this.end = Math.min(this.end, this.wireEnd);
   }
 
-  #overIpv4(now: Ms): boolean {
+  #overIpv4(): boolean {
     const { bytes, at, words } = this;
     if (!ipv4.check(bytes, at, this.end)) return false;
     this.#bound(ipv4.totalLength(bytes, at));
-    this.family = 4;
-    words.fill(0);
-    words[2] = MAPPED;
+    if (this.family !== 4) this.#mapped();
     words[3] = u32(bytes, at + ipv4.SOURCE);
-    words[6] = MAPPED;
     words[7] = u32(bytes, at + ipv4.DESTINATION);
     this.protocol = ipv4.protocol(bytes, at);
     this.at = at + ipv4.headerLength(bytes, at);
     if (!ipv4.isFragment(bytes, at)) return true;
     const last = !ipv4.moreFragments(bytes, at);
-    return this.#defragment(ipv4.identification(bytes, at), ipv4.fragmentOffset(bytes, at), last, this.protocol, now);
+    return this.#defragment(ipv4.identification(bytes, at), ipv4.fragmentOffset(bytes, at), last, this.protocol);
   }
 
-  #overIpv6(now: Ms): boolean {
+  /** The prefixes of IPv4 addresses, which then stay until an IPv6 packet comes. */
+  #mapped(): void {
+    this.family = 4;
+    this.words.fill(0);
+    this.words[2] = this.words[6] = MAPPED;
+  }
+
+  #overIpv6(): boolean {
     const { bytes, at, words } = this;
     if (!ipv6.check(bytes, at, this.end)) return false;
     const length = ipv6.payloadLength(bytes, at);
@@ -99,12 +104,12 @@ export class Packet implements Cursor {
     for (let word = 0; word < 8; word++) words[word] = u32(bytes, at + ipv6.SOURCE + word * 4);
     this.protocol = ipv6.nextHeader(bytes, at);
     this.at = at + ipv6.HEADER;
-    return this.#overExtensions(now);
+    return this.#overExtensions();
   }
 
-  #overExtensions(now: Ms): boolean {
+  #overExtensions(): boolean {
     while (this.protocol === ipv6.FRAGMENT || ipv6.isExtension(this.protocol)) {
-      const over = this.protocol === ipv6.FRAGMENT ? this.#overFragmentHeader(now) : this.#overExtension();
+      const over = this.protocol === ipv6.FRAGMENT ? this.#overFragmentHeader() : this.#overExtension();
       if (!over) return false;
     }
     return true;
@@ -118,7 +123,7 @@ export class Packet implements Cursor {
     return this.at <= this.end;
   }
 
-  #overFragmentHeader(now: Ms): boolean {
+  #overFragmentHeader(): boolean {
     const { bytes, at } = this;
     if (this.end - at < ipv6.FRAGMENT_HEADER) return false;
     const offset = ipv6.fragmentOffset(bytes, at);
@@ -127,15 +132,17 @@ export class Packet implements Cursor {
     this.at = at + ipv6.FRAGMENT_HEADER;
     // An atomic fragment is a whole datagram (RFC 6946).
     if (offset === 0 && last) return true;
-    return this.#defragment(ipv6.fragmentIdentification(bytes, at), offset, last, -1, now);
+    return this.#defragment(ipv6.fragmentIdentification(bytes, at), offset, last, -1);
   }
 
   /** `distinct`: the protocol where it tells datagrams apart (RFC 791 §3.2; not in RFC 8200 §4.5). */
-  #defragment(identification: number, offset: number, last: boolean, distinct: number, now: Ms): boolean {
+  #defragment(identification: number, offset: number, last: boolean, distinct: number): boolean {
     // A fragment that the capture cut short never makes a whole datagram.
     if (this.wireEnd > this.end) return false;
     const key = `${this.words.join(" ")} ${identification} ${distinct}`;
     const fragment = { key, family: this.family, offset, last, protocol: this.protocol };
+    const { seconds, nanoseconds } = this.#frame!;
+    const now = (seconds * 1000 + nanoseconds / 1e6) as Ms;
     const datagram = this.#fragments.add(fragment, this.bytes.subarray(this.at, this.end), now);
     if (datagram === null) return false;
     this.bytes = datagram.payload;

@@ -1,11 +1,12 @@
-import { open } from "node:fs/promises";
+import { NO_LINK } from "../../core/wire/capture/frame.ts";
 import { CaptureReader } from "../../core/wire/capture/reader.ts";
 import { isReadable, linkTypeName } from "../../core/wire/link.ts";
 import type { CaptureRecord } from "./report.ts";
+import { pour, type Receiver } from "./source.ts";
 import type { Tracker } from "./tracker.ts";
 
-/** Bytes read at once. */
-const CHUNK = 256 * 1024;
+/** How many bytes of how many (null: nobody knows) were read. */
+export type Progress = (read: number, size: number | null) => void;
 
 export interface FileResult {
   readonly capture: CaptureRecord;
@@ -13,81 +14,82 @@ export interface FileResult {
   readonly unread: ReadonlyMap<string, number>;
 }
 
-/** Reads a capture file to its end, or to where it breaks, and shows every frame to `tracker`. */
+/** Reads a capture file (`-`: `stdin`) to its end, or to where it breaks, and shows every frame to `tracker`. */
 export async function readCapture(
   file: string,
+  stdin: AsyncIterable<Uint8Array>,
   tracker: Tracker,
-  progress: (read: number, size: number) => void,
+  progress: Progress,
 ): Promise<FileResult> {
-  const reader = new CaptureReader();
-  const frames = new Frames(reader, tracker);
-  let failure: string | null = null;
-  let complete = false;
-  try {
-    for await (const [chunk, read, size] of chunks(file)) {
-      reader.push(chunk);
-      frames.drain();
-      if (reader.damage !== null) break;
-      progress(read, size);
-    }
-    complete = reader.damage === null;
-    reader.end();
-  } catch (error) {
-    failure = error instanceof Error ? error.message : String(error);
-  }
+  const frames = new Frames(tracker, progress);
+  const failure = await pour(file, stdin, frames);
   tracker.end();
-  const { damage } = reader;
-  const capture = {
-    file,
-    format: reader.format,
-    linkType: reader.linkTypes.length === 0 ? null : reader.linkTypes.map(linkTypeName).join(", "),
-    packets: reader.frames,
-    bytes: frames.bytes,
-    truncated: complete && damage !== null,
-    error: failure ?? (damage === null ? null : `${damage.message} (at byte ${damage.byte})`),
-  };
-  return { capture, unread: frames.unread };
+  return { capture: frames.record(file, failure), unread: frames.unread };
 }
 
-/** Takes the frames out of a reader, as many as there are. */
-class Frames {
-  bytes = 0;
+/** Takes the frames out of the bytes, as many as there are. */
+class Frames implements Receiver {
   readonly unread = new Map<string, number>();
-  readonly #reader: CaptureReader;
+  readonly progress: Progress;
+  readonly #reader = new CaptureReader();
   readonly #tracker: Tracker;
+  #bytes = 0;
+  #linkType = NO_LINK;
+  #readable = false;
 
-  constructor(reader: CaptureReader, tracker: Tracker) {
-    this.#reader = reader;
+  constructor(tracker: Tracker, progress: Progress) {
     this.#tracker = tracker;
+    this.progress = progress;
   }
 
-  drain(): void {
+  room(count: number): Uint8Array {
+    return this.#reader.room(count);
+  }
+
+  filled(count: number): boolean {
+    this.#reader.filled(count);
+    this.#drain();
+    return this.#reader.damage === null;
+  }
+
+  /** What is known of the capture when there are no more bytes, which is so before its end where there was a `failure`. */
+  record(file: string, failure: string | null): CaptureRecord {
     const reader = this.#reader;
+    const broken = reader.damage !== null;
+    // What cannot be opened has no bytes to be too short.
+    if (failure === null || reader.position > 0) reader.end();
+    const { damage } = reader;
+    const where = damage === null ? null : `${damage.message} (at byte ${damage.byte})`;
+    return {
+      file,
+      format: reader.format,
+      linkType: reader.linkTypes.length === 0 ? null : reader.linkTypes.map(linkTypeName).join(", "),
+      packets: reader.frames,
+      bytes: this.#bytes,
+      truncated: damage !== null && !broken,
+      error: failure === null || where === null ? (failure ?? where) : `${failure}; ${where}`,
+    };
+  }
+
+  #drain(): void {
+    const reader = this.#reader;
+    const tracker = this.#tracker;
     const { frame } = reader;
     while (reader.next()) {
-      this.bytes += frame.end - frame.start;
-      if (isReadable(frame.linkType)) this.#tracker.frame(frame, reader.frames);
+      this.#bytes += frame.end - frame.start;
+      if (frame.linkType !== this.#linkType) this.#turnTo(frame.linkType);
+      if (this.#readable) tracker.frame(frame, reader.frames);
       else this.#countUnread(linkTypeName(frame.linkType));
     }
   }
 
+  /** Nearly all files have one link type. */
+  #turnTo(linkType: number): void {
+    this.#linkType = linkType;
+    this.#readable = isReadable(linkType);
+  }
+
   #countUnread(name: string): void {
     this.unread.set(name, (this.unread.get(name) ?? 0) + 1);
-  }
-}
-
-/** The file a piece at a time, each in memory of its own, with how much was read and how much there is. */
-async function* chunks(file: string): AsyncGenerator<[Uint8Array, number, number]> {
-  const handle = await open(file);
-  try {
-    const { size } = await handle.stat();
-    for (let position = 0; ; ) {
-      const { bytesRead, buffer } = await handle.read(new Uint8Array(CHUNK), 0, CHUNK, null);
-      if (bytesRead === 0) return;
-      position += bytesRead;
-      yield [buffer.subarray(0, bytesRead), position, size];
-    }
-  } finally {
-    await handle.close();
   }
 }

@@ -1,9 +1,7 @@
+import { randomBytes } from "node:crypto";
+import * as key from "../../core/flow/key.ts";
 import { Address } from "../../core/wire/address.ts";
 import type { Packet } from "../../core/wire/packet.ts";
-
-/** Words of a key: the lower end's address, the higher end's, both ports. */
-const KEY = 9;
-const EMPTY = 0;
 
 /** Which end of a flow; the lower one is `a`. */
 export const UNKNOWN = 0;
@@ -11,167 +9,254 @@ export const A = 1;
 export const B = 2;
 export type End = typeof A | typeof B;
 
+/** Words of a row, two cache lines: its key, with `A` as the source; then what is counted. */
+const ROW = 32;
+const FRAMES_OF_A = 10;
+const FRAMES_OF_B = 11;
+const LAST_FRAME = 12;
+const FLAGS = 13;
+/** 64-bit floats. */
+const BYTES = 14;
+const LAST_TIME_OF_A = 16;
+const LAST_TIME_OF_B = 18;
+const FIRST_TIME = 20;
+const FIRST_FRAME = 22;
+
+/** Words of a slot: a hash, and a row plus 1. */
+const SLOT = 2;
+const EMPTY = 0;
+const SMALLEST = 1024;
+const MAPPED = 0x0000ffff;
+
 /**
- * Every connection and flow of a capture, a row each, in columns of typed arrays: about a hundred bytes a flow, and
- * nothing that grows with its packets. A port pair used again for a new connection has a new row.
+ * Every connection and flow of a capture, a row each, in typed arrays: about 160 bytes a flow, and nothing that
+ * grows with its packets. A port pair used again for a new connection has a new row.
  */
 export class Flows {
   /** Rows in use: 0 to `count` - 1. */
   count = 0;
-  firstFrame = new Float64Array(64);
-  lastFrame = new Float64Array(64);
-  frames = new Float64Array(64);
-  /** Seconds since 1970-01-01 UTC. */
-  firstTime = new Float64Array(64);
-  lastTime = new Float64Array(64);
-  /** Frames that the end `A` sent, and when each end sent its last; `B`'s are the rest. */
-  framesOfA = new Float64Array(64);
-  lastTimeOfA = new Float64Array(64);
-  lastTimeOfB = new Float64Array(64);
-  /** TCP flags that were seen: `A`'s in the low byte, `B`'s in the high one. */
-  flags = new Uint16Array(64);
-  /** Payload bytes, both ways, as often as they were sent. */
-  bytes = new Float64Array(64);
+  /** Which end sent the packet that `find` was called with. */
+  sender: End = A;
   /** Who listened: `A`, `B`, or `UNKNOWN` where no SYN tells. */
-  listener = new Uint8Array(64);
+  listener = new Uint8Array(SMALLEST);
   /** Initial sequence number of whoever opened; the number that a repeated SYN has, and a new connection's has not. */
-  initial = new Float64Array(64).fill(-1);
+  initial = new Float64Array(SMALLEST).fill(-1);
   /** For the owner's use. */
-  mark = new Uint8Array(64);
-  #keys = new Uint32Array(64 * KEY);
-  #protocol = new Uint8Array(64);
-  #slots = new Int32Array(256);
-  readonly #key = new Uint32Array(KEY);
+  mark = new Uint8Array(SMALLEST);
+  #rows = new Int32Array(SMALLEST * ROW);
+  #floats = new Float64Array(this.#rows.buffer);
+  #slots = new Int32Array(SMALLEST * 2 * SLOT);
+  /** Of the packet that is looked for. */
+  readonly #key = new Int32Array(key.KEY);
+  /** The row that was found last: most packets come in bursts. */
+  #last = -1;
+  /** So that nobody can make a capture whose flows all collide. */
+  readonly #seed = new Int32Array(new Uint8Array(randomBytes(8)).buffer);
 
   /** The row of the packet's flow, made if it is new; `sender` then tells which end sent it. */
   find(packet: Packet, sourcePort: number, destinationPort: number): number {
-    const sender = this.#load(packet, sourcePort, destinationPort);
-    this.sender = sender;
-    const slot = this.#slot(packet.protocol);
-    const row = this.#slots[slot]! - 1;
-    return row >= 0 ? row : this.#insert(slot, packet.protocol);
+    if (packet.family === 4) this.#loadIpv4(packet, sourcePort, destinationPort);
+    else this.#loadIpv6(packet, sourcePort, destinationPort);
+    if (this.#last >= 0 && this.#holds(this.#last)) return this.#last;
+    const hash = this.#hash();
+    const slot = this.#slot(hash);
+    const row = this.#slots[slot + 1]! - 1;
+    this.#last = row >= 0 ? row : this.#insert(slot, hash);
+    return this.#last;
   }
 
-  /** Which end sent the packet that `find` was called with. */
-  sender: End = A;
+  /** A packet from `sender` belongs to `row`: its frame and time, bytes of payload and TCP flags. */
+  add(row: number, frame: number, time: number, bytes: number, flags: number): void {
+    const rows = this.#rows;
+    const floats = this.#floats;
+    const at = row * ROW;
+    if (rows[at + LAST_FRAME] === 0) {
+      rows[at + FIRST_FRAME] = frame;
+      floats[(at + FIRST_TIME) >> 1] = time;
+    }
+    const byA = this.sender === A;
+    rows[at + (byA ? FRAMES_OF_A : FRAMES_OF_B)]! += 1;
+    rows[at + FLAGS]! |= byA ? flags : flags << 8;
+    rows[at + LAST_FRAME] = frame;
+    floats[(at + (byA ? LAST_TIME_OF_A : LAST_TIME_OF_B)) >> 1] = time;
+    floats[(at + BYTES) >> 1]! += bytes;
+  }
 
   /** A new row for the same ends as `row`, which packets belong to from now on. */
   renew(row: number): number {
-    this.#key.set(this.#keys.subarray(row * KEY, row * KEY + KEY));
-    const protocol = this.#protocol[row]!;
-    return this.#insert(this.#slot(protocol), protocol);
+    this.#key.set(this.#rows.subarray(row * ROW, row * ROW + key.KEY));
+    const hash = this.#hash();
+    this.#last = this.#insert(this.#slot(hash), hash);
+    return this.#last;
+  }
+
+  frames(row: number): number {
+    return this.#rows[row * ROW + FRAMES_OF_A]! + this.#rows[row * ROW + FRAMES_OF_B]!;
+  }
+
+  framesOf(row: number, end: End): number {
+    return this.#rows[row * ROW + (end === A ? FRAMES_OF_A : FRAMES_OF_B)]!;
+  }
+
+  firstFrame(row: number): number {
+    return this.#rows[row * ROW + FIRST_FRAME]!;
+  }
+
+  lastFrame(row: number): number {
+    return this.#rows[row * ROW + LAST_FRAME]!;
+  }
+
+  /** Seconds since 1970-01-01 UTC. */
+  firstTime(row: number): number {
+    return this.#floats[(row * ROW + FIRST_TIME) >> 1]!;
+  }
+
+  lastTime(row: number): number {
+    return Math.max(this.lastTimeOf(row, A), this.lastTimeOf(row, B));
+  }
+
+  /** When `end` sent its last packet; 0: it sent none. */
+  lastTimeOf(row: number, end: End): number {
+    return this.#floats[(row * ROW + (end === A ? LAST_TIME_OF_A : LAST_TIME_OF_B)) >> 1]!;
+  }
+
+  /** TCP flags that `end` sent in any of its packets. */
+  flagsOf(row: number, end: End): number {
+    const flags = this.#rows[row * ROW + FLAGS]!;
+    return end === A ? flags & 0xff : flags >>> 8;
+  }
+
+  /** Of payload, both ways, as often as they were sent. */
+  bytes(row: number): number {
+    return this.#floats[(row * ROW + BYTES) >> 1]!;
   }
 
   isTcp(row: number): boolean {
-    return this.#protocol[row] === 6;
+    return (this.#rows[row * ROW + key.KIND]! & 0xff) === 6;
   }
 
   port(row: number, end: End): number {
-    const ports = this.#keys[row * KEY + 8]!;
+    const ports = this.#rows[row * ROW + key.PORTS]!;
     return end === A ? ports >>> 16 : ports & 0xffff;
   }
 
   address(row: number, end: End): Address {
-    const at = row * KEY + (end === A ? 0 : 4);
-    const keys = this.#keys;
-    return Address.ipv6(keys[at]!, keys[at + 1]!, keys[at + 2]!, keys[at + 3]!);
+    const word = (i: number) => this.#word(row, end, i);
+    return Address.ipv6(word(0), word(1), word(2), word(3));
   }
 
   hasAddress(row: number, end: End, { words }: Address): boolean {
-    const at = row * KEY + (end === A ? 0 : 4);
-    for (let i = 0; i < 4; i++) if (this.#keys[at + i] !== words[i]) return false;
+    for (let i = 3; i >= 0; i--) if (this.#word(row, end, i) !== words[i]) return false;
     return true;
   }
 
+  /** Word `i` of the four of an address. */
+  #word(row: number, end: End, i: number): number {
+    const at = row * ROW;
+    if (i === 3) return this.#rows[at + (end === A ? key.SOURCE : key.DESTINATION)]! >>> 0;
+    if (this.#rows[at + key.KIND]! < key.IPV6) return i === 2 ? MAPPED : 0;
+    return this.#rows[at + (end === A ? key.SOURCE_PREFIX : key.DESTINATION_PREFIX) + i]! >>> 0;
+  }
+
   /** The packet's ends into the key, the lower first: both directions are one flow. */
-  #load({ words }: Packet, sourcePort: number, destinationPort: number): End {
-    const key = this.#key;
+  #loadIpv4({ words, protocol }: Packet, sourcePort: number, destinationPort: number): void {
+    const source = words[3]!;
+    const destination = words[7]!;
+    const forward = source < destination || (source === destination && sourcePort <= destinationPort);
+    this.#load(forward, source, destination, sourcePort, destinationPort, protocol);
+  }
+
+  #loadIpv6({ words, protocol }: Packet, sourcePort: number, destinationPort: number): void {
     let order = 0;
     for (let i = 0; i < 4 && order === 0; i++) order = words[i]! - words[i + 4]!;
     if (order === 0) order = sourcePort - destinationPort;
     const forward = order <= 0;
-    for (let i = 0; i < 8; i++) key[i] = words[forward ? i : (i + 4) & 7]!;
-    key[8] = forward ? (sourcePort << 16) | destinationPort : (destinationPort << 16) | sourcePort;
-    return forward ? A : B;
+    for (let i = 0; i < 3; i++) {
+      this.#key[key.SOURCE_PREFIX + i] = words[forward ? i : i + 4]!;
+      this.#key[key.DESTINATION_PREFIX + i] = words[forward ? i + 4 : i]!;
+    }
+    this.#load(forward, words[3]!, words[7]!, sourcePort, destinationPort, protocol | key.IPV6);
+  }
+
+  #load(
+    forward: boolean,
+    source: number,
+    destination: number,
+    sourcePort: number,
+    destinationPort: number,
+    kind: number,
+  ): void {
+    this.sender = forward ? A : B;
+    this.#key[key.SOURCE] = forward ? source : destination;
+    this.#key[key.DESTINATION] = forward ? destination : source;
+    this.#key[key.PORTS] = forward ? (sourcePort << 16) | destinationPort : (destinationPort << 16) | sourcePort;
+    this.#key[key.KIND] = kind;
+  }
+
+  #hash(): number {
+    return key.hashKey(this.#seed[0]!, this.#seed[1]!, this.#key, 0);
   }
 
   /** Where the key is, or where it belongs. */
-  #slot(protocol: number): number {
-    const mask = this.#slots.length - 1;
-    let slot = this.#hash(protocol) & mask;
-    for (; this.#slots[slot] !== EMPTY; slot = (slot + 1) & mask) {
-      if (this.#holds(this.#slots[slot]! - 1, protocol)) return slot;
+  #slot(hash: number): number {
+    const slots = this.#slots;
+    const mask = slots.length - 1;
+    let slot = (hash << 1) & mask;
+    for (; slots[slot + 1] !== EMPTY; slot = (slot + SLOT) & mask) {
+      if (slots[slot] === hash && this.#holds(slots[slot + 1]! - 1)) return slot;
     }
     return slot;
   }
 
-  #holds(row: number, protocol: number): boolean {
-    if (this.#protocol[row] !== protocol) return false;
-    const at = row * KEY;
-    for (let i = KEY - 1; i >= 0; i--) if (this.#keys[at + i] !== this.#key[i]) return false;
+  #holds(row: number): boolean {
+    const rows = this.#rows;
+    const wanted = this.#key;
+    const at = row * ROW;
+    const last = wanted[key.KIND]! < key.IPV6 ? key.SOURCE : 0;
+    for (let i = key.KIND; i >= last; i--) if (rows[at + i] !== wanted[i]) return false;
     return true;
   }
 
-  #hash(protocol: number): number {
-    let hash = protocol;
-    for (let i = 0; i < KEY; i++) {
-      hash = Math.imul(hash ^ this.#key[i]!, 0x9e3779b1);
-      hash ^= hash >>> 15;
-    }
-    return hash;
-  }
-
-  #insert(slot: number, protocol: number): number {
+  #insert(slot: number, hash: number): number {
     const row = this.count++;
-    if (row === this.firstFrame.length) this.#widen();
-    this.#keys.set(this.#key, row * KEY);
-    this.#protocol[row] = protocol;
-    this.#slots[slot] = row + 1;
-    if (this.count * 2 > this.#slots.length) this.#rehash();
+    if (row === this.mark.length) this.#widen();
+    const first = this.#key[key.KIND]! < key.IPV6 ? key.SOURCE : 0;
+    for (let i = first; i < key.KEY; i++) this.#rows[row * ROW + i] = this.#key[i]!;
+    this.#slots[slot] = hash;
+    this.#slots[slot + 1] = row + 1;
+    if (this.count * 2 * SLOT > this.#slots.length) this.#rehash();
     return row;
   }
 
   #widen(): void {
     const rows = this.count * 2;
-    const float = (column: Float64Array, fill = 0) => {
-      const wider = new Float64Array(rows).fill(fill);
-      wider.set(column);
-      return wider;
-    };
-    const byte = (column: Uint8Array) => {
-      const wider = new Uint8Array(rows);
-      wider.set(column);
-      return wider;
-    };
-    this.firstFrame = float(this.firstFrame);
-    this.lastFrame = float(this.lastFrame);
-    this.frames = float(this.frames);
-    this.firstTime = float(this.firstTime);
-    this.lastTime = float(this.lastTime);
-    this.framesOfA = float(this.framesOfA);
-    this.lastTimeOfA = float(this.lastTimeOfA);
-    this.lastTimeOfB = float(this.lastTimeOfB);
-    const flags = new Uint16Array(rows);
-    flags.set(this.flags);
-    this.flags = flags;
-    this.bytes = float(this.bytes);
-    this.initial = float(this.initial, -1);
-    this.listener = byte(this.listener);
-    this.mark = byte(this.mark);
-    this.#protocol = byte(this.#protocol);
-    const keys = new Uint32Array(rows * KEY);
-    keys.set(this.#keys);
-    this.#keys = keys;
+    const widened = new Int32Array(rows * ROW);
+    widened.set(this.#rows);
+    this.#rows = widened;
+    this.#floats = new Float64Array(widened.buffer);
+    const initial = new Float64Array(rows).fill(-1);
+    initial.set(this.initial);
+    this.initial = initial;
+    this.listener = doubled(this.listener);
+    this.mark = doubled(this.mark);
   }
 
-  /** In the order of rows, so that the newest of the same ends is the one found. */
   #rehash(): void {
-    this.#slots = new Int32Array(this.#slots.length * 2);
-    const key = this.#key.slice();
-    for (let row = 0; row < this.count; row++) {
-      this.#key.set(this.#keys.subarray(row * KEY, row * KEY + KEY));
-      this.#slots[this.#slot(this.#protocol[row]!)] = row + 1;
+    const old = this.#slots;
+    this.#slots = new Int32Array(old.length * 2);
+    const mask = this.#slots.length - 1;
+    for (let from = 0; from < old.length; from += SLOT) {
+      if (old[from + 1] === EMPTY) continue;
+      let slot = (old[from]! << 1) & mask;
+      while (this.#slots[slot + 1] !== EMPTY) slot = (slot + SLOT) & mask;
+      this.#slots[slot] = old[from]!;
+      this.#slots[slot + 1] = old[from + 1]!;
     }
-    this.#key.set(key);
   }
+}
+
+function doubled(column: Uint8Array): Uint8Array<ArrayBuffer> {
+  const wider = new Uint8Array(column.length * 2);
+  wider.set(column);
+  return wider;
 }

@@ -65,7 +65,7 @@ function fits({ control, observed, listener }: Related, flows: Flows, row: numbe
   if (row === control.row || flows.isTcp(row) !== (observed.announcement.transport === "tcp")) return false;
   const listening = flows.listener[row];
   if (listening !== UNKNOWN && listening !== end) return false;
-  return flows.hasAddress(row, end, listener) && flows.lastFrame[row]! > observed.frame;
+  return flows.hasAddress(row, end, listener) && flows.lastFrame(row) > observed.frame;
 }
 
 /**
@@ -73,7 +73,7 @@ function fits({ control, observed, listener }: Related, flows: Flows, row: numbe
  * that comes from where it was announced to; then the first. Rows are in the order of their first frames.
  */
 function rank({ observed, from }: Related, flows: Flows, row: number): number {
-  const later = flows.firstFrame[row]! > observed.frame;
+  const later = flows.firstFrame(row) > observed.frame;
   const opener = flows.listener[row] === A ? B : A;
   const expected = from.address !== null && flows.hasAddress(row, opener, from.address);
   return (later ? 2 : 0) + (expected ? 1 : 0);

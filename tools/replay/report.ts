@@ -93,7 +93,7 @@ const controlRecord = (id: number, file: string, control: TcpControl, flows: Flo
   transport: control.transport,
   client: control.client,
   server: control.server,
-  firstFrame: flows.firstFrame[control.row]!,
+  firstFrame: flows.firstFrame(control.row),
 });
 
 function relatedRecord(control: number, { observed, from, to, flow }: Related, flows: Flows): RelatedRecord {
@@ -108,9 +108,9 @@ function relatedRecord(control: number, { observed, from, to, flow }: Related, f
     to,
     announcedFrame: observed.frame,
     observed: seen,
-    firstFrame: seen ? flows.firstFrame[flow]! : null,
-    frames: seen ? flows.frames[flow]! : 0,
-    bytes: seen ? flows.bytes[flow]! : 0,
+    firstFrame: seen ? flows.firstFrame(flow) : null,
+    frames: seen ? flows.frames(flow) : 0,
+    bytes: seen ? flows.bytes(flow) : 0,
   };
 }
 

@@ -85,7 +85,7 @@ export class Tracker {
   /** A SYN: who listens, and whether these ends were used before by another connection. */
   #opened(row: number, flags: number): number {
     const { bytes, at } = this.#packet;
-    const { listener, initial, frames, sender } = this.flows;
+    const { listener, initial, sender } = this.flows;
     if (flags & tcp.ACK) {
       // Captured before the SYN that it answers.
       if (initial[row] === -1) initial[row] = (tcp.acknowledgment(bytes, at) - 1) >>> 0;
@@ -94,7 +94,7 @@ export class Tracker {
     }
     const sequence = tcp.sequence(bytes, at);
     if (initial[row] === sequence) return row;
-    const renewed = frames[row] === 0 ? row : this.#renew(row);
+    const renewed = this.flows.frames(row) === 0 ? row : this.#renew(row);
     this.flows.initial[renewed] = sequence;
     this.flows.listener[renewed] = other(sender);
     return renewed;
@@ -108,25 +108,8 @@ export class Tracker {
   }
 
   #count(row: number, header: number, flags: number, number: number): void {
-    const { flows } = this;
-    const time = this.#time;
-    if (flows.frames[row] === 0) {
-      flows.firstFrame[row] = number;
-      flows.firstTime[row] = time;
-    }
-    if (flows.sender === A) {
-      flows.framesOfA[row]! += 1;
-      flows.lastTimeOfA[row] = time;
-      flows.flags[row]! |= flags;
-    } else {
-      flows.lastTimeOfB[row] = time;
-      flows.flags[row]! |= flags << 8;
-    }
-    flows.lastTime[row] = time;
-    flows.frames[row]! += 1;
-    flows.lastFrame[row] = number;
     const { at, wireEnd } = this.#packet;
-    flows.bytes[row]! += Math.max(0, wireEnd - at - header);
+    this.flows.add(row, number, this.#time, Math.max(0, wireEnd - at - header), flags);
   }
 
   /** Is a connection that is new to us a control connection? */

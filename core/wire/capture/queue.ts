@@ -1,6 +1,6 @@
 /**
- * Bytes that arrived and are not read yet. Memory is bounded by one chunk and the longest record that is waited for, not
- * by the file: a chunk is read in place, and only a record that spans chunks is copied together.
+ * Bytes that arrived and are not read yet, in one buffer that is filled again and again: memory is bounded by one chunk
+ * and the longest record that is waited for, not by the file.
  */
 export class ByteQueue {
   bytes = new Uint8Array(0);
@@ -9,25 +9,20 @@ export class ByteQueue {
   /** Bytes read so far: where in the file the next unread byte is. */
   position = 0;
   #end = 0;
-  #owned = false;
 
   get length(): number {
     return this.#end - this.at;
   }
 
-  /** Takes the chunk over: its bytes must not change until all of them were read. */
-  append(chunk: Uint8Array): void {
-    const unread = this.length;
-    if (unread === 0) {
-      this.bytes = chunk as Uint8Array<ArrayBuffer>;
-      this.at = 0;
-      this.#end = chunk.length;
-      this.#owned = false;
-      return;
-    }
-    if (!this.#owned || this.#end + chunk.length > this.bytes.length) this.#grow(unread + chunk.length);
-    this.bytes.set(chunk, this.#end);
-    this.#end += chunk.length;
+  /** Room for `count` more bytes, behind those that are not read yet. Those may move: what was taken from `bytes` is stale. */
+  room(count: number): Uint8Array {
+    if (this.#end + count > this.bytes.length) this.#makeRoom(count);
+    return this.bytes.subarray(this.#end, this.#end + count);
+  }
+
+  /** The first `count` bytes of the room were filled. */
+  filled(count: number): void {
+    this.#end += count;
   }
 
   /** `count` bytes were read. */
@@ -36,13 +31,16 @@ export class ByteQueue {
     this.position += count;
   }
 
-  /** Twice what is needed, so that a long record made of many chunks is copied a bounded number of times. */
-  #grow(needed: number): void {
-    const larger = new Uint8Array(needed * 2);
-    larger.set(this.bytes.subarray(this.at, this.#end));
-    this.#end -= this.at;
+  #makeRoom(count: number): void {
+    const unread = this.length;
+    if (unread + count <= this.bytes.length) this.bytes.copyWithin(0, this.at, this.#end);
+    else {
+      // More than is needed now, so that a long record made of many chunks is copied a bounded number of times.
+      const larger = new Uint8Array(count + unread * 2);
+      larger.set(this.bytes.subarray(this.at, this.#end));
+      this.bytes = larger;
+    }
     this.at = 0;
-    this.bytes = larger;
-    this.#owned = true;
+    this.#end = unread;
   }
 }

@@ -12,6 +12,7 @@ export type CaptureFormat = "pcap" | "pcapng";
  * Reads a capture file of either format, a chunk at a time:
  *
  *   for each chunk:  reader.push(chunk); while (reader.next()) use(reader.frame)
+ *   or:              reader.filled(fill(reader.room(count))); while ... the same, without a copy
  *   at its end:      reader.end(); reader.damage says whether, and where, the file is broken
  *
  * What stands before the damage is read as if nothing were wrong; what stands behind it is not read.
@@ -34,9 +35,25 @@ export class CaptureReader {
     return this.#decoder?.linkTypes ?? [];
   }
 
-  /** The next bytes of the file, which the reader takes over. All frames of earlier ones must have been read. */
+  /** Bytes of the file that were read so far. */
+  get position(): number {
+    return this.#queue.position;
+  }
+
+  /** The next bytes of the file, which are copied. All frames of earlier ones must have been read. */
   push(chunk: Uint8Array): void {
-    if (this.damage === null) this.#queue.append(chunk);
+    this.room(chunk.length).set(chunk);
+    this.filled(chunk.length);
+  }
+
+  /** Where the next `count` bytes of the file, or fewer, are to be put. The present frame's bytes are stale then. */
+  room(count: number): Uint8Array {
+    return this.#queue.room(count);
+  }
+
+  /** So many bytes were put there. */
+  filled(count: number): void {
+    this.#queue.filled(count);
   }
 
   /** Fills `frame` with the next frame. False: none without more bytes. */
