@@ -20,7 +20,7 @@ import { CONTROL, Flows } from "./engine/flows.ts";
 import { IcmpErrors } from "./engine/icmp-errors.ts";
 import { Ending, Reason, reasons } from "./engine/reason.ts";
 import { RelatedFlows } from "./engine/related.ts";
-import { Kind, Stage } from "./engine/stage.ts";
+import * as stages from "./engine/stage.ts";
 import * as key from "./flow/key.ts";
 import * as rows from "./flow/rows.ts";
 import { type FlowId, FlowTable, type TableOptions } from "./flow/table.ts";
@@ -28,7 +28,7 @@ import { IMPLAUSIBLE, REOPENS, State, transitionAt, transitionTable } from "./fl
 import { EARLY, identify, OVERLAP, Tracks } from "./flow/tracks.ts";
 import { LATER, MOST_PUT_BACK } from "./flow/wheel.ts";
 import { Tally } from "./metrics.ts";
-import { DESTINATION, mayTravel, readdressIpv4, readdressIpv6, retarget, SOURCE } from "./nat/translate.ts";
+import { DESTINATION, readdressIpv4, readdressIpv6, retarget, SOURCE } from "./nat/translate.ts";
 import type { Ms } from "./units.ts";
 import * as tcp from "./wire/tcp.ts";
 import * as udp from "./wire/udp.ts";
@@ -56,7 +56,8 @@ const { IPV6, KEY } = key;
 const { ACK, PROTOCOL: TCP, SYN } = tcp;
 const { HEADER: UDP_HEADER } = udp;
 const { DROP, TO_CLIENT, TO_REAL } = Verdict;
-const { FRAGMENT, ICMP, TRANSPORT } = Kind;
+const { AT, END, FLAGS, HASH, PLACE_SHIFT, TRANSPORT, WHAT } = stages;
+const { Kind, Stage } = stages;
 const { ESTABLISHED, OPENED } = Reason;
 
 export interface EngineOptions extends TableOptions {
@@ -104,7 +105,7 @@ export class Engine {
       this.#read(batch, from, count);
       if (this.table.size > CACHED) this.#touch(count);
       for (let k = 0; k < count; k++) {
-        const reason = this.#judge(batch, from + k, k, out);
+        const reason = this.#judge(batch, from + k, k << PLACE_SHIFT, out);
         out.reason[from + k] = reason;
         this.counters.count(reason);
       }
@@ -129,116 +130,118 @@ export class Engine {
 
   #read(batch: Batch, from: number, count: number): void {
     const stage = this.#stage;
+    const { places } = stage;
     const { bytes, view, offset, length } = batch;
     for (let k = 0; k < count; k++) {
+      const place = k << PLACE_SHIFT;
       const at = offset[from + k]!;
-      stage.read(k, bytes, view, at, at + length[from + k]!);
-      stage.hash[k] = this.table.hash(stage.keys, k * KEY);
+      stage.read(place, bytes, view, at, at + length[from + k]!);
+      places[place + HASH] = this.table.hash(places, place);
     }
   }
 
   /** Brings slots and rows into the cache: loads that do not need one another, so that they wait together. */
   #touch(count: number): void {
-    const { hash, candidate } = this.#stage;
+    const { places, candidate } = this.#stage;
     const table = this.table.rows;
     let touched = 0;
-    for (let k = 0; k < count; k++) candidate[k] = this.table.peek(hash[k]!);
+    for (let k = 0; k < count; k++) candidate[k] = this.table.peek(places[(k << PLACE_SHIFT) + HASH]!);
     for (let k = 0; k < count; k++) touched ^= table[candidate[k]! << ROW_SHIFT]!;
     this.touched = touched;
   }
 
   /** Returns the reason; the verdict is in `out`. */
-  #judge(batch: Batch, i: number, k: number, out: Output): number {
+  #judge(batch: Batch, i: number, place: number, out: Output): number {
     const stage = this.#stage;
+    const { places } = stage;
     out.verdict[i] = DROP;
-    switch (stage.kind[k]) {
-      case TRANSPORT:
-        return this.#transport(batch, i, k, out);
-      case FRAGMENT:
-        return this.#fragment(batch, i, k, out);
-      case ICMP:
-        return this.#icmp.judge(batch, i, stage.family(k), stage.transport[k]!, stage.end[k]!, out);
-      default:
-        return stage.reason[k]!;
-    }
+    const what = places[place + WHAT]!;
+    if (what === Kind.TRANSPORT) return this.#transport(batch, i, place, out);
+    if (what === Kind.FRAGMENT) return this.#fragment(batch, i, place, out);
+    if (what !== Kind.ICMP) return what >>> 8;
+    return this.#icmp.judge(batch, i, stage.family(place), places[place + TRANSPORT]!, places[place + END]!, out);
   }
 
-  #transport(batch: Batch, i: number, k: number, out: Output): number {
-    const { keys, hash } = this.#stage;
-    const found = this.table.find(keys, k * KEY, hash[k]!);
-    return found === 0 ? this.#open(batch, i, k, out) : this.#pass(batch, i, k, found, out);
+  #transport(batch: Batch, i: number, place: number, out: Output): number {
+    const { places } = this.#stage;
+    const found = this.table.find(places, place, places[place + HASH]!);
+    return found === 0 ? this.#open(batch, i, place, out) : this.#pass(batch, i, place, found, out);
   }
 
-  #open(batch: Batch, i: number, k: number, out: Output): number {
+  #open(batch: Batch, i: number, place: number, out: Output): number {
     const stage = this.#stage;
     const side = batch.side[i]!;
     let flags: number = SYN;
-    if (stage.protocol(k) === TCP) {
-      flags = tcp.flags(batch.bytes, stage.transport[k]!);
+    if (stage.protocol(place) === TCP) {
+      flags = stage.places[place + FLAGS]!;
       if (this.#transitions[transitionAt(ORIGINAL, flags, State.NONE)] === IMPLAUSIBLE) return Reason.TCP_FLAGS;
       // As IPVS without sloppy_tcp: what has no entry and is no SYN belongs to nobody.
       if ((flags & (SYN | ACK)) !== SYN) return Reason.NO_FLOW;
     }
-    if (!mayTravel(batch.view, batch.offset[i]!, stage.family(k))) return Reason.TTL_EXCEEDED;
-    let found = fits(side, ORIGINAL) ? this.#openFromClient(k, flags) : ~Reason.NOT_ANNOUNCED;
+    if (!stage.mayTravel(place)) return Reason.TTL_EXCEEDED;
+    let found = fits(side, ORIGINAL) ? this.#openFromClient(place, flags) : ~Reason.NOT_ANNOUNCED;
     if (found < 0 && fits(side, REPLY)) {
-      const fromReal = this.#openFromReal(k, flags);
+      const fromReal = this.#openFromReal(place, flags);
       if (fromReal !== ~Reason.NOT_ANNOUNCED) found = fromReal;
     }
     if (found < 0) return ~found;
-    const reason = this.#pass(batch, i, k, found, out);
+    const reason = this.#pass(batch, i, place, found, out);
     return reason === ESTABLISHED ? OPENED : reason;
   }
 
   /** `id << 1 | direction` of the new flow, or ~reason. */
-  #openFromClient(k: number, flags: number): number {
-    const { keys, hash } = this.#stage;
-    const state = this.#firstState(k, ORIGINAL, flags);
-    const related = this.#related.fromClient(keys, k * KEY, hash[k]!, state, this.#now);
+  #openFromClient(place: number, flags: number): number {
+    const { places } = this.#stage;
+    const hash = places[place + HASH]!;
+    const state = this.#firstState(place, ORIGINAL, flags);
+    const related = this.#related.fromClient(places, place, hash, state, this.#now);
     if (related >= 0) return related << 1;
-    const id = this.flows.open(keys, k * KEY, hash[k]!, state, this.#now);
+    const id = this.flows.open(places, place, hash, state, this.#now);
     // Who may not open what was announced may still open what is served there.
     if (id < 0) return id === ~Reason.NO_SERVICE ? related : id;
     return id << 1;
   }
 
-  #openFromReal(k: number, flags: number): number {
-    const id = this.#related.fromReal(this.#stage.keys, k * KEY, this.#firstState(k, REPLY, flags), this.#now);
+  #openFromReal(place: number, flags: number): number {
+    const id = this.#related.fromReal(this.#stage.places, place, this.#firstState(place, REPLY, flags), this.#now);
     return id < 0 ? id : (id << 1) | REPLY;
   }
 
-  #firstState(k: number, direction: number, flags: number): number {
-    if (this.#stage.protocol(k) !== TCP) return State.UDP_UNANSWERED;
+  #firstState(place: number, direction: number, flags: number): number {
+    if (this.#stage.protocol(place) !== TCP) return State.UDP_UNANSWERED;
     return this.#transitions[transitionAt(direction, flags, State.NONE)]!;
   }
 
   /** A packet of a flow, or its first fragment. */
-  #pass(batch: Batch, i: number, k: number, found: number, out: Output): number {
-    const { bytes, view } = batch;
+  #pass(batch: Batch, i: number, place: number, found: number, out: Output): number {
+    const stage = this.#stage;
     const direction = found & 1;
     const id = found >>> 1;
     const kind = this.table.rows[(id << ROW_SHIFT) + KIND]!;
     const state = (kind & STATE_MASK) >>> STATE_SHIFT;
-    const header = this.#stage.transport[k]!;
-    const segment = (kind & 0xff) === TCP;
     if (!fits(batch.side[i]!, direction)) return Reason.WRONG_SIDE;
-    if (!mayTravel(view, batch.offset[i]!, (kind & IPV6) === 0 ? 4 : 6)) return Reason.TTL_EXCEEDED;
-    let next: number = direction === REPLY ? State.UDP : state;
-    if (segment) next = this.#transitions[transitionAt(direction, tcp.flags(bytes, header), state)]!;
+    if (!stage.mayTravel(place)) return Reason.TTL_EXCEEDED;
+    const next = this.#transitions[transitionAt(direction, stage.places[place + FLAGS]!, state)]!;
     if (next === IMPLAUSIBLE) return Reason.TCP_FLAGS;
     if (next === REOPENS) {
       this.flows.end(id, Ending.REOPENED, this.#now);
-      return this.#open(batch, i, k, out);
+      return this.#open(batch, i, place, out);
     }
-    if ((kind & CONTROL_MARK) !== 0) {
-      const payload = header + (segment ? tcp.headerLength(bytes, header) : UDP_HEADER);
-      if (payload < this.#stage.end[k]!) return this.#keepForReader(id, state, i, out);
+    if ((kind & CONTROL_MARK) !== 0 && this.#hasPayload(batch.bytes, place)) {
+      return this.#keepForReader(id, state, i, out);
     }
     if (next === state) this.table.refresh(id, state);
     else this.#enter(id, next);
-    this.#translate(batch, i, k, found);
+    this.#translate(batch, i, place, found);
     out.verdict[i] = verdictOf(direction);
     return ESTABLISHED;
+  }
+
+  #hasPayload(bytes: Uint8Array, place: number): boolean {
+    const { places } = this.#stage;
+    const header = places[place + TRANSPORT]!;
+    const length = this.#stage.protocol(place) === TCP ? tcp.headerLength(bytes, header) : UDP_HEADER;
+    return header + length < places[place + END]!;
   }
 
   #enter(id: number, state: number): void {
@@ -253,25 +256,28 @@ export class Engine {
     return Reason.CONTROL_PAYLOAD;
   }
 
-  #translate(batch: Batch, i: number, k: number, found: number): void {
+  #translate(batch: Batch, i: number, place: number, found: number): void {
     const table = this.table.rows;
-    const { view } = batch;
+    const { places } = this.#stage;
     const row = (found >>> 1) << ROW_SHIFT;
     const toReal = (found & 1) === ORIGINAL;
-    const difference = this.#readdress(view, batch.offset[i]!, found, this.#stage.end[k]!);
+    const difference = this.#readdress(batch.view, place, found);
     const port = toReal ? table[row + INNER_PORT]! >>> 16 : table[row + OUTER_PORTS]! & 0xffff;
     const protocol = table[row + KIND]! & 0xff;
     const partial = (batch.offload[i]! & NEEDS_CSUM) !== 0;
-    retarget(view, this.#stage.transport[k]!, protocol, toReal ? DESTINATION : SOURCE, port, difference, partial);
+    const end = toReal ? DESTINATION : SOURCE;
+    retarget(batch.view, places[place + TRANSPORT]!, protocol, end, port, difference, partial);
   }
 
-  /** The IP header at `at` is translated, and the packet counted. Returns the pseudo-header's difference. */
-  #readdress(view: DataView, at: number, found: number, packetEnd: number): number {
+  /** The IP header is translated, and the packet counted. Returns the pseudo-header's difference. */
+  #readdress(view: DataView, place: number, found: number): number {
     const { rows: table, prefixes } = this.table;
+    const { places } = this.#stage;
+    const at = places[place + AT]!;
     const id = found >>> 1;
     const direction = found & 1;
     const row = id << ROW_SHIFT;
-    countPacket(table, row, direction, packetEnd - at);
+    countPacket(table, row, direction, places[place + END]! - at);
     const toReal = direction === ORIGINAL;
     const end = toReal ? DESTINATION : SOURCE;
     const low = table[row + (toReal ? REAL : VIRTUAL)]!;
@@ -280,18 +286,20 @@ export class Engine {
     return readdressIpv6(view, at, end, prefixes, prefix, low);
   }
 
-  #fragment(batch: Batch, i: number, k: number, out: Output): number {
+  #fragment(batch: Batch, i: number, place: number, out: Output): number {
     const stage = this.#stage;
+    const { places } = stage;
     const identity = this.#identity;
+    const k = place >>> PLACE_SHIFT;
     const start = stage.fragmentOffset[k]!;
-    const end = start + stage.end[k]! - stage.transport[k]!;
+    const end = start + places[place + END]! - places[place + TRANSPORT]!;
     const last = stage.moreFragments[k] === 0;
     if (!last && (end & 7) !== 0) return Reason.MALFORMED;
-    identify(stage.keys, k * KEY, stage.identification[k]!, identity);
+    identify(places, place, stage.identification[k]!, identity);
     if (start === 0 && !this.#tracks.has(identity, 0, this.#now)) {
-      const reason = this.#transport(batch, i, k, out);
+      const reason = this.#transport(batch, i, place, out);
       if (out.verdict[i] !== TO_REAL && out.verdict[i] !== TO_CLIENT) return reason;
-      const found = this.table.find(stage.keys, k * KEY, stage.hash[k]!);
+      const found = this.table.find(places, place, places[place + HASH]!);
       this.#tracks.begin(identity, 0, this.table.handle(found >>> 1), found & 1, this.#now);
       this.#tracks.follow(identity, 0, start, end, last, this.#now);
       return Reason.FRAGMENT;
@@ -303,8 +311,8 @@ export class Engine {
     const { direction } = this.#tracks;
     if (id === 0) return Reason.NO_FLOW;
     if (!fits(batch.side[i]!, direction)) return Reason.WRONG_SIDE;
-    if (!mayTravel(batch.view, batch.offset[i]!, stage.family(k))) return Reason.TTL_EXCEEDED;
-    this.#readdress(batch.view, batch.offset[i]!, (id << 1) | direction, stage.end[k]!);
+    if (!stage.mayTravel(place)) return Reason.TTL_EXCEEDED;
+    this.#readdress(batch.view, place, (id << 1) | direction);
     out.verdict[i] = verdictOf(direction);
     return Reason.FRAGMENT;
   }

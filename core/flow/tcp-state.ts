@@ -124,7 +124,7 @@ export const IMPLAUSIBLE = 0xfe;
  */
 export const REOPENS = 0xff;
 
-/** The whole machine as one look-up, exceptions included. */
+/** The whole machine as one look-up, exceptions included; and UDP's, whose flags are 0. */
 export function transitionTable(secure: boolean): Uint8Array {
   const table = new Uint8Array(2 << DIRECTION_SHIFT);
   const { original, reply } = secure ? SECURE : TRANSITIONS;
@@ -135,6 +135,10 @@ export function transitionTable(secure: boolean): Uint8Array {
     }
     if (!plausible(flags) || (flags & (SYN | ACK)) !== SYN) continue;
     for (const state of [State.TIME_WAIT, State.CLOSE]) table[transitionAt(0, flags, state)] = REOPENS;
+  }
+  for (const state of [State.UDP_UNANSWERED, State.UDP]) {
+    table[transitionAt(0, 0, state)] = state;
+    table[transitionAt(1, 0, state)] = State.UDP;
   }
   return table;
 }
