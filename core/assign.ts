@@ -7,12 +7,14 @@ import { PersistenceTable } from "./flow/persistence.ts";
 import type { Affinity } from "./helper/api.ts";
 import { createScheduler } from "./schedule/scheduler.ts";
 import { isPortGroup, type Realserver, type Role, realserverKey, type Service, type ServiceSpec } from "./service.ts";
-import { inRange, type Ms, type Port, seconds, type Transport } from "./units.ts";
+import { inRange, later, type Ms, type Port, seconds, type Transport } from "./units.ts";
 import type { Address } from "./wire/address.ts";
 
 /** How long a port group lasts after its last connection, unless the service says otherwise (LVS's classic 300 s). */
 const GROUP_TIMEOUT = seconds(300);
 const MEMORY_CAPACITY = 100_000;
+/** A realserver that refused a connection is passed over for this long while others are left. */
+const SUSPECT_FOR = seconds(2);
 
 /** The realserver for a new connection of `client` to `port`, or why there is none. Nothing is counted yet. */
 export function assign(
@@ -43,7 +45,8 @@ export function makeService(spec: ServiceSpec, seed: number): Service {
   const scheduler = createScheduler(spec.scheduler, seed);
   scheduler.update(realservers);
   const stay = spec.persistence > 0 ? spec.persistence : GROUP_TIMEOUT;
-  const persistent = spec.persistence > 0 || isPortGroup(spec);
+  // What is scheduled request by request is grouped by what the helper recalls.
+  const persistent = spec.persistence > 0 || (isPortGroup(spec) && spec.helper?.requests === undefined);
   return {
     spec,
     realservers,
@@ -56,15 +59,38 @@ export function makeService(spec: ServiceSpec, seed: number): Service {
 
 /** Affinity, then persistence, then the scheduler. */
 function choose(service: Service, client: Address, now: Ms, affinity: Affinity | null): Realserver | null {
+  if (affinity?.only !== undefined) return designated(service, affinity.only, now);
   const known =
     (affinity === null ? null : service.memory.recall(affinity.recall, now)) ??
     service.templates?.find(client, now) ??
     null;
   const realserver = known ?? pick(service, client, now, NOBODY, affinity?.hash);
   if (realserver !== null && affinity?.remember !== undefined) {
-    service.memory.remember(affinity.remember, realserver, affinity.ttl ?? GROUP_TIMEOUT, now);
+    remember(service, realserver, affinity.remember, affinity.ttl, now);
   }
   return realserver;
+}
+
+/** Nobody takes its place: another would answer that it is not the one. */
+function designated({ realservers }: Service, address: Address, now: Ms): Realserver | null {
+  return realservers.find((one) => one.address.equals(address) && now >= one.suspectUntil) ?? null;
+}
+
+/** What was found out of `realserver`'s requests goes to it: `keys` lead to it for `ttl`. */
+export function remember(
+  { memory }: Service,
+  realserver: Realserver,
+  keys: readonly string[],
+  ttl: Ms | undefined,
+  now: Ms,
+): void {
+  memory.remember(keys, realserver, ttl ?? GROUP_TIMEOUT, now);
+}
+
+/** `realserver` does not answer: it is passed over while others are left, and what it knew is lost. */
+export function lost({ memory }: Service, realserver: Realserver, now: Ms): void {
+  realserver.suspectUntil = later(now, SUSPECT_FOR);
+  memory.purge(realserver);
 }
 
 const NOBODY: ReadonlySet<Realserver> = new Set();

@@ -8,7 +8,7 @@
  *   claim      opener -> what it was told   the related connection, to its control connection's realserver
  *   close      a connection ended           and what it announced and nobody opened is gone
  */
-import { assign, closed, makeService, opened, pick } from "./assign.ts";
+import { assign, closed, lost, makeService, opened, pick } from "./assign.ts";
 import { type GoneReason, type RelatedEntry, type RelatedLimits, RelatedTable } from "./flow/related.ts";
 import { type Handle, Slots } from "./flow/slots.ts";
 import type { Affinity, Announcement, Connection, Limits } from "./helper/api.ts";
@@ -23,7 +23,7 @@ import {
   servesPort,
 } from "./service.ts";
 import type { Direction, Endpoint, Ms, Port, PortRange, Transport } from "./units.ts";
-import { later, opposite, seconds } from "./units.ts";
+import { later, opposite } from "./units.ts";
 
 export interface ConnectionEntry extends Connection {
   readonly handle: Handle;
@@ -46,9 +46,6 @@ export interface BalancerOptions {
   readonly seed: number;
   readonly gone: (entry: RelatedEntry, reason: GoneReason) => void;
 }
-
-/** A realserver that refused a connection is passed over for this long while others are left. */
-const SUSPECT_FOR = seconds(2);
 
 export class Balancer {
   readonly services: readonly Service[];
@@ -100,7 +97,7 @@ export class Balancer {
     // Only its own realserver will do; and a closed data port, which clients choose, says nothing about a realserver.
     if (entry.role === "related" || entry.role === "data") return null;
     entry.refused.add(entry.realserver);
-    entry.realserver.suspectUntil = later(now, SUSPECT_FOR);
+    lost(entry.service, entry.realserver, now);
     const { service, role, client } = entry;
     const next = pick(service, client.address, now, entry.refused);
     if (next === null) return null;

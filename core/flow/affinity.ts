@@ -1,12 +1,18 @@
 import type { Ms } from "../units.ts";
 import { later } from "../units.ts";
 
+interface Memory<T> {
+  readonly realserver: T;
+  readonly expires: Ms;
+}
+
 /**
  * What helpers asked to remember of who served what (a RADIUS State, a truncated DNS answer). Bounded: the oldest
  * memory gives way.
  */
 export class AffinityMemory<T> {
-  readonly #known = new Map<string, { readonly realserver: T; readonly expires: Ms }>();
+  readonly #known = new Map<string, Memory<T>>();
+  readonly #keys = new Map<T, Set<string>>();
   readonly #capacity: number;
 
   constructor(capacity: number) {
@@ -23,20 +29,38 @@ export class AffinityMemory<T> {
       const known = this.#known.get(key);
       if (known === undefined) continue;
       if (now < known.expires) return known.realserver;
-      this.#known.delete(key);
+      this.#forget(key, known);
     }
     return null;
   }
 
   remember(keys: readonly string[], realserver: T, ttl: Ms, now: Ms): void {
     for (const key of keys) {
-      this.#known.delete(key);
-      if (this.#known.size >= this.#capacity) this.#known.delete(this.#known.keys().next().value!);
+      const before = this.#known.get(key);
+      if (before !== undefined) this.#forget(key, before);
+      else if (this.#known.size >= this.#capacity) this.#forget(...this.#known.entries().next().value!);
       this.#known.set(key, { realserver, expires: later(now, ttl) });
+      this.#keysOf(realserver).add(key);
     }
   }
 
+  /** Costs as much as is remembered of `realserver`, not of others. */
   purge(realserver: T): void {
-    for (const [key, known] of this.#known) if (known.realserver === realserver) this.#known.delete(key);
+    for (const key of this.#keys.get(realserver) ?? []) this.#known.delete(key);
+    this.#keys.delete(realserver);
+  }
+
+  #forget(key: string, { realserver }: Memory<T>): void {
+    this.#known.delete(key);
+    this.#keys.get(realserver)?.delete(key);
+  }
+
+  #keysOf(realserver: T): Set<string> {
+    let keys = this.#keys.get(realserver);
+    if (keys === undefined) {
+      keys = new Set();
+      this.#keys.set(realserver, keys);
+    }
+    return keys;
   }
 }

@@ -58,6 +58,15 @@ export interface Helper {
    * False for what the protocol would not say first. Absent: only bound ports are looked at.
    */
   detect?(opening: Opening): boolean | null;
+  /** Of a protocol whose datagrams are scheduled one by one, whatever socket they come from (RADIUS, DNS). */
+  readonly requests?: Requests;
+  /** What can be configured for it beyond what holds for all. */
+  readonly options?: {
+    /** The names that `Settings.key` may have. */
+    readonly key?: readonly string[];
+    /** It reads `Settings.primary`. */
+    readonly primary?: true;
+  };
 }
 
 /** The first bytes of each direction, in order; at least `DETECTABLE` of them where as many were said. */
@@ -102,6 +111,10 @@ export interface Settings {
   readonly strict: boolean;
   /** `Limits.hold` as configured: a longer message cannot be waited for. */
   readonly hold: number;
+  /** What of a request chooses its realserver, by the helper's own names for it (RADIUS attributes). */
+  readonly key?: readonly string[];
+  /** The realserver for requests that only one may serve (DNS UPDATE). */
+  readonly primary?: Address;
 }
 
 /** A connection that the peers will open because of what was just said. */
@@ -136,6 +149,8 @@ export interface Announcement {
   readonly answered?: false;
   /** The same message was said before (a datagram sent again): not another one, to whoever counts them. */
   readonly repeats?: Ref;
+  /** What will be said on it first (a DNS question); a connection about something else is another one. */
+  readonly about?: string;
   /** The bytes it was read from. */
   readonly bytes: ByteRange;
   /** The protocol itself forbids this one (kebab-case): core refuses it, observation lists it with this fault. */
@@ -186,6 +201,8 @@ export interface Actions {
   group(reason: string, ports?: readonly PortRange[]): void;
   /** Counts bytes that do not follow `sources`, and are forwarded. `code` is kebab-case and becomes a metric label. */
   fault(code: string, at?: ByteRange): void;
+  /** What is said on this connection, in the terms of `Announcement.about`. */
+  about(subject: string): void;
   /** Explains a decision that is no fault: why the helper is blind from here, why a line was ignored. */
   note(code: string, at?: ByteRange): void;
 }
@@ -197,6 +214,46 @@ export interface Affinity {
   /** Else: chosen by this key rather than by the client's address. */
   readonly hash?: string;
   /** Remember the choice under these keys, for `ttl`. */
+  readonly remember?: readonly string[];
+  readonly ttl?: Ms;
+  /** This realserver and no other, whatever is remembered. */
+  readonly only?: Address;
+}
+
+/**
+ * Requests and replies, one a datagram. All of it is pure: the host keeps the table of open requests
+ * (`core/flow/transaction.ts`). A text in the place of a value says in kebab-case why the datagram is none; it goes
+ * nowhere.
+ */
+export interface Requests {
+  /** What `client` asks. */
+  request(payload: Uint8Array, client: Address, settings: Settings): Request | string;
+  /** What the realserver replies to it. */
+  reply(payload: Uint8Array, client: Address): Reply | string;
+  /** As `request`, of the first bytes of a TCP connection; null: more of them are needed. */
+  opening?(bytes: Uint8Array, client: Address, settings: Settings): Request | string | null;
+  /** How long a reply is waited for. */
+  readonly patience: Ms;
+  /** How long after its reply a request is still known when it is sent again. 0: it is a new one. */
+  readonly linger: Ms;
+}
+
+export interface Request {
+  /** What it asks for, as the protocol numbers it: RADIUS code, DNS opcode. For reports. */
+  readonly code: number;
+  /** A retransmission has the same, and no other request of this client's socket. */
+  readonly same: string;
+  /** Its reply has one of these. */
+  readonly ids: readonly string[];
+  readonly affinity: Affinity | null;
+  /** A realserver asks this one of a client: where it goes (RADIUS CoA to a NAS). `client` is then the realserver. */
+  readonly to?: Endpoint;
+}
+
+export interface Reply {
+  readonly code: number;
+  readonly id: string;
+  /** What follows from it goes to the realserver that gave it: the keys that later requests will recall. */
   readonly remember?: readonly string[];
   readonly ttl?: Ms;
 }

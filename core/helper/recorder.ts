@@ -43,6 +43,8 @@ export class Recorder implements Actions {
   readonly revoked: Ref[] = [];
   readonly refusals: Refusal[] = [];
   readonly groups: { readonly reason: string; readonly ports: readonly PortRange[] | null }[] = [];
+  /** What the connection is `about`. */
+  readonly subjects: string[] = [];
   readonly faults: Remark[] = [];
   readonly notes: Remark[] = [];
   #refs = 0;
@@ -57,7 +59,7 @@ export class Recorder implements Actions {
     if (this.#recorded === 0) return;
     this.#recorded = 0;
     for (const list of [this.expected, this.rewrites, this.edits, this.settled, this.revoked]) list.length = 0;
-    for (const list of [this.refusals, this.groups, this.faults, this.notes]) list.length = 0;
+    for (const list of [this.refusals, this.groups, this.subjects, this.faults, this.notes]) list.length = 0;
   }
 
   expect(...bundle: readonly Announcement[]): Ref {
@@ -88,6 +90,10 @@ export class Recorder implements Actions {
 
   group(reason: string, ports?: readonly PortRange[]): void {
     this.#record(this.groups, { reason, ports: ports ?? null });
+  }
+
+  about(subject: string): void {
+    this.#record(this.subjects, subject);
   }
 
   fault(code: string, at?: ByteRange): void {

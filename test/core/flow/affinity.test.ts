@@ -32,3 +32,11 @@ t.test("a realserver that is gone is forgotten", async (t) => {
   memory.purge("a");
   t.equal(memory.recall(["1", "2", "3"], seconds(1)), "b");
 });
+
+t.test("what a realserver lost to another is not forgotten with it", async (t) => {
+  const memory = new AffinityMemory<string>(10);
+  memory.remember(["1"], "a", seconds(10), seconds(0));
+  memory.remember(["1"], "b", seconds(10), seconds(0));
+  memory.purge("a");
+  t.equal(memory.recall(["1"], seconds(1)), "b");
+});
