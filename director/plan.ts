@@ -1,6 +1,6 @@
 /** From the configuration to what the socket path runs. */
 import { randomInt } from "node:crypto";
-import type { Helper } from "../core/helper/api.ts";
+import type { Helper, Settings } from "../core/helper/api.ts";
 import { helpers as builtIn } from "../helpers/index.ts";
 import type { Config, HelperConfig, ServiceConfig } from "./config.ts";
 import type { ServicePlan, SocketPlan } from "./datapath/sockets.ts";
@@ -36,8 +36,18 @@ function planService(service: ServiceConfig, loaded: ReadonlyMap<string, Helper>
     persistence,
     persistencePrefix: service.persistenceNetmask,
     realservers,
-    settings: { strict: configured?.strict ?? false, hold: helper?.limits.hold ?? 0 },
+    settings: settingsOf(configured, helper),
     onRefuse: configured?.onRefuse ?? "refuse",
     onFailure: "open",
+  };
+}
+
+function settingsOf(configured: HelperConfig | null, helper: Helper | null): Settings {
+  const { strict = false, key = null, primary = null } = configured ?? {};
+  return {
+    strict,
+    hold: helper?.limits.hold ?? 0,
+    ...(key === null ? {} : { key }),
+    ...(primary === null ? {} : { primary }),
   };
 }

@@ -1,5 +1,6 @@
 import type { Helper } from "../core/helper/api.ts";
 import { ftp } from "./ftp/helper.ts";
+import { radius } from "./radius/helper.ts";
 
 /** Every helper there is. Adding one is a folder and a line here. */
-export const helpers: readonly Helper[] = [ftp];
+export const helpers: readonly Helper[] = [ftp, radius];

@@ -35,6 +35,7 @@ export function resolveHelpers(
       const remedy = `remove "module", or give the helper of ${module} another name`;
       report.error(["helpers", helper.name, "module"], `${quote(helper.name)} is built in`, remedy);
     }
+    checkOptions(helper, input ?? null, report);
     const config = configOf(helper.name, null, input ?? null, input?.ports ?? helper.ports);
     resolved.set(
       helper.name,
@@ -83,13 +84,34 @@ function checkPorts(name: string, input: HelperInput | null, report: Report): vo
   });
 }
 
+/** What only some helpers can be told. */
+function checkOptions({ name, options = {} }: KnownHelper, input: HelperInput | null, report: Report): void {
+  const at = ["helpers", name];
+  if (input?.primary !== undefined && options.primary === undefined) {
+    report.error([...at, "primary"], `${name} has no requests for a primary`, "remove it", "key");
+  }
+  if (input?.key === undefined) return;
+  const { key: known } = options;
+  if (known === undefined) {
+    report.error([...at, "key"], `${name} schedules by no key`, "remove it", "key");
+    return;
+  }
+  if (input.key.length === 0) report.error([...at, "key"], "lists no name", "list one, or remove the key");
+  input.key.forEach((key, index) => {
+    if (known.includes(key)) return;
+    const meant = nearest(key, known);
+    const remedy = meant === null ? `known: ${known.join(", ")}` : `did you mean "${meant}"?`;
+    report.error([...at, "key", index], `${quote(key)} is nothing that ${name} can be scheduled by`, remedy);
+  });
+}
+
 function configOf(
   name: string,
   module: string | null,
   input: HelperInput | null,
   ports: HelperConfig["ports"],
 ): HelperConfig {
-  const { strict = false, onRefuse = "refuse", limits = {} } = input ?? {};
+  const { strict = false, onRefuse = "refuse", limits = {}, key = null, primary = null } = input ?? {};
   const given = Object.entries(limits).filter(([, limit]) => limit !== undefined);
-  return { name, module, ports, strict, onRefuse, limits: Object.fromEntries(given) };
+  return { name, module, ports, strict, onRefuse, limits: Object.fromEntries(given), key, primary };
 }

