@@ -28,7 +28,10 @@ export function inspect(
 }
 
 /** Everything one call recorded that decides what happens; ranges as offsets in the stream, replacements as text. */
-function told({ expected, rewrites, edits, refusals, settled, revoked, groups, subjects }: Recorder, offset: number): unknown[] {
+function told(
+  { expected, rewrites, edits, refusals, settled, revoked, groups, subjects }: Recorder,
+  offset: number,
+): unknown[] {
   const range = ({ start, end }: { start: number; end: number }) => [start + offset, end + offset];
   const announcement = ({ bytes, instead, ...rest }: Announcement) => ({
     ...rest,
