@@ -101,6 +101,7 @@ function build(input: ConfigInput, file: string, helpers: Helpers, report: Repor
     helpers: [...helpers.values()].flatMap((helper): HelperConfig[] => (helper === null ? [] : [helper.config])),
     related: relatedConfig(input.related),
     timeouts: input.timeouts,
+    backend: input.backend,
     log: input.log,
     warnings: report.sorted(report.warnings),
   };

@@ -2,6 +2,7 @@
 import { Command } from "commander";
 import { endpointText, rangeText } from "../core/units.ts";
 import { type Config, ConfigError, formatConfigError, loadConfig } from "./config.ts";
+import { BackendError } from "./datapath/backend.ts";
 import { ListenError } from "./datapath/listeners.ts";
 import { SocketPath } from "./datapath/sockets.ts";
 import { HelperError } from "./helpers.ts";
@@ -46,6 +47,7 @@ async function run(file: string, { path, dryRun }: RunOptions): Promise<number> 
     if (dryRun === true) return await director.describe();
     return await director.run();
   } catch (error) {
+    if (error instanceof BackendError) return complain(`${file}: ${error.message}; ${BACKEND_REMEDY}`);
     if (error instanceof HelperError) return complain(`${file}: ${error.message}`);
     if (error instanceof ListenError) return complain(`${error.message}; ${listenRemedy(error)}`);
     throw error;
@@ -57,8 +59,11 @@ function complain(text: string): number {
   return WRONG_INPUT;
 }
 
-function listenRemedy({ code, at: { address } }: ListenError): string {
-  switch (code) {
+const BACKEND_REMEDY =
+  'write "backend: auto", which takes net where epoll cannot be had; `npm install koffi@3.3.4` where only that is missing';
+
+function listenRemedy({ reason, at: { address } }: ListenError): string {
+  switch (reason) {
     case "EACCES":
       return "ports below 1024 need root or CAP_NET_BIND_SERVICE (setcap, or AmbientCapabilities= in the unit)";
     case "EADDRINUSE":
@@ -82,10 +87,12 @@ export class Director {
   }
 
   async start(): Promise<void> {
-    this.#path = new SocketPath(await planSockets(this.#config), this.#log);
+    const plan = await planSockets(this.#config);
+    this.#path = new SocketPath(plan, this.#log);
     await this.#path.start();
     this.#log("info", "ready", {
       services: this.#config.services.length + this.#config.groups.length,
+      backend: plan.backend.name,
       pid: process.pid,
     });
   }

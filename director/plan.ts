@@ -3,10 +3,11 @@ import { randomInt } from "node:crypto";
 import type { Helper, Settings } from "../core/helper/api.ts";
 import { helpers as builtIn } from "../helpers/index.ts";
 import type { Config, HelperConfig, ServiceConfig } from "./config.ts";
+import { chooseBackend } from "./datapath/backend.ts";
 import type { ServicePlan, SocketPlan } from "./datapath/sockets.ts";
 import { loadHelper } from "./helpers.ts";
 
-/** Loads the helpers (a module that holds none is a HelperError) and puts each service together. */
+/** Loads the backend (BackendError) and the helpers (a module that holds none is a HelperError), and puts each service together. */
 export async function planSockets(config: Config): Promise<SocketPlan> {
   const loaded = new Map<string, Helper>();
   for (const helper of config.helpers) loaded.set(helper.name, await findHelper(helper));
@@ -14,6 +15,7 @@ export async function planSockets(config: Config): Promise<SocketPlan> {
     services: [...config.services, ...config.groups].map((service) => planService(service, loaded)),
     related: config.related,
     timeouts: config.timeouts,
+    backend: await chooseBackend(config.backend),
     seed: randomInt(2 ** 32),
   };
 }

@@ -108,6 +108,7 @@ export const schema = z.strictObject({
   helpers: z.record(z.string(), helper).prefault({}),
   related: related.prefault({}),
   timeouts: timeouts.prefault({}),
+  backend: scalar(choice("backend", ["auto", "net", "epoll"]), "auto").default("auto"),
   log: log.prefault({}),
 });
 

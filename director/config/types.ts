@@ -18,6 +18,8 @@ export interface Config {
   /** The listeners for related connections on the socket path. */
   readonly related: RelatedConfig;
   readonly timeouts: TimeoutsConfig;
+  /** What the socket path stands on; auto: epoll where it can be had, else net. */
+  readonly backend: "auto" | "net" | "epoll";
   readonly log: LogConfig;
   /** What is odd, but can run. */
   readonly warnings: readonly Problem[];

@@ -1,5 +1,4 @@
-/** One control connection on the socket path: two sockets, and the core's control stream between them. */
-import type { Socket } from "node:net";
+/** One control connection on the socket path: two streams, and the core's control stream between them. */
 import type { ConnectionEntry } from "../../core/balancer.ts";
 import type { RelatedEntry } from "../../core/flow/related.ts";
 import { type ControlHost, type ControlOptions, ControlStream, type Decision } from "../../core/inspect/control.ts";
@@ -7,7 +6,7 @@ import type { Direction, Endpoint, Ms } from "../../core/units.ts";
 import { endpointText, opposite } from "../../core/units.ts";
 import { now } from "../clock.ts";
 import type { Fields, Level } from "../log.ts";
-import { reset, wasReset } from "./reset.ts";
+import type { ReadEvents, Stream } from "./transport.ts";
 
 /** Lines of one kind that one control connection may log; further ones are counted. */
 const MOST_LINES = 10;
@@ -27,8 +26,8 @@ export interface ControlOwner {
 export class ControlSession implements ControlHost {
   readonly id: number;
   readonly entry: ConnectionEntry;
-  readonly client: Socket;
-  readonly real: Socket;
+  readonly client: Stream;
+  readonly real: Stream;
   /** When the last bytes came, or its last data connection was seen. */
   lastActive: Ms = now();
   /** When the first of the two sides ended; null: neither has. */
@@ -46,20 +45,18 @@ export class ControlSession implements ControlHost {
   constructor(
     id: number,
     entry: ConnectionEntry,
-    sockets: { readonly client: Socket; readonly real: Socket },
+    streams: { readonly client: Stream; readonly real: Stream },
     owner: ControlOwner,
     options: Omit<ControlOptions, "host" | "entry">,
   ) {
     this.id = id;
     this.entry = entry;
-    this.client = sockets.client;
-    this.real = sockets.real;
+    this.client = streams.client;
+    this.real = streams.real;
     this.#owner = owner;
     this.#stream = new ControlStream({ ...options, entry, host: this });
-    this.#wire("original");
-    this.#wire("reply");
-    sockets.client.resume();
-    sockets.real.resume();
+    this.client.read(this.#events("original"));
+    this.real.read(this.#events("reply"));
   }
 
   /** When `advance` has something to do. */
@@ -75,8 +72,8 @@ export class ControlSession implements ControlHost {
 
   destroy(reason: string): void {
     this.#error ??= reason;
-    reset(this.client);
-    reset(this.real);
+    this.client.reset();
+    this.real.reset();
   }
 
   /** Closes both sides in order, what they were sent included; resets what has not closed when called again later. */
@@ -87,7 +84,7 @@ export class ControlSession implements ControlHost {
     }
     this.#error ??= reason;
     this.#finishing = at;
-    for (const socket of [this.client, this.real]) socket.end();
+    for (const stream of [this.client, this.real]) stream.end();
   }
 
   /** Why it ended, when not by both sides closing. */
@@ -100,7 +97,7 @@ export class ControlSession implements ControlHost {
   forward(direction: Direction, bytes: Uint8Array): void {
     const to = this.#to(direction);
     // After `finish` there is nobody to tell.
-    if (!to.writableEnded && !to.write(bytes)) this.#from(direction).pause();
+    if (!to.ending && !to.write(bytes)) this.#from(direction).pause();
   }
 
   prepare(entry: RelatedEntry): void {
@@ -127,47 +124,49 @@ export class ControlSession implements ControlHost {
     this.destroy(reason);
   }
 
-  // --- sockets ----------------------------------------------------------------------------------------------------
+  // --- streams ----------------------------------------------------------------------------------------------------
 
-  #wire(direction: Direction): void {
+  /** Of the stream that `direction` comes from. */
+  #events(direction: Direction): ReadEvents {
     const from = this.#from(direction);
     const to = this.#to(direction);
-    from.on("data", (chunk) => {
-      this.lastActive = now();
-      this.owesReply = direction === "original";
-      this.#stream.feed(direction, chunk, this.lastActive);
-      if (this.#stream.blocked(direction)) from.pause();
-    });
-    to.on("drain", () => this.#flow(direction));
-    from.on("end", () => {
-      if (wasReset(from)) return this.destroy("ECONNRESET");
-      this.endedAt ??= now();
-      this.#ending[direction] = true;
-      this.#stream.end(direction);
-      this.#flow(direction);
-    });
-    from.on("error", (error: NodeJS.ErrnoException) => {
-      this.#error ??= error.code ?? error.message;
-      reset(to);
-    });
-    from.on("close", () => {
-      if (--this.#open === 0) this.#owner.closed(this);
-    });
+    return {
+      data: (bytes) => {
+        this.lastActive = now();
+        this.owesReply = direction === "original";
+        this.#stream.feed(direction, bytes, this.lastActive);
+        if (this.#stream.blocked(direction)) from.pause();
+      },
+      drained: () => this.#flow(opposite(direction)),
+      ended: () => {
+        this.endedAt ??= now();
+        this.#ending[direction] = true;
+        this.#stream.end(direction);
+        this.#flow(direction);
+      },
+      failed: (reason) => {
+        this.#error ??= reason;
+        to.reset();
+      },
+      closed: () => {
+        if (--this.#open === 0) this.#owner.closed(this);
+      },
+    };
   }
 
   /** Lets `direction` move again where nothing holds it, and closes it when it has ended. */
   #flow(direction: Direction): void {
     if (this.#stream.blocked(direction)) return;
     const to = this.#to(direction);
-    if (this.#ending[direction] && !to.writableEnded) to.end();
-    else if (!to.writableNeedDrain) this.#from(direction).resume();
+    if (this.#ending[direction] && !to.ending) to.end();
+    else if (!to.congested) this.#from(direction).resume();
   }
 
-  #from(direction: Direction): Socket {
+  #from(direction: Direction): Stream {
     return direction === "original" ? this.client : this.real;
   }
 
-  #to(direction: Direction): Socket {
+  #to(direction: Direction): Stream {
     return this.#from(opposite(direction));
   }
 

@@ -1,36 +1,36 @@
 /** Where clients come in: a listener on every port of every service. */
-import { createServer, type Server, type Socket } from "node:net";
 import type { ServiceSpec } from "../../core/service.ts";
 import type { Endpoint, Ms, Port, Transport } from "../../core/units.ts";
 import { endpointText } from "../../core/units.ts";
 import { DatagramListener, type DatagramOwner } from "./datagrams.ts";
-import { HIGH_WATER } from "./relay.ts";
+import type { Backend, Listener, Reason, Stream } from "./transport.ts";
 
 /** A service whose port could not be listened on. */
 export class ListenError extends Error {
   override readonly name = "ListenError";
-  readonly code: string | undefined;
+  readonly reason: Reason;
   readonly at: Endpoint;
-  constructor(at: Endpoint, service: string, cause: NodeJS.ErrnoException) {
-    super(`service ${service}: cannot listen on ${endpointText(at)}: ${cause.code ?? cause.message}`, { cause });
-    this.code = cause.code;
+  constructor(at: Endpoint, service: string, reason: Reason) {
+    super(`service ${service}: cannot listen on ${endpointText(at)}: ${reason}`);
+    this.reason = reason;
     this.at = at;
   }
 }
 
 export interface ListenersOptions<S extends ServiceSpec> {
-  readonly accepted: (service: S, socket: Socket, at: Endpoint) => void;
+  readonly backend: Backend;
+  readonly accepted: (service: S, stream: Stream, at: Endpoint) => void;
   /** Whom the datagrams of a service concern. */
   readonly datagrams: (service: S) => DatagramOwner;
   /** Accepting failed, not for one client but for the director (EMFILE). */
-  readonly failed: (service: S, reason: string) => void;
+  readonly failed: (service: S, reason: Reason) => void;
 }
 
 const BACKLOG = 4096;
 
 export class ServiceListeners<S extends ServiceSpec> {
   readonly #options: ListenersOptions<S>;
-  readonly #servers: Server[] = [];
+  readonly #listeners: Listener[] = [];
   readonly #datagrams: DatagramListener[] = [];
 
   constructor(options: ListenersOptions<S>) {
@@ -42,8 +42,8 @@ export class ServiceListeners<S extends ServiceSpec> {
     for (const at of listenedPorts(service, "tcp")) await this.#listen(service, at);
     for (const at of listenedPorts(service, "udp")) {
       const listener = new DatagramListener(at, this.#options.datagrams(service));
-      await listener.listen().catch((error) => {
-        throw new ListenError(at, service.name, error);
+      await listener.listen().catch((error: NodeJS.ErrnoException) => {
+        throw new ListenError(at, service.name, error.code ?? error.message);
       });
       this.#datagrams.push(listener);
     }
@@ -56,25 +56,20 @@ export class ServiceListeners<S extends ServiceSpec> {
 
   /** Takes no further clients. Datagrams know no end that could be waited for: theirs ends now. */
   close(): void {
-    for (const server of this.#servers) server.close();
+    for (const listener of this.#listeners) listener.close();
     for (const listener of this.#datagrams.splice(0)) listener.close();
   }
 
-  #listen(service: S, at: Endpoint): Promise<void> {
-    const { accepted, failed } = this.#options;
-    const server = createServer(
-      { allowHalfOpen: true, pauseOnConnect: true, noDelay: true, highWaterMark: HIGH_WATER },
-      (socket) => accepted(service, socket, at),
-    );
-    return new Promise((resolve, reject) => {
-      server.once("error", (error) => reject(new ListenError(at, service.name, error)));
-      server.listen({ host: at.address.toString(), port: at.port, backlog: BACKLOG, exclusive: true }, () => {
-        server.removeAllListeners("error");
-        server.on("error", (error: NodeJS.ErrnoException) => failed(service, error.code ?? error.message));
-        this.#servers.push(server);
-        resolve();
-      });
+  async #listen(service: S, at: Endpoint): Promise<void> {
+    const { backend, accepted, failed } = this.#options;
+    const listener = await backend.listen({
+      at,
+      backlog: BACKLOG,
+      accepted: (stream) => accepted(service, stream, at),
+      failed: (reason) => failed(service, reason),
     });
+    if (typeof listener === "string") throw new ListenError(at, service.name, listener);
+    this.#listeners.push(listener);
   }
 }
 

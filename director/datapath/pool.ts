@@ -3,11 +3,10 @@
  * collapses under load; these stay open, and a port is given to one announcement after the other, the longest idle
  * first.
  */
-import { createServer, type Server, type Socket } from "node:net";
 import { PortPool } from "../../core/nat/ports.ts";
 import type { Endpoint, Port } from "../../core/units.ts";
 import type { Address } from "../../core/wire/address.ts";
-import { HIGH_WATER } from "./relay.ts";
+import type { Backend, Listener, Reason, Stream } from "./transport.ts";
 
 export interface PoolOptions {
   /** Listeners at most, when many announcements wait at once. */
@@ -15,8 +14,9 @@ export interface PoolOptions {
   /** Ports to listen on; null: those that the kernel gives. */
   readonly ports: { readonly first: Port; readonly last: Port } | null;
   /** A connection came to one of them. */
-  readonly connected: (socket: Socket, seen: Endpoint) => void;
-  readonly failed: (address: Address, error: NodeJS.ErrnoException) => void;
+  readonly connected: (stream: Stream, seen: Endpoint) => void;
+  readonly failed: (address: Address, reason: Reason) => void;
+  readonly backend: Backend;
 }
 
 /** How many more are opened at a time when the standing ones are all taken, and how many are tried for that. */
@@ -31,7 +31,7 @@ export class ListenerPool {
   readonly address: Address;
   readonly #options: PoolOptions;
   readonly #ports = new PortPool();
-  readonly #servers = new Map<Port, Server>();
+  readonly #listeners = new Map<Port, Listener>();
   /** Ports of the range that nobody listens on, or somebody else does: those not tried for longest first. */
   readonly #untried: number[];
   #opening: Promise<void> | null = null;
@@ -45,19 +45,19 @@ export class ListenerPool {
   }
 
   get listening(): number {
-    return this.#servers.size;
+    return this.#listeners.size;
   }
 
   /** Opens listeners until `count` stand; fewer when the range, `tries` or the system have no more. */
   async open(count: number, tries = Number.POSITIVE_INFINITY): Promise<void> {
     const most = Math.min(count, this.#options.most);
     let left = this.#options.ports === null ? tries : Math.min(tries, this.#untried.length);
-    while (!this.#closed && left > 0 && this.#servers.size < most) {
-      const batch = Math.min(64, most - this.#servers.size, left);
-      const before = this.#servers.size;
+    while (!this.#closed && left > 0 && this.#listeners.size < most) {
+      const batch = Math.min(64, most - this.#listeners.size, left);
+      const before = this.#listeners.size;
       await Promise.all(Array.from({ length: batch }, () => this.#listen(this.#candidate())));
       left -= batch;
-      if (this.#options.ports === null && this.#servers.size === before) return;
+      if (this.#options.ports === null && this.#listeners.size === before) return;
     }
   }
 
@@ -70,13 +70,13 @@ export class ListenerPool {
 
   async #grow(): Promise<Port | null> {
     for (;;) {
-      const before = this.#servers.size;
+      const before = this.#listeners.size;
       this.#opening ??= this.open(before + STEP, TRIES).finally(() => {
         this.#opening = null;
       });
       await this.#opening;
       const port = this.#ports.take();
-      if (port !== null || this.#servers.size <= before) return port;
+      if (port !== null || this.#listeners.size <= before) return port;
     }
   }
 
@@ -86,39 +86,32 @@ export class ListenerPool {
 
   close(): void {
     this.#closed = true;
-    for (const server of this.#servers.values()) server.close();
+    for (const listener of this.#listeners.values()) listener.close();
   }
 
   #candidate(): number | undefined {
     return this.#options.ports === null ? ANY_PORT : this.#untried.shift();
   }
 
-  #listen(wanted: number | undefined): Promise<void> {
-    if (wanted === undefined) return Promise.resolve();
-    const server = createServer({ allowHalfOpen: true, pauseOnConnect: true, highWaterMark: HIGH_WATER });
-    return new Promise((resolve) => {
-      server.once("error", (error: NodeJS.ErrnoException) => {
-        if (wanted !== ANY_PORT) this.#untried.push(wanted);
-        // A port of the range that somebody else holds is passed over, and tried again when no other is left.
-        if (error.code !== "EADDRINUSE") this.#options.failed(this.address, error);
-        resolve();
-      });
-      server.listen({ host: this.address.toString(), port: wanted, backlog: BACKLOG, exclusive: true }, () => {
-        this.#stand(server);
-        resolve();
-      });
+  async #listen(wanted: number | undefined): Promise<void> {
+    if (wanted === undefined) return;
+    const { backend, connected, failed } = this.#options;
+    const listener = await backend.listen({
+      at: { address: this.address, port: wanted },
+      backlog: BACKLOG,
+      accepted: (stream) => connected(stream, (listener as Listener).at),
+      failed: (reason) => failed(this.address, reason),
     });
+    if (typeof listener !== "string") return this.#stand(listener);
+    if (wanted !== ANY_PORT) this.#untried.push(wanted);
+    // A port of the range that somebody else holds is passed over, and tried again when no other is left.
+    if (listener !== "EADDRINUSE") failed(this.address, listener);
   }
 
-  #stand(server: Server): void {
-    const bound = server.address();
-    if (bound === null || typeof bound === "string" || this.#closed) return void server.close();
-    const port = bound.port as Port;
-    const seen = { address: this.address, port };
-    server.removeAllListeners("error");
-    server.on("error", (error) => this.#options.failed(this.address, error));
-    server.on("connection", (socket) => this.#options.connected(socket, seen));
-    this.#servers.set(port, server);
+  #stand(listener: Listener): void {
+    if (this.#closed) return listener.close();
+    const { port } = listener.at;
+    this.#listeners.set(port, listener);
     this.#ports.offer(port);
   }
 }

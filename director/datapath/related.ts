@@ -4,7 +4,6 @@
  *   client -> VIP:pool port       what a realserver announced (PASV, EPSV): claimed, connected to that realserver
  *   realserver -> pool port       what a client announced (PORT, EPRT): claimed, connected to that client, from the VIP
  */
-import type { Socket } from "node:net";
 import type { Balancer, ConnectionEntry } from "../../core/balancer.ts";
 import type { RelatedEntry, RelatedLimits } from "../../core/flow/related.ts";
 import type { Endpoint, Ms, Port } from "../../core/units.ts";
@@ -13,11 +12,9 @@ import type { Address } from "../../core/wire/address.ts";
 import { now } from "../clock.ts";
 import type { Fields, Log } from "../log.ts";
 import type { ControlSession } from "./control.ts";
-import { localEnd, remoteEnd } from "./endpoints.ts";
 import { ListenerPool } from "./pool.ts";
-import type { End } from "./relay.ts";
-import { reset } from "./reset.ts";
-import { connectTo, type Upstream } from "./upstream.ts";
+import type { Backend, ConnectOptions, Reason, Stream } from "./transport.ts";
+import { connectFrom } from "./upstream.ts";
 
 export interface RelatedPlan extends RelatedLimits {
   /** Ports for listeners; null: what the kernel gives. */
@@ -29,18 +26,17 @@ export interface RelatedPlan extends RelatedLimits {
 export interface RelatedOwner {
   readonly balancer: Balancer;
   readonly log: Log;
+  readonly backend: Backend;
   readonly connectTimeout: Ms;
   /** The control connection of `connection`, if it is still there. */
   control(connection: ConnectionEntry): ControlSession | undefined;
-  /** `socket` is open from now on. */
-  track(socket: Socket): void;
   /** `connection` was let in. */
   opened(connection: ConnectionEntry): void;
   /** It came to nothing. */
   closed(connection: ConnectionEntry): void;
   /** Both ends are connected. */
-  join(client: End, real: End, connection: ConnectionEntry, related: RelatedEntry): void;
-  turnAway(socket: Socket, reason: string, fields: Fields): void;
+  join(client: Stream, real: Stream, connection: ConnectionEntry, related: RelatedEntry): void;
+  turnAway(stream: Stream, reason: Reason, fields: Fields): void;
 }
 
 export class RelatedListeners {
@@ -62,7 +58,7 @@ export class RelatedListeners {
 
   /** Finds a listener for `entry` on the address that its opener already talks to. */
   prepare(session: ControlSession, entry: RelatedEntry, answer: (seen: Endpoint | null) => void): void {
-    const local = localEnd(entry.opener === "original" ? session.client : session.real);
+    const { local } = entry.opener === "original" ? session.client : session.real;
     if (local === null) return answer(null);
     const { address } = local;
     this.#pool(address).take((port) => answer(port === null ? null : { address, port }));
@@ -84,20 +80,19 @@ export class RelatedListeners {
     const pool = new ListenerPool(address, {
       most: total,
       ports,
-      connected: (socket, seen) => this.#claim(socket, seen),
-      failed: (at, error) =>
-        this.#owner.log("error", "listener", { address: at.toString(), reason: error.code ?? error.message }),
+      backend: this.#owner.backend,
+      connected: (stream, seen) => this.#claim(stream, seen),
+      failed: (at, reason) => this.#owner.log("error", "listener", { address: at.toString(), reason }),
     });
     this.#pools.set(address.toString(), pool);
     return pool;
   }
 
   /** A connection came to a listener of the pool. */
-  #claim(opener: Socket, seen: Endpoint): void {
-    const { balancer, connectTimeout: timeout } = this.#owner;
-    this.#owner.track(opener);
-    const from = remoteEnd(opener);
-    if (from === null) return void opener.destroy();
+  #claim(opener: Stream, seen: Endpoint): void {
+    const { balancer, backend, connectTimeout: timeout } = this.#owner;
+    const from = opener.remote;
+    if (from === null) return opener.reset();
     const claimed = balancer.claim("tcp", seen, from, now());
     if (typeof claimed === "string") {
       return this.#owner.turnAway(opener, claimed, { from: endpointText(from), seen: endpointText(seen) });
@@ -106,21 +101,18 @@ export class RelatedListeners {
     this.#owner.opened(connection);
     if (related.uses === 1) this.release(seen);
     const way = wayOut(related, this.#owner.control(connection));
-    connectTo({ to: related.target, ...way, timeout, bulk: true }, (target, reason) => {
-      if (target !== null) this.#owner.track(target.socket);
-      if (target === null || opener.destroyed) return this.#failed(opener, target?.socket ?? null, claimed, reason);
-      opener.setNoDelay(true);
-      const accepted = { socket: opener, reader: null };
-      const [client, real] = related.opener === "original" ? [accepted, target] : [target, accepted];
+    connectFrom(backend, { to: related.target, ...way, timeout, bulk: true }, (target, reason) => {
+      if (target === null || opener.gone) return this.#failed(opener, target, claimed, reason);
+      const [client, real] = related.opener === "original" ? [opener, target] : [target, opener];
       this.#owner.join(client, real, connection, related);
     });
   }
 
   #failed(
-    opener: Socket,
-    target: Socket | null,
+    opener: Stream,
+    target: Stream | null,
     { related, connection }: { readonly related: RelatedEntry; readonly connection: ConnectionEntry },
-    reason: string,
+    reason: Reason,
   ): void {
     this.#owner.closed(connection);
     this.#owner.log("warn", "related-failed", {
@@ -129,13 +121,13 @@ export class RelatedListeners {
       to: endpointText(related.target),
       reason: reason === "" ? "opener-left" : reason,
     });
-    if (target !== null) reset(target);
-    reset(opener);
+    target?.reset();
+    opener.reset();
   }
 }
 
 /** Towards a client an active connection leaves as the VIP, from the port before the control port where it can. */
-function wayOut({ opener }: RelatedEntry, control: ControlSession | undefined): Pick<Upstream, "from"> {
+function wayOut({ opener }: RelatedEntry, control: ControlSession | undefined): Pick<ConnectOptions, "from"> {
   if (opener === "original" || control === undefined) return {};
   const { address, port } = control.entry.virtual;
   return { from: { address, port: port > 1 ? ((port - 1) as Port) : null } };

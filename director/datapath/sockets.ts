@@ -3,7 +3,6 @@
  *
  *   client -> VIP:port => realserver    admitted, connected; read by the service's helper, or relayed as it is
  */
-import type { Socket } from "node:net";
 import { Balancer, type ConnectionEntry } from "../../core/balancer.ts";
 import type { RelatedEntry } from "../../core/flow/related.ts";
 import type { Handle } from "../../core/flow/slots.ts";
@@ -13,17 +12,16 @@ import type { Decision } from "../../core/inspect/control.ts";
 import { Counters } from "../../core/metrics.ts";
 import type { ServiceSpec } from "../../core/service.ts";
 import type { Endpoint, Ms } from "../../core/units.ts";
-import { endpointText } from "../../core/units.ts";
+import { endpointText, seconds } from "../../core/units.ts";
 import { now } from "../clock.ts";
 import { type Fields, type Level, type Log, LogLimit } from "../log.ts";
 import { type ControlOwner, ControlSession } from "./control.ts";
-import { remoteEnd } from "./endpoints.ts";
 import { ServiceListeners } from "./listeners.ts";
 import { RelatedListeners, type RelatedPlan } from "./related.ts";
-import { type End, Relay } from "./relay.ts";
-import { reset } from "./reset.ts";
+import { Relay } from "./relay.ts";
 import { Transfers } from "./transfers.ts";
-import { connectTo, isLocalFailure } from "./upstream.ts";
+import type { Backend, Reason, Stream } from "./transport.ts";
+import { isLocalFailure } from "./upstream.ts";
 
 export interface ServicePlan extends ServiceSpec {
   readonly settings: Settings;
@@ -35,11 +33,14 @@ export interface SocketPlan {
   readonly services: readonly ServicePlan[];
   readonly related: RelatedPlan;
   readonly timeouts: { readonly connect: Ms; readonly idle: Ms; readonly drain: Ms };
+  readonly backend: Backend;
   /** An unsigned 32-bit number, unpredictable to clients. */
   readonly seed: number;
 }
 
 const SWEEP_EVERY = 250;
+/** A control connection may be quiet for long; whoever it is with must be there all the same. */
+const KEEP_ALIVE = seconds(60);
 /** Stopping: a control connection without a transfer is ended once it was quiet for this long, */
 const QUIET = 1000;
 /** or for this long, when the realserver has yet to reply to a command or to say that a transfer is complete. */
@@ -58,7 +59,6 @@ export class SocketPath implements ControlOwner {
   readonly #related: RelatedListeners;
   readonly #controls = new Map<Handle, ControlSession>();
   readonly #transfers = new Transfers();
-  readonly #sockets = new Set<Socket>();
   #ids = 0;
   #sweeper: NodeJS.Timeout | undefined;
   #stopping: (() => void) | null = null;
@@ -75,7 +75,9 @@ export class SocketPath implements ControlOwner {
         if (entry.seen !== null) this.release(entry, entry.seen);
       },
     });
+    const { backend } = plan;
     this.#services = new ServiceListeners<ServicePlan>({
+      backend,
       accepted: (service, client, at) => this.#accept(service, client, at),
       datagrams: ({ name: service }) => ({
         balancer: this.balancer,
@@ -88,10 +90,10 @@ export class SocketPath implements ControlOwner {
     this.#related = new RelatedListeners(plan.related, {
       balancer: this.balancer,
       log: this.#log.log,
+      backend,
       connectTimeout: plan.timeouts.connect,
       control: ({ master }) => (master === null ? undefined : this.#controls.get(master)),
-      track: (socket) => this.#track(socket),
-      turnAway: (socket, reason, fields) => this.#turnAway(socket, reason, fields),
+      turnAway: (stream, reason, fields) => this.#turnAway(stream, reason, fields),
       opened: (connection) => this.#transfers.opened(connection),
       closed: (connection) => this.#close(connection),
       join: (client, real, connection, related) => this.#joinRelated(client, real, connection, related),
@@ -139,7 +141,7 @@ export class SocketPath implements ControlOwner {
     if (connections > 0) this.log("warn", "cut", { controls, connections });
     for (const session of this.#controls.values()) session.destroy("stopped");
     this.#transfers.cut("stopped");
-    for (const socket of this.#sockets) reset(socket);
+    this.#plan.backend.abort();
     this.#log.flush(Number.POSITIVE_INFINITY as Ms);
   }
 
@@ -157,10 +159,9 @@ export class SocketPath implements ControlOwner {
 
   // --- clients ----------------------------------------------------------------------------------------------------
 
-  #accept(service: ServicePlan, client: Socket, virtual: Endpoint): void {
-    this.#track(client);
-    const from = remoteEnd(client);
-    if (from === null) return void client.destroy();
+  #accept(service: ServicePlan, client: Stream, virtual: Endpoint): void {
+    const from = client.remote;
+    if (from === null) return client.reset();
     const entry = this.balancer.admit("tcp", from, virtual, now());
     if (typeof entry === "string")
       return this.#turnAway(client, entry, { service: service.name, from: endpointText(from) });
@@ -169,12 +170,12 @@ export class SocketPath implements ControlOwner {
   }
 
   /** Connects to the realserver chosen, or to the next one when it refuses. */
-  #connect(service: ServicePlan, client: Socket, entry: ConnectionEntry): void {
-    const bulk = entry.role !== "control";
-    connectTo({ to: entry.real, timeout: this.#plan.timeouts.connect, bulk }, (real, reason) => {
-      if (real !== null) this.#track(real.socket);
-      if (client.destroyed) {
-        if (real !== null) reset(real.socket);
+  #connect(service: ServicePlan, client: Stream, entry: ConnectionEntry): void {
+    const { backend, timeouts } = this.#plan;
+    const options = { to: entry.real, timeout: timeouts.connect, bulk: entry.role !== "control" };
+    backend.connect(options, (real, reason) => {
+      if (client.gone) {
+        real?.reset();
         this.#close(entry);
       } else if (real !== null) {
         this.#join(service, client, real, entry);
@@ -187,7 +188,7 @@ export class SocketPath implements ControlOwner {
     });
   }
 
-  #refused(service: ServicePlan, client: Socket, entry: ConnectionEntry, reason: string): void {
+  #refused(service: ServicePlan, client: Stream, entry: ConnectionEntry, reason: Reason): void {
     const { name } = service;
     this.counters.count("realserver-refused");
     this.log("warn", "realserver-refused", { service: name, realserver: endpointText(entry.real), reason });
@@ -196,21 +197,18 @@ export class SocketPath implements ControlOwner {
     this.#turnAway(client, "no-realserver", { service: name, from: endpointText(entry.client) });
   }
 
-  #join(service: ServicePlan, client: Socket, real: End, entry: ConnectionEntry): void {
+  #join(service: ServicePlan, client: Stream, real: Stream, entry: ConnectionEntry): void {
     const id = ++this.#ids;
     this.log("info", "connection", { id, service: service.name, role: entry.role, ...ends(entry) });
     this.counters.count(`connections.${entry.role}`);
-    if (entry.role !== "control" || service.helper === null) {
-      return this.#relay(id, { socket: client, reader: null }, real, entry);
-    }
-    const sockets = { client, real: real.socket };
-    for (const socket of [client, real.socket]) socket.setKeepAlive(true, 60_000);
+    if (entry.role !== "control" || service.helper === null) return this.#relay(id, client, real, entry);
+    for (const stream of [client, real]) stream.keepAlive(KEEP_ALIVE);
     const { helper, settings, onRefuse, onFailure } = service;
     const options = { helper, settings, onRefuse, onFailure, balancer: this.balancer };
-    this.#controls.set(entry.handle, new ControlSession(id, entry, sockets, this, options));
+    this.#controls.set(entry.handle, new ControlSession(id, entry, { client, real }, this, options));
   }
 
-  #joinRelated(client: End, real: End, connection: ConnectionEntry, related: RelatedEntry): void {
+  #joinRelated(client: Stream, real: Stream, connection: ConnectionEntry, related: RelatedEntry): void {
     const id = ++this.#ids;
     const control = this.#controls.get(related.master)?.id;
     this.log("info", "connection", { id, control, related: related.id, role: "related", ...ends(connection) });
@@ -218,7 +216,7 @@ export class SocketPath implements ControlOwner {
     this.#relay(id, client, real, connection);
   }
 
-  #relay(id: number, client: End, real: End, entry: ConnectionEntry): void {
+  #relay(id: number, client: Stream, real: Stream, entry: ConnectionEntry): void {
     const started = new Relay(client, real, (relay) => {
       this.#transfers.delete(relay);
       this.#close(entry);
@@ -233,10 +231,10 @@ export class SocketPath implements ControlOwner {
     this.balancer.close(entry, now());
   }
 
-  #turnAway(socket: Socket, reason: string, fields: Fields): void {
+  #turnAway(stream: Stream, reason: Reason, fields: Fields): void {
     this.counters.count(`refused.${reason}`);
     this.log("warn", "refusal", { reason, ...fields });
-    reset(socket);
+    stream.reset();
   }
 
   // --- related connections ----------------------------------------------------------------------------------------
@@ -285,12 +283,6 @@ export class SocketPath implements ControlOwner {
     if (quiet >= this.#plan.timeouts.idle) session.finish("idle", at);
     else if (endedAt !== null && quiet >= LINGER) session.finish("half-closed", at);
     else if (this.#stopping !== null && quiet >= (session.owesReply ? PATIENCE : QUIET)) session.finish("draining", at);
-  }
-
-  #track(socket: Socket): void {
-    this.#sockets.add(socket);
-    socket.on("error", () => {});
-    socket.once("close", () => this.#sockets.delete(socket));
   }
 
   #closeListeners(): void {

@@ -4,7 +4,8 @@ import { once } from "node:events";
 import { connect, createServer, type Socket } from "node:net";
 import t, { type Test } from "tap";
 import { Relay } from "../../director/datapath/relay.ts";
-import { reset, wasReset } from "../../director/datapath/reset.ts";
+import { reset, wasReset } from "../../director/datapath/transport/net/reset.ts";
+import { NetStream } from "../../director/datapath/transport/net/stream.ts";
 import { CLIENT, dial, ending, type Live, listen, plainDirector, REAL_A, readAll, until, VIP } from "./live.ts";
 
 /** A client and its realserver, joined by a director. */
@@ -184,8 +185,7 @@ t.test("a relay is done once, however it ends", async (t) => {
   client.on("error", () => {}).resume();
   real.on("error", () => {}).resume();
   let done = 0;
-  const plain = (socket: Socket) => ({ socket, reader: null });
-  const relay = new Relay(plain(a), plain(b), () => done++);
+  const relay = new Relay(new NetStream(a), new NetStream(b), () => done++);
   relay.cut("idle");
   relay.cut("again");
   await until(() => done > 0, "it is done");

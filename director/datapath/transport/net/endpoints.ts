@@ -1,6 +1,6 @@
 import type { Socket } from "node:net";
-import type { Endpoint, Port } from "../../core/units.ts";
-import { Address } from "../../core/wire/address.ts";
+import type { Endpoint, Port } from "../../../../core/units.ts";
+import { Address } from "../../../../core/wire/address.ts";
 
 /** The socket's own end; null once it is gone. */
 export const localEnd = ({ localAddress, localPort }: Socket): Endpoint | null => endpoint(localAddress, localPort);
