@@ -62,8 +62,8 @@ function complain(text: string): number {
 const BACKEND_REMEDY =
   'write "backend: auto", which takes net where epoll cannot be had; `npm install koffi@3.3.4` where only that is missing';
 
-function listenRemedy({ reason, at: { address } }: ListenError): string {
-  switch (reason) {
+function listenRemedy({ code, at: { address } }: ListenError): string {
+  switch (code) {
     case "EACCES":
       return "ports below 1024 need root or CAP_NET_BIND_SERVICE (setcap, or AmbientCapabilities= in the unit)";
     case "EADDRINUSE":

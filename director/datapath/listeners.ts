@@ -8,11 +8,11 @@ import type { Backend, Listener, Reason, Stream } from "./transport.ts";
 /** A service whose port could not be listened on. */
 export class ListenError extends Error {
   override readonly name = "ListenError";
-  readonly reason: Reason;
+  readonly code: Reason;
   readonly at: Endpoint;
-  constructor(at: Endpoint, service: string, reason: Reason) {
-    super(`service ${service}: cannot listen on ${endpointText(at)}: ${reason}`);
-    this.reason = reason;
+  constructor(at: Endpoint, service: string, code: Reason) {
+    super(`service ${service}: cannot listen on ${endpointText(at)}: ${code}`);
+    this.code = code;
     this.at = at;
   }
 }

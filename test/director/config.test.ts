@@ -133,6 +133,7 @@ t.test("the example says all that can be said", async (t) => {
     ],
     related: { ports: { first: 50000, last: 50999 }, standing: 256, perClient: 100, total: 10_000 },
     timeouts: { connect: 3000, idle: 900_000, drain: 30_000 },
+    backend: "auto",
     log: { level: "info", format: "json" },
     warnings: [],
   });

@@ -31,6 +31,14 @@ export type Event = { readonly level: Level; readonly event: string } & {
 /** Far longer than anything here takes: to wait, not to measure. */
 const DEADLINE = 30_000;
 
+/** KINDRED_BACKEND: what every director of these tests stands on; else what the configuration says. */
+export function onBackend(configuration: string): string {
+  const { KINDRED_BACKEND: backend } = process.env;
+  return backend === undefined || configuration.includes("\nbackend:")
+    ? configuration
+    : `${configuration.trimEnd()}\nbackend: ${backend}\n`;
+}
+
 export async function until(holds: () => boolean, what: string): Promise<void> {
   const deadline = Date.now() + DEADLINE;
   while (!holds()) {
@@ -51,7 +59,7 @@ export class Live {
 
   /** `configuration`: YAML; `port`: what it listens on first. Stopped when the test ends. */
   static async start(t: Test, configuration: string, port: number): Promise<Live> {
-    const live = new Live(await planSockets(parseConfig(configuration, "test.yaml")), port);
+    const live = new Live(await planSockets(parseConfig(onBackend(configuration), "test.yaml")), port);
     await live.path.start();
     t.teardown(() => live.path.abort());
     return live;

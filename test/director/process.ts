@@ -4,7 +4,7 @@ import { existsSync } from "node:fs";
 import { chmod, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import type { Test } from "tap";
-import { type Event, folder, until } from "./live.ts";
+import { type Event, folder, onBackend, until } from "./live.ts";
 
 const KINDRED = resolve(import.meta.dirname, "..", "..", "dist", "tools", "kindred.js");
 
@@ -26,10 +26,14 @@ export class Process {
   stderr = "";
   over = false;
 
-  /** `uid`: whom to run it as. */
-  constructor(t: Test, args: readonly string[], uid?: number) {
+  /** `uid`: whom to run it as. `env`: what its environment has beside this one's. */
+  constructor(t: Test, args: readonly string[], uid?: number, env: Readonly<Record<string, string>> = {}) {
     const identity = uid === undefined ? {} : { uid, gid: uid };
-    this.child = spawn(process.execPath, [KINDRED, ...args], { stdio: ["ignore", "pipe", "pipe"], ...identity });
+    this.child = spawn(process.execPath, [KINDRED, ...args], {
+      stdio: ["ignore", "pipe", "pipe"],
+      env: { ...process.env, ...env },
+      ...identity,
+    });
     this.child.stdout?.setEncoding("utf8").on("data", (text: string) => (this.stdout += text));
     this.child.stderr?.setEncoding("utf8").on("data", (text: string) => (this.stderr += text));
     this.exited = new Promise((done) => {
@@ -43,7 +47,7 @@ export class Process {
 
   /** `configuration` is written to a file of its own, whose name is the last argument. */
   static async start(t: Test, configuration: string, ...args: string[]): Promise<Process & { readonly file: string }> {
-    const file = await configurationFile(t, configuration);
+    const file = await configurationFile(t, onBackend(configuration));
     return Object.assign(new Process(t, ["run", ...args, file]), { file });
   }
 

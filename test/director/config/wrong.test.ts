@@ -253,6 +253,12 @@ const wrong: [what: string, from: string, to: string, problem: string][] = [
     '12:17: services[0].realservers[0].method: "masq" is no forwarding method; write one of nat, dr, tunnel',
   ],
   [
+    "an unknown backend",
+    "log: { level: info }",
+    "backend: epol",
+    '27:10: backend: "epol" is no backend; did you mean "epoll"?',
+  ],
+  [
     "an unknown log level",
     "level: info",
     "level: inof",
