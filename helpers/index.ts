@@ -1,6 +1,7 @@
 import type { Helper } from "../core/helper/api.ts";
 import { ftp } from "./ftp/helper.ts";
 import { radius } from "./radius/helper.ts";
+import { tftp } from "./tftp/helper.ts";
 
 /** Every helper there is. Adding one is a folder and a line here. */
-export const helpers: readonly Helper[] = [ftp, radius];
+export const helpers: readonly Helper[] = [ftp, radius, tftp];

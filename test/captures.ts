@@ -16,7 +16,7 @@ export interface CaptureEntry {
   readonly packets: number;
 }
 
-/** What a truth file says of FTP and of the file itself; its README explains each field. */
+/** What a truth file says of connections and of the file itself; its README explains each field. */
 export interface Truth {
   readonly packets: number;
   readonly control_connections?: readonly {

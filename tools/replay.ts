@@ -57,7 +57,7 @@ export async function runReplay(files: readonly string[], options: ReplayOptions
 }
 
 async function replayFile(file: string, bindings: Bindings, io: ReplayIo) {
-  const tracker = new Tracker(bindings, helpers.find(({ name }) => name === "ftp") ?? null);
+  const tracker = new Tracker(bindings, helpers);
   const progress = new ProgressLine(file, io.stderr);
   const { capture, unread } = await readCapture(file, io.stdin ?? process.stdin, tracker, (read, size) =>
     progress.show(read, size, performance.now()),

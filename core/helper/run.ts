@@ -4,7 +4,7 @@
  */
 import type { Edit } from "../nat/splice.ts";
 import type { ByteRange, Direction, Endpoint } from "../units.ts";
-import type { Connection, Helper, Inspection, Inspector, Replacement, Settings } from "./api.ts";
+import type { Connection, Helper, Inspection, Inspector, Opening, Replacement, Settings } from "./api.ts";
 import type { Recorder, Rewrite } from "./recorder.ts";
 
 /** What happens to a connection whose helper failed: it goes on unread, or it ends. */
@@ -75,6 +75,15 @@ export function endHelper(
   }
   recorder.clear();
   recorder.fault("helper-threw");
+}
+
+/** As `Helper.detect`; a helper that does not tell, or fails, finds nothing. */
+export function opensLike(helper: Helper, opening: Opening): boolean | null {
+  try {
+    return helper.detect === undefined ? false : helper.detect(opening);
+  } catch {
+    return false;
+  }
 }
 
 /** What takes the place of a refused message. */

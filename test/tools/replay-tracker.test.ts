@@ -79,7 +79,7 @@ function captureOf(packets: readonly Sent[]): Uint8Array {
 const PORT_21 = bind([ftp], []) as Bindings;
 
 function replayed(bytes: Uint8Array, bindings = PORT_21) {
-  const tracker = new Tracker(bindings, ftp);
+  const tracker = new Tracker(bindings, [ftp]);
   const reader = new CaptureReader();
   reader.push(bytes);
   while (reader.next()) tracker.frame(reader.frame, reader.frames);
@@ -210,7 +210,7 @@ t.test("what the other side has acknowledged is jumped over where the capture la
 });
 
 t.test("a port scan costs little for each control connection it makes", async (t) => {
-  const tracker = new Tracker(PORT_21, ftp);
+  const tracker = new Tracker(PORT_21, [ftp]);
   const reader = new CaptureReader();
   const bytes = captureOf([packet(C, S, "S", 1)]);
   reader.push(bytes);
@@ -229,9 +229,9 @@ t.test("a port scan costs little for each control connection it makes", async (t
 });
 
 t.test("ports are bound as the helpers say, or as they are assigned", async (t) => {
-  t.same([...PORT_21.keys()], [21]);
-  t.same([...(bind([ftp], ["ftp=2121, 8021"]) as Bindings).keys()], [2121, 8021]);
-  t.same([...(bind([{ ...ftp, ports: [port(21), port(990)] }], []) as Bindings).keys()], [21, 990]);
+  t.same([...PORT_21.tcp.keys()], [21]);
+  t.same([...(bind([ftp], ["ftp=2121, 8021"]) as Bindings).tcp.keys()], [2121, 8021]);
+  t.same([...(bind([{ ...ftp, ports: [port(21), port(990)] }], []) as Bindings).tcp.keys()], [21, 990]);
   t.match(bind([ftp], ["gopher=70"]), /no helper is named "gopher"/);
 });
 

@@ -16,8 +16,13 @@ export function bind(helpers: readonly Helper[], assigned: readonly string[]): B
     if (wrong >= 0) return `"${list.split(",")[wrong]}" in "${assignment}" is no port: write ${name}=21,2121`;
     ports.set(helper, numbers as number[]);
   }
-  const bindings = new Map<number, Helper>();
-  for (const [helper, numbers] of ports) for (const port of numbers) bindings.set(port, helper);
+  const bindings = { tcp: new Map<number, Helper>(), udp: new Map<number, Helper>() };
+  for (const [helper, numbers] of ports) {
+    for (const transport of ["tcp", "udp"] as const) {
+      if (helper.transport !== "both" && helper.transport !== transport) continue;
+      for (const port of numbers) bindings[transport].set(port, helper);
+    }
+  }
   return bindings;
 }
 

@@ -1,4 +1,4 @@
-import type { Connection, Direction, Helper } from "../../core/helper/api.ts";
+import type { Direction, Helper } from "../../core/helper/api.ts";
 import {
   ControlObserver,
   type ObservedAnnouncement,
@@ -6,8 +6,8 @@ import {
   type ObservedGroup,
 } from "../../core/inspect/observe.ts";
 import { ObservedStream, type StreamSink } from "../../core/inspect/stream.ts";
-import type { Endpoint } from "../../core/units.ts";
-import { FtpOpening } from "./detect.ts";
+import type { Endpoint, Transport } from "../../core/units.ts";
+import { Detection } from "./detect.ts";
 import type { End } from "./flows.ts";
 import type { Transcript } from "./transcript.ts";
 
@@ -22,21 +22,10 @@ export interface Segment {
   readonly length: number;
 }
 
-/** The director's view, if there were one: the server that is seen is the virtual service and the realserver. */
-const connectionOf = (client: Endpoint, server: Endpoint): Connection => ({
-  transport: "tcp",
-  client,
-  virtual: server,
-  real: server,
-});
-
-/**
- * One TCP control connection of a capture: reassembles both directions and has them observed. Until something is said
- * on it (a port scan has millions of such) it costs little.
- */
-export class TcpControl {
-  readonly transport = "tcp";
-  readonly helper: Helper;
+/** A control connection of a capture, as far as it was observed. */
+export abstract class Control {
+  abstract readonly transport: Transport;
+  abstract readonly helper: Helper;
   readonly row: number;
   readonly client: Endpoint;
   readonly server: Endpoint;
@@ -45,82 +34,137 @@ export class TcpControl {
   readonly transcript: Transcript;
   /** The server's address as text. */
   readonly serverText: string;
-  /** Found by its content, and while it is not yet clear that it was found. */
-  readonly opening: FtpOpening | null;
-  readonly #initial = { original: -1, reply: -1 };
-  #session: Session | null = null;
 
-  constructor(
-    helper: Helper,
-    row: number,
-    clientEnd: End,
-    client: Endpoint,
-    server: Endpoint,
-    detected: boolean,
-    transcript: Transcript,
-  ) {
-    this.helper = helper;
+  constructor({ row, clientEnd, client, server, transcript }: Place) {
     this.row = row;
     this.clientEnd = clientEnd;
     this.client = client;
     this.server = server;
     this.transcript = transcript;
     this.serverText = String(server.address);
-    this.opening = detected ? new FtpOpening() : null;
   }
 
+  protected abstract get observer(): ControlObserver | null;
+
+  /** It is what it was taken for; null: not clear yet. */
+  abstract get confirmed(): boolean | null;
+
+  /** The connection's last packet was seen. */
+  abstract close(): void;
+
   get announcements(): readonly ObservedAnnouncement[] {
-    return this.#session?.observer.announcements ?? [];
+    return this.observer?.announcements ?? [];
   }
 
   get faults(): readonly ObservedFault[] {
-    return this.#session?.observer.faults ?? [];
+    return this.observer?.faults ?? [];
   }
 
   get notes(): readonly ObservedFault[] {
-    return this.#session?.observer.notes ?? [];
+    return this.observer?.notes ?? [];
   }
 
   get groups(): readonly ObservedGroup[] {
-    return this.#session?.observer.groups ?? [];
+    return this.observer?.groups ?? [];
   }
 
-  /** It opens like what it was taken for; one that is bound to a port needs no proof. */
-  get confirmed(): boolean {
-    return this.opening === null || this.opening.isFtp === true;
+  /** The frame of this connection itself that `observed` announced; null where it announced another. */
+  answered(_observed: ObservedAnnouncement): number | null {
+    return null;
+  }
+
+  direction(end: End): Direction {
+    return end === this.clientEnd ? "original" : "reply";
+  }
+
+  /** The director's view, if there were one: the server that is seen is the virtual service and the realserver. */
+  protected observe(helper: Helper): ControlObserver {
+    const { transport, client, server } = this;
+    return new ControlObserver(helper, { transport, client, virtual: server, real: server });
+  }
+}
+
+/** Where in a capture a control connection is, and what is kept of it. */
+export type Place = Pick<Control, "row" | "clientEnd" | "client" | "server" | "transcript">;
+
+/** One way of reading a connection. */
+interface Reading {
+  readonly helper: Helper;
+  readonly observer: ControlObserver;
+  /** Null: the helper is bound to the port, which needs no proof. */
+  readonly detection: Detection | null;
+}
+
+/**
+ * One TCP control connection of a capture: reassembles both directions and has them observed. Until something is said
+ * on it (a port scan has millions of such) it costs little.
+ */
+export class TcpControl extends Control {
+  readonly transport = "tcp";
+  readonly #helpers: readonly Helper[];
+  readonly #detected: boolean;
+  readonly #initial = { original: -1, reply: -1 };
+  #session: Session | null = null;
+
+  /** `helpers`: the one that is bound to the port, or, `detected`, those whose protocol opens so. */
+  constructor(helpers: readonly Helper[], place: Place, detected: boolean) {
+    super(place);
+    this.#helpers = helpers;
+    this.#detected = detected;
+  }
+
+  get helper(): Helper {
+    return this.#session?.readings[0]?.helper ?? this.#helpers[0]!;
+  }
+
+  get confirmed(): boolean | null {
+    if (this.#session === null) return !this.#detected;
+    const [reading] = this.#session.readings;
+    if (reading === undefined) return false;
+    return reading.detection === null ? !reading.observer.disowned : reading.detection.found;
+  }
+
+  protected get observer(): ControlObserver | null {
+    return this.#session?.readings[0]?.observer ?? null;
   }
 
   /** A segment from `end`, with as much of its payload as was captured. */
   segment(end: End, segment: Segment, payload: Uint8Array, frame: number): void {
-    const direction = end === this.clientEnd ? "original" : "reply";
+    const direction = this.direction(end);
     if (segment.syn && this.#initial[direction] < 0) this.#initial[direction] = segment.sequence;
     if (this.#session === null && payload.length > 0) this.#begin();
     this.#session?.segment(direction, segment, payload, frame);
   }
 
-  /** The connection's last packet was seen. */
   close(): void {
     this.#session?.close();
   }
 
   #begin(): void {
-    const { helper, client, server, opening } = this;
-    this.#session = new Session(new ControlObserver(helper, connectionOf(client, server)), opening);
+    const readings = this.#helpers.map((helper) => ({
+      helper,
+      observer: this.observe(helper),
+      detection: this.#detected ? new Detection(helper) : null,
+    }));
+    this.#session = new Session(readings);
     for (const direction of ["original", "reply"] as const) {
-      if (this.#initial[direction] >= 0) this.#session[direction].open(this.#initial[direction]);
+      // Without a SYN the first bytes may begin anywhere in a message.
+      if (this.#initial[direction] < 0) this.#session.gap(direction);
+      else this.#session[direction].open(this.#initial[direction]);
     }
   }
 }
 
 class Session {
-  readonly observer: ControlObserver;
+  /** Those that may still be right; the first that is sure is the only one left. */
+  readings: readonly Reading[];
   readonly original: ObservedStream;
   readonly reply: ObservedStream;
 
-  constructor(observer: ControlObserver, opening: FtpOpening | null) {
-    this.observer = observer;
-    this.original = new ObservedStream(sinkOf("original", observer, opening));
-    this.reply = new ObservedStream(sinkOf("reply", observer, opening));
+  constructor(readings: readonly Reading[]) {
+    this.readings = readings;
+    this.original = new ObservedStream(this.#sink("original"));
+    this.reply = new ObservedStream(this.#sink("reply"));
   }
 
   segment(direction: Direction, segment: Segment, payload: Uint8Array, frame: number): void {
@@ -129,24 +173,38 @@ class Session {
     // What the segment acknowledges came before it: the other direction is told first.
     if (segment.acknowledges && other.started) other.acknowledged(segment.acknowledgment);
     if (segment.syn) sent.open(segment.sequence);
-    // Without a SYN the first bytes may begin anywhere in a message.
-    else if (!sent.started && payload.length > 0) this.observer.gap(direction);
     const first = (segment.sequence + (segment.syn ? 1 : 0)) >>> 0;
     sent.segment(first, payload, frame);
     if (segment.fin) sent.finish((first + segment.length) >>> 0);
+  }
+
+  gap(direction: Direction): void {
+    for (const { observer } of this.readings) observer.gap(direction);
   }
 
   close(): void {
     this.original.close();
     this.reply.close();
   }
-}
 
-const sinkOf = (direction: Direction, observer: ControlObserver, opening: FtpOpening | null): StreamSink => ({
-  data(bytes, frame) {
-    opening?.more(direction, bytes);
-    observer.data(direction, bytes, frame);
-  },
-  gap: () => observer.gap(direction),
-  end: () => observer.end(direction),
-});
+  #sink(direction: Direction): StreamSink {
+    return {
+      data: (bytes, frame) => this.#data(direction, bytes, frame),
+      gap: () => this.gap(direction),
+      end: () => {
+        for (const { observer } of this.readings) observer.end(direction);
+      },
+    };
+  }
+
+  #data(direction: Direction, bytes: Uint8Array, frame: number): void {
+    for (const { observer, detection } of this.readings) {
+      detection?.more(direction, bytes);
+      observer.data(direction, bytes, frame);
+    }
+    const sure = this.readings.find(({ detection }) => detection?.found === true);
+    if (sure !== undefined) this.readings = [sure];
+    else if (this.readings.length > 1)
+      this.readings = this.readings.filter(({ detection }) => detection?.found !== false);
+  }
+}

@@ -5,12 +5,12 @@
 import type { ObservedAnnouncement } from "../../core/inspect/observe.ts";
 import { opposite, type PartialEndpoint } from "../../core/units.ts";
 import type { Address } from "../../core/wire/address.ts";
-import type { TcpControl } from "./control.ts";
+import type { Control } from "./control.ts";
 import { A, B, type End, type Flows, UNKNOWN } from "./flows.ts";
 
 /** An announcement with its ends filled in from the control connection. */
 export interface Related {
-  readonly control: TcpControl;
+  readonly control: Control;
   readonly observed: ObservedAnnouncement;
   readonly from: PartialEndpoint;
   readonly to: { readonly address: Address; readonly port: number };
@@ -18,12 +18,15 @@ export interface Related {
   readonly listener: Address;
   /** The row of the flow that it is, or -1. */
   flow: number;
+  /** The flow is the control connection's own, from this frame on. */
+  readonly own: number | null;
 }
 
-export function relatedOf(control: TcpControl): Related[] {
+export function relatedOf(control: Control): Related[] {
   return control.announcements.map((observed) => {
     const { opener, from, to, anyone } = observed.announcement;
     const own = ownAddress(control, opposite(opener));
+    const answered = control.answered(observed);
     const address = to.address ?? own;
     return {
       control,
@@ -31,12 +34,13 @@ export function relatedOf(control: TcpControl): Related[] {
       from: { address: from.address ?? (anyone ? null : ownAddress(control, opener)), port: from.port },
       to: { address, port: to.port },
       listener: address.unspecified ? own : address,
-      flow: -1,
+      flow: answered === null ? -1 : control.row,
+      own: answered,
     };
   });
 }
 
-const ownAddress = ({ client, server }: TcpControl, side: "original" | "reply"): Address =>
+const ownAddress = ({ client, server }: Control, side: "original" | "reply"): Address =>
   (side === "original" ? client : server).address;
 
 /** Sets `flow` of each. One pass over the flows, whatever the number of announcements. */
@@ -58,7 +62,8 @@ export function matchFlows(related: readonly Related[], flows: Flows): void {
 
 function consider(one: Related, flows: Flows, row: number, end: End): void {
   if (!fits(one, flows, row, end)) return;
-  if (one.flow < 0 || rank(one, flows, row) > rank(one, flows, one.flow)) one.flow = row;
+  if (one.flow < 0 || one.flow === one.control.row || rank(one, flows, row) > rank(one, flows, one.flow))
+    one.flow = row;
 }
 
 function fits({ control, observed, listener }: Related, flows: Flows, row: number, end: End): boolean {

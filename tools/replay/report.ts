@@ -2,7 +2,7 @@
 import type { Endpoint, PartialEndpoint, Transport } from "../../core/units.ts";
 import { rangeText } from "../../core/units.ts";
 import type { Address } from "../../core/wire/address.ts";
-import type { TcpControl } from "./control.ts";
+import type { Control } from "./control.ts";
 import type { Flows } from "./flows.ts";
 import { matchFlows, type Related, relatedOf } from "./match.ts";
 import type { Tracker } from "./tracker.ts";
@@ -86,7 +86,7 @@ export function addCapture(report: Report, capture: CaptureRecord, tracker: Trac
   }
 }
 
-const controlRecord = (id: number, file: string, control: TcpControl, flows: Flows): ControlRecord => ({
+const controlRecord = (id: number, file: string, control: Control, flows: Flows): ControlRecord => ({
   id,
   file,
   helper: control.helper.name,
@@ -96,7 +96,11 @@ const controlRecord = (id: number, file: string, control: TcpControl, flows: Flo
   firstFrame: flows.firstFrame(control.row),
 });
 
-function relatedRecord(control: number, { observed, from, to, flow }: Related, flows: Flows): RelatedRecord {
+function relatedRecord(
+  control: number,
+  { control: { row }, observed, from, to, flow, own }: Related,
+  flows: Flows,
+): RelatedRecord {
   const { kind, transport } = observed.announcement;
   const seen = flow >= 0;
   return {
@@ -108,7 +112,7 @@ function relatedRecord(control: number, { observed, from, to, flow }: Related, f
     to,
     announcedFrame: observed.frame,
     observed: seen,
-    firstFrame: seen ? flows.firstFrame(flow) : null,
+    firstFrame: !seen ? null : flow === row ? own : flows.firstFrame(flow),
     frames: seen ? flows.frames(flow) : 0,
     bytes: seen ? flows.bytes(flow) : 0,
   };

@@ -3,13 +3,14 @@
  * control connections. Packets of other connections are counted and let go.
  */
 import type { Helper } from "../../core/helper/api.ts";
-import { type Endpoint, isPort, type Port } from "../../core/units.ts";
+import { type Endpoint, isPort, type Port, type Transport } from "../../core/units.ts";
 import type { Frame } from "../../core/wire/capture/reader.ts";
 import { Packet } from "../../core/wire/packet.ts";
 import * as tcp from "../../core/wire/tcp.ts";
 import * as udp from "../../core/wire/udp.ts";
-import { type Segment, TcpControl } from "./control.ts";
-import { mayOpenFtp } from "./detect.ts";
+import { type Control, type Place, type Segment, TcpControl } from "./control.ts";
+import { UdpControl } from "./datagrams.ts";
+import { candidates } from "./detect.ts";
 import { A, B, type End, Flows, UNKNOWN } from "./flows.ts";
 import { Neighbours } from "./neighbours.ts";
 import { TRANSCRIPT_BYTES, Transcript, type TranscriptBudget } from "./transcript.ts";
@@ -19,7 +20,7 @@ const CONTROL = 1;
 const OTHER = 2;
 
 /** Helpers by the server ports they are bound to. */
-export type Bindings = ReadonlyMap<number, Helper>;
+export type Bindings = Readonly<Record<Transport, ReadonlyMap<number, Helper>>>;
 
 const other = (end: End): End => (end === A ? B : A);
 
@@ -27,21 +28,21 @@ export class Tracker {
   readonly flows = new Flows();
   readonly neighbours = new Neighbours();
   /** In the order of their first frames; some may not have shown yet whether they are what they seem. */
-  readonly controls: TcpControl[] = [];
+  readonly controls: Control[] = [];
   readonly #packet = new Packet();
   readonly #bindings: Bindings;
-  /** The helper for connections found by how they open. */
-  readonly #detected: Helper | null;
-  readonly #byRow = new Map<number, TcpControl>();
+  /** The helpers for connections found by how they open. */
+  readonly #detecting: readonly Helper[];
+  readonly #byRow = new Map<number, Control>();
   readonly #budget: TranscriptBudget | null;
   /** Seconds since 1970-01-01 UTC. */
   #time = 0;
 
   /** `transcripts`: what is said on control connections is kept, to be shown. */
-  constructor(bindings: Bindings, detected: Helper | null, transcripts = false) {
+  constructor(bindings: Bindings, helpers: readonly Helper[], transcripts = false) {
     this.#budget = transcripts ? { bytes: TRANSCRIPT_BYTES } : null;
     this.#bindings = bindings;
-    this.#detected = detected;
+    this.#detecting = helpers.filter(({ detect }) => detect !== undefined);
   }
 
   frame(frame: Frame, number: number): void {
@@ -50,10 +51,9 @@ export class Tracker {
       this.neighbours.other(frame, number);
       return;
     }
-    const { bytes, at } = packet;
     this.#time = frame.seconds + frame.nanoseconds / 1e9;
     if (packet.protocol === tcp.PROTOCOL) this.#tcp(frame, number);
-    else this.#count(this.flows.find(packet, udp.sourcePort(bytes, at), udp.destinationPort(bytes, at)), 8, 0, number);
+    else this.#udp(frame, number);
   }
 
   /** The capture ends here. */
@@ -63,8 +63,24 @@ export class Tracker {
   }
 
   /** Those of `controls` that are what they seemed. */
-  confirmed(): TcpControl[] {
-    return this.controls.filter(({ confirmed }) => confirmed);
+  confirmed(): Control[] {
+    return this.controls.filter(({ confirmed }) => confirmed === true);
+  }
+
+  #udp(frame: Frame, number: number): void {
+    const { bytes, at, end } = this.#packet;
+    const row = this.flows.find(this.#packet, udp.sourcePort(bytes, at), udp.destinationPort(bytes, at));
+    this.#count(row, udp.HEADER, 0, number);
+    const { mark, sender } = this.flows;
+    if (mark[row] === OTHER) return;
+    const control = mark[row] === CONTROL ? this.#byRow.get(row) : this.#boundUdp(row);
+    if (!(control instanceof UdpControl)) return;
+    if (sender === control.clientEnd) this.neighbours.sent(frame, control.serverText, number);
+    const length = udp.length(bytes, at);
+    const payload = bytes.subarray(at + udp.HEADER, length < udp.HEADER ? end : Math.min(end, at + length));
+    control.transcript.packet(control.direction(sender), number, this.#time, 0, payload);
+    control.datagram(sender, payload, number);
+    this.#forgetWrong(control);
   }
 
   #tcp(frame: Frame, number: number): void {
@@ -77,7 +93,7 @@ export class Tracker {
     const mark = this.flows.mark[row];
     if (mark === OTHER) return;
     const control = mark === CONTROL ? this.#byRow.get(row) : this.#classify(row, header);
-    if (control === undefined) return;
+    if (!(control instanceof TcpControl)) return;
     if (this.flows.sender === control.clientEnd) this.neighbours.sent(frame, control.serverText, number);
     this.#feed(control, header, flags, number);
   }
@@ -113,50 +129,66 @@ export class Tracker {
   }
 
   /** Is a connection that is new to us a control connection? */
-  #classify(row: number, header: number): TcpControl | undefined {
-    const server = this.#boundEnd(row);
+  #classify(row: number, header: number): Control | undefined {
+    const server = this.#boundEnd(row, "tcp");
     if (server !== UNKNOWN) {
-      return this.#control(this.#bindings.get(this.flows.port(row, server))!, row, server, false);
+      const helper = this.#bindings.tcp.get(this.flows.port(row, server))!;
+      return this.#control(row, server, (place) => new TcpControl([helper], place, false));
     }
     const { bytes, at, end } = this.#packet;
     const payload = bytes.subarray(at + header, end);
-    if (payload.length === 0) return undefined;
-    if (this.#detected === null || !mayOpenFtp(payload)) {
-      this.flows.mark[row] = OTHER;
-      return undefined;
+    return payload.length === 0 ? undefined : this.#detected(row, payload);
+  }
+
+  /** By what is said first. Without a SYN either end may be the server. */
+  #detected(row: number, payload: Uint8Array): Control | undefined {
+    const { listener, sender } = this.flows;
+    for (const server of [sender, other(sender)]) {
+      if (listener[row] !== UNKNOWN && listener[row] !== server) continue;
+      const helpers = candidates(this.#detecting, server === sender ? "reply" : "original", payload);
+      if (helpers.length > 0) return this.#control(row, server, (place) => new TcpControl(helpers, place, true));
     }
-    return this.#control(this.#detected, row, this.#speakingServer(row, payload), true);
+    this.flows.mark[row] = OTHER;
+    return undefined;
+  }
+
+  #boundUdp(row: number): Control | undefined {
+    const server = this.#boundEnd(row, "udp");
+    this.flows.mark[row] = OTHER;
+    if (server === UNKNOWN) return undefined;
+    const helper = this.#bindings.udp.get(this.flows.port(row, server))!;
+    return this.#control(row, server, (place) => new UdpControl(helper, place));
   }
 
   /** The end whose port a helper is bound to, if that end listens, or may. */
-  #boundEnd(row: number): End | typeof UNKNOWN {
+  #boundEnd(row: number, transport: Transport): End | typeof UNKNOWN {
     const listener = this.flows.listener[row];
     const receiver = other(this.flows.sender);
     for (const end of [receiver, this.flows.sender]) {
       if (listener !== UNKNOWN && listener !== end) continue;
-      if (this.#bindings.has(this.flows.port(row, end))) return end;
+      if (this.#bindings[transport].has(this.flows.port(row, end))) return end;
     }
     return UNKNOWN;
   }
 
-  /** Without a SYN: whoever sends digits is the server. */
-  #speakingServer(row: number, payload: Uint8Array): End {
-    const listener = this.flows.listener[row];
-    if (listener === A || listener === B) return listener;
-    const digit = payload[0]! >= 0x30 && payload[0]! <= 0x39;
-    return digit ? this.flows.sender : other(this.flows.sender);
-  }
-
-  #control(helper: Helper, row: number, server: End, detected: boolean): TcpControl | undefined {
-    const client = this.#endpoint(row, other(server));
-    const service = this.#endpoint(row, server);
-    this.flows.mark[row] = client === null || service === null ? OTHER : CONTROL;
-    if (client === null || service === null) return undefined;
-    const transcript = new Transcript(this.#budget);
-    const control = new TcpControl(helper, row, other(server), client, service, detected, transcript);
+  #control(row: number, serverEnd: End, make: (place: Place) => Control): Control | undefined {
+    const clientEnd = other(serverEnd);
+    const client = this.#endpoint(row, clientEnd);
+    const server = this.#endpoint(row, serverEnd);
+    this.flows.mark[row] = client === null || server === null ? OTHER : CONTROL;
+    if (client === null || server === null) return undefined;
+    const control = make({ row, clientEnd, client, server, transcript: new Transcript(this.#budget) });
     this.controls.push(control);
     this.#byRow.set(row, control);
     return control;
+  }
+
+  /** One that has turned out to be something else is forgotten. */
+  #forgetWrong(control: Control): void {
+    if (control.confirmed !== false) return;
+    this.flows.mark[control.row] = OTHER;
+    this.#byRow.delete(control.row);
+    this.controls.splice(this.controls.lastIndexOf(control), 1);
   }
 
   /** Null: port 0, which no connection has. */
@@ -176,12 +208,8 @@ export class Tracker {
       length: Math.max(0, wireEnd - at - header),
     };
     const payload = bytes.subarray(at + header, end);
-    const direction = this.flows.sender === control.clientEnd ? "original" : "reply";
-    control.transcript.packet(direction, number, this.#time, segment.sequence, payload);
+    control.transcript.packet(control.direction(this.flows.sender), number, this.#time, segment.sequence, payload);
     control.segment(this.flows.sender, segment, payload, number);
-    if (control.opening?.isFtp !== false) return;
-    this.flows.mark[control.row] = OTHER;
-    this.#byRow.delete(control.row);
-    this.controls.splice(this.controls.lastIndexOf(control), 1);
+    this.#forgetWrong(control);
   }
 }

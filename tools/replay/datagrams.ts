@@ -1,0 +1,52 @@
+import type { Helper } from "../../core/helper/api.ts";
+import type { ControlObserver, ObservedAnnouncement } from "../../core/inspect/observe.ts";
+import type { Direction } from "../../core/units.ts";
+import { Control, type Place } from "./control.ts";
+import type { End } from "./flows.ts";
+
+/** The flow of a datagram protocol between two ends, all through a capture: each datagram is shown to the helper whole. */
+export class UdpControl extends Control {
+  readonly transport = "udp";
+  readonly helper: Helper;
+  protected readonly observer: ControlObserver;
+  /** Announcements that were looked at for an answer on this flow itself, by who would give it. */
+  readonly #looked: Record<Direction, number> = { original: 0, reply: 0 };
+  readonly #answered = new Map<ObservedAnnouncement, number>();
+
+  constructor(helper: Helper, place: Place) {
+    super(place);
+    this.helper = helper;
+    this.observer = this.observe(helper);
+  }
+
+  get confirmed(): boolean {
+    return !this.observer.disowned;
+  }
+
+  override answered(observed: ObservedAnnouncement): number | null {
+    return this.#answered.get(observed) ?? null;
+  }
+
+  datagram(end: End, payload: Uint8Array, frame: number): void {
+    const direction = this.direction(end);
+    this.#answer(direction, frame);
+    this.observer.data(direction, payload, frame);
+  }
+
+  close(): void {}
+
+  /** A TFTP server may answer from port 69: what was announced is then this flow. */
+  #answer(opener: Direction, frame: number): void {
+    const listener = opener === "reply" ? this.client : this.server;
+    const { announcements } = this;
+    for (; this.#looked[opener] < announcements.length; this.#looked[opener]++) {
+      const observed = announcements[this.#looked[opener]]!;
+      const { announcement } = observed;
+      const { address, port } = announcement.to;
+      const here = port === listener.port && (address === null || address.equals(listener.address));
+      if (here && announcement.transport === "udp" && announcement.opener === opener) {
+        this.#answered.set(observed, frame);
+      }
+    }
+  }
+}
