@@ -7,8 +7,9 @@ import { helpers } from "../helpers/index.ts";
 import { bind } from "./replay/bindings.ts";
 import { inert } from "./replay/escape.ts";
 import { readCapture } from "./replay/file.ts";
+import { paintFor } from "./replay/paint.ts";
 import { ProgressLine } from "./replay/progress.ts";
-import { addCapture, emptyReport, jsonText, ndjsonText } from "./replay/report.ts";
+import { addCapture, emptyReport, jsonText, ndjsonText, numbered } from "./replay/report.ts";
 import { treeText } from "./replay/text.ts";
 import { type Bindings, Tracker } from "./replay/tracker.ts";
 
@@ -23,7 +24,7 @@ export interface ReplayOptions {
 export interface ReplayIo {
   /** What `-` names; `process.stdin` unless it is given. */
   readonly stdin?: AsyncIterable<Uint8Array>;
-  readonly stdout: { write(text: string): unknown };
+  readonly stdout: { write(text: string): unknown; readonly isTTY?: boolean };
   readonly stderr: { write(text: string): unknown; readonly isTTY?: boolean };
 }
 
@@ -42,14 +43,16 @@ export async function runReplay(files: readonly string[], options: ReplayOptions
   let report = emptyReport();
   let controls = 0;
   let broken = false;
+  const paint = paintFor(io.stdout.isTTY, process.env["NO_COLOR"]);
   for (const file of files) {
     const { capture, tracker } = await replayFile(file, bindings, io);
-    addCapture(report, capture, tracker, options.json ? 0 : controls);
-    controls += report.controls.length;
+    const found = numbered(tracker, controls);
+    addCapture(report, capture, tracker, found);
+    controls += found.length;
     broken ||= capture.error !== null;
     if (options.json) continue;
     // One document needs them all; lines and trees are shown file by file.
-    io.stdout.write(options.ndjson ? ndjsonText(report) : treeText(report));
+    io.stdout.write(options.ndjson ? ndjsonText(report) : treeText(report, paint));
     report = emptyReport();
   }
   if (options.json) io.stdout.write(jsonText(report));

@@ -22,8 +22,9 @@ export type AnnouncementState = "announced" | "accepted" | "rejected" | "unanswe
 /** The message that something was said in, as far as it is remembered. */
 export interface ObservedMessage {
   readonly speaker: Direction;
-  /** The frame that its first byte came in. */
+  /** The frames that its first and its last byte came in. */
   readonly begun: number;
+  readonly complete: number;
   /** Its first bytes, a copy. */
   readonly bytes: Uint8Array;
 }
@@ -219,9 +220,10 @@ function stateOf({ objection, answered }: Announcement): AnnouncementState {
   return answered === false ? "announced" : "unanswered";
 }
 
-const messageOf = ({ direction, marks }: Side, shown: Uint8Array, consumed: number): ObservedMessage => ({
-  speaker: direction,
-  begun: marks[0]?.frame ?? 0,
+const messageOf = (side: Side, shown: Uint8Array, consumed: number): ObservedMessage => ({
+  speaker: side.direction,
+  begun: side.marks[0]?.frame ?? 0,
+  complete: frameAt(side, consumed),
   bytes: shown.slice(0, Math.min(consumed === 0 ? shown.length : consumed, REMEMBERED)),
 });
 

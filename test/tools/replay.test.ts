@@ -1,6 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { stripVTControlCharacters } from "node:util";
 import t from "tap";
 import type { Report } from "../../tools/replay/report.ts";
 import { type ReplayOptions, replayCommand, runReplay } from "../../tools/replay.ts";
@@ -94,17 +95,49 @@ t.test("--ndjson prints the records of --json, a line each, numbered over all fi
   t.same(of("related"), document.related);
   t.same(of("group"), document.groups);
   t.same(of("fault"), document.faults);
+  t.same(of("finding"), document.findings);
 });
 
-t.test("without --json a tree tells the story", async (t) => {
+t.test("without --json a tree tells the story, what is wrong first", async (t) => {
   const { out, status } = await replay([MASQUERADED]);
   t.equal(status, 0);
+  const lines = out.split("\n").slice(1);
+  t.equal(lines[0], "  warning  reply-names-another-address");
+  t.match(
+    lines[1],
+    /^ {5}1 {2}227 \(203\.0\.113\.5:56587\) in frame 18 names 203\.0\.113\.5, the server is 10\.77\.1\.20/,
+  );
   t.equal(
-    out.slice(out.indexOf("\n") + 1),
+    lines.slice(3).join("\n"),
     "  1  ftp  10.77.0.10:44828 -> 10.77.1.20:21  from frame 1\n" +
       "     frame 18  ftp-passive  10.77.0.10:any -> 203.0.113.5:56587  accepted, not seen\n" +
       "     frame 18  ! bounce: 227 names 203.0.113.5, the realserver is 10.77.1.20\n",
   );
+});
+
+t.test("colour is for a terminal, and not where NO_COLOR says so", async (t) => {
+  const shown = async (isTTY: boolean) => {
+    let out = "";
+    await runReplay(
+      [MASQUERADED],
+      {},
+      { stdout: { write: (text) => (out += text), isTTY }, stderr: { write: () => true } },
+    );
+    return out;
+  };
+  const before = process.env["NO_COLOR"];
+  t.teardown(() => {
+    if (before === undefined) delete process.env["NO_COLOR"];
+    else process.env["NO_COLOR"] = before;
+  });
+  delete process.env["NO_COLOR"];
+  const coloured = await shown(true);
+  const plain = await shown(false);
+  t.notOk(plain.includes("\u001b"));
+  t.ok(coloured.includes("\u001b[33mwarning\u001b[0m"));
+  t.equal(stripVTControlCharacters(coloured), plain, "the same words");
+  process.env["NO_COLOR"] = "1";
+  t.equal(await shown(true), plain);
 });
 
 t.test(

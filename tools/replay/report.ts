@@ -3,6 +3,8 @@ import type { Endpoint, PartialEndpoint, Transport } from "../../core/units.ts";
 import { rangeText } from "../../core/units.ts";
 import type { Address } from "../../core/wire/address.ts";
 import type { Control } from "./control.ts";
+import type { NumberedControl, Severity } from "./findings/finding.ts";
+import { findingsOf } from "./findings/findings.ts";
 import type { Flows } from "./flows.ts";
 import { matchFlows, type Related, relatedOf } from "./match.ts";
 import type { Tracker } from "./tracker.ts";
@@ -57,32 +59,66 @@ export interface FaultRecord {
   readonly message: string;
 }
 
+/** findings/README.md says what each code means. */
+export interface FindingRecord {
+  readonly code: string;
+  readonly severity: Severity;
+  /** Absent: it is about the capture. */
+  readonly control?: number;
+  readonly file: string;
+  readonly frames: readonly number[];
+  readonly message: string;
+  readonly remedy: string;
+}
+
 export interface Report {
   readonly captures: CaptureRecord[];
   readonly controls: ControlRecord[];
   readonly related: RelatedRecord[];
   readonly groups: GroupRecord[];
   readonly faults: FaultRecord[];
+  /** The worst first, in each file. */
+  readonly findings: FindingRecord[];
 }
 
-export const emptyReport = (): Report => ({ captures: [], controls: [], related: [], groups: [], faults: [] });
+export const emptyReport = (): Report => ({
+  captures: [],
+  controls: [],
+  related: [],
+  groups: [],
+  faults: [],
+  findings: [],
+});
 
-/** Adds what was found in one capture. `before`: control connections that other reports have numbered. */
-export function addCapture(report: Report, capture: CaptureRecord, tracker: Tracker, before = 0): void {
-  const { flows } = tracker;
+/** The control connections of a capture, numbered from `before` + 1, with what came of their announcements. */
+export function numbered(tracker: Tracker, before: number): NumberedControl[] {
   const controls = tracker.confirmed();
   const related = controls.map(relatedOf);
-  matchFlows(related.flat(), flows);
+  matchFlows(related.flat(), tracker.flows);
+  return controls.map((control, index) => ({ id: before + index + 1, control, related: related[index]! }));
+}
+
+/** Adds what was found in one capture. */
+export function addCapture(
+  report: Report,
+  capture: CaptureRecord,
+  tracker: Tracker,
+  controls = numbered(tracker, report.controls.length),
+): void {
+  const { flows, neighbours } = tracker;
+  const { file } = capture;
   report.captures.push(capture);
-  for (const [index, control] of controls.entries()) {
-    const id = before + report.controls.length + 1;
-    report.controls.push(controlRecord(id, capture.file, control, flows));
-    for (const one of related[index]!) report.related.push(relatedRecord(id, one, flows));
+  for (const { id, control, related } of controls) {
+    report.controls.push(controlRecord(id, file, control, flows));
+    for (const one of related) report.related.push(relatedRecord(id, one, flows));
     const { groups, faults } = control;
     for (const { ports, reason } of groups) {
       report.groups.push({ control: id, ports: (ports ?? []).map(rangeText), reason });
     }
     for (const { frame, code, message } of faults) report.faults.push({ control: id, frame, code, message });
+  }
+  for (const { control, code, severity, ...rest } of findingsOf({ flows, neighbours, controls })) {
+    report.findings.push({ code, severity, ...(control === null ? {} : { control }), file, ...rest });
   }
 }
 
@@ -127,7 +163,14 @@ export function jsonText(report: Report): string {
   return `{\n${sections.join(",\n")}\n}\n`;
 }
 
-const TYPES = { captures: "capture", controls: "control", related: "related", groups: "group", faults: "fault" };
+const TYPES = {
+  captures: "capture",
+  controls: "control",
+  related: "related",
+  groups: "group",
+  faults: "fault",
+  findings: "finding",
+};
 
 /** The same records, a line each, with their type. */
 export function ndjsonText(report: Report): string {

@@ -1,0 +1,172 @@
+/** Captures made in a test: what is sent, by whom and when, as an Ethernet pcap. */
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Test } from "tap";
+import type { Report } from "../../tools/replay/report.ts";
+import { type ReplayOptions, runReplay } from "../../tools/replay.ts";
+import { tcp, udp } from "../packets.ts";
+
+const ETHERNET = 1;
+const latin1 = (text: string): Uint8Array => Uint8Array.from(Buffer.from(text, "latin1"));
+
+export class Recording {
+  /** Seconds since 1970. */
+  now = 1_700_000_000;
+  readonly #records: Uint8Array[] = [];
+
+  /** The number of the latest frame. */
+  get frame(): number {
+    return this.#records.length;
+  }
+
+  wait(seconds: number): this {
+    this.now += seconds;
+    return this;
+  }
+
+  /** `to`, `from`: last octets of hardware addresses. */
+  ethernet(type: number, packet: Uint8Array, to = 1, from = 2): this {
+    const bytes = Uint8Array.from([2, 0, 0, 0, 0, to, 2, 0, 0, 0, 0, from, type >>> 8, type & 255, ...packet]);
+    const header = new DataView(new ArrayBuffer(16));
+    header.setUint32(0, Math.floor(this.now), true);
+    header.setUint32(4, Math.round((this.now % 1) * 1e6), true);
+    header.setUint32(8, bytes.length, true);
+    header.setUint32(12, bytes.length, true);
+    this.#records.push(Uint8Array.from([...new Uint8Array(header.buffer), ...bytes]));
+    this.now += 0.01;
+    return this;
+  }
+
+  ip(packet: Uint8Array, to?: number, from?: number): this {
+    return this.ethernet(packet[0]! >>> 4 === 6 ? 0x86dd : 0x0800, packet, to, from);
+  }
+
+  datagram(from: string, to: string, text: string): this {
+    return this.ip(udp({ from, to, payload: latin1(text) }));
+  }
+
+  /** `address` is-at the hardware address that ends in `mac`. */
+  arpReply(address: string, mac: number): this {
+    const sender = [2, 0, 0, 0, 0, mac, ...address.split(".").map(Number)];
+    return this.ethernet(
+      0x0806,
+      Uint8Array.from([0, 1, 8, 0, 6, 4, 0, 2, ...sender, 2, 0, 0, 0, 0, 9, 10, 0, 0, 9]),
+      9,
+      mac,
+    );
+  }
+
+  connection(client: string, server: string): Conversation {
+    return new Conversation(this, client, server);
+  }
+
+  /** A connection that is established, used and closed. */
+  transfer(client: string, server: string, text = "data"): this {
+    this.connection(client, server).open().server(text).close();
+    return this;
+  }
+
+  /** A control connection with a user logged in. */
+  ftp(client = "10.0.0.5:40000", server = "192.0.2.1:21"): Conversation {
+    return this.connection(client, server)
+      .open()
+      .server("220 ready\r\n")
+      .client("USER anonymous\r\n")
+      .server("230 in\r\n");
+  }
+
+  bytes(): Uint8Array {
+    const header = new DataView(new ArrayBuffer(24));
+    for (const [index, word] of [0xa1b2c3d4, 0x00040002, 0, 0, 65535, ETHERNET].entries()) {
+      header.setUint32(index * 4, word, true);
+    }
+    return Uint8Array.from([...new Uint8Array(header.buffer), ...this.#records.flatMap((record) => [...record])]);
+  }
+}
+
+/** One TCP connection, with its sequence numbers. */
+export class Conversation {
+  readonly #recording: Recording;
+  readonly #client: string;
+  readonly #server: string;
+  #sent = { client: 1000, server: 5000 };
+  /** Hardware address of the server, as the client sees it. */
+  mac = 1;
+
+  constructor(recording: Recording, client: string, server: string) {
+    this.#recording = recording;
+    this.#client = client;
+    this.#server = server;
+  }
+
+  open(): this {
+    return this.#send("client", "S").#send("server", "SA").#send("client", "A");
+  }
+
+  syn(times = 1): this {
+    for (let n = 0; n < times; n++) {
+      const { client } = this.#sent;
+      this.#send("client", "S");
+      this.#sent.client = client;
+      this.#recording.wait(n === 0 ? 1 : 2);
+    }
+    return this;
+  }
+
+  client(...texts: readonly string[]): this {
+    for (const text of texts) this.#send("client", "PA", text);
+    return this;
+  }
+
+  server(...texts: readonly string[]): this {
+    for (const text of texts) this.#send("server", "PA", text);
+    return this;
+  }
+
+  reset(by: "client" | "server" = "server"): this {
+    return this.#send(by, "RA");
+  }
+
+  close(): this {
+    return this.#send("server", "FA").#send("client", "FA").#send("server", "A");
+  }
+
+  #send(by: "client" | "server", flags: string, text = ""): this {
+    const other = by === "client" ? "server" : "client";
+    const [from, to] = by === "client" ? [this.#client, this.#server] : [this.#server, this.#client];
+    const packet = tcp({
+      from,
+      to,
+      flags,
+      sequence: this.#sent[by],
+      acknowledgment: flags === "S" ? 0 : this.#sent[other],
+      payload: latin1(text),
+    });
+    if (by === "client") this.#recording.ip(packet, this.mac, 7);
+    else this.#recording.ip(packet, 7, this.mac);
+    this.#sent[by] += text.length + (/[SF]/.test(flags) ? 1 : 0);
+    return this;
+  }
+}
+
+/** The recording in a file that goes when the test ends. */
+export function fileOf(t: Test, recording: Recording, name = "test.pcap"): string {
+  const folder = mkdtempSync(join(tmpdir(), "kindred-"));
+  t.teardown(() => rmSync(folder, { recursive: true }));
+  writeFileSync(join(folder, name), recording.bytes());
+  return join(folder, name);
+}
+
+export async function replayed(files: readonly string[], options: ReplayOptions = {}) {
+  const io = { out: "", err: "" };
+  const status = await runReplay(files, options, {
+    stdout: { write: (text) => (io.out += text) },
+    stderr: { write: (text) => (io.err += text) },
+  });
+  return { status, ...io };
+}
+
+export async function reportOf(t: Test, recording: Recording, options: ReplayOptions = {}): Promise<Report> {
+  return JSON.parse((await replayed([fileOf(t, recording)], { ...options, json: true })).out) as Report;
+}

@@ -1,0 +1,414 @@
+/** Each finding on a capture that shows it, and a capture of the same kind that does not. */
+import { readFileSync } from "node:fs";
+import { resolve } from "node:path";
+import t from "tap";
+import { CODES } from "../../tools/replay/findings/finding.ts";
+import type { FindingRecord } from "../../tools/replay/report.ts";
+import { fileOf, Recording, replayed, reportOf } from "./recording.ts";
+
+const fixture = (name: string) => resolve(import.meta.dirname, "..", "..", "fixtures", name);
+
+type Found = Pick<FindingRecord, "code" | "severity" | "frames" | "message"> & { readonly control?: number };
+const short = ({ code, severity }: Found): string => `${severity} ${code}`;
+
+interface Case {
+  readonly name: string;
+  readonly record: (recording: Recording) => void;
+  /** `severity code`; none: nothing is found. */
+  readonly found: readonly string[];
+  readonly frames?: readonly number[];
+  readonly says?: RegExp;
+}
+
+const PASV = ["PASV\r\n"];
+const REPLY = "227 Entering Passive Mode (192,0,2,1,200,10)\r\n";
+const CLIENT = "10.0.0.5";
+const SERVER = "192.0.2.1";
+const DATA = `${SERVER}:51210`;
+
+const arp = (recording: Recording, ...macs: number[]) => {
+  for (const mac of macs) recording.arpReply(SERVER, mac);
+};
+
+const ask = (recording: Recording, client: string, server: string, times: number, answered: boolean) => {
+  for (let n = 0; n < times; n++) {
+    recording.datagram(client, server, "question").wait(1);
+    if (answered) recording.datagram(server, client, "answer");
+  }
+};
+
+const cases: readonly Case[] = [
+  {
+    name: "a passive transfer that works is no finding",
+    record(recording) {
+      const control = recording
+        .ftp()
+        .client(...PASV)
+        .server(REPLY);
+      recording.transfer(`${CLIENT}:40001`, DATA);
+      control.server("226 done\r\n").close();
+    },
+    found: [],
+  },
+  {
+    name: "an announced port that nobody opened",
+    record: (recording) =>
+      void recording
+        .ftp()
+        .client(...PASV)
+        .server(REPLY)
+        .client("LIST\r\n")
+        .server("425 no\r\n"),
+    found: ["error announced-not-opened"],
+    frames: [8],
+  },
+  {
+    name: "the same at the end of the capture is worth a note only",
+    record: (recording) =>
+      void recording
+        .ftp()
+        .client(...PASV)
+        .server(REPLY),
+    found: ["info announced-not-opened"],
+  },
+  {
+    name: "a PORT that the server refused need not be opened",
+    record: (recording) =>
+      void recording.ftp().client("PORT 10,0,0,5,200,10\r\n").server("500 no\r\n").client("QUIT\r\n"),
+    found: [],
+  },
+  {
+    name: "SYNs to the announced port that nothing answers",
+    record(recording) {
+      const control = recording
+        .ftp()
+        .client(...PASV)
+        .server(REPLY);
+      recording.connection(`${CLIENT}:40001`, DATA).syn(3);
+      control.client("ABOR\r\n");
+    },
+    found: ["error opened-not-answered"],
+    says: /not answered \(3 frames\)/,
+  },
+  {
+    name: "a reset in place of an answer",
+    record(recording) {
+      recording
+        .ftp()
+        .client(...PASV)
+        .server(REPLY);
+      recording.connection(`${CLIENT}:40001`, DATA).syn().reset();
+    },
+    found: ["error opened-not-answered"],
+    says: /answered by a reset/,
+  },
+  {
+    name: "active data from port 20 that nobody announced",
+    record(recording) {
+      const control = recording.ftp();
+      recording.transfer(`${SERVER}:20`, `${CLIENT}:51000`);
+      control.close();
+    },
+    found: ["warning opened-not-announced"],
+  },
+  {
+    name: "a connection between the same two that nobody announced is worth a note",
+    record(recording) {
+      const control = recording.ftp();
+      recording.transfer(`${CLIENT}:40009`, `${SERVER}:50999`);
+      control.close();
+    },
+    found: ["info opened-not-announced"],
+  },
+  {
+    name: "other services of the server, and connections after the control connection, are none of FTP's",
+    record(recording) {
+      const control = recording.ftp();
+      recording.transfer(`${CLIENT}:40009`, `${SERVER}:80`).transfer(`${CLIENT}:40010`, "192.0.2.7:50999");
+      control.close();
+      recording.transfer(`${CLIENT}:40011`, `${SERVER}:50999`);
+    },
+    found: [],
+  },
+  {
+    name: "a 227 that names a public address of another host",
+    record: (recording) =>
+      void recording
+        .ftp()
+        .client(...PASV)
+        .server("227 (203,0,113,9,200,10)\r\n")
+        .client("LIST\r\n"),
+    found: ["error reply-names-another-address"],
+    frames: [8],
+    says: /names 203\.0\.113\.9, the server is 192\.0\.2\.1; no connection to it was seen/,
+  },
+  {
+    name: "a 227 that names a private address behind a public one leaks the realserver",
+    record: (recording) =>
+      void recording
+        .ftp()
+        .client(...PASV)
+        .server("227 (192,168,0,2,200,10)\r\n")
+        .client("LIST\r\n"),
+    found: ["error reply-names-another-address", "error realserver-leaked"],
+  },
+  {
+    name: "a client that ignores the wrong address gets its data: it works here",
+    record(recording) {
+      const control = recording
+        .ftp()
+        .client(...PASV)
+        .server("227 (203,0,113,9,200,10)\r\n");
+      recording.transfer(`${CLIENT}:40001`, DATA);
+      control.server("226 done\r\n");
+    },
+    found: ["warning reply-names-another-address"],
+    says: /ignored that and opened 10\.0\.0\.5:40001 -> 192\.0\.2\.1:51210/,
+  },
+  {
+    name: "a PORT that names another address than the client's",
+    record: (recording) => void recording.ftp().client("PORT 192,168,1,7,200,10\r\n").server("500 no\r\n"),
+    found: ["error command-names-another-address"],
+  },
+  {
+    name: "active data from port 20 is as it should be",
+    record(recording) {
+      const control = recording.ftp().client("PORT 10,0,0,5,200,10\r\n").server("200 fine\r\n");
+      recording.transfer(`${SERVER}:20`, `${CLIENT}:51210`);
+      control.close();
+    },
+    found: [],
+  },
+  {
+    name: "active data from another port",
+    record(recording) {
+      const control = recording.ftp().client("PORT 10,0,0,5,200,10\r\n").server("200 fine\r\n");
+      recording.transfer(`${SERVER}:33333`, `${CLIENT}:51210`);
+      control.close();
+    },
+    found: ["info active-data-not-from-port-20"],
+  },
+  {
+    name: "active data from another port that is not let through",
+    record(recording) {
+      recording.ftp().client("PORT 10,0,0,5,200,10\r\n").server("200 fine\r\n");
+      recording.connection(`${SERVER}:33333`, `${CLIENT}:51210`).syn(2);
+    },
+    found: ["error opened-not-answered", "error active-data-not-from-port-20"],
+  },
+  {
+    name: "active data from the realserver's own address",
+    record(recording) {
+      const control = recording.ftp().client("PORT 10,0,0,5,200,10\r\n").server("200 fine\r\n");
+      recording.connection("192.168.0.2:20", `${CLIENT}:51210`).syn(2);
+      control.close();
+    },
+    found: ["error opened-not-answered", "error realserver-leaked"],
+  },
+  {
+    name: "AUTH TLS",
+    record: (recording) => void recording.ftp().client("AUTH TLS\r\n").server("234 go ahead\r\n"),
+    found: ["warning control-encrypted"],
+    frames: [8],
+  },
+  {
+    name: "AUTH TLS that the server does not know",
+    record: (recording) => void recording.ftp().client("AUTH TLS\r\n").server("500 no\r\n"),
+    found: [],
+  },
+  {
+    name: "a 227 in two segments",
+    record(recording) {
+      const control = recording
+        .ftp()
+        .client(...PASV)
+        .server(REPLY.slice(0, 30), REPLY.slice(30));
+      recording.transfer(`${CLIENT}:40001`, DATA);
+      control.close();
+    },
+    found: ["warning announcement-split-over-segments"],
+    frames: [8, 9],
+  },
+  {
+    name: "a control connection that is dead when its long transfer ends",
+    record(recording) {
+      const control = recording
+        .ftp()
+        .client(...PASV)
+        .server(REPLY);
+      const data = recording.connection(`${CLIENT}:40001`, DATA).open();
+      for (let n = 0; n < 10; n++) {
+        data.server("more");
+        recording.wait(60);
+      }
+      data.close();
+      control.server("226 done\r\n").reset("client");
+    },
+    found: ["error control-idle-during-transfer"],
+    says: /for 10 min .* it was reset/,
+  },
+  {
+    name: "one that survives its long transfer",
+    record(recording) {
+      const control = recording
+        .ftp()
+        .client(...PASV)
+        .server(REPLY);
+      const data = recording.connection(`${CLIENT}:40001`, DATA).open();
+      for (let n = 0; n < 10; n++) {
+        data.server("more");
+        recording.wait(60);
+      }
+      data.close();
+      control.server("226 done\r\n").client("QUIT\r\n");
+    },
+    found: ["warning control-idle-during-transfer"],
+  },
+  {
+    name: "a user who thinks for an hour while nothing is transferred",
+    record(recording) {
+      const control = recording
+        .ftp()
+        .client(...PASV)
+        .server(REPLY);
+      recording.transfer(`${CLIENT}:40001`, DATA);
+      recording.wait(3600);
+      control.client("QUIT\r\n");
+    },
+    found: [],
+  },
+  {
+    name: "the VIP claimed by two hardware addresses",
+    record(recording) {
+      recording.ftp().close();
+      arp(recording, 1, 3, 1);
+    },
+    found: ["error vip-two-macs"],
+    says: /192\.0\.2\.1 is claimed by 2 .*02:00:00:00:00:01 .*02:00:00:00:00:03/,
+  },
+  {
+    name: "the VIP claimed over and over by the same",
+    record(recording) {
+      recording.ftp().close();
+      arp(recording, 1, 1, 1);
+    },
+    found: [],
+  },
+  {
+    name: "a client that sends to the VIP at another hardware address all of a sudden",
+    record(recording) {
+      const control = recording.ftp();
+      control.mac = 4;
+      control.client("NOOP\r\n");
+    },
+    found: ["warning vip-two-macs"],
+  },
+  {
+    name: "a realserver that asks ident by its own address, in vain",
+    record(recording) {
+      const control = recording.ftp();
+      recording.connection("192.168.0.2:50000", `${CLIENT}:113`).syn(3);
+      control.close();
+    },
+    found: ["error ident-untranslated"],
+    says: /whose server is 192\.0\.2\.1; nothing answers 3 SYNs/,
+  },
+  {
+    name: "an ident query that nobody answers",
+    record(recording) {
+      const control = recording.ftp();
+      recording.connection(`${SERVER}:50000`, `${CLIENT}:113`).syn(2);
+      control.close();
+    },
+    found: ["warning ident-untranslated"],
+  },
+  {
+    name: "an ident query from the server's address that is refused at once costs nothing",
+    record(recording) {
+      const control = recording.ftp();
+      recording.connection(`${SERVER}:50000`, `${CLIENT}:113`).syn().reset();
+      control.close();
+    },
+    found: [],
+  },
+  {
+    name: "a RADIUS client that keeps asking a dead server, while another answers",
+    record(recording) {
+      ask(recording, "10.0.0.9:1645", "192.168.0.2:1812", 3, true);
+      ask(recording, "10.0.0.9:1645", "192.168.0.2:1812", 6, false);
+      ask(recording, "10.0.0.8:1645", "192.168.0.3:1812", 3, true);
+    },
+    found: ["error udp-clients-stuck"],
+    says: /10\.0\.0\.9:1645 keeps asking 192\.168\.0\.2:1812/,
+  },
+  {
+    name: "one socket whose many requests all go to one of two servers",
+    record(recording) {
+      ask(recording, "10.0.0.9:1645", "192.168.0.2:1812", 60, true);
+      ask(recording, "10.0.0.8:1645", "192.168.0.3:1812", 3, true);
+    },
+    found: ["warning udp-clients-stuck"],
+  },
+  {
+    name: "requests spread over two servers, or one server that answers nobody",
+    record(recording) {
+      ask(recording, "10.0.0.9:1645", "192.168.0.2:1812", 60, true);
+      ask(recording, "10.0.0.8:1645", "192.168.0.3:1812", 60, true);
+      ask(recording, "10.0.0.9:999", "192.168.0.4:53", 9, false);
+    },
+    found: [],
+  },
+];
+
+for (const { name, record, found, frames, says } of cases) {
+  t.test(name, async (t) => {
+    const recording = new Recording();
+    record(recording);
+    const { findings } = await reportOf(t, recording);
+    t.same(findings.map(short), found);
+    if (frames !== undefined) t.same(findings[0]!.frames, frames);
+    if (says !== undefined) t.match(findings[0]!.message, says);
+    for (const { remedy } of findings) t.match(remedy, /^[A-Z].*\.$/);
+  });
+}
+
+t.test("every code is found by a case above and explained in the README", async (t) => {
+  const readme = readFileSync(resolve(import.meta.dirname, "../../tools/replay/findings/README.md"), "utf8");
+  for (const code of CODES) {
+    t.ok(
+      cases.some(({ found }) => found.some((one) => one.endsWith(code))),
+      code,
+    );
+    t.ok(readme.includes(`| \`${code}\` |`), `${code} in the README`);
+  }
+});
+
+t.test("a finding names its control connection, its file and its frames", async (t) => {
+  const { out } = await replayed([fixture("ftp-own-loopback.pcap"), fixture("ftp-own-pasv-masq-client-fixes.pcap")], {
+    json: true,
+  });
+  t.match(JSON.parse(out).findings, [
+    { code: "reply-names-another-address", severity: "warning", control: 4, frames: [18, 19], file: /masq/ },
+  ]);
+});
+
+t.test("--ndjson prints findings as lines of their own", async (t) => {
+  const { out } = await replayed([fixture("ftp-own-pasv-masq-client-fixes.pcap")], { ndjson: true });
+  const lines = out.trimEnd().split("\n");
+  t.match(JSON.parse(lines.at(-1)!), { type: "finding", code: "reply-names-another-address", control: 1 });
+});
+
+t.test("the tree tells findings first, three of each code, and the remedy once", async (t) => {
+  const recording = new Recording();
+  const control = recording.ftp();
+  for (let n = 0; n < 5; n++) control.client("PASV\r\n").server(`227 (192,0,2,1,200,${n})\r\n`);
+  control.close();
+  const { out } = await replayed([fileOf(t, recording)]);
+  const lines = out.split("\n");
+  t.match(lines[1], /^ {2}error {4}announced-not-opened$/);
+  t.match(lines[2], /^ {5}1 {2}ftp-passive 192\.0\.2\.1:51200 was announced in frame 8 and never opened$/);
+  t.equal(lines[5], "     and 2 more");
+  t.match(lines[6], /^ {5}remedy: /);
+  t.match(lines[7], /^ {2}1 {2}ftp {2}10\.0\.0\.5:40000/);
+  t.notOk(out.includes("\u001b"), "no colour where there is no terminal");
+});

@@ -1,0 +1,70 @@
+/** Who answers for an address: on the link, and when a realserver asks the client back. */
+import type { End, Flows } from "../flows.ts";
+import type { Sightings } from "../neighbours.ts";
+import { type Finding, finding, type NumberedControl, type Scene } from "./finding.ts";
+import { endText, listenerOf, otherEnd, secondsText, unanswered } from "./flow.ts";
+
+const IDENT = 113;
+
+export function* addressFindings(scene: Scene): Generator<Finding> {
+  yield* twoMacs(scene);
+  yield* ident(scene);
+}
+
+function* twoMacs({ neighbours, controls }: Scene): Generator<Finding> {
+  const servers = new Set(controls.map(({ control }) => control.serverText));
+  for (const [address, sightings] of neighbours.claimed) {
+    if (sightings.size < 2) continue;
+    const message = `${address} is claimed by ${sightings.size} hardware addresses: ${sightingsText(sightings)}`;
+    yield finding("vip-two-macs", servers.has(address) ? "error" : "warning", null, [...sightings.values()], message);
+  }
+  for (const [address, bySender] of neighbours.reached) {
+    if ((neighbours.claimed.get(address)?.size ?? 0) > 1) continue;
+    for (const [sender, sightings] of bySender) {
+      if (sightings.size < 2) continue;
+      const message = `${sender} reaches ${address} at ${sightings.size} hardware addresses: ${sightingsText(sightings)}`;
+      yield finding("vip-two-macs", "warning", null, [...sightings.values()], message);
+    }
+  }
+}
+
+const sightingsText = (sightings: Sightings): string =>
+  [...sightings].map(([mac, frame]) => `${mac} (frame ${frame})`).join(", ");
+
+/** A server that asks who its client is (RFC 1413) must ask from the address that the client knows. */
+function* ident({ flows, controls }: Scene): Generator<Finding> {
+  const byClient = new Map<string, NumberedControl>();
+  for (const one of controls) {
+    const key = String(one.control.client.address);
+    if (!byClient.has(key)) byClient.set(key, one);
+  }
+  for (let row = 0; row < flows.count; row++) {
+    const listener = flows.isTcp(row) ? listenerOf(flows, row) : null;
+    if (listener === null || flows.port(row, listener) !== IDENT) continue;
+    const asked = byClient.get(String(flows.address(row, listener)));
+    if (asked !== undefined) yield* identFinding(flows, row, listener, asked);
+  }
+}
+
+function* identFinding(flows: Flows, row: number, listener: End, { id, control }: NumberedControl): Generator<Finding> {
+  const opener = otherEnd(listener);
+  const foreign = !flows.hasAddress(row, opener, control.server.address);
+  const silent = unanswered(flows, row) === "silence";
+  if (!foreign && !silent) return;
+  const tries = flows.framesOf(row, opener);
+  const waited = secondsText(flows.lastTime(row) - flows.firstTime(row));
+  const answer = silent
+    ? `; nothing answers ${tries} SYN${tries === 1 ? "" : "s"} in ${waited}, which the login waits for`
+    : "";
+  const message =
+    `ident: ${endText(flows, row, opener)} asks ${endText(flows, row, listener)}` +
+    (foreign ? `, whose server is ${control.server.address}` : "") +
+    answer;
+  yield finding(
+    "ident-untranslated",
+    foreign ? "error" : "warning",
+    id,
+    [flows.firstFrame(row), flows.lastFrame(row)],
+    message,
+  );
+}

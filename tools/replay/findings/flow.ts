@@ -1,0 +1,40 @@
+/** What a row of the flow table says, in words of connections. */
+import { endpointText } from "../../../core/units.ts";
+import { A, B, type End, type Flows, UNKNOWN } from "../flows.ts";
+
+const SYN = 2;
+const RST = 4;
+const ACK = 16;
+
+export const otherEnd = (end: End): End => (end === A ? B : A);
+
+/** Who listens on a connection whose SYN was captured. */
+export const listenerOf = (flows: Flows, row: number): End | null =>
+  flows.listener[row] === UNKNOWN ? null : (flows.listener[row] as End);
+
+export const wasReset = (flows: Flows, row: number): boolean =>
+  ((flows.flagsOf(row, A) | flows.flagsOf(row, B)) & RST) !== 0;
+
+/** A SYN was captured, and of its listener nothing, or only a reset. */
+export function unanswered(flows: Flows, row: number): "silence" | "reset" | null {
+  const listener = listenerOf(flows, row);
+  if (!flows.isTcp(row) || listener === null) return null;
+  const opener = flows.flagsOf(row, otherEnd(listener));
+  const answer = flows.flagsOf(row, listener);
+  // Whoever acknowledges has been answered, captured or not.
+  if ((opener & SYN) === 0 || (opener & ACK) !== 0 || (answer & SYN) !== 0) return null;
+  if (flows.framesOf(row, listener) === 0) return "silence";
+  return (answer & RST) !== 0 ? "reset" : null;
+}
+
+export const endText = (flows: Flows, row: number, end: End): string =>
+  endpointText({ address: flows.address(row, end), port: flows.port(row, end) });
+
+/** `10.0.0.5:40001 -> 192.0.2.1:5001`, the opener first where it is known. */
+export function flowText(flows: Flows, row: number): string {
+  const listener = listenerOf(flows, row) ?? B;
+  return `${endText(flows, row, otherEnd(listener))} -> ${endText(flows, row, listener)}`;
+}
+
+export const secondsText = (seconds: number): string =>
+  seconds >= 120 ? `${Math.round(seconds / 60)} min` : `${Math.round(seconds)} s`;

@@ -1,0 +1,92 @@
+/** Clients of UDP services that one server keeps, though there are others: entries that every datagram renews. */
+import { A, B, type End, type Flows } from "../flows.ts";
+import { type Finding, finding, type Scene } from "./finding.ts";
+import { endText, otherEnd, secondsText } from "./flow.ts";
+
+/** Services of one request and one answer: DNS, RADIUS. */
+const PORTS: ReadonlySet<number> = new Set([53, 1645, 1646, 1812, 1813]);
+/** Requests in vain before a server counts as dead, and for how long. */
+const VAIN = 3;
+const DEAD_SECONDS = 3;
+/** Requests of one socket that say something about scheduling, and the share of all that is too much. */
+const MANY = 50;
+const SHARE = 0.8;
+
+interface Use {
+  readonly row: number;
+  readonly server: End;
+  readonly requests: number;
+  readonly answers: number;
+  readonly lastAnswer: number;
+}
+
+export function* udpFindings({ flows }: Scene): Generator<Finding> {
+  for (const [port, uses] of usesByPort(flows)) {
+    const service = serviceOf(flows, port, uses);
+    if (service.answered.size > 0) for (const use of uses) yield* stuck(flows, service, use);
+  }
+}
+
+interface Service {
+  readonly port: number;
+  readonly requests: number;
+  /** When each server answered last. */
+  readonly answered: ReadonlyMap<string, number>;
+}
+
+function serviceOf(flows: Flows, port: number, uses: readonly Use[]): Service {
+  const answered = new Map<string, number>();
+  let total = 0;
+  for (const { row, server, requests, lastAnswer } of uses) {
+    total += requests;
+    const address = String(flows.address(row, server));
+    if (lastAnswer > 0) answered.set(address, Math.max(lastAnswer, answered.get(address) ?? 0));
+  }
+  return { port, requests: total, answered };
+}
+
+function usesByPort(flows: Flows): Map<number, Use[]> {
+  const byPort = new Map<number, Use[]>();
+  for (let row = 0; row < flows.count; row++) {
+    if (flows.isTcp(row)) continue;
+    const server = serverEnd(flows, row);
+    if (server === null) continue;
+    const port = flows.port(row, server);
+    const use = {
+      row,
+      server,
+      requests: flows.framesOf(row, otherEnd(server)),
+      answers: flows.framesOf(row, server),
+      lastAnswer: flows.lastTimeOf(row, server),
+    };
+    if (!byPort.has(port)) byPort.set(port, []);
+    byPort.get(port)!.push(use);
+  }
+  return byPort;
+}
+
+/** NASes ask port 1812 from their own port 1645: of two such ports the higher is the server's. */
+function serverEnd(flows: Flows, row: number): End | null {
+  const [a, b] = [flows.port(row, A), flows.port(row, B)];
+  const server = Math.max(PORTS.has(a) ? a : 0, PORTS.has(b) ? b : 0);
+  return server === 0 || a === b ? null : server === a ? A : B;
+}
+
+function* stuck(flows: Flows, { port, requests: total, answered }: Service, use: Use): Generator<Finding> {
+  const { row, server, requests, answers } = use;
+  const own = String(flows.address(row, server));
+  const client = endText(flows, row, otherEnd(server));
+  const frames = [flows.firstFrame(row), flows.lastFrame(row)];
+  const since = answers === 0 ? flows.firstTime(row) : use.lastAnswer;
+  const vain = flows.lastTimeOf(row, otherEnd(server)) - since;
+  const asksInVain = vain >= DEAD_SECONDS && requests - answers >= VAIN && (answered.get(own) ?? 0) <= since;
+  const other = asksInVain ? [...answered].find(([address, last]) => address !== own && last > since) : undefined;
+  if (other !== undefined) {
+    const message = `${client} keeps asking ${own}:${port}, which has not answered for ${secondsText(vain)}, while ${other[0]} answers`;
+    yield finding("udp-clients-stuck", "error", null, frames, message);
+    return;
+  }
+  if (answered.size < 2 || !answered.has(own) || requests < MANY || requests < total * SHARE) return;
+  const message = `${requests} of ${total} requests to port ${port} come from ${client} and all go to ${own}; ${answered.size} servers answer`;
+  yield finding("udp-clients-stuck", "warning", null, frames, message);
+}

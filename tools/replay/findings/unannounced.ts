@@ -1,0 +1,69 @@
+/** Connections between the ends of a control connection that nobody announced on it. */
+import type { Address } from "../../../core/wire/address.ts";
+import { A, B, type End, type Flows } from "../flows.ts";
+import { type Finding, finding, type NumberedControl, type Scene } from "./finding.ts";
+import { endText, flowText, listenerOf, otherEnd } from "./flow.ts";
+
+const FIRST_UNRESERVED_PORT = 1024;
+/** What a connection of these protocols goes by. */
+const TRANSPORTS: Readonly<Record<string, "tcp" | "udp">> = { ftp: "tcp", rtsp: "udp", pnm: "udp", wms: "udp" };
+
+export function* unannouncedFindings({ flows, controls }: Scene): Generator<Finding> {
+  const readable = controls.filter(({ control }) => control.helper.name in TRANSPORTS && control.groups.length === 0);
+  if (readable.length === 0) return;
+  const known = new Set(controls.flatMap(({ control, related }) => [control.row, ...related.map(({ flow }) => flow)]));
+  const pairs = new Map<number, NumberedControl[]>();
+  for (const numbered of readable) {
+    const key = pairKey(numbered.control.client.address, numbered.control.server.address);
+    if (!pairs.has(key)) pairs.set(key, []);
+    pairs.get(key)!.push(numbered);
+  }
+  const announced = new Set(controls.flatMap(({ related }) => related.map(({ to }) => to.port)));
+  for (let row = 0; row < flows.count; row++) {
+    if (
+      known.has(row) ||
+      !unreserved(flows, row) ||
+      announced.has(flows.port(row, A)) ||
+      announced.has(flows.port(row, B))
+    )
+      continue;
+    const near = pairs.get(pairKey(flows.address(row, A), flows.address(row, B)));
+    const during = near?.find((one) => between(flows, row, one) && alive(flows, row, one));
+    if (during !== undefined) yield found(flows, row, during);
+  }
+}
+
+/** The same for both orders; equal keys are compared whole afterwards. */
+const pairKey = (one: Address, another: Address): number => (hash(one) + hash(another)) | 0;
+const hash = ({ words }: Address): number =>
+  words.reduce((sum, word) => Math.imul(sum ^ word ^ (word >>> 15), 0x9e3779b1), 0);
+
+/** FTP's own data port is the one reserved port that a data connection has. */
+function unreserved(flows: Flows, row: number): boolean {
+  const low = Math.min(flows.port(row, A), flows.port(row, B));
+  return low >= FIRST_UNRESERVED_PORT || (low === 20 && flows.isTcp(row));
+}
+
+function between(flows: Flows, row: number, { control }: NumberedControl): boolean {
+  if (TRANSPORTS[control.helper.name] !== (flows.isTcp(row) ? "tcp" : "udp")) return false;
+  const { client, server } = control;
+  return ([A, B] as const).some(
+    (end: End) =>
+      flows.hasAddress(row, end, client.address) &&
+      flows.hasAddress(row, otherEnd(end), server.address) &&
+      // Another control connection of the same two.
+      flows.port(row, otherEnd(end)) !== server.port,
+  );
+}
+
+const alive = (flows: Flows, row: number, { control }: NumberedControl): boolean =>
+  flows.firstFrame(row) > flows.firstFrame(control.row) && flows.firstFrame(row) < flows.lastFrame(control.row);
+
+function found(flows: Flows, row: number, { id }: NumberedControl): Finding {
+  const listener = listenerOf(flows, row);
+  const opener = listener === null ? null : otherEnd(listener);
+  const fromDataPort = opener !== null && flows.port(row, opener) === 20;
+  const from = fromDataPort ? `active data from ${endText(flows, row, opener)}` : flowText(flows, row);
+  const message = `${from} was opened while this control connection lived, and no announcement names it`;
+  return finding("opened-not-announced", fromDataPort ? "warning" : "info", id, [flows.firstFrame(row)], message);
+}
