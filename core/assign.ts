@@ -104,16 +104,19 @@ export function pick(
   text?: string,
 ): Realserver | null {
   const key = text === undefined ? { client } : { client, text };
-  const among = (usable: (realserver: Realserver) => boolean): Realserver | null => {
-    for (const realserver of realservers) realserver.available = realserver.weight > 0 && usable(realserver);
-    const index = scheduler.pick(realservers, key);
-    return index < 0 ? null : realservers[index]!;
-  };
-  return (
-    among((realserver) => !refused.has(realserver) && now >= realserver.suspectUntil) ??
-    among((realserver) => !refused.has(realserver))
-  );
+  for (const realserver of realservers) {
+    realserver.available = now >= realserver.suspectUntil && mayBeChosen(realserver, refused);
+  }
+  let index = scheduler.pick(realservers, key);
+  if (index < 0) {
+    for (const realserver of realservers) realserver.available = mayBeChosen(realserver, refused);
+    index = scheduler.pick(realservers, key);
+  }
+  return index < 0 ? null : realservers[index]!;
 }
+
+const mayBeChosen = (realserver: Realserver, refused: ReadonlySet<Realserver>): boolean =>
+  realserver.weight > 0 && (refused === NOBODY || !refused.has(realserver));
 
 /** A connection of `client` to `realserver` opened. */
 export function opened(

@@ -20,6 +20,8 @@ import { VirtualServices } from "./virtual.ts";
 /** Marks of a row. */
 const ROLES = { plain: 0, control: 1, data: 2, related: 4 } as const;
 export const CONTROL = ROLES.control;
+/** The balancer has an entry of it. */
+const ENTRY = ROLES.control | ROLES.related;
 /** Counted among its realserver's inactive connections: not established. */
 const INACTIVE = 8;
 /** A control connection in one of these announces nothing any more. */
@@ -33,6 +35,8 @@ interface Destination {
   readonly realserver: Realserver;
   readonly words: Int32Array;
   readonly family: 4 | 6;
+  /** Whether the service's choice hangs on the client's address, or it remembers it. */
+  readonly personal: boolean;
 }
 
 const REFUSALS = {
@@ -49,8 +53,8 @@ export class Flows {
   readonly #virtual: VirtualServices;
   readonly #destinations: Destination[] = [];
   readonly #numbers = new Map<Realserver, number>();
-  /** Services whose choice hangs on the client's address, or that remember it. */
-  readonly #personal = new Set<Service>();
+  /** By service, as of its destinations. */
+  readonly #personal: readonly boolean[];
   /** By id, for control connections and related ones. */
   readonly #entries = new Map<number, ConnectionEntry>();
   readonly ended = new Tally(endings);
@@ -59,12 +63,14 @@ export class Flows {
     this.table = table;
     this.#balancer = balancer;
     this.#virtual = new VirtualServices(balancer.services);
+    this.#personal = balancer.services.map(isPersonal);
     for (const service of balancer.services) {
-      if (isPersonal(service)) this.#personal.add(service);
+      const personal = isPersonal(service);
       for (const realserver of service.realservers) {
         const { address } = realserver;
         this.#numbers.set(realserver, this.#destinations.length);
-        this.#destinations.push({ service, realserver, words: Int32Array.from(address.words), family: address.family });
+        const words = Int32Array.from(address.words);
+        this.#destinations.push({ service, realserver, words, family: address.family, personal });
       }
     }
     if (this.#destinations.length > MOST_DESTINATIONS) throw new RangeError("more than 65536 realservers");
@@ -83,7 +89,7 @@ export class Flows {
     const port = (keys[at + PORTS]! & 0xffff) as Port;
     const role = roleOf(service.spec, port);
     if (role === "control") return this.#openControl(keys, at, hash, state, now);
-    const client = this.#personal.has(service) ? sourceAddress(keys, at) : ANYONE;
+    const client = this.#personal[index]! ? sourceAddress(keys, at) : ANYONE;
     const realserver = assign(service, role, transportOf(keys, at), client, port, now);
     if (typeof realserver === "string") return ~refusalOf(realserver);
     const { words } = this.#destinations[this.#numbers.get(realserver)!]!;
@@ -171,20 +177,14 @@ export class Flows {
     const row = id << rows.ROW_SHIFT;
     // Active again for a moment, as those who take it out of the account suppose.
     this.account(id, State.ESTABLISHED);
-    const data = (table.rows[row + rows.KIND]! & (ROLES.data << rows.MARKS_SHIFT)) !== 0;
-    const entry = this.#entries.get(id);
-    if (entry !== undefined) {
-      this.#balancer.close(entry, now);
+    const marks = table.rows[row + rows.KIND]! >>> rows.MARKS_SHIFT;
+    if ((marks & ENTRY) !== 0) {
+      this.#balancer.close(this.#entries.get(id)!, now);
       this.#entries.delete(id);
     } else {
-      const { service, realserver } = this.#destinations[table.rows[row + rows.INNER_PORT]! & 0xffff]!;
-      closed(
-        service,
-        data ? "data" : "plain",
-        realserver,
-        this.#personal.has(service) ? this.#clientOf(id) : ANYONE,
-        now,
-      );
+      const { service, realserver, personal } = this.#destinations[table.rows[row + rows.INNER_PORT]! & 0xffff]!;
+      const role = (marks & ROLES.data) === 0 ? "plain" : "data";
+      closed(service, role, realserver, personal ? this.#clientOf(id) : ANYONE, now);
     }
     table.remove(id);
     this.ended.count(ending);

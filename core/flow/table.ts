@@ -175,10 +175,11 @@ export class FlowTable {
   /** `id` is that of an entry. */
   remove(id: number): void {
     const row = id << ROW_SHIFT;
-    for (let direction = ORIGINAL; direction <= REPLY; direction++) {
-      rows.keyOf(this.rows, this.prefixes, id, direction, this.#scratch, 0);
-      this.#buckets.remove(this.hash(this.#scratch, 0), id);
-    }
+    // Both hashes first, so that the slots' cache misses overlap.
+    const original = this.#hashOf(id, ORIGINAL);
+    const reply = this.#hashOf(id, REPLY);
+    this.#buckets.remove(original, id);
+    this.#buckets.remove(reply, id);
     this.#wheel.remove(id);
     this.#size--;
     const generation = this.rows[row + GENERATION]! + 1;
@@ -187,6 +188,11 @@ export class FlowTable {
     if (generation === GENERATIONS) return;
     this.rows[row + NEXT] = this.#free;
     this.#free = id;
+  }
+
+  #hashOf(id: number, direction: number): number {
+    rows.keyOf(this.rows, this.prefixes, id, direction, this.#scratch, 0);
+    return this.hash(this.#scratch, 0);
   }
 
   handle(id: number): FlowId {
