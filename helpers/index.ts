@@ -1,7 +1,8 @@
 import type { Helper } from "../core/helper/api.ts";
 import { ftp } from "./ftp/helper.ts";
 import { radius } from "./radius/helper.ts";
+import { rsh } from "./rsh/helper.ts";
 import { tftp } from "./tftp/helper.ts";
 
 /** Every helper there is. Adding one is a folder and a line here. */
-export const helpers: readonly Helper[] = [ftp, radius, tftp];
+export const helpers: readonly Helper[] = [ftp, radius, rsh, tftp];

@@ -84,6 +84,8 @@ export class ControlObserver {
   readonly #original = makeSide("original");
   readonly #reply = makeSide("reply");
   #detached = false;
+  /** Anything was read of it before that. */
+  #accepted = false;
 
   constructor(helper: Helper, connection: Connection, strict = false) {
     this.#helper = helper;
@@ -91,9 +93,10 @@ export class ControlObserver {
     this.#inspector = helper.open(connection, { strict, hold: helper.limits.hold });
   }
 
-  /** The helper has let go of it, and had nothing to tell of it but notes: it is another protocol's. */
+  /** The helper let go of it at once, and had nothing to tell of it but notes: it is another protocol's. */
   get disowned(): boolean {
-    return this.#detached && this.announcements.length + this.faults.length + this.groups.length === 0;
+    const told = this.announcements.length + this.faults.length + this.groups.length;
+    return this.#detached && !this.#accepted && told === 0;
   }
 
   /** The next bytes of `direction`, or a datagram, which came in `frame`. */
@@ -140,6 +143,7 @@ export class ControlObserver {
       });
       this.#apply(side, rest, consumed);
       if (verdict === "detach") this.#detached = true;
+      else if (consumed > 0) this.#accepted = true;
       if (consumed === 0) break;
       at += consumed;
       forget(side, consumed);

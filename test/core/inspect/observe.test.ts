@@ -238,6 +238,17 @@ t.test("a connection that is let go without a fault is not this protocol's", asy
   t.notOk(observed((actions) => actions.group("all")));
 });
 
+t.test("one that is let go later was this protocol's", async (t) => {
+  let shown = 0;
+  const helper = helperOf({
+    inspect: (payload) => ({ verdict: shown++ === 0 ? "pass" : "detach", consumed: payload.length }),
+  });
+  const observer = new ControlObserver(helper, CONNECTION);
+  for (const frame of [1, 2]) observer.data("original", bytesOf("x"), frame);
+  t.equal(shown, 2);
+  t.notOk(observer.disowned);
+});
+
 t.test("a helper that leaves a part of a datagram unread breaks its contract", async (t) => {
   const helper = helperOf({ inspect: () => ({ verdict: "pass", consumed: 0 }) });
   const observer = new ControlObserver(helper, { ...CONNECTION, transport: "udp" });
