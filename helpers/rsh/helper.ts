@@ -76,6 +76,7 @@ class RshInspector implements Inspector {
 
   /** Syslog has the same port, and nothing else of it is wrong. */
   #leave(code: string, payload: Uint8Array, actions: Actions): Inspection {
+    this.#mode = "read";
     actions.note(code, { start: 0, end: payload.length });
     return letGo(payload);
   }
