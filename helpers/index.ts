@@ -2,7 +2,8 @@ import type { Helper } from "../core/helper/api.ts";
 import { ftp } from "./ftp/helper.ts";
 import { radius } from "./radius/helper.ts";
 import { rsh } from "./rsh/helper.ts";
+import { rtsp } from "./rtsp/helper.ts";
 import { tftp } from "./tftp/helper.ts";
 
 /** Every helper there is. Adding one is a folder and a line here. */
-export const helpers: readonly Helper[] = [ftp, radius, rsh, tftp];
+export const helpers: readonly Helper[] = [ftp, radius, rsh, rtsp, tftp];

@@ -187,7 +187,7 @@ export interface Actions {
    * Replaces payload bytes `[start, end)` by a text that depends on no announcement (the virtual service's address in the
    * place of the realserver's). These ranges and those of `rewrite` do not overlap.
    */
-  replace(start: number, end: number, text: string): void;
+  write(start: number, end: number, text: string): void;
   /**
    * The other side's answer to an announcement. A rejected one is withdrawn. `completed`: it took the answer to complete
    * it, which says who will open each of the bundle; null: that one is not taken up.

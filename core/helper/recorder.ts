@@ -37,7 +37,7 @@ export interface Remark {
 export class Recorder implements Actions {
   readonly expected: Expected[] = [];
   readonly rewrites: Rewrite[] = [];
-  /** What `replace` asked for, as it came. */
+  /** What `write` asked for, as it came. */
   readonly edits: Edit[] = [];
   readonly settled: Settlement[] = [];
   readonly revoked: Ref[] = [];
@@ -72,7 +72,7 @@ export class Recorder implements Actions {
     this.#record(this.rewrites, { start, end, ref, index, render });
   }
 
-  replace(start: number, end: number, text: string): void {
+  write(start: number, end: number, text: string): void {
     this.#record(this.edits, { start, end, text });
   }
 

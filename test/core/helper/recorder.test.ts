@@ -10,7 +10,7 @@ t.test("every action is recorded, and clear forgets all of them", async (t) => {
   t.ok(recorder.empty);
   const ref = recorder.expect(announcement, announcement);
   recorder.rewrite(0, 1, ref, () => "", 1);
-  recorder.replace(1, 2, "text");
+  recorder.write(1, 2, "text");
   recorder.settle(ref, "rejected");
   recorder.revoke(ref);
   recorder.refuse("code", at, { ...at, text: () => "" });
@@ -38,7 +38,7 @@ t.test("each action by itself is one that clear sees", async (t) => {
   const record: ((recorder: Recorder) => void)[] = [
     (r) => r.expect(announcement),
     (r) => r.rewrite(0, 0, 1 as never, () => ""),
-    (r) => r.replace(0, 0, ""),
+    (r) => r.write(0, 0, ""),
     (r) => r.settle(1 as never, "accepted"),
     (r) => r.revoke(1 as never),
     (r) => r.refuse("x", at, { ...at, text: () => "" }),

@@ -37,7 +37,7 @@ t.test("a helper that keeps its contract is believed", async (t) => {
     const ref = actions.expect(announcement);
     actions.rewrite(0, 1, ref, () => "");
     actions.rewrite(2, 4, ref, () => "");
-    actions.replace(1, 2, "");
+    actions.write(1, 2, "");
   });
   t.same(runHelper(good, PAYLOAD, "original", recorder), { verdict: "pass", consumed: 4 });
   t.equal(recorder.expected.length, 1);
@@ -57,12 +57,12 @@ const broken: [why: string, inspector: Inspector][] = [
   ],
   ["refuses what it did not consume", passing((a) => a.refuse("x", WHOLE, { ...INSTEAD, end: 3 }), 3)],
   ["replaces what it did not consume", passing((a) => a.refuse("x", { start: 0, end: 1 }, INSTEAD), 3)],
-  ["replaces a place twice", passing((a) => void [a.replace(1, 3, ""), a.replace(2, 4, "")])],
-  ["replaces backwards", passing((a) => a.replace(3, 2, ""))],
-  ["replaces beyond what it consumed", passing((a) => a.replace(3, 5, ""))],
+  ["replaces a place twice", passing((a) => void [a.write(1, 3, ""), a.write(2, 4, "")])],
+  ["replaces backwards", passing((a) => a.write(3, 2, ""))],
+  ["replaces beyond what it consumed", passing((a) => a.write(3, 5, ""))],
   [
     "replaces what it rewrites",
-    passing((a) => void [a.rewrite(0, 2, a.expect(announcement), () => ""), a.replace(1, 3, "")]),
+    passing((a) => void [a.rewrite(0, 2, a.expect(announcement), () => ""), a.write(1, 3, "")]),
   ],
   ["rewrites backwards", passing((a) => a.rewrite(3, 2, a.expect(announcement), () => ""))],
   ["rewrites beyond what it consumed", passing((a) => a.rewrite(3, 5, a.expect(announcement), () => ""))],

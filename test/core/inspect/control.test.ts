@@ -323,15 +323,15 @@ t.test("revoke withdraws what waits, and leaves a used entry alone", async (t) =
   t.equal(talk.balancer.related.size, 0);
 });
 
-t.test("replace: text of the helper's own, alone and between the ends that core gives", async (t) => {
+t.test("write: text of the helper's own, alone and between the ends that core gives", async (t) => {
   const helper = lineHelper((line, actions, length) => {
     if (line.startsWith("PAIR")) {
       const ref = actions.expect(...pair(length));
       actions.rewrite(5, 6, ref, ({ port }) => `${port}`);
       actions.rewrite(9, 10, ref, ({ port }) => `${port}`, 1);
     }
-    actions.replace(7, 8, "xyz");
-    actions.replace(0, 1, "");
+    actions.write(7, 8, "xyz");
+    actions.write(0, 1, "");
     return "pass";
   });
   for (const answers of ["now", "late"] as const) {
