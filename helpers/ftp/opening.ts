@@ -13,9 +13,9 @@ const COMMANDS: ReadonlySet<string> = new Set(["USER", "AUTH", "FEAT", "HOST", "
 /** As `Helper.detect`. */
 export function opensLikeFtp({ original, reply }: Opening): boolean | null {
   if (reply.length === 0) return mayStart(original, USER) ? null : false;
+  if (original.length === 0 && !mayGreet(reply)) return false;
   const greeting = firstLine(reply);
   const command = firstLine(original);
-  if (original.length === 0 && !mayGreet(reply)) return false;
   if (greeting !== null && !isReply(greeting)) return false;
   if (greeting !== null && isBanner(greeting)) return true;
   if (greeting !== null && command !== null) return COMMANDS.has(command.slice(0, 4).toUpperCase());

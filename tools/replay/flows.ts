@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import * as key from "../../core/flow/key.ts";
 import { Address } from "../../core/wire/address.ts";
+import type { Frame } from "../../core/wire/capture/frame.ts";
 import type { Packet } from "../../core/wire/packet.ts";
 
 /** Which end of a flow; the lower one is `a`. */
@@ -8,6 +9,9 @@ export const UNKNOWN = 0;
 export const A = 1;
 export const B = 2;
 export type End = typeof A | typeof B;
+
+/** `Flows.mark` of a flow whose packets are counted, and not looked at. */
+export const COUNTED = 2;
 
 /** Words of a row, two cache lines: its key, with `A` as the source; then what is counted. */
 const ROW = 32;
@@ -27,6 +31,9 @@ const SLOT = 2;
 const EMPTY = 0;
 const SMALLEST = 1024;
 const MAPPED = 0x0000ffff;
+
+/** Of a packet; `words` has the source's address and the destination's. */
+type Ends = Pick<Packet, "family" | "words" | "protocol">;
 
 /**
  * Every connection and flow of a capture, a row each, in typed arrays: about 160 bytes a flow, and nothing that
@@ -54,22 +61,40 @@ export class Flows {
   readonly #seed = new Int32Array(new Uint8Array(randomBytes(8)).buffer);
 
   /** The row of the packet's flow, made if it is new; `sender` then tells which end sent it. */
-  find(packet: Packet, sourcePort: number, destinationPort: number): number {
-    if (packet.family === 4) this.#loadIpv4(packet, sourcePort, destinationPort);
-    else this.#loadIpv6(packet, sourcePort, destinationPort);
-    if (this.#last >= 0 && this.#holds(this.#last)) return this.#last;
-    const hash = this.#hash();
-    const slot = this.#slot(hash);
-    const row = this.#slots[slot + 1]! - 1;
-    this.#last = row >= 0 ? row : this.#insert(slot, hash);
-    return this.#last;
+  find({ family, words, protocol }: Ends, sourcePort: number, destinationPort: number): number {
+    const row =
+      family === 4
+        ? this.ipv4(words[3]! | 0, words[7]! | 0, protocol, sourcePort, destinationPort)
+        : this.ipv6(words, protocol, sourcePort, destinationPort);
+    return row >= 0 ? row : this.#insert();
   }
 
-  /** A packet from `sender` belongs to `row`: its frame and time, bytes of payload and TCP flags. */
-  add(row: number, frame: number, time: number, bytes: number, flags: number): void {
+  /** The row of a flow that is there, or -1; `sender` then tells which end sent. Addresses are signed 32-bit numbers. */
+  ipv4(source: number, destination: number, protocol: number, sourcePort: number, destinationPort: number): number {
+    const forward = source < destination || (source === destination && sourcePort <= destinationPort);
+    this.#load(forward, source, destination, protocol, sourcePort, destinationPort);
+    return this.#known();
+  }
+
+  /** The same; `words` has the source's address and the destination's. */
+  ipv6(words: Uint32Array, protocol: number, sourcePort: number, destinationPort: number): number {
+    let unequal = 0;
+    while (unequal < 4 && words[unequal] === words[unequal + 4]) unequal++;
+    const forward = unequal < 4 ? words[unequal]! < words[unequal + 4]! : sourcePort <= destinationPort;
+    for (let i = 0; i < 3; i++) {
+      this.#key[key.SOURCE_PREFIX + i] = words[forward ? i : i + 4]!;
+      this.#key[key.DESTINATION_PREFIX + i] = words[forward ? i + 4 : i]!;
+    }
+    this.#load(forward, words[3]! | 0, words[7]! | 0, protocol | key.IPV6, sourcePort, destinationPort);
+    return this.#known();
+  }
+
+  /** A packet from `sender` belongs to `row`: bytes of payload, TCP flags, and its frame's number. */
+  add(row: number, { seconds, nanoseconds }: Frame, frame: number, bytes: number, flags: number): void {
     const rows = this.#rows;
     const floats = this.#floats;
     const at = row * ROW;
+    const time = seconds + nanoseconds / 1e9;
     if (rows[at + LAST_FRAME] === 0) {
       rows[at + FIRST_FRAME] = frame;
       floats[(at + FIRST_TIME) >> 1] = time;
@@ -85,9 +110,7 @@ export class Flows {
   /** A new row for the same ends as `row`, which packets belong to from now on. */
   renew(row: number): number {
     this.#key.set(this.#rows.subarray(row * ROW, row * ROW + key.KEY));
-    const hash = this.#hash();
-    this.#last = this.#insert(this.#slot(hash), hash);
-    return this.#last;
+    return this.#insert();
   }
 
   frames(row: number): number {
@@ -159,38 +182,27 @@ export class Flows {
   }
 
   /** The packet's ends into the key, the lower first: both directions are one flow. */
-  #loadIpv4({ words, protocol }: Packet, sourcePort: number, destinationPort: number): void {
-    const source = words[3]!;
-    const destination = words[7]!;
-    const forward = source < destination || (source === destination && sourcePort <= destinationPort);
-    this.#load(forward, source, destination, sourcePort, destinationPort, protocol);
-  }
-
-  #loadIpv6({ words, protocol }: Packet, sourcePort: number, destinationPort: number): void {
-    let order = 0;
-    for (let i = 0; i < 4 && order === 0; i++) order = words[i]! - words[i + 4]!;
-    if (order === 0) order = sourcePort - destinationPort;
-    const forward = order <= 0;
-    for (let i = 0; i < 3; i++) {
-      this.#key[key.SOURCE_PREFIX + i] = words[forward ? i : i + 4]!;
-      this.#key[key.DESTINATION_PREFIX + i] = words[forward ? i + 4 : i]!;
-    }
-    this.#load(forward, words[3]!, words[7]!, sourcePort, destinationPort, protocol | key.IPV6);
-  }
-
   #load(
     forward: boolean,
     source: number,
     destination: number,
+    kind: number,
     sourcePort: number,
     destinationPort: number,
-    kind: number,
   ): void {
     this.sender = forward ? A : B;
     this.#key[key.SOURCE] = forward ? source : destination;
     this.#key[key.DESTINATION] = forward ? destination : source;
     this.#key[key.PORTS] = forward ? (sourcePort << 16) | destinationPort : (destinationPort << 16) | sourcePort;
     this.#key[key.KIND] = kind;
+  }
+
+  /** The row that has the key, or -1. */
+  #known(): number {
+    if (this.#last >= 0 && this.#holds(this.#last)) return this.#last;
+    const row = this.#slots[this.#slot(this.#hash()) + 1]! - 1;
+    if (row >= 0) this.#last = row;
+    return row;
   }
 
   #hash(): number {
@@ -217,8 +229,12 @@ export class Flows {
     return true;
   }
 
-  #insert(slot: number, hash: number): number {
+  /** A row for the key, in the place of another that may have it. */
+  #insert(): number {
+    const hash = this.#hash();
+    const slot = this.#slot(hash);
     const row = this.count++;
+    this.#last = row;
     if (row === this.mark.length) this.#widen();
     const first = this.#key[key.KIND]! < key.IPV6 ? key.SOURCE : 0;
     for (let i = first; i < key.KEY; i++) this.#rows[row * ROW + i] = this.#key[i]!;

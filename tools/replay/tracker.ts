@@ -11,13 +11,13 @@ import * as udp from "../../core/wire/udp.ts";
 import { type Control, type Place, type Segment, TcpControl } from "./control.ts";
 import { UdpControl } from "./datagrams.ts";
 import { candidates } from "./detect.ts";
-import { A, B, type End, Flows, UNKNOWN } from "./flows.ts";
+import { A, B, COUNTED, type End, Flows, UNKNOWN } from "./flows.ts";
 import { Neighbours } from "./neighbours.ts";
+import { Skimmer } from "./skim.ts";
 import { TRANSCRIPT_BYTES, Transcript, type TranscriptBudget } from "./transcript.ts";
 
-/** `Flows.mark`: what is known of a connection; 0: nothing yet. */
+/** `Flows.mark` of a control connection; 0: nothing is known yet. */
 const CONTROL = 1;
-const OTHER = 2;
 
 /** Helpers by the server ports they are bound to. */
 export type Bindings = Readonly<Record<Transport, ReadonlyMap<number, Helper>>>;
@@ -26,6 +26,7 @@ const other = (end: End): End => (end === A ? B : A);
 
 export class Tracker {
   readonly flows = new Flows();
+  readonly #skimmer = new Skimmer(this.flows);
   readonly neighbours = new Neighbours();
   /** In the order of their first frames; some may not have shown yet whether they are what they seem. */
   readonly controls: Control[] = [];
@@ -46,6 +47,7 @@ export class Tracker {
   }
 
   frame(frame: Frame, number: number): void {
+    if (this.#skimmer.frame(frame, number)) return;
     const packet = this.#packet;
     if (!packet.read(frame)) {
       this.neighbours.other(frame, number);
@@ -70,9 +72,9 @@ export class Tracker {
   #udp(frame: Frame, number: number): void {
     const { bytes, at, end } = this.#packet;
     const row = this.flows.find(this.#packet, udp.sourcePort(bytes, at), udp.destinationPort(bytes, at));
-    this.#count(row, udp.HEADER, 0, number);
+    this.#count(row, frame, udp.HEADER, 0, number);
     const { mark, sender } = this.flows;
-    if (mark[row] === OTHER) return;
+    if (mark[row] === COUNTED) return;
     const control = mark[row] === CONTROL ? this.#byRow.get(row) : this.#boundUdp(row);
     if (!(control instanceof UdpControl)) return;
     if (sender === control.clientEnd) this.neighbours.sent(frame, control.serverText, number);
@@ -89,9 +91,9 @@ export class Tracker {
     let row = this.flows.find(this.#packet, tcp.sourcePort(bytes, at), tcp.destinationPort(bytes, at));
     if (flags & tcp.SYN) row = this.#opened(row, flags);
     const header = tcp.headerLength(bytes, at);
-    this.#count(row, header, flags, number);
+    this.#count(row, frame, header, flags, number);
     const mark = this.flows.mark[row];
-    if (mark === OTHER) return;
+    if (mark === COUNTED) return;
     const control = mark === CONTROL ? this.#byRow.get(row) : this.#classify(row, header);
     if (!(control instanceof TcpControl)) return;
     if (this.flows.sender === control.clientEnd) this.neighbours.sent(frame, control.serverText, number);
@@ -123,9 +125,9 @@ export class Tracker {
     return this.flows.renew(row);
   }
 
-  #count(row: number, header: number, flags: number, number: number): void {
+  #count(row: number, frame: Frame, header: number, flags: number, number: number): void {
     const { at, wireEnd } = this.#packet;
-    this.flows.add(row, number, this.#time, Math.max(0, wireEnd - at - header), flags);
+    this.flows.add(row, frame, number, Math.max(0, wireEnd - at - header), flags);
   }
 
   /** Is a connection that is new to us a control connection? */
@@ -148,13 +150,13 @@ export class Tracker {
       const helpers = candidates(this.#detecting, server === sender ? "reply" : "original", payload);
       if (helpers.length > 0) return this.#control(row, server, (place) => new TcpControl(helpers, place, true));
     }
-    this.flows.mark[row] = OTHER;
+    this.flows.mark[row] = COUNTED;
     return undefined;
   }
 
   #boundUdp(row: number): Control | undefined {
     const server = this.#boundEnd(row, "udp");
-    this.flows.mark[row] = OTHER;
+    this.flows.mark[row] = COUNTED;
     if (server === UNKNOWN) return undefined;
     const helper = this.#bindings.udp.get(this.flows.port(row, server))!;
     return this.#control(row, server, (place) => new UdpControl(helper, place));
@@ -175,7 +177,7 @@ export class Tracker {
     const clientEnd = other(serverEnd);
     const client = this.#endpoint(row, clientEnd);
     const server = this.#endpoint(row, serverEnd);
-    this.flows.mark[row] = client === null || server === null ? OTHER : CONTROL;
+    this.flows.mark[row] = client === null || server === null ? COUNTED : CONTROL;
     if (client === null || server === null) return undefined;
     const control = make({ row, clientEnd, client, server, transcript: new Transcript(this.#budget) });
     this.controls.push(control);
@@ -186,7 +188,7 @@ export class Tracker {
   /** One that has turned out to be something else is forgotten. */
   #forgetWrong(control: Control): void {
     if (control.confirmed !== false) return;
-    this.flows.mark[control.row] = OTHER;
+    this.flows.mark[control.row] = COUNTED;
     this.#byRow.delete(control.row);
     this.controls.splice(this.controls.lastIndexOf(control), 1);
   }
