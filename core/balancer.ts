@@ -8,7 +8,7 @@
  *   claim      opener -> what it was told   the related connection, to its control connection's realserver
  *   close      a connection ended           and what it announced and nobody opened is gone
  */
-import { assign, closed, lost, makeService, opened, pick } from "./assign.ts";
+import { assign, closed, lost, makeService, opened, pick, remember } from "./assign.ts";
 import { type GoneReason, type RelatedEntry, type RelatedLimits, RelatedTable } from "./flow/related.ts";
 import { type Handle, Slots } from "./flow/slots.ts";
 import type { Affinity, Announcement, Connection, Limits } from "./helper/api.ts";
@@ -106,6 +106,16 @@ export class Balancer {
     entry.real = realEndpoint(service.spec, next, entry.virtual);
     opened(service, role, next, client.address, now);
     return next;
+  }
+
+  /** What follows from `realserver`'s answer goes to it: requests that recall one of `keys`, for `ttl`. */
+  remember(service: Service, realserver: Realserver, keys: readonly string[], ttl: Ms | undefined, now: Ms): void {
+    remember(service, realserver, keys, ttl, now);
+  }
+
+  /** `realserver` of `service` does not answer any more: others are chosen while there are any. */
+  lost(service: Service, realserver: Realserver, now: Ms): void {
+    lost(service, realserver, now);
   }
 
   /** `speaker` of `control` announced a connection: its entry, not yet in place, or why it is refused. */

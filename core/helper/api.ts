@@ -246,8 +246,8 @@ export interface Request {
   /** Its reply has one of these. */
   readonly ids: readonly string[];
   readonly affinity: Affinity | null;
-  /** A realserver asks this one of a client: where it goes (RADIUS CoA to a NAS). `client` is then the realserver. */
-  readonly to?: Endpoint;
+  /** It is a realserver that asks, and this client is asked, at the port that the service has (RADIUS CoA to a NAS). */
+  readonly to?: Address;
 }
 
 export interface Reply {

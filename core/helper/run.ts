@@ -86,6 +86,15 @@ export function opensLike(helper: Helper, opening: Opening): boolean | null {
   }
 }
 
+/** What one of `Helper.requests` says of a datagram; one that it fails at is none. */
+export function askHelper<T>(ask: () => T): T | "helper-threw" {
+  try {
+    return ask();
+  } catch {
+    return "helper-threw";
+  }
+}
+
 /** What takes the place of a refused message. */
 export function replacementFor({ start, end, text }: Replacement, reason: string): Edit {
   try {

@@ -6,6 +6,8 @@
  */
 import { createSocket, type RemoteInfo, type Socket } from "node:dgram";
 import type { Balancer, ConnectionEntry } from "../../core/balancer.ts";
+import type { Affinity, Helper, Settings } from "../../core/helper/api.ts";
+import { askHelper } from "../../core/helper/run.ts";
 import type { Endpoint, Ms, Port } from "../../core/units.ts";
 import { endpointText, seconds } from "../../core/units.ts";
 import { Address } from "../../core/wire/address.ts";
@@ -31,6 +33,9 @@ export interface DatagramOwner {
   readonly balancer: Balancer;
   readonly log: Log;
   readonly service: string;
+  /** Of control ports: knows what belongs together. */
+  readonly helper: Helper | null;
+  readonly settings: Settings;
   count(name: string): void;
 }
 
@@ -71,17 +76,24 @@ export class DatagramListener {
 
   #fromClient(message: Buffer, from: RemoteInfo): void {
     const key = `${from.address} ${from.port}`;
-    const flow = this.#flows.get(key) ?? this.#admit(key, from);
+    const flow = this.#flows.get(key) ?? this.#admit(key, from, message);
     if (flow === null) return;
     flow.lastActive = now();
     if (flow.waiting === null) flow.upstream.send(message);
     else if (flow.waiting.length < MOST_WAITING) flow.waiting.push(message);
   }
 
-  #admit(key: string, from: RemoteInfo): Flow | null {
+  /** What the first datagram of a client's socket belongs to decides for all of them. */
+  #affinity(message: Buffer): Affinity | null {
+    const { helper } = this.#owner;
+    const affinity = helper?.affinity === undefined ? null : askHelper(() => helper.affinity!(message));
+    return typeof affinity === "string" ? null : affinity;
+  }
+
+  #admit(key: string, from: RemoteInfo, message: Buffer): Flow | null {
     const { balancer, log, service, count } = this.#owner;
     const client = { address: Address.parse(from.address)!, port: from.port as Port };
-    const entry = balancer.admit("udp", client, this.at, now());
+    const entry = balancer.admit("udp", client, this.at, now(), this.#affinity(message));
     if (typeof entry === "string") {
       count(`refused.${entry}`);
       log("debug", "refusal", { service, reason: entry, from: endpointText(client) });

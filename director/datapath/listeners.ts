@@ -1,8 +1,9 @@
 /** Where clients come in: a listener on every port of every service. */
-import type { ServiceSpec } from "../../core/service.ts";
+import { roleOf, type ServiceSpec } from "../../core/service.ts";
 import type { Endpoint, Ms, Port, Transport } from "../../core/units.ts";
 import { endpointText } from "../../core/units.ts";
 import { DatagramListener, type DatagramOwner } from "./datagrams.ts";
+import { RequestListener } from "./requests.ts";
 import type { Backend, Listener, Reason, Stream } from "./transport.ts";
 
 /** A service whose port could not be listened on. */
@@ -31,7 +32,7 @@ const BACKLOG = 4096;
 export class ServiceListeners<S extends ServiceSpec> {
   readonly #options: ListenersOptions<S>;
   readonly #listeners: Listener[] = [];
-  readonly #datagrams: DatagramListener[] = [];
+  readonly #datagrams: (DatagramListener | RequestListener)[] = [];
 
   constructor(options: ListenersOptions<S>) {
     this.#options = options;
@@ -71,6 +72,19 @@ export class ServiceListeners<S extends ServiceSpec> {
     if (typeof listener === "string") throw new ListenError(at, service.name, listener);
     this.#listeners.push(listener);
   }
+}
+
+/** By the helper's requests where it has such; else by the client's socket. */
+function datagramListener(
+  service: ServiceSpec,
+  at: Endpoint,
+  owner: DatagramOwner,
+): DatagramListener | RequestListener {
+  const helper = roleOf(service, at.port) === "control" ? service.helper : null;
+  const requests = helper?.requests;
+  return requests === undefined
+    ? new DatagramListener(at, { ...owner, helper })
+    : new RequestListener(at, owner, requests);
 }
 
 function* listenedPorts({ address, ports }: ServiceSpec, wanted: Transport): Generator<Endpoint> {

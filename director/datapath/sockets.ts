@@ -79,7 +79,9 @@ export class SocketPath implements ControlOwner {
     this.#services = new ServiceListeners<ServicePlan>({
       backend,
       accepted: (service, client, at) => this.#accept(service, client, at),
-      datagrams: ({ name: service }) => ({
+      datagrams: ({ name: service, helper, settings }) => ({
+        helper,
+        settings,
         balancer: this.balancer,
         log: this.#log.log,
         count: (name) => this.counters.count(name),

@@ -1,6 +1,6 @@
 /** Requests and their responses, one by one. */
 import type { Affinity, Reply, Request, Requests, Settings } from "../../core/helper/api.ts";
-import { type Endpoint, port, seconds } from "../../core/units.ts";
+import { seconds } from "../../core/units.ts";
 import { Address } from "../../core/wire/address.ts";
 import { bytesOf } from "../../core/wire/text.ts";
 import { Attribute, attribute, authenticator, Code, KEYS, type Packet, readPacket } from "./wire.ts";
@@ -9,8 +9,6 @@ import { Attribute, attribute, authenticator, Code, KEYS, type Packet, readPacke
 const CHALLENGE = seconds(120);
 /** From an authentication to the accounting of its session, and between two interim updates of it (RFC 2869 §2.1). */
 const SESSION = seconds(3600);
-/** RFC 5176 §2.3. */
-const DYNAMIC_AUTHORIZATION = port(3799);
 
 const FROM_CLIENT: ReadonlySet<number> = new Set([Code.AccessRequest, Code.AccountingRequest, Code.StatusServer]);
 const FROM_REALSERVER: ReadonlySet<number> = new Set([Code.DisconnectRequest, Code.CoaRequest]);
@@ -80,14 +78,9 @@ function sessionKey(payload: Uint8Array, packet: Packet, names: readonly string[
 const stateKey = (client: Address, state: string): string => `state ${client} ${state}`;
 
 /** The NAS that a Disconnect or CoA is for (RFC 5176 §3). */
-function nasOf(payload: Uint8Array, packet: Packet): Endpoint | null {
+function nasOf(payload: Uint8Array, packet: Packet): Address | null {
   const four = attribute(payload, packet, Attribute.NasIpAddress);
-  if (four?.length === 4) return nas(four, 4);
+  if (four?.length === 4) return Address.fromBytes(bytesOf(four), 0, 4);
   const six = attribute(payload, packet, Attribute.NasIpv6Address);
-  return six?.length === 16 ? nas(six, 6) : null;
+  return six?.length === 16 ? Address.fromBytes(bytesOf(six), 0, 6) : null;
 }
-
-const nas = (address: string, family: 4 | 6): Endpoint => ({
-  address: Address.fromBytes(bytesOf(address), 0, family),
-  port: DYNAMIC_AUTHORIZATION,
-});

@@ -1,0 +1,202 @@
+/**
+ * UDP services whose datagrams are scheduled one by one (RADIUS, DNS), whatever socket they come from.
+ *
+ *   client:C  request -> VIP:port => director:U -> realserver     U: one socket for each client socket and realserver
+ *   client:C <- VIP:port <= director:U <- realserver  reply       to whoever asked, and only if it was asked
+ *   realserver  request -> VIP:port => VIP:U -> client:port       where the protocol lets realservers ask (RADIUS CoA)
+ *
+ * What goes out of a socket of its own keeps its identifier, and answers of another address never come in: the kernel
+ * gives a connected socket nothing else.
+ */
+import { createSocket, type RemoteInfo, type Socket } from "node:dgram";
+import type { ConnectionEntry } from "../../core/balancer.ts";
+import { type EndReason, type Transaction, TransactionTable } from "../../core/flow/transaction.ts";
+import type { Request, Requests } from "../../core/helper/api.ts";
+import { askHelper } from "../../core/helper/run.ts";
+import type { Realserver, Service } from "../../core/service.ts";
+import { type Endpoint, endpointText, type Ms, type Port } from "../../core/units.ts";
+import { Address } from "../../core/wire/address.ts";
+import { now } from "../clock.ts";
+import type { DatagramOwner } from "./datagrams.ts";
+import { type Upstream, Upstreams } from "./upstreams.ts";
+
+/** Requests of one port that are open, or known in case they are sent again. */
+const MOST_REQUESTS = 65_536;
+/** Clients whose realservers may ask them something. */
+const MOST_CLIENTS = 10_000;
+/** A request sent as often to a realserver that says nothing at all meanwhile: it is taken for dead. */
+const SENT_IN_VAIN = 4;
+
+type Asked = Transaction<Realserver, Upstream>;
+
+export class RequestListener {
+  readonly at: Endpoint;
+  readonly #owner: DatagramOwner;
+  readonly #requests: Requests;
+  readonly #service: Service;
+  readonly #socket: Socket;
+  readonly #upstreams: Upstreams;
+  readonly #open: TransactionTable<Realserver, Upstream>;
+  /** What counts as a connection of its realserver: requests that are not answered yet. */
+  readonly #entries = new Map<Asked, ConnectionEntry>();
+  readonly #heard = new Map<Realserver, Ms>();
+  /** Addresses that requests came from, the latest last. */
+  readonly #clients = new Set<string>();
+
+  constructor(at: Endpoint, owner: DatagramOwner, requests: Requests) {
+    this.at = at;
+    this.#owner = owner;
+    this.#requests = requests;
+    this.#service = owner.balancer.serviceAt("udp", at)!;
+    this.#socket = createSocket(at.address.family === 4 ? { type: "udp4" } : { type: "udp6", ipv6Only: true });
+    this.#socket.on("message", (message, from) => this.#fromClient(message, from));
+    this.#upstreams = new Upstreams({
+      reply: (upstream, message) => this.#fromReal(upstream, message),
+      failed: (upstream, reason, local) => this.#failed(upstream, reason, local),
+      closed: (upstream) => this.#open.close(upstream),
+    });
+    const { patience, linger } = requests;
+    this.#open = new TransactionTable({
+      capacity: MOST_REQUESTS,
+      patience,
+      linger,
+      ended: (asked, reason) => this.#ended(asked, reason),
+    });
+  }
+
+  listen(): Promise<void> {
+    const { address, port } = this.at;
+    return new Promise((resolve, reject) => {
+      this.#socket.once("error", reject);
+      this.#socket.bind({ address: address.toString(), port, exclusive: true }, () => {
+        this.#socket.removeListener("error", reject);
+        this.#socket.on("error", (error) => this.#owner.log("error", "listener", { error: error.message }));
+        resolve();
+      });
+    });
+  }
+
+  sweep(at: Ms): void {
+    this.#open.advance(at);
+    this.#upstreams.sweep();
+  }
+
+  close(): void {
+    this.#upstreams.close();
+    this.#socket.close();
+  }
+
+  // --- from clients ------------------------------------------------------------------------------------------------
+
+  #fromClient(message: Buffer, from: RemoteInfo): void {
+    const client = { address: Address.parse(from.address)!, port: from.port as Port };
+    const request = askHelper(() => this.#requests.request(message, client.address, this.#owner.settings));
+    if (typeof request === "string") return this.#drop(request, client);
+    if (request.to !== undefined) return this.#toClient(message, request, request.to, client);
+    this.#know(from.address);
+    const asked = this.#again(client, request) ?? this.#ask(client, request);
+    if (asked !== null) this.#upstreams.send(asked.upstream, message);
+  }
+
+  /** The request sent again, if its realserver is there to be asked again. */
+  #again(client: Endpoint, request: Request): Asked | null {
+    const asked = this.#open.repeated(endpointText(client), request, now());
+    if (asked === null) return null;
+    this.#owner.count("requests.repeated");
+    const { realserver, opened, sent, answered } = asked;
+    const silent = answered === 0 && (this.#heard.get(realserver) ?? 0) <= opened;
+    if (!silent || sent < SENT_IN_VAIN) return asked;
+    this.#lose(realserver, "silent");
+    return null;
+  }
+
+  /** Schedules a request. */
+  #ask(client: Endpoint, request: Request): Asked | null {
+    const { balancer, count } = this.#owner;
+    const entry = balancer.admit("udp", client, this.at, now(), request.affinity);
+    if (typeof entry === "string") {
+      this.#drop(entry, client);
+      return null;
+    }
+    count("requests");
+    const upstream = this.#upstreams.find(client, entry.real, entry.realserver);
+    const asked = this.#open.open(endpointText(client), request, entry.realserver, upstream, now());
+    this.#upstreams.busy(upstream);
+    this.#entries.set(asked, entry);
+    return asked;
+  }
+
+  /** A realserver asks a client: one that the service knows, and as the virtual service. */
+  #toClient(message: Buffer, request: Request, address: Address, from: Endpoint): void {
+    const realserver = this.#service.realservers.find((one) => one.address.equals(from.address));
+    if (realserver === undefined) return this.#drop("not-from-realserver", from);
+    if (!this.#clients.has(address.toString())) return this.#drop("unknown-client", from);
+    const asker = endpointText(from);
+    let asked = this.#open.repeated(asker, request, now());
+    if (asked === null) {
+      const upstream = this.#upstreams.find(from, { address, port: this.at.port }, null, this.at.address);
+      asked = this.#open.open(asker, request, realserver, upstream, now());
+      this.#upstreams.busy(upstream);
+      this.#owner.count("requests.reverse");
+    }
+    this.#upstreams.send(asked.upstream, message);
+  }
+
+  #know(address: string): void {
+    this.#clients.delete(address);
+    this.#clients.add(address);
+    if (this.#clients.size > MOST_CLIENTS) this.#clients.delete(this.#clients.values().next().value!);
+  }
+
+  // --- from realservers --------------------------------------------------------------------------------------------
+
+  #fromReal(upstream: Upstream, message: Buffer): void {
+    const { client, to, realserver } = upstream;
+    const reply = askHelper(() => this.#requests.reply(message, client.address));
+    if (typeof reply === "string") return this.#drop(reply, to);
+    const asked = this.#open.answer(upstream, reply, now());
+    if (typeof asked === "string") return this.#drop(asked, to);
+    if (realserver !== null) this.#heard.set(realserver, now());
+    this.#settle(asked);
+    const { remember, ttl } = reply;
+    if (remember !== undefined) this.#owner.balancer.remember(this.#service, asked.realserver, remember, ttl, now());
+    this.#owner.count("replies");
+    this.#socket.send(message, client.port, client.address.toString());
+  }
+
+  #failed(upstream: Upstream, reason: string, local: boolean): void {
+    if (local) this.#drop("director-exhausted", upstream.to);
+    else if (upstream.realserver === null) this.#drop("client-refused", upstream.to);
+    else this.#lose(upstream.realserver, reason);
+  }
+
+  /** What `realserver` was asked is scheduled anew when it is sent again. */
+  #lose(realserver: Realserver, reason: string): void {
+    const { balancer, log, service, count } = this.#owner;
+    count("realserver-refused");
+    balancer.lost(this.#service, realserver, now());
+    const lost = this.#open.purge(realserver);
+    log("warn", "realserver-refused", { service, realserver: realserver.key, reason, lost });
+  }
+
+  // --- the account -------------------------------------------------------------------------------------------------
+
+  #ended(asked: Asked, reason: EndReason): void {
+    this.#settle(asked);
+    if (reason !== "done") this.#owner.count(`requests.${reason}`);
+    if (!this.#open.uses(asked.upstream)) this.#upstreams.idle(asked.upstream);
+  }
+
+  #settle(asked: Asked): void {
+    const entry = this.#entries.get(asked);
+    if (entry === undefined) return;
+    this.#entries.delete(asked);
+    this.#owner.balancer.close(entry, now());
+  }
+
+  #drop(reason: string, from: Endpoint): void {
+    const { log, service, count } = this.#owner;
+    count(`dropped.${reason}`);
+    log("debug", "dropped", { service, reason, from: endpointText(from) });
+  }
+}
