@@ -42,7 +42,7 @@ export class ServiceListeners<S extends ServiceSpec> {
   async listen(service: S): Promise<void> {
     for (const at of listenedPorts(service, "tcp")) await this.#listen(service, at);
     for (const at of listenedPorts(service, "udp")) {
-      const listener = new DatagramListener(at, this.#options.datagrams(service));
+      const listener = datagramListener(service, at, this.#options.datagrams(service));
       await listener.listen().catch((error: NodeJS.ErrnoException) => {
         throw new ListenError(at, service.name, error.code ?? error.message);
       });

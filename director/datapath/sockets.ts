@@ -112,7 +112,7 @@ export class SocketPath implements ControlOwner {
     try {
       for (const service of this.#plan.services) {
         await this.#services.listen(service);
-        if (service.helper !== null) await this.#stand(service);
+        if (service.helper !== null && service.helper.requests === undefined) await this.#stand(service);
       }
     } catch (error) {
       this.#closeListeners();

@@ -295,7 +295,7 @@ t.test(
       [44, "s1"],
     ]);
     const [real] = radius.reals as [Real, Real];
-    real.answer = null;
+    real.answer = (request) => (request[0] === 1 ? packet(2, request[1]!) : null);
     real.socket.send(coa, radius.port, VIP);
     await until(() => count(radius, "dropped.unknown-client") === 1, "a NAS that never asked is left alone");
     await nas.ask(accessRequest(1));
