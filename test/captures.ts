@@ -19,6 +19,16 @@ export interface CaptureEntry {
 /** What a truth file says of connections and of the file itself; its README explains each field. */
 export interface Truth {
   readonly packets: number;
+  readonly oracle_check?: {
+    /** What the Linux kernel's own helpers expected; the list may be cut short of its total. */
+    readonly kernel_expectations?: readonly {
+      readonly from_ip: string;
+      readonly to_ip: string;
+      readonly to_port: number;
+      readonly helper: string;
+    }[];
+    readonly kernel_expectations_total?: number;
+  };
   readonly control_connections?: readonly {
     readonly id: number;
     readonly client: string;

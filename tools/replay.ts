@@ -16,6 +16,8 @@ import { type Bindings, Tracker } from "./replay/tracker.ts";
 export interface ReplayOptions {
   readonly json?: boolean;
   readonly ndjson?: boolean;
+  /** The bytes, the rule and what other helpers would have done, for each announcement and each refusal. */
+  readonly explain?: boolean;
   /** `ftp=21,2121`: instead of the ports that the helper says itself. */
   readonly helper?: readonly string[];
 }
@@ -40,12 +42,12 @@ export async function runReplay(files: readonly string[], options: ReplayOptions
     io.stderr.write(`kindred replay: ${inert(bindings)}\n`);
     return USAGE;
   }
-  let report = emptyReport();
+  let report = emptyReport(options.explain);
   let controls = 0;
   let broken = false;
   const paint = paintFor(io.stdout.isTTY, process.env["NO_COLOR"]);
   for (const file of files) {
-    const { capture, tracker } = await replayFile(file, bindings, io);
+    const { capture, tracker } = await replayFile(file, bindings, options, io);
     const found = numbered(tracker, controls);
     addCapture(report, capture, tracker, found);
     controls += found.length;
@@ -53,14 +55,14 @@ export async function runReplay(files: readonly string[], options: ReplayOptions
     if (options.json) continue;
     // One document needs them all; lines and trees are shown file by file.
     io.stdout.write(options.ndjson ? ndjsonText(report) : treeText(report, paint));
-    report = emptyReport();
+    report = emptyReport(options.explain);
   }
   if (options.json) io.stdout.write(jsonText(report));
   return broken ? BROKEN : OK;
 }
 
-async function replayFile(file: string, bindings: Bindings, io: ReplayIo) {
-  const tracker = new Tracker(bindings, helpers);
+async function replayFile(file: string, bindings: Bindings, options: ReplayOptions, io: ReplayIo) {
+  const tracker = new Tracker(bindings, helpers, options.explain === true);
   const progress = new ProgressLine(file, io.stderr);
   const { capture, unread } = await readCapture(file, io.stdin ?? process.stdin, tracker, (read, size) =>
     progress.show(read, size, performance.now()),
@@ -81,6 +83,7 @@ export function replayCommand(io: ReplayIo = process): Command {
     .argument("<capture...>", "pcap or pcapng files, plain or compressed (gzip); - is standard input")
     .option("--json", "one JSON document")
     .option("--ndjson", "the same records as JSON, a line each")
+    .option("--explain", "for each announcement and refusal: the bytes, the rule, what other helpers would have done")
     .option("--helper <name=ports>", "bind a helper to these server ports: ftp=21,2121 (repeatable)", collect)
     .addHelpText("after", "\nExit status: 0, or 2 when a file is broken (what could be read is printed).")
     .action(async (files: string[], options: ReplayOptions) => {

@@ -3,6 +3,7 @@ import type { Endpoint, PartialEndpoint, Transport } from "../../core/units.ts";
 import { rangeText } from "../../core/units.ts";
 import type { Address } from "../../core/wire/address.ts";
 import type { Control } from "./control.ts";
+import { type Explanation, explain } from "./explain/explain.ts";
 import type { NumberedControl, Severity } from "./findings/finding.ts";
 import { findingsOf } from "./findings/findings.ts";
 import type { Flows } from "./flows.ts";
@@ -79,15 +80,18 @@ export interface Report {
   readonly faults: FaultRecord[];
   /** The worst first, in each file. */
   readonly findings: FindingRecord[];
+  /** Only where they were asked for. */
+  readonly explanations?: Explanation[];
 }
 
-export const emptyReport = (): Report => ({
+export const emptyReport = (explained = false): Report => ({
   captures: [],
   controls: [],
   related: [],
   groups: [],
   faults: [],
   findings: [],
+  ...(explained ? { explanations: [] } : {}),
 });
 
 /** The control connections of a capture, numbered from `before` + 1, with what came of their announcements. */
@@ -116,6 +120,7 @@ export function addCapture(
       report.groups.push({ control: id, ports: (ports ?? []).map(rangeText), reason });
     }
     for (const { frame, code, message } of faults) report.faults.push({ control: id, frame, code, message });
+    report.explanations?.push(...explain({ id, control, related }));
   }
   for (const { control, code, severity, ...rest } of findingsOf({ flows, neighbours, controls })) {
     report.findings.push({ code, severity, ...(control === null ? {} : { control }), file, ...rest });
@@ -170,6 +175,7 @@ const TYPES = {
   groups: "group",
   faults: "fault",
   findings: "finding",
+  explanations: "explanation",
 };
 
 /** The same records, a line each, with their type. */

@@ -1,8 +1,10 @@
 import { endpointText, type PartialEndpoint } from "../../core/units.ts";
 import { inert } from "./escape.ts";
+import type { Explanation } from "./explain/explain.ts";
+import { Explained } from "./explain/text.ts";
 import { findingLines } from "./findings/text.ts";
 import { type Ink, type Paint, plain } from "./paint.ts";
-import type { CaptureRecord, ControlRecord, FaultRecord, RelatedRecord, Report } from "./report.ts";
+import type { CaptureRecord, ControlRecord, FaultRecord, GroupRecord, RelatedRecord, Report } from "./report.ts";
 
 /** The report of one capture as a tree to read at a terminal: what is wrong first, then what was said. */
 export function treeText(report: Report, paint: Paint = plain): string {
@@ -15,25 +17,51 @@ function captureText(capture: CaptureRecord, report: Report, paint: Paint): stri
   const lines = [`${paint("strong", inert(file))}  ${about}`];
   if (error !== null) lines.push(paint("error", `  ! ${inert(error)}`));
   lines.push(...findingLines(report.findings, paint));
-  for (const control of report.controls) lines.push(...controlLines(control, report, paint));
+  const said = {
+    related: byControl(report.related),
+    faults: byControl(report.faults),
+    groups: byControl(report.groups),
+    explanations: byControl(report.explanations ?? []),
+  };
+  for (const control of report.controls) lines.push(...controlLines(control, said, paint));
   if (report.controls.length === 0 && packets > 0) lines.push("  no control connection found");
   return `${lines.join("\n")}\n`;
 }
 
+interface SaidByControl {
+  readonly related: ReadonlyMap<number, readonly RelatedRecord[]>;
+  readonly faults: ReadonlyMap<number, readonly FaultRecord[]>;
+  readonly groups: ReadonlyMap<number, readonly GroupRecord[]>;
+  readonly explanations: ReadonlyMap<number, readonly Explanation[]>;
+}
+
+function byControl<T extends { readonly control: number }>(records: readonly T[]): Map<number, T[]> {
+  const map = new Map<number, T[]>();
+  for (const record of records) {
+    if (!map.has(record.control)) map.set(record.control, []);
+    map.get(record.control)!.push(record);
+  }
+  return map;
+}
+
 /** What was said on one control connection, in the order of frames. */
-function controlLines(control: ControlRecord, report: Report, paint: Paint): string[] {
-  const own = <T extends { readonly control: number }>(records: readonly T[]) =>
-    records.filter((record) => record.control === control.id);
+function controlLines(control: ControlRecord, said: SaidByControl, paint: Paint): string[] {
   const { id, helper, client, server, firstFrame } = control;
   const ends = `${endpointText(client)} -> ${endpointText(server)}`;
   const head = `  ${id}  ${paint("strong", helper)}  ${ends}  from frame ${firstFrame}`;
-  const said = [
-    ...own(report.related).map((related) => ({ frame: related.announcedFrame, line: relatedLine(related, paint) })),
-    ...own(report.faults).map((fault) => ({ frame: fault.frame, line: faultLine(fault, paint) })),
+  const related = said.related.get(id) ?? [];
+  const faults = said.faults.get(id) ?? [];
+  const told = [
+    ...related.map((one) => ({ frame: one.announcedFrame, subject: one.kind, line: relatedLine(one, paint) })),
+    ...faults.map((one) => ({ frame: one.frame, subject: one.code, line: faultLine(one, paint) })),
   ];
-  said.sort((one, another) => one.frame - another.frame);
-  const groups = own(report.groups).map(({ reason, ports }) => `     group  ${reason}  ${ports.join(" ")}`.trimEnd());
-  return [head, ...said.map(({ line }) => line), ...groups];
+  told.sort((one, another) => one.frame - another.frame);
+  const explained = new Explained(said.explanations.get(id) ?? [], paint);
+  const groups = (said.groups.get(id) ?? []).map(({ reason, ports }) =>
+    `     group  ${reason}  ${ports.join(" ")}`.trimEnd(),
+  );
+  const lines = told.flatMap(({ frame, subject, line }) => [line, ...explained.lines(frame, subject)]);
+  return [head, ...lines, ...groups];
 }
 
 const INKS: Readonly<Record<string, Ink>> = { accepted: "good", announced: "good", rejected: "error" };
