@@ -50,7 +50,10 @@ export interface Stream {
   pump(to: this, events: PumpEvents): void;
   pause(): void;
   resume(): void;
-  /** False: `drained` will tell when there is room again. `bytes` are only lent. */
+  /**
+   * False: `drained` will tell when there is room again. `bytes` are those that `data` lends, or do not change any more.
+   * What is written after `end` goes nowhere.
+   */
   write(bytes: Uint8Array): boolean;
   /** FIN behind all that was written. */
   end(): void;

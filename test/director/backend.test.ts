@@ -24,7 +24,7 @@ async function start(t: Test, backend: string, hide = true): Promise<Process> {
   await writeFile(hiding, HIDE);
   const text = plainConfig(VIP, await freePort(VIP), [{ address: REAL_A, port: 1 }], "", `backend: ${backend}`);
   const file = await configurationFile(t, text);
-  return new Process(t, ["run", file], undefined, hide ? { NODE_OPTIONS: `--import=${hiding}` } : {});
+  return new Process(t, ["run", file], hide ? { env: { NODE_OPTIONS: `--import=${hiding}` } } : {});
 }
 
 async function backendOf(director: Process): Promise<unknown> {

@@ -9,6 +9,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Test } from "tap";
 import { parseConfig } from "../../director/config.ts";
 import { SocketPath } from "../../director/datapath/sockets.ts";
+import { wasReset } from "../../director/datapath/transport/net/reset.ts";
 import type { Fields, Level } from "../../director/log.ts";
 import { planSockets } from "../../director/plan.ts";
 import { freePort } from "../../tools/demo/realserver.ts";
@@ -162,6 +163,12 @@ export function ending(socket: Socket): Promise<string> {
     socket.once("close", () => resolve("close"));
   });
 }
+
+/** As `ending`, for peers of our own, whose ends libuv mistakes as it would the director's. */
+export const endingOf = async (socket: Socket): Promise<string> => {
+  const how = await ending(socket);
+  return how === "end" && wasReset(socket) ? "ECONNRESET" : how;
+};
 
 /** How a connection that nobody is waiting for ends: an errno name, or `end`. */
 export function knock(t: Test, host: string, port: number, localAddress: string): Promise<string> {

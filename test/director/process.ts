@@ -26,10 +26,15 @@ export class Process {
   stderr = "";
   over = false;
 
-  /** `uid`: whom to run it as. `env`: what its environment has beside this one's. */
-  constructor(t: Test, args: readonly string[], uid?: number, env: Readonly<Record<string, string>> = {}) {
+  /** `uid`: whom to run it as; `files`: how many it may open; `env`: what its environment has beside this one's. */
+  constructor(
+    t: Test,
+    args: readonly string[],
+    { uid, files, env }: { uid?: number; files?: number; env?: Readonly<Record<string, string>> } = {},
+  ) {
     const identity = uid === undefined ? {} : { uid, gid: uid };
-    this.child = spawn(process.execPath, [KINDRED, ...args], {
+    const limit = files === undefined ? "" : `ulimit -n ${files}; `;
+    this.child = spawn("/bin/sh", ["-c", `${limit}exec "$@"`, "sh", process.execPath, KINDRED, ...args], {
       stdio: ["ignore", "pipe", "pipe"],
       env: { ...process.env, ...env },
       ...identity,

@@ -6,7 +6,19 @@ import t, { type Test } from "tap";
 import { Relay } from "../../director/datapath/relay.ts";
 import { reset, wasReset } from "../../director/datapath/transport/net/reset.ts";
 import { NetStream } from "../../director/datapath/transport/net/stream.ts";
-import { CLIENT, dial, ending, type Live, listen, plainDirector, REAL_A, readAll, until, VIP } from "./live.ts";
+import {
+  CLIENT,
+  dial,
+  ending,
+  endingOf,
+  type Live,
+  listen,
+  plainDirector,
+  REAL_A,
+  readAll,
+  until,
+  VIP,
+} from "./live.ts";
 
 /** A client and its realserver, joined by a director. */
 async function pair(t: Test): Promise<{ live: Live; client: Socket; server: Socket }> {
@@ -19,12 +31,6 @@ async function pair(t: Test): Promise<{ live: Live; client: Socket; server: Sock
   await until(() => server !== undefined, "the realserver is connected");
   return { live, client, server: server! };
 }
-
-/** As `ending`, for peers of our own, whose ends libuv mistakes as it would the director's. */
-const endingOf = async (socket: Socket): Promise<string> => {
-  const how = await ending(socket);
-  return how === "end" && wasReset(socket) ? "ECONNRESET" : how;
-};
 
 const MEGA = 1024 * 1024;
 const CHUNK = randomBytes(MEGA);

@@ -63,7 +63,11 @@ services:
 
 async function refused(t: Test, vip: string, second: number, uid?: number): Promise<Process> {
   const first = await freePort(VIP);
-  const director = new Process(t, ["run", await configurationFile(t, two(first, vip, second))], uid);
+  const director = new Process(
+    t,
+    ["run", await configurationFile(t, two(first, vip, second))],
+    uid === undefined ? {} : { uid },
+  );
   t.equal(await director.exited, 2);
   t.equal(director.stdout, "", "it never said that it was ready");
   t.equal(await knock(t, VIP, first, CLIENT), "ECONNREFUSED", "nothing is left listening");

@@ -32,7 +32,7 @@ export class NetStream implements Stream {
   }
 
   get ending(): boolean {
-    return this.#socket.writableEnded;
+    return this.#socket.writableEnded || this.#socket.destroyed;
   }
 
   get gone(): boolean {
@@ -75,7 +75,7 @@ export class NetStream implements Stream {
   }
 
   write(bytes: Uint8Array): boolean {
-    return this.#socket.write(bytes);
+    return this.ending || this.#socket.write(bytes);
   }
 
   end(): void {
