@@ -6,18 +6,22 @@ import { freePort } from "../../tools/demo/realserver.ts";
 import { CLIENT, dial, ending, listen, plainConfig, REAL_A, until, VIP } from "./live.ts";
 import { built, configurationFile, Process } from "./process.ts";
 
-const FILES = 80;
-const CLIENTS = 150;
+const CLIENTS = 300;
 
-for (const backend of ["net", "auto"]) {
-  t.test(`with ${FILES} files for ${CLIENTS} clients, on ${backend}`, built, async (t) => {
+// A connection takes two: the last one is missed when accepting, or when connecting. Starting alone takes many.
+for (const [backend, files] of [
+  ["net", 250],
+  ["auto", 250],
+  ["auto", 251],
+] as const) {
+  t.test(`with ${files} files for ${CLIENTS} clients, on ${backend}`, built, async (t) => {
     const server = await listen(t, REAL_A, (socket) => {
       socket.on("data", (bytes) => socket.write(bytes)).on("end", () => socket.end());
     });
     const port = await freePort(VIP);
     const rest = `backend: ${backend}\nrelated: { standing: 1 }`;
     const config = plainConfig(VIP, port, [{ address: REAL_A, port: server }], "", rest);
-    const director = new Process(t, ["run", await configurationFile(t, config)], { files: FILES });
+    const director = new Process(t, ["run", await configurationFile(t, config)], { files });
     await director.untilEvent("ready");
 
     const first = await dial(t, VIP, port, CLIENT);
@@ -33,7 +37,7 @@ for (const backend of ["net", "auto"]) {
     await until(() => director.over || away + director.of("connection").length - 1 >= CLIENTS, "all are dealt with");
     t.notOk(director.over, "it runs on");
     t.ok(away > 50, `${away} were turned away`);
-    t.ok(director.of("connection").length > 10, "the others were let in");
+    t.ok(director.of("connection").length > 50, "the others were let in");
     const said = [...director.of("listener"), ...director.of("refusal")];
     t.match(JSON.stringify(said), "EMFILE", "and it says why");
 
