@@ -52,7 +52,7 @@ export interface Helper {
   /** Called once for each control connection, before its first payload. All state lives in what it returns. */
   open(connection: Connection, settings: Settings): Inspector;
   /** Who should serve this request, asked before it is scheduled. Absent: the scheduler and persistence decide. */
-  affinity?(payload: Uint8Array): Affinity | null;
+  affinity?(payload: Uint8Array, client: Endpoint): Affinity | null;
   /**
    * Whether a TCP connection that opens so is one of this protocol, on whatever port (observation); null: not clear yet.
    * False for what the protocol would not say first. Absent: only bound ports are looked at.
@@ -132,6 +132,11 @@ export interface Announcement {
   readonly anyone?: boolean;
   /** Who is connected to. `null` address: the end of the control connection on the listener's side. */
   readonly to: { readonly address: Address | null; readonly port: number };
+  /**
+   * One of several names for the same end (XDMCP's connection addresses): the first that is let in stands for the whole
+   * bundle. Observation lists all.
+   */
+  readonly either?: true;
   /** 1: used up by the first connection. `many`: until it expires or its control connection closes (X11). */
   readonly uses: 1 | "many";
   /** If other than the helper's `limits.ttl`. */

@@ -36,6 +36,11 @@ const MOST_WAITING = 16;
 
 type Tail<T extends readonly unknown[]> = T extends readonly [unknown, ...infer Rest] ? Rest : never;
 
+interface Refused {
+  readonly announcement: Announcement;
+  readonly reason: string;
+}
+
 export class ControlStream {
   readonly #options: ControlOptions;
   readonly #inspector: Inspector;
@@ -204,16 +209,9 @@ export class ControlStream {
 
   /** True: forward the message as it is. False: it was dealt with, or the barrier is up. */
   #announce(side: Side, message: Uint8Array, announced: Expected, now: Ms): boolean {
-    const { balancer, entry: control, helper, host } = this.#options;
-    const entries: RelatedEntry[] = [];
-    for (const announcement of announced.bundle) {
-      const entry = balancer.announce(control, announcement, side.direction, helper.limits, now);
-      if (typeof entry === "string") {
-        for (const other of entries) balancer.revoke(other);
-        return this.#refuseAnnounced(side, message, announcement, entry);
-      }
-      entries.push(entry);
-    }
+    const { host } = this.#options;
+    const entries = this.#reserve(side, announced.bundle, now);
+    if (!Array.isArray(entries)) return this.#refuseAnnounced(side, message, entries.announcement, entries.reason);
     side.barrier = {
       message,
       announced,
@@ -231,6 +229,23 @@ export class ControlStream {
       this.#release(side);
     }
     return false;
+  }
+
+  /** The entries of a bundle, all or none; of names for one end, that of the first that is let in. */
+  #reserve(side: Side, bundle: readonly Announcement[], now: Ms): RelatedEntry[] | Refused {
+    const { balancer, entry: control, helper } = this.#options;
+    const either = bundle[0]!.either === true;
+    const entries: RelatedEntry[] = [];
+    let refused: Refused | null = null;
+    for (const announcement of bundle) {
+      const entry = balancer.announce(control, announcement, side.direction, helper.limits, now);
+      if (typeof entry === "string") refused ??= { announcement, reason: entry };
+      else entries.push(entry);
+      if (either ? entries.length > 0 : refused !== null) break;
+    }
+    if (refused === null || (either && entries.length > 0)) return entries;
+    for (const entry of entries) balancer.revoke(entry);
+    return refused;
   }
 
   /** The barrier's answers are in: lets its message out, then reads what came behind it. */

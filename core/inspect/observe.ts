@@ -158,7 +158,8 @@ export class ControlObserver {
     const complete = frameAt(side, consumed);
     for (const { ref, bundle } of recorder.expected) {
       if (this.#isRepeated(ref, bundle[0]!)) continue;
-      const observed = bundle.map((announcement) => this.#announced(side, announcement, consumed, source));
+      const spared = bundle[0]?.either === true && this.#isLetIn(side, bundle);
+      const observed = bundle.map((one) => this.#announced(side, one, consumed, source, spared));
       // The same flows from their other end are listed already.
       this.#byRef.set(ref, bundle[0]?.answers === undefined ? observed : []);
       this.announcements.push(...this.#byRef.get(ref)!);
@@ -172,15 +173,26 @@ export class ControlObserver {
     for (const remark of recorder.notes) this.notes.push(this.#remarked(side, remark, consumed, source));
   }
 
-  #announced(side: Side, announcement: Announcement, consumed: number, message: ObservedMessage): ObservedAnnouncement {
+  /** `spared`: another name for the same end is let in. */
+  #announced(
+    side: Side,
+    announcement: Announcement,
+    consumed: number,
+    message: ObservedMessage,
+    spared: boolean,
+  ): ObservedAnnouncement {
     const speaker = side.direction;
     const frame = frameAt(side, Math.max(consumed, announcement.bytes.end));
     const refusal = judge(announcement, speaker, this.#connection, []);
-    if (refusal !== null) {
+    if (refusal !== null && !spared) {
       const why = explainRefusal(refusal, this.#words(refusal), announcement, speaker, this.#connection);
       this.faults.push({ code: refusal, message: why, frame, source: message });
     }
     return { announcement, speaker, frame, message, refusal, state: stateOf(announcement) };
+  }
+
+  #isLetIn(side: Side, bundle: readonly Announcement[]): boolean {
+    return bundle.some((announcement) => judge(announcement, side.direction, this.#connection, []) === null);
   }
 
   /** The same was said before: `ref` is another name for what was observed then. */

@@ -84,16 +84,16 @@ export class DatagramListener {
   }
 
   /** What the first datagram of a client's socket belongs to decides for all of them. */
-  #affinity(message: Buffer): Affinity | null {
+  #affinity(message: Buffer, client: Endpoint): Affinity | null {
     const { helper } = this.#owner;
-    const affinity = helper?.affinity === undefined ? null : askHelper(() => helper.affinity!(message));
+    const affinity = helper?.affinity === undefined ? null : askHelper(() => helper.affinity!(message, client));
     return typeof affinity === "string" ? null : affinity;
   }
 
   #admit(key: string, from: RemoteInfo, message: Buffer): Flow | null {
     const { balancer, log, service, count } = this.#owner;
     const client = { address: Address.parse(from.address)!, port: from.port as Port };
-    const entry = balancer.admit("udp", client, this.at, now(), this.#affinity(message));
+    const entry = balancer.admit("udp", client, this.at, now(), this.#affinity(message, client));
     if (typeof entry === "string") {
       count(`refused.${entry}`);
       log("debug", "refusal", { service, reason: entry, from: endpointText(client) });

@@ -356,6 +356,24 @@ t.test("of a bundle, what the answer does not take up is withdrawn", async (t) =
   t.same(talk.reasons("revoked"), ["revoked"]);
 });
 
+t.test(
+  "of several names for one end the first that is let in stands for all; none is, and it is refused",
+  async (t) => {
+    const helper = lineHelper((line, actions, length) => {
+      const ports = line === "GOOD\n" ? [22, 6000, 6001] : [22, 23];
+      const [one] = pair(length);
+      const to = (port: number) => ({ address: null, port });
+      actions.expect(...ports.map((port) => ({ ...one!, to: to(port), either: true as const })));
+      return "pass";
+    });
+    const talk = new Conversation({ helper: helper() });
+    talk.client("GOOD\nBAD\n");
+    t.equal(talk.pending.length, 1);
+    t.match(talk.pending, [/=> 10\.0\.0\.5:6000$/]);
+    t.same(talk.reasons("refused"), ["port-reserved"]);
+  },
+);
+
 t.test("drop closes the gap", async (t) => {
   const talk = new Conversation({ helper: lineHelper((line) => (line.startsWith("x") ? "drop" : "pass"))() });
   t.equal(talk.client("a\nxyz\nb\nx\nc"), "a\nb\n");

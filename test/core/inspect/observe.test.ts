@@ -238,6 +238,22 @@ t.test("a connection that is let go without a fault is not this protocol's", asy
   t.notOk(observed((actions) => actions.group("all")));
 });
 
+t.test("of several names for one end all are listed, and refused only where none would be let in", async (t) => {
+  const observed = (...ports: number[]) => {
+    const helper = helperOf({
+      inspect(payload, _direction, actions) {
+        actions.expect(...ports.map((port) => ({ ...udp(port), either: true as const })));
+        return passed(payload);
+      },
+    });
+    const observer = new ControlObserver(helper, CONNECTION);
+    observer.data("original", bytesOf("x"), 1);
+    return { listed: observer.announcements.length, faults: observer.faults.map(({ code }) => code) };
+  };
+  t.same(observed(22, 6000), { listed: 2, faults: [] });
+  t.same(observed(22, 0), { listed: 2, faults: ["port-reserved", "port-zero"] });
+});
+
 t.test("one that is let go later was this protocol's", async (t) => {
   let shown = 0;
   const helper = helperOf({
