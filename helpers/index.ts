@@ -1,10 +1,12 @@
 import type { Helper } from "../core/helper/api.ts";
 import { ftp } from "./ftp/helper.ts";
+import { pnm } from "./pnm/helper.ts";
 import { radius } from "./radius/helper.ts";
 import { rsh } from "./rsh/helper.ts";
 import { rtsp } from "./rtsp/helper.ts";
 import { tftp } from "./tftp/helper.ts";
+import { wms } from "./wms/helper.ts";
 import { xdmcp } from "./xdmcp/helper.ts";
 
 /** Every helper there is. Adding one is a folder and a line here. */
-export const helpers: readonly Helper[] = [ftp, radius, rsh, rtsp, tftp, xdmcp];
+export const helpers: readonly Helper[] = [ftp, pnm, radius, rsh, rtsp, tftp, wms, xdmcp];
