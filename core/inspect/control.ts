@@ -72,6 +72,12 @@ export class ControlStream {
     return this.#side(direction).barrier !== null;
   }
 
+  /** Bytes of `direction` that were fed and of which nothing is decided yet. */
+  waiting(direction: Direction): number {
+    const { held, barrier } = this.#side(direction);
+    return held.length + (barrier?.message.length ?? 0);
+  }
+
   /** When `advance` has something to do; Infinity: never. */
   get deadline(): Ms {
     const { patience } = this.#options.helper.limits;

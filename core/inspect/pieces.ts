@@ -24,7 +24,7 @@ export class Pieces {
     return this.#pieces[0];
   }
 
-  /** Copies of those bytes for stream offset `at` that are not there yet. */
+  /** Copies (not `slice`: that of a Node Buffer shares its memory) of those bytes for stream offset `at` that are new. */
   add(at: number, bytes: Uint8Array, frame: number): void {
     const end = at + bytes.length;
     let index = this.#after(at);
@@ -33,13 +33,21 @@ export class Pieces {
       const next = this.#pieces[index];
       const until = next === undefined ? end : Math.min(end, next.at);
       if (until > from) {
-        this.#pieces.splice(index++, 0, { at: from, bytes: bytes.slice(from - at, until - at), frame });
+        this.#pieces.splice(index++, 0, {
+          at: from,
+          bytes: new Uint8Array(bytes.subarray(from - at, until - at)),
+          frame,
+        });
         this.held += until - from;
       }
       if (next === undefined) return;
       from = Math.max(from, next.at + next.bytes.length);
       index++;
     }
+  }
+
+  piece(index: number): Piece | undefined {
+    return this.#pieces[index];
   }
 
   /** Takes the first piece out. */

@@ -23,7 +23,9 @@ export const CHECKSUM = 16;
 export const FIN = 0x01;
 export const SYN = 0x02;
 export const RST = 0x04;
+export const PSH = 0x08;
 export const ACK = 0x10;
+export const URG = 0x20;
 
 /** A whole header stands at `at`. Everything below is for such a header. */
 export function check(bytes: Uint8Array, at: number, end: number): boolean {
@@ -38,3 +40,5 @@ export const sequence = (bytes: Uint8Array, at: number): number => u32(bytes, at
 export const acknowledgment = (bytes: Uint8Array, at: number): number => u32(bytes, at + 8);
 export const headerLength = (bytes: Uint8Array, at: number): number => (bytes[at + 12]! >>> 4) << 2;
 export const flags = (bytes: Uint8Array, at: number): number => bytes[at + 13]!;
+export const window = (bytes: Uint8Array, at: number): number => u16(bytes, at + 14);
+export const urgentPointer = (bytes: Uint8Array, at: number): number => u16(bytes, at + 18);

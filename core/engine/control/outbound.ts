@@ -1,0 +1,77 @@
+/**
+ * What goes out in one direction: bytes kept until their receiver has acknowledged them, so that whoever asks for them
+ * to be sent again, the same bytes are. Offsets count from the byte behind the receiver's SYN; the FIN is the last one.
+ */
+const NOTHING = new Uint8Array(0);
+const SMALLEST = 256;
+/** A buffer of at most this size is kept while nothing is in it. */
+const IDLE = 1024;
+
+export class Outbound {
+  #buffer = NOTHING;
+  /** Where in the buffer the byte at `#base` is. */
+  #head = 0;
+  /** The bytes `[#base, dataEnd)` are kept. */
+  #base = 0;
+  /** Behind the last byte of data. */
+  dataEnd = 0;
+  finished = false;
+  /** Everything before this is acknowledged by the receiver. */
+  acknowledged = 0;
+  /** Everything before this was sent. */
+  sent = 0;
+  /** The receiver takes nothing from here on. */
+  edge = 0;
+
+  /** Behind the last byte, or the FIN. */
+  get end(): number {
+    return this.finished ? this.dataEnd + 1 : this.dataEnd;
+  }
+
+  /** Bytes kept. */
+  get kept(): number {
+    return this.dataEnd - this.#base;
+  }
+
+  append(bytes: Uint8Array): void {
+    const tail = this.#head + this.kept;
+    if (tail + bytes.length > this.#buffer.length) this.#makeRoom(bytes.length);
+    this.#buffer.set(bytes, this.#head + this.kept);
+    this.dataEnd += bytes.length;
+  }
+
+  finish(): void {
+    this.finished = true;
+  }
+
+  acknowledge(offset: number): void {
+    this.acknowledged = offset;
+    const base = Math.min(offset, this.dataEnd);
+    this.#head += base - this.#base;
+    this.#base = base;
+    if (base < this.dataEnd) return;
+    this.#head = 0;
+    if (this.#buffer.length > IDLE) this.#buffer = NOTHING;
+  }
+
+  /** What `indexOf` counts in. */
+  get buffer(): Uint8Array {
+    return this.#buffer;
+  }
+
+  indexOf(offset: number): number {
+    return this.#head + offset - this.#base;
+  }
+
+  #makeRoom(more: number): void {
+    const { kept } = this;
+    const from = this.#buffer.subarray(this.#head, this.#head + kept);
+    if (kept + more <= this.#buffer.length / 2) this.#buffer.set(from);
+    else {
+      const larger = new Uint8Array(Math.max(SMALLEST, 2 * (kept + more)));
+      larger.set(from);
+      this.#buffer = larger;
+    }
+    this.#head = 0;
+  }
+}
