@@ -1,6 +1,6 @@
 /** Segments of a flow whose streams are no longer read: numbers shifted by constants, in place. */
-import { putU32, u32 } from "../../wire/bytes.ts";
-import { adjust, difference32, fold } from "../../wire/checksum.ts";
+import { putU16, putU32, u16, u32 } from "../../wire/bytes.ts";
+import { adjusted, difference32, fold } from "../../wire/checksum.ts";
 import * as tcp from "../../wire/tcp.ts";
 import { findOption, SACK } from "../../wire/tcp-options.ts";
 
@@ -23,7 +23,7 @@ export function shiftSegment(bytes: Uint8Array, at: number, shift: Shift, partia
     const sack = shift.acknowledgment === 0 ? -1 : findOption(bytes, at, SACK);
     if (sack >= 0) difference += shiftEdges(bytes, at, sack, shift.acknowledgment);
   }
-  if (!partial) adjust(bytes, at + tcp.CHECKSUM, difference);
+  if (!partial) putU16(bytes, at + tcp.CHECKSUM, adjusted(u16(bytes, at + tcp.CHECKSUM), difference));
 }
 
 /** Returns the difference. */
