@@ -29,6 +29,7 @@ export interface Truth {
     }[];
     readonly kernel_expectations_total?: number;
   };
+  readonly summary: { readonly tcp_flows: number; readonly udp_flows: number };
   readonly control_connections?: readonly {
     readonly id: number;
     readonly client: string;

@@ -1,8 +1,8 @@
 /**
  * From a captured frame to the IP packet in it: link layers, and what may stand between them and IP (VLAN tags, PPPoE,
- * MPLS). A cursor is moved over one header after the other; nothing is copied.
+ * MPLS, provider backbone bridges). A cursor is moved over one header after the other; nothing is copied.
  */
-import { u16, u32, u32le } from "./bytes.ts";
+import { u16, u16le, u32, u32le } from "./bytes.ts";
 
 /** Values of https://www.tcpdump.org/linktypes.html, by the names that tcpdump prints. */
 export const LINK_TYPES: ReadonlyMap<number, string> = new Map([
@@ -16,8 +16,10 @@ export const LINK_TYPES: ReadonlyMap<number, string> = new Map([
   [104, "C_HDLC"],
   [108, "LOOP"],
   [113, "LINUX_SLL"],
+  [204, "PPP_WITH_DIR"],
   [228, "IPV4"],
   [229, "IPV6"],
+  [239, "NFLOG"],
   [276, "LINUX_SLL2"],
 ]);
 
@@ -33,9 +35,7 @@ const OTHERS: ReadonlyMap<number, string> = new Map([
   [129, "ARCNET_LINUX"],
   [192, "PPI"],
   [195, "IEEE802_15_4"],
-  [204, "PPP_WITH_DIR"],
   [220, "USB_LINUX_MMAPPED"],
-  [239, "NFLOG"],
   [249, "USBPCAP"],
   [258, "PKTAP"],
 ]);
@@ -46,7 +46,7 @@ export const isReadable = (linkType: number): boolean => LINK_TYPES.has(linkType
 export const linkTypeName = (linkType: number): string =>
   LINK_TYPES.get(linkType) ?? OTHERS.get(linkType) ?? `LINKTYPE_${linkType}`;
 
-/** IEEE 802 numbers, and two of our own for what was found. */
+/** IEEE 802 numbers (https://www.iana.org/assignments/ieee-802-numbers/). */
 export const EtherType = {
   IPV4: 0x0800,
   IPV6: 0x86dd,
@@ -56,8 +56,11 @@ export const EtherType = {
   MPLS: 0x8847,
   MPLS_MULTICAST: 0x8848,
   PPPOE_SESSION: 0x8864,
+  BACKBONE_SERVICE: 0x88e7,
   TRANSPARENT_ETHERNET: 0x6558,
   PPP: 0x880b,
+  ERSPAN: 0x88be,
+  ERSPAN_III: 0x22eb,
 } as const;
 
 /** What starts at `at` is of the EtherType `type`, and ends before `end`. */
@@ -70,7 +73,7 @@ export interface Cursor {
 
 /** Moves from the start of a frame to its IP header. False: there is none, or the frame is too short to tell. */
 export function toNetworkLayer(cursor: Cursor, linkType: number): boolean {
-  return overLink(cursor, linkType) && overTags(cursor);
+  return overLink(cursor, linkType) && toIp(cursor);
 }
 
 function overLink(cursor: Cursor, linkType: number): boolean {
@@ -89,9 +92,14 @@ function overLink(cursor: Cursor, linkType: number): boolean {
     case 104:
       // Cisco HDLC: address, control, protocol.
       return over(cursor, 4, 2);
+    case 204:
+      // Who sent it, then PPP.
+      return skip(cursor, 1) && overPpp(cursor);
     case 9:
     case 50:
       return overPpp(cursor);
+    case 239:
+      return overNflog(cursor);
     case 12:
     case 14:
     case 101:
@@ -109,6 +117,11 @@ function over(cursor: Cursor, length: number, type: number): boolean {
   cursor.type = u16(cursor.bytes, cursor.at + type);
   cursor.at += length;
   return true;
+}
+
+function skip(cursor: Cursor, length: number): boolean {
+  cursor.at += length;
+  return cursor.at <= cursor.end;
 }
 
 const LENGTHS_END = 1536;
@@ -134,14 +147,33 @@ function overLoopback(cursor: Cursor): boolean {
   return true;
 }
 
-function byVersion(cursor: Cursor): boolean {
+const NFULA_PAYLOAD = 9;
+
+/** Family, version, resource; then lengths and types in the byte order of the host that captured, values padded to 32 bits. */
+function overNflog(cursor: Cursor): boolean {
+  const { bytes } = cursor;
+  if (!skip(cursor, 4)) return false;
+  while (cursor.end - cursor.at >= 4) {
+    const length = u16le(bytes, cursor.at);
+    if (length < 4) return false;
+    if (u16le(bytes, cursor.at + 2) === NFULA_PAYLOAD) {
+      cursor.end = Math.min(cursor.end, cursor.at + length);
+      return skip(cursor, 4) && byVersion(cursor);
+    }
+    cursor.at += (length + 3) & ~3;
+  }
+  return false;
+}
+
+/** An IPv4 or IPv6 header and nothing before it. */
+export function byVersion(cursor: Cursor): boolean {
   const version = cursor.at < cursor.end ? cursor.bytes[cursor.at]! >>> 4 : 0;
   cursor.type = version === 4 ? EtherType.IPV4 : EtherType.IPV6;
   return version === 4 || version === 6;
 }
 
-/** RFC 1661 §2, RFC 1662 §3.1: perhaps address and control, then a protocol of one byte (odd) or two. */
-function overPpp(cursor: Cursor): boolean {
+/** PPP (RFC 1661 §2, RFC 1662 §3.1): perhaps address and control, then a protocol of one byte (odd) or two. */
+export function overPpp(cursor: Cursor): boolean {
   const { bytes, end } = cursor;
   if (end - cursor.at >= 2 && u16(bytes, cursor.at) === 0xff03) cursor.at += 2;
   if (end - cursor.at < 2) return false;
@@ -157,30 +189,49 @@ function overPpp(cursor: Cursor): boolean {
 /** More tags than this are an attack on the loop. */
 const MOST_TAGS = 8;
 
-function overTags(cursor: Cursor): boolean {
+/** From where something of the cursor's EtherType begins to the IP header in it. */
+export function toIp(cursor: Cursor): boolean {
   for (let tags = 0; tags < MOST_TAGS; tags++) {
-    switch (cursor.type) {
-      case EtherType.IPV4:
-      case EtherType.IPV6:
-        return true;
-      case EtherType.VLAN:
-      case EtherType.PROVIDER_VLAN:
-      case EtherType.OLD_PROVIDER_VLAN:
-        // IEEE 802.1Q: priority and VLAN identifier, then the EtherType of what is tagged.
-        if (!over(cursor, 4, 2)) return false;
-        break;
-      case EtherType.PPPOE_SESSION:
-        // RFC 2516 §4: version and type, code, session, length; then PPP without address and control.
-        if (!over(cursor, 6, 4)) return false;
-        return overPpp(cursor);
-      case EtherType.MPLS:
-      case EtherType.MPLS_MULTICAST:
-        return overMpls(cursor);
-      default:
-        return false;
-    }
+    if (cursor.type === EtherType.IPV4 || cursor.type === EtherType.IPV6) return true;
+    if (!overTag(cursor)) return false;
   }
   return false;
+}
+
+function overTag(cursor: Cursor): boolean {
+  switch (cursor.type) {
+    case EtherType.VLAN:
+    case EtherType.PROVIDER_VLAN:
+    case EtherType.OLD_PROVIDER_VLAN:
+      // IEEE 802.1Q: priority and VLAN identifier, then the EtherType of what is tagged.
+      return over(cursor, 4, 2);
+    case EtherType.PPPOE_SESSION:
+      // RFC 2516 §4: version and type, code, session, length; then PPP without address and control.
+      return skip(cursor, 6) && overPpp(cursor);
+    case EtherType.MPLS:
+    case EtherType.MPLS_MULTICAST:
+      return overMpls(cursor);
+    case EtherType.PPP:
+      return overPpp(cursor);
+    case EtherType.BACKBONE_SERVICE:
+      // IEEE 802.1ah: priority and service identifier, then the customer's frame.
+      return skip(cursor, 4) && overEthernet(cursor);
+    case EtherType.TRANSPARENT_ETHERNET:
+      return overEthernet(cursor);
+    case EtherType.ERSPAN:
+      // draft-foschiano-erspan §4.2: version, VLAN, session, index.
+      return skip(cursor, 8) && overEthernet(cursor);
+    case EtherType.ERSPAN_III:
+      return overErspanIII(cursor) && overEthernet(cursor);
+    default:
+      return false;
+  }
+}
+
+/** draft-foschiano-erspan §4.3: twelve bytes, and eight more if the last bit says so. */
+function overErspanIII(cursor: Cursor): boolean {
+  if (!skip(cursor, 12)) return false;
+  return (cursor.bytes[cursor.at - 1]! & 1) === 0 || skip(cursor, 8);
 }
 
 /** RFC 3032 §2.1: label entries of four bytes, the last marked; nothing says what follows but its own first bits. */
@@ -211,7 +262,7 @@ export function overGre(cursor: Cursor): boolean {
   if (flags & 0x1000) length += 4;
   if (version === 1 && flags & 0x0080) length += 4;
   if (!over(cursor, length, 2)) return false;
-  if (cursor.type === EtherType.PPP) return overPpp(cursor);
-  if (cursor.type === EtherType.TRANSPARENT_ETHERNET) return overEthernet(cursor) && overTags(cursor);
-  return overTags(cursor);
+  // The first ERSPAN has no header of its own, and no sequence number in GRE's.
+  if (cursor.type === EtherType.ERSPAN && !(flags & 0x1000)) cursor.type = EtherType.TRANSPARENT_ETHERNET;
+  return toIp(cursor);
 }

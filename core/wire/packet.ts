@@ -1,6 +1,6 @@
 /**
  * From a captured frame to its innermost TCP or UDP header: link layer, tags, IP, fragments, tunnels (IP in IP, 6in4,
- * GRE), extension headers. One `Packet` is filled anew for each frame; nothing is allocated but for fragments.
+ * GRE, those in UDP), extension headers. One `Packet` is filled anew for each frame; nothing is allocated but for fragments.
  */
 import type { Ms } from "../units.ts";
 import { u32 } from "./bytes.ts";
@@ -8,8 +8,9 @@ import type { Frame } from "./capture/frame.ts";
 import { Fragments } from "./fragments.ts";
 import * as ipv4 from "./ipv4.ts";
 import * as ipv6 from "./ipv6.ts";
-import { type Cursor, EtherType, overGre, toNetworkLayer } from "./link.ts";
+import { type Cursor, EtherType, overGre, toIp, toNetworkLayer } from "./link.ts";
 import * as tcp from "./tcp.ts";
+import { tunnelIn } from "./tunnel.ts";
 import * as udp from "./udp.ts";
 
 const IPIP = 4;
@@ -42,15 +43,32 @@ export class Packet implements Cursor {
     this.at = frame.start;
     this.end = frame.end;
     this.#frame = frame;
-    if (!toNetworkLayer(this, frame.linkType)) return false;
-    for (let depth = 0; depth < DEEPEST; depth++) {
+    return toNetworkLayer(this, frame.linkType) && this.#toTransport(DEEPEST);
+  }
+
+  /** From an IP header to the innermost TCP or UDP header, past at most `depth` IP headers. */
+  #toTransport(depth: number): boolean {
+    for (let left = depth; left > 0; left--) {
       const whole = this.type === EtherType.IPV4 ? this.#overIpv4() : this.#overIpv6();
       if (!whole) return false;
       if (this.protocol === tcp.PROTOCOL) return tcp.check(this.bytes, this.at, this.end);
-      if (this.protocol === udp.PROTOCOL) return udp.check(this.bytes, this.at, this.end);
+      if (this.protocol === udp.PROTOCOL) return udp.check(this.bytes, this.at, this.end) && this.#datagram(left - 1);
       if (!this.#overTunnel()) return false;
     }
     return false;
+  }
+
+  /** Into a tunnel, where there is one with TCP or UDP in it; otherwise the datagram itself is it. */
+  #datagram(depth: number): true {
+    const { bytes, at, end, wireEnd, family } = this;
+    const header = tunnelIn(udp.sourcePort(bytes, at), udp.destinationPort(bytes, at));
+    if (header === null || depth === 0) return true;
+    const words = this.words.slice();
+    this.at += udp.HEADER;
+    if (header(this) && toIp(this) && this.#toTransport(depth)) return true;
+    this.words.set(words);
+    Object.assign(this, { bytes, at, end, wireEnd, family, protocol: udp.PROTOCOL });
+    return true;
   }
 
   #overTunnel(): boolean {

@@ -7,6 +7,7 @@ import { type Endpoint, isPort, type Port, type Transport } from "../../core/uni
 import type { Frame } from "../../core/wire/capture/reader.ts";
 import { Packet } from "../../core/wire/packet.ts";
 import * as tcp from "../../core/wire/tcp.ts";
+import { tunnelIn } from "../../core/wire/tunnel.ts";
 import * as udp from "../../core/wire/udp.ts";
 import { type Control, type Place, type Segment, TcpControl } from "./control.ts";
 import { UdpControl } from "./datagrams.ts";
@@ -156,10 +157,16 @@ export class Tracker {
 
   #boundUdp(row: number): Control | undefined {
     const server = this.#boundEnd(row, "udp");
-    this.flows.mark[row] = COUNTED;
+    if (!this.#mayBeTunnel(row)) this.flows.mark[row] = COUNTED;
     if (server === UNKNOWN) return undefined;
     const helper = this.#bindings.udp.get(this.flows.port(row, server))!;
     return this.#control(row, server, (place) => new UdpControl(helper, place));
+  }
+
+  /** What comes next between these ends may be a packet of another flow. */
+  #mayBeTunnel(row: number): boolean {
+    const [a, b] = [this.flows.port(row, A), this.flows.port(row, B)];
+    return tunnelIn(a, b) !== null || tunnelIn(b, a) !== null;
   }
 
   /** The end whose port a helper is bound to, if that end listens, or may. */

@@ -60,6 +60,11 @@ const FOUR = { from: "10.0.0.1", to: "10.0.0.2", family: 4, protocol: 6 };
 const SIX = { from: "fd00::1", to: "fd00::2", family: 6, protocol: 6 };
 const WHOLE = { payload: Buffer.from(SEGMENT).toString("hex"), missing: 0 };
 
+/** A UDP datagram between these ports. */
+const udp4 = (source: number, destination: number, payload: readonly number[]): number[] =>
+  v4(17, [...pair(source), ...pair(destination), ...pair(8 + payload.length), 0, 0, ...payload]);
+const FRAME4 = ethernet(0x0800, TCP4);
+
 const wrappings: [why: string, bytes: number[], linkType: number, ends: typeof FOUR | typeof SIX][] = [
   ["Ethernet", ethernet(0x0800, TCP4), 1, FOUR],
   ["Ethernet padded to 60 bytes", [...ethernet(0x0800, TCP4), 0, 0, 0, 0], 1, FOUR],
@@ -87,6 +92,62 @@ const wrappings: [why: string, bytes: number[], linkType: number, ends: typeof F
   ["GRE with checksum, key and sequence", v4(47, [...hex("b000 86dd 00000000 00000001 00000002"), ...TCP6]), 101, SIX],
   ["GRE with Ethernet", v4(47, [...hex("0000 6558"), ...ethernet(0x0800, TCP4)]), 101, FOUR],
   ["PPTP", v4(47, [...hex("3081 880b 0020 0001 00000001 00000001 ff03 0021"), ...TCP4]), 101, FOUR],
+  ["NVGRE", v4(47, [...hex("2000 6558 00000100"), ...FRAME4]), 101, FOUR],
+  ["ERSPAN, the first", v4(47, [...hex("0000 88be"), ...FRAME4]), 101, FOUR],
+  ["ERSPAN II", v4(47, [...hex("1000 88be 00000001 1000000000000001"), ...FRAME4]), 101, FOUR],
+  ["ERSPAN III", v4(47, [...hex("1000 22eb 00000001 20000000 00000000 00000000"), ...FRAME4]), 101, FOUR],
+  [
+    "ERSPAN III with a subheader",
+    v4(47, [...hex("1000 22eb 00000001 20000000 00000000 00000001 0000000000000000"), ...FRAME4]),
+    101,
+    FOUR,
+  ],
+  [
+    "a provider backbone bridge",
+    ethernet(0x88e7, [...hex("00000001"), ...ethernet(0x8100, [...hex("0007 0800"), ...TCP4])]),
+    1,
+    FOUR,
+  ],
+  ["VXLAN", udp4(50_000, 4789, [...hex("08000000 00000100"), ...FRAME4]), 101, FOUR],
+  [
+    "VXLAN on Linux's port, with a VLAN tag",
+    udp4(50_000, 8472, [...hex("08000000 00000100"), ...ethernet(0x8100, [...hex("0007 86dd"), ...TCP6])]),
+    101,
+    SIX,
+  ],
+  ["VXLAN GPE with Ethernet", udp4(50_000, 4790, [...hex("0c000003 00000100"), ...FRAME4]), 101, FOUR],
+  ["VXLAN GPE with IPv6", udp4(50_000, 4790, [...hex("0c000002 00000100"), ...TCP6]), 101, SIX],
+  ["Geneve with options", udp4(50_000, 6081, [...hex("01006558 00000100 01020000"), ...FRAME4]), 101, FOUR],
+  ["Geneve with IPv6", udp4(6081, 50_000, [...hex("000086dd 00000100"), ...TCP6]), 101, SIX],
+  ["GTP-U", udp4(2152, 2152, [...hex("30ff 002d 00000001"), ...TCP4]), 101, FOUR],
+  [
+    "GTP-U with an extension header",
+    udp4(2152, 50_000, [...hex("36ff 002d 00000001 0001 00 85 01100000"), ...TCP6]),
+    101,
+    SIX,
+  ],
+  ["L2TP with a length", udp4(1701, 1701, [...hex("4002 0000 0001 0001 ff03 0021"), ...TCP4]), 101, FOUR],
+  [
+    "L2TP with all there is",
+    udp4(1701, 1701, [...hex("4a02 0000 0001 0001 0000 0000 0002 eeee ff03 0057"), ...TCP6]),
+    101,
+    SIX,
+  ],
+  ["Teredo", udp4(3544, 50_000, TCP6), 101, SIX],
+  [
+    "Teredo with authentication and origin",
+    udp4(50_000, 3544, [...hex("0001 00 00 0000000000000000 00 0000 1111 22222222"), ...TCP6]),
+    101,
+    SIX,
+  ],
+  [
+    "VXLAN in GRE in IPv6",
+    v6(47, [...hex("0000 0800"), ...udp4(50_000, 4789, [...hex("08000000 00000100"), ...FRAME4])]),
+    101,
+    FOUR,
+  ],
+  ["PPP with a direction", [...hex("00 ff03 0021"), ...TCP4], 204, FOUR],
+  ["NFLOG", [...hex("02000001 0500 0a00 78 000000"), ...[TCP4.length + 4, 0, 9, 0], ...TCP4], 239, FOUR],
   ["IPv4 options", v4(6, SEGMENT, 0, [1, 1, 1, 0]), 101, FOUR],
   ["total length 0, as before segmentation by the interface", TCP4.with(2, 0).with(3, 0), 101, FOUR],
   [
@@ -112,6 +173,27 @@ t.test("UDP is found too, other protocols are not", async (t) => {
   t.equal(read(ethernet(0x0806, TCP4)), null, "ARP");
   t.equal(read(ethernet(0x0800, TCP4), 105), null, "a link type that is not read");
 });
+
+const NO_TUNNEL: [why: string, datagram: number[]][] = [
+  ["VXLAN without its flag", udp4(50_000, 4789, [...hex("00000000 00000100"), ...FRAME4])],
+  ["half a VXLAN header", udp4(50_000, 4789, hex("08000000"))],
+  ["VXLAN with ARP in it", udp4(50_000, 4789, [...hex("08000000 00000100"), ...ethernet(0x0806, TCP4)])],
+  ["VXLAN with half a TCP header", udp4(50_000, 4789, [...hex("08000000 00000100"), ...FRAME4.slice(0, 40)])],
+  ["from VXLAN's port", udp4(4789, 50_000, [...hex("08000000 00000100"), ...FRAME4])],
+  ["VXLAN GPE with something else", udp4(50_000, 4790, [...hex("0c000004 00000100"), ...FRAME4])],
+  ["a later Geneve", udp4(50_000, 6081, [...hex("40006558 00000100"), ...FRAME4])],
+  ["a GTP echo request", udp4(2152, 2152, hex("3201 0004 00000000 00000000"))],
+  ["an endless GTP extension header", udp4(2152, 2152, [...hex("34ff 002d 00000001 0001 00 85 00000000"), ...TCP4])],
+  ["an L2TP control message", udp4(1701, 1701, [...hex("c802 0014 0001 0001 0000 0000"), ...TCP4])],
+  ["an L2TP offset that leads out", udp4(1701, 1701, hex("0202 0001 0001 ffff"))],
+  ["Teredo with IPv4 in it", udp4(3544, 50_000, TCP4)],
+];
+for (const [why, datagram] of NO_TUNNEL) {
+  t.test(`${why}: the datagram is a flow like any other`, async (t) => {
+    const payload = Buffer.from(datagram.slice(20)).toString("hex");
+    t.same(read(datagram, 101), { ...FOUR, protocol: 17, payload, missing: 0 });
+  });
+}
 
 t.test("what a snap length cut off is counted as missing", async (t) => {
   t.match(read(ethernet(0x0800, TCP4).slice(0, -3), 1), { missing: 3 });
@@ -143,6 +225,9 @@ t.test("IPv4 headers in one another, and tags, are followed to a limit", async (
   for (let depth = 0; depth < 7; depth++) nested = v4(4, nested);
   t.ok(read(nested, 101));
   t.equal(read(v4(4, nested), 101), null);
+  let datagrams = udp4(1, 2, []);
+  for (let depth = 0; depth < 40; depth++) datagrams = udp4(3544, 2152, [...hex("30ff 0000 00000001"), ...datagrams]);
+  t.match(read(datagrams, 101), { protocol: 17 }, "tunnels in UDP too: the deepest that is looked at");
   const tags = (n: number) => ethernet(0x8100, [...Array(n - 1).fill(hex("0001 8100")), hex("0001 0800"), TCP4].flat());
   t.ok(read(tags(7)));
   t.equal(read(tags(8)), null);
@@ -155,11 +240,17 @@ t.test("fragments make one packet, of either family and in a tunnel", async (t) 
     v6(44, [...hex("0600 0001 00000009"), ...whole.slice(0, 24)]),
     v6(44, [...hex("0600 0018 00000009"), ...whole.slice(24)]),
   ];
-  for (const halves of [halves4, halves6, halves4.map((half) => v4(4, half))]) {
+  const tunnel = v4(47, [...hex("0000 0800"), ...v4(6, whole)]).slice(20);
+  const halvesOfTunnel = [v4(47, tunnel.slice(0, 40), 0x2000), v4(47, tunnel.slice(40), 5)];
+  const inVxlan = halves4.map((half) => udp4(1, 4789, [...hex("08000000 00000100"), ...ethernet(0x0800, half)]));
+  for (const halves of [halves4, halves6, halves4.map((half) => v4(4, half)), halvesOfTunnel]) {
     const packet = new Packet();
     t.equal(read(halves[1]!, 101, packet), null);
     t.match(read(halves[0]!, 101, packet), { protocol: 6, payload: Buffer.from(whole).toString("hex"), missing: 0 });
   }
+  const receiver = new Packet();
+  t.match(read(inVxlan[1]!, 101, receiver), { protocol: 17 }, "of a tunnel in UDP the datagram is seen until then");
+  t.match(read(inVxlan[0]!, 101, receiver), { protocol: 6, payload: Buffer.from(whole).toString("hex") });
   const packet = new Packet();
   t.equal(read(halves4[1]!, 101, packet), null);
   t.equal(read(halves4[0]!.slice(0, -1), 101, packet), null, "a fragment that was cut short completes nothing");
@@ -178,7 +269,7 @@ t.test("the TCP view reads the fields of the header", async (t) => {
 t.test(
   "property: whatever the bytes and the link type, nothing is thrown and nothing lies outside the frame",
   async () => {
-    const linkTypes = fc.constantFrom(0, 1, 9, 12, 50, 101, 104, 108, 113, 228, 229, 276);
+    const linkTypes = fc.constantFrom(0, 1, 9, 12, 50, 101, 104, 108, 113, 204, 228, 229, 239, 276);
     const bent = fc
       .tuple(fc.constantFrom(...wrappings), fc.array(fc.tuple(fc.nat(), fc.nat(255)), { maxLength: 3 }))
       .map(([[, bytes, linkType], changes]) => {
