@@ -70,7 +70,7 @@ export type Role = "control" | "data" | "plain";
 
 export function roleOf({ helper, controlPorts }: ServiceSpec, port: Port): Role {
   if (helper === null) return "plain";
-  return controlPorts.includes(port) ? "control" : "data";
+  return controlPorts.includes(port) ? "control" : (helper.others ?? "data");
 }
 
 export const servesPort = (spec: ServiceSpec, transport: Transport, port: Port): boolean =>

@@ -44,6 +44,11 @@ export interface Helper {
   readonly transport: Transport | "both";
   /** Server ports it is bound to unless the configuration says otherwise. */
   readonly ports: readonly Port[];
+  /**
+   * The other ports of its services. `plain`: of the same port group, open to everybody (SMB beside NetBIOS). Absent: data
+   * ports, closed to a client until `group` opens them (FTPS).
+   */
+  readonly others?: "plain";
   /** The documents it implements, e.g. `RFC 959 §4.1.2`. */
   readonly sources: readonly string[];
   readonly limits: Limits;
