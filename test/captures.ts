@@ -49,6 +49,12 @@ export interface Truth {
     readonly state: string;
     readonly observed: boolean;
   }[];
+  readonly radius?: {
+    readonly pairs: readonly (readonly [request: number, reply: number, requestCode: number, replyCode: number])[];
+    readonly unanswered: readonly number[];
+    readonly duplicates: readonly (readonly [frame: number, first: number])[];
+    readonly orphan_responses: readonly number[];
+  };
 }
 
 /** Why there are no captures to test with, or false. For tap's `skip`. */

@@ -256,8 +256,11 @@ export interface Request {
   /** Its reply has one of these. */
   readonly ids: readonly string[];
   readonly affinity: Affinity | null;
-  /** It is a realserver that asks, and this client is asked, at the port that the service has (RADIUS CoA to a NAS). */
-  readonly to?: Address;
+  /**
+   * It is a realserver that asks, and this client is asked, at the port that the service has (RADIUS CoA to a NAS); null:
+   * it does not say whom.
+   */
+  readonly to?: Address | null;
 }
 
 export interface Reply {

@@ -54,6 +54,9 @@ export interface ObservedGroup {
   readonly frame: number;
 }
 
+/** Questions of a connection that are remembered. */
+const MOST_SUBJECTS = 1000;
+
 /** Bytes up to `end` of what is held came in `frame`. */
 interface Mark {
   readonly end: number;
@@ -76,6 +79,8 @@ export class ControlObserver {
   readonly faults: ObservedFault[] = [];
   readonly notes: ObservedFault[] = [];
   readonly groups: ObservedGroup[] = [];
+  /** What was said to be its subject, at most `MOST_SUBJECTS` times. */
+  readonly subjects = new Set<string>();
   readonly #helper: Helper;
   readonly #connection: Connection;
   readonly #inspector: Inspector;
@@ -164,6 +169,7 @@ export class ControlObserver {
       this.#byRef.set(ref, bundle[0]?.answers === undefined ? observed : []);
       this.announcements.push(...this.#byRef.get(ref)!);
     }
+    for (const subject of recorder.subjects) if (this.subjects.size < MOST_SUBJECTS) this.subjects.add(subject);
     for (const settlement of recorder.settled) this.#settle(settlement, complete);
     for (const { reason, ports } of recorder.groups) this.groups.push({ reason, ports, frame: complete });
     for (const { code } of recorder.refusals) {

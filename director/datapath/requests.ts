@@ -127,10 +127,10 @@ export class RequestListener {
   }
 
   /** A realserver asks a client: one that the service knows, and as the virtual service. */
-  #toClient(message: Buffer, request: Request, address: Address, from: Endpoint): void {
+  #toClient(message: Buffer, request: Request, address: Address | null, from: Endpoint): void {
     const realserver = this.#service.realservers.find((one) => one.address.equals(from.address));
     if (realserver === undefined) return this.#drop("not-from-realserver", from);
-    if (!this.#clients.has(address.toString())) return this.#drop("unknown-client", from);
+    if (address === null || !this.#clients.has(address.toString())) return this.#drop("unknown-client", from);
     const asker = endpointText(from);
     let asked = this.#open.repeated(asker, request, now());
     if (asked === null) {

@@ -7,5 +7,4 @@ export const reasons: Readonly<Record<string, string>> = {
   "not-a-request": "a code that no client sends",
   "not-a-reply": "a code that no server replies with",
   "unknown-code": "a code that is neither a request nor a reply",
-  "no-nas-address": "a Disconnect-Request or CoA-Request without NAS-IP-Address or NAS-IPv6-Address",
 };

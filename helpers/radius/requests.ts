@@ -43,8 +43,7 @@ function request(payload: Uint8Array, client: Address, settings: Settings): Requ
   // RFC 5080 §2.2.2: a retransmission has the same identifier and authenticator.
   const common = { code, same: `${id} ${authenticator(payload)}`, ids: [`${id}`] };
   if (FROM_CLIENT.has(code)) return { ...common, affinity: affinityOf(payload, packet, client, settings) };
-  const to = nasOf(payload, packet);
-  return to === null ? "no-nas-address" : { ...common, affinity: null, to };
+  return { ...common, affinity: null, to: nasOf(payload, packet) };
 }
 
 function reply(payload: Uint8Array, client: Address): Reply | string {
@@ -77,7 +76,7 @@ function sessionKey(payload: Uint8Array, packet: Packet, names: readonly string[
 
 const stateKey = (client: Address, state: string): string => `state ${client} ${state}`;
 
-/** The NAS that a Disconnect or CoA is for (RFC 5176 §3). */
+/** The NAS that a Disconnect or CoA is for, by its address (RFC 5176 §3); null: it is named otherwise. */
 function nasOf(payload: Uint8Array, packet: Packet): Address | null {
   const four = attribute(payload, packet, Attribute.NasIpAddress);
   if (four?.length === 4) return Address.fromBytes(bytesOf(four), 0, 4);

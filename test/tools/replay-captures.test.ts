@@ -42,6 +42,18 @@ async function replayed(path: string): Promise<{ status: number; report: Report 
 const OTHERWISE: Readonly<Record<string, string>> = {
   "ctr-jnetpcap-l2tp.pcap": "its NetBIOS is inside L2TP, a tunnel that replay does not enter",
   "radius-ndpi-fuzz.pcap": "port 1814, made of 1812 by a flipped bit, is nobody's; a broken header on 1812 is RADIUS's",
+  "radius-tcpdump-rfc5447-invalid-length.pcap": "a packet shorter than its length is no request (RFC 2865 §3)",
+};
+
+/** Captures whose DNS is within what replay does not read; README.md lists it by the same names. */
+const WITHIN: Readonly<Record<string, string>> = {
+  "ctr-arkime-synthetic.pcap": "DNS within tunnels over UDP",
+  "ctr-libpcap-ppi-http.pcap": "PPI",
+  "ctr-suricata-vxlan-03.pcap": "VXLAN",
+  "ctr-tcpdump-arcnet-rfc1051.pcap": "ARCNET",
+  "ctr-tcpdump-arcnet-rfc1201.pcap": "ARCNET",
+  "ctr-tcpdump-pktap.pcap": "PKTAP",
+  "ctr-zeek-radiotap.pcap": "radiotap",
 };
 
 /** Truth files' names for helpers that have another here. */
@@ -77,6 +89,26 @@ function trueLines({ control_connections = [], related = [] }: Truth): { control
   return { controls: [...byId.values()].sort(), related: lines.sort() };
 }
 
+/** Requests of RADIUS, as replay and as the truth have them. */
+function requestsOf({ controls }: Report): NonNullable<Truth["radius"]> {
+  const own = controls.filter(({ helper }) => helper === "radius");
+  const all = own.flatMap(({ requests = [] }) => requests);
+  return {
+    pairs: all.filter((one): one is [number, number, number, number] => one[1] !== null).sort(byFrame),
+    unanswered: all.flatMap(([frame, reply]) => (reply === null ? [frame] : [])).sort((a, b) => a - b),
+    duplicates: own.flatMap(({ repeated = [] }) => repeated).sort(byFrame),
+    orphan_responses: own.flatMap(({ unsolicited = [] }) => unsolicited).sort((a, b) => a - b),
+  };
+}
+
+function trueRequests({ radius }: Truth): unknown {
+  if (radius === undefined) return { pairs: [], unanswered: [], duplicates: [], orphan_responses: [] };
+  const { pairs, unanswered, duplicates, orphan_responses } = radius;
+  return { pairs, unanswered, duplicates, orphan_responses };
+}
+
+const byFrame = (a: readonly number[], b: readonly number[]): number => a[0]! - b[0]!;
+
 const isFull = ({ protocols, truth_level }: CaptureEntry) =>
   truth_level === "full" && protocols.some((name) => KNOWN.has(nameOf(name)));
 
@@ -88,6 +120,7 @@ t.test("captures of protocols that there are helpers for match their truth", { s
       const { report } = await replayed(capturePath(entry));
       t.equal(report.captures[0]!.packets, truth.packets, "packets");
       t.same(foundLines(report), trueLines(truth), "control connections and related ones");
+      t.same(requestsOf(report), trueRequests(truth), "requests and responses");
     });
   }
 });
@@ -102,7 +135,10 @@ t.test(
         const truth = truthOf(entry);
         const { report } = await replayed(capturePath(entry));
         t.equal(report.captures[0]!.packets, truth.packets, "packets");
-        if (!(name in OTHERWISE)) t.same(foundLines(report), trueLines(truth), "control connections and related ones");
+        if (name in OTHERWISE) return;
+        const what = "control connections and related ones";
+        t.same(foundLines(report), trueLines(truth), what, { skip: WITHIN[name] ?? false });
+        t.same(requestsOf(report), trueRequests(truth), "requests and responses");
       });
     }
   },

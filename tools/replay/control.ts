@@ -5,6 +5,7 @@ import {
   type ObservedFault,
   type ObservedGroup,
 } from "../../core/inspect/observe.ts";
+import type { RequestObserver } from "../../core/inspect/requests.ts";
 import { ObservedStream, type StreamSink } from "../../core/inspect/stream.ts";
 import type { Endpoint, Transport } from "../../core/units.ts";
 import { Detection } from "./detect.ts";
@@ -21,6 +22,8 @@ export interface Segment {
   /** Of its payload on the wire; a snap length may have cut what was captured. */
   readonly length: number;
 }
+
+const NO_SUBJECTS: ReadonlySet<string> = new Set();
 
 /** A control connection of a capture, as far as it was observed. */
 export abstract class Control {
@@ -66,6 +69,14 @@ export abstract class Control {
 
   get groups(): readonly ObservedGroup[] {
     return this.observer?.groups ?? [];
+  }
+
+  /** What was asked and replied on it, where its helper tells requests apart. */
+  readonly requests: RequestObserver | null = null;
+
+  /** What was said to be asked on it; empty: nothing that could be read. */
+  get subjects(): ReadonlySet<string> {
+    return this.observer?.subjects ?? NO_SUBJECTS;
   }
 
   /** The frame of this connection itself that `observed` announced; null where it announced another. */

@@ -1,5 +1,6 @@
 import type { Helper } from "../../core/helper/api.ts";
 import type { ControlObserver, ObservedAnnouncement } from "../../core/inspect/observe.ts";
+import { RequestObserver } from "../../core/inspect/requests.ts";
 import type { Direction } from "../../core/units.ts";
 import { Control, type Place } from "./control.ts";
 import type { End } from "./flows.ts";
@@ -11,16 +12,22 @@ export class UdpControl extends Control {
   protected readonly observer: ControlObserver;
   /** Announcements that were looked at for an answer on this flow itself, by who would give it. */
   readonly #looked: Record<Direction, number> = { original: 0, reply: 0 };
+  override readonly requests: RequestObserver | null;
+  /** A datagram that was not empty was seen. */
+  #said = false;
   readonly #answered = new Map<ObservedAnnouncement, number>();
 
   constructor(helper: Helper, place: Place) {
     super(place);
     this.helper = helper;
     this.observer = this.observe(helper);
+    const { requests, limits } = helper;
+    const settings = { strict: false, hold: limits.hold };
+    this.requests = requests === undefined ? null : new RequestObserver(requests, this.client, settings);
   }
 
-  get confirmed(): boolean {
-    return !this.observer.disowned;
+  get confirmed(): boolean | null {
+    return this.#said ? !this.observer.disowned : null;
   }
 
   override answered(observed: ObservedAnnouncement): number | null {
@@ -29,8 +36,10 @@ export class UdpControl extends Control {
 
   datagram(end: End, payload: Uint8Array, frame: number): void {
     const direction = this.direction(end);
+    if (payload.length > 0) this.#said = true;
     this.#answer(direction, frame);
     this.observer.data(direction, payload, frame);
+    this.requests?.datagram(direction, payload, frame);
   }
 
   close(): void {}

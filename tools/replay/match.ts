@@ -44,7 +44,8 @@ const ownAddress = ({ client, server }: Control, side: "original" | "reply"): Ad
   (side === "original" ? client : server).address;
 
 /** Sets `flow` of each. One pass over the flows, whatever the number of announcements. */
-export function matchFlows(related: readonly Related[], flows: Flows): void {
+export function matchFlows(related: readonly Related[], flows: Flows, controls: readonly Control[]): void {
+  const byRow = new Map(controls.map((control) => [control.row, control]));
   const wanted = new Map<number, Related[]>();
   for (const one of related) {
     const { port } = one.to;
@@ -55,15 +56,26 @@ export function matchFlows(related: readonly Related[], flows: Flows): void {
   for (let row = 0; row < flows.count; row++) {
     for (const end of [A, B] as const) {
       const candidates = wanted.get(flows.port(row, end));
-      if (candidates !== undefined) for (const one of candidates) consider(one, flows, row, end);
+      for (const one of candidates ?? []) consider(one, flows, row, end, byRow.get(row));
     }
   }
 }
 
-function consider(one: Related, flows: Flows, row: number, end: End): void {
-  if (!fits(one, flows, row, end)) return;
+function consider(one: Related, flows: Flows, row: number, end: End, control: Control | undefined): void {
+  if (!fits(one, flows, row, end) || (control !== undefined && !speaksOf(one, control))) return;
   if (one.flow < 0 || one.flow === one.control.row || rank(one, flows, row) > rank(one, flows, one.flow))
     one.flow = row;
+}
+
+/**
+ * Whether a control connection is what was announced: from whom it was, and about that. On one that broke before
+ * anything was said it would have been.
+ */
+function speaksOf({ observed, from }: Related, { client, subjects }: Control): boolean {
+  const { about } = observed.announcement;
+  if (about === undefined) return true;
+  if (from.address !== null && !client.address.equals(from.address)) return false;
+  return subjects.size === 0 || subjects.has(about);
 }
 
 function fits({ control, observed, listener }: Related, flows: Flows, row: number, end: End): boolean {

@@ -30,7 +30,20 @@ export interface ControlRecord {
   readonly client: Endpoint;
   readonly server: Endpoint;
   readonly firstFrame: number;
+  /** Of protocols that ask in single datagrams: frames and codes of each request and its reply. */
+  readonly requests?: readonly RequestRecord[];
+  /** Frames of requests sent again, with that of the first. */
+  readonly repeated?: readonly (readonly [frame: number, first: number])[];
+  /** Frames of replies to nothing that is in the capture. */
+  readonly unsolicited?: readonly number[];
 }
+
+export type RequestRecord = readonly [
+  requestFrame: number,
+  replyFrame: number | null,
+  requestCode: number,
+  replyCode: number | null,
+];
 
 export interface RelatedRecord {
   readonly control: number;
@@ -98,7 +111,7 @@ export const emptyReport = (explained = false): Report => ({
 export function numbered(tracker: Tracker, before: number): NumberedControl[] {
   const controls = tracker.confirmed();
   const related = controls.map(relatedOf);
-  matchFlows(related.flat(), tracker.flows);
+  matchFlows(related.flat(), tracker.flows, controls);
   return controls.map((control, index) => ({ id: before + index + 1, control, related: related[index]! }));
 }
 
@@ -135,7 +148,18 @@ const controlRecord = (id: number, file: string, control: Control, flows: Flows)
   client: control.client,
   server: control.server,
   firstFrame: flows.firstFrame(control.row),
+  ...requestRecords(control),
 });
+
+function requestRecords({ requests: observed }: Control): Pick<ControlRecord, "requests" | "repeated" | "unsolicited"> {
+  if (observed === null) return {};
+  const { requests, repeated, unsolicited } = observed;
+  return {
+    requests: requests.map(({ frame, code, reply }) => [frame, reply?.frame ?? null, code, reply?.code ?? null]),
+    repeated,
+    unsolicited,
+  };
+}
 
 function relatedRecord(
   control: number,
