@@ -36,11 +36,13 @@ function problemsOf(text: string, options?: ConfigOptions): string[] {
   return [];
 }
 
+const ftpOf = ({ helpers }: Config) => helpers.find(({ name }) => name === "ftp");
+
 const textOf = (value: unknown): unknown => JSON.parse(JSON.stringify(value));
 
 t.test("the example says all that can be said", async (t) => {
   const config = parseConfig(await readFile(EXAMPLE, "utf8"), EXAMPLE);
-  const helpers = config.helpers.filter(({ name }) => ["ftp", "radius", "acme"].includes(name));
+  const helpers = config.helpers.filter(({ name }) => ["dns", "ftp", "radius", "acme"].includes(name));
   t.same(textOf({ ...config, helpers }), {
     file: EXAMPLE,
     services: [
@@ -51,7 +53,7 @@ t.test("the example says all that can be said", async (t) => {
           { transport: "tcp", first: 21, last: 21 },
           { transport: "tcp", first: 40000, last: 40100 },
         ],
-        helper: textOf(config.helpers[0]),
+        helper: textOf(ftpOf(config)),
         controlPorts: [21],
         scheduler: "wlc",
         persistence: 300_000,
@@ -101,6 +103,16 @@ t.test("the example says all that can be said", async (t) => {
     ],
     helpers: [
       {
+        name: "dns",
+        module: null,
+        ports: [53],
+        strict: false,
+        onRefuse: "refuse",
+        limits: {},
+        key: null,
+        primary: "192.168.0.2",
+      },
+      {
         name: "ftp",
         module: null,
         ports: [21, 2121, 8021],
@@ -144,8 +156,8 @@ t.test("what is left out has its default", async (t) => {
   const [service] = config.services;
   t.match(service, { scheduler: "wlc", persistence: 0, persistenceNetmask: null, controlPorts: [21] });
   t.match(service!.realservers[0], { port: null, weight: 1, method: "nat", announces: [], passivePorts: null });
-  t.equal(service!.helper, config.helpers[0], "a service holds the very helper of the list");
-  t.same(config.helpers[0], {
+  t.equal(service!.helper, ftpOf(config), "a service holds the very helper of the list");
+  t.same(ftpOf(config), {
     name: "ftp",
     module: null,
     ports: [21],
@@ -182,7 +194,7 @@ t.test("a pool smaller than the usual number of listeners is filled with listene
 t.test("the configuration cannot be changed", async (t) => {
   const config = parse(SMALL);
   const everything = [config, config.services, config.services[0], config.services[0]!.realservers[0]];
-  for (const part of [...everything, config.helpers[0]!.limits, config.related, config.services[0]!.ports[0]]) {
+  for (const part of [...everything, ftpOf(config)!.limits, config.related, config.services[0]!.ports[0]]) {
     t.ok(Object.isFrozen(part));
   }
 });
