@@ -49,7 +49,6 @@ const OTHERWISE: Readonly<Record<string, string>> = {
 const WITHIN: Readonly<Record<string, string>> = {
   "ctr-arkime-synthetic.pcap": "DNS within tunnels over UDP",
   "ctr-libpcap-ppi-http.pcap": "PPI",
-  "ctr-suricata-vxlan-03.pcap": "VXLAN",
   "ctr-tcpdump-arcnet-rfc1051.pcap": "ARCNET",
   "ctr-tcpdump-arcnet-rfc1201.pcap": "ARCNET",
   "ctr-tcpdump-pktap.pcap": "PKTAP",
