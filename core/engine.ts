@@ -10,13 +10,14 @@
  *
  * In the steady state nothing is allocated. Only the first packet of a flow and its end are dearer.
  *
- * Control connections: a flow whose port has a helper is marked. What carries no payload (the handshake, bare
- * acknowledgements, FIN, RST) is translated like any other; what carries payload gets the verdict CONTROL and stays as
- * it came, because only who reads the stream may forward it.
+ * Control connections are marked, and only they pay: their packets go to who reads them, core/engine/controls.ts, and
+ * what goes on is of the reader's making.
  */
 import type { Balancer } from "./balancer.ts";
 import { type Batch, fits, NEEDS_CSUM, type Output, STAGE, Verdict, verdictOf } from "./engine/batch.ts";
-import { CONTROL, Flows } from "./engine/flows.ts";
+import { ControlPacket, Controls, type ControlsOptions } from "./engine/controls.ts";
+import { DIRECT, Flows, READ, TUNNEL, REPLIES_UNSEEN as UNSEEN } from "./engine/flows.ts";
+import { Forwarding, type TunnelOptions } from "./engine/forwarding.ts";
 import { IcmpErrors } from "./engine/icmp-errors.ts";
 import { Ending, Reason, reasons } from "./engine/reason.ts";
 import { RelatedFlows } from "./engine/related.ts";
@@ -24,14 +25,13 @@ import * as stages from "./engine/stage.ts";
 import * as key from "./flow/key.ts";
 import * as rows from "./flow/rows.ts";
 import { type FlowId, FlowTable, type TableOptions } from "./flow/table.ts";
-import { IMPLAUSIBLE, REOPENS, State, transitionAt, transitionTable } from "./flow/tcp-state.ts";
+import { IMPLAUSIBLE, REOPENS, REPLIES_UNSEEN, State, transitionAt, transitionTable } from "./flow/tcp-state.ts";
 import { EARLY, identify, OVERLAP, Tracks } from "./flow/tracks.ts";
 import { LATER, MOST_PUT_BACK } from "./flow/wheel.ts";
 import { Tally } from "./metrics.ts";
 import { DESTINATION, readdressIpv4, readdressIpv6, retarget, SOURCE } from "./nat/translate.ts";
 import type { Ms } from "./units.ts";
 import * as tcp from "./wire/tcp.ts";
-import * as udp from "./wire/udp.ts";
 
 /** Own names: V8 folds constants of a module's own into its optimised code, and reads imported ones each time. */
 const {
@@ -54,26 +54,32 @@ const {
 } = rows;
 const { IPV6, KEY } = key;
 const { ACK, PROTOCOL: TCP, SYN } = tcp;
-const { HEADER: UDP_HEADER } = udp;
-const { DROP, TO_CLIENT, TO_REAL } = Verdict;
+const { DROP } = Verdict;
 const { AT, END, FLAGS, HASH, PLACE_SHIFT, TRANSPORT, WHAT } = stages;
 const { Kind, Stage } = stages;
 const { ESTABLISHED, OPENED } = Reason;
 
-export interface EngineOptions extends TableOptions {
+export interface EngineOptions extends TableOptions, ControlsOptions {
   /** IPVS's `secure_tcp`; see tcp-state.ts. */
   readonly secureTcp?: boolean;
+  /** Needed where a realserver's forwarding method is `tunnel`. */
+  readonly tunnels?: TunnelOptions;
 }
 
 /** A table with fewer entries stays in the cache: touching it first would only cost. */
 const CACHED = 4096;
 /** Entries that one `advance` takes out, or looks at. */
 const MOST_ENDED = 4096;
-const CONTROL_MARK = CONTROL << MARKS_SHIFT;
+const TUNNEL_MARK = TUNNEL << MARKS_SHIFT;
+const DIRECT_MARK = DIRECT << MARKS_SHIFT;
+const READ_MARK = READ << MARKS_SHIFT;
+const SPECIAL_MARKS = (READ | DIRECT | TUNNEL) << MARKS_SHIFT;
+const UNSEEN_MARK = UNSEEN << MARKS_SHIFT;
 
 export class Engine {
   readonly table: FlowTable;
   readonly flows: Flows;
+  readonly controls: Controls;
   /** By reason of the verdict. */
   readonly counters = new Tally(reasons);
   readonly #transitions: Uint8Array;
@@ -81,7 +87,9 @@ export class Engine {
   readonly #tracks: Tracks;
   readonly #icmp: IcmpErrors;
   readonly #related: RelatedFlows;
+  readonly #forwarding: Forwarding;
   readonly #identity = new Int32Array(KEY);
+  readonly #packet = new ControlPacket();
   /** A fraction from the start: a field that turned from one kind of number into the other would cost its optimised code. */
   #now = Number.NaN as Ms;
   /** What touching read; kept, so that the reading is not optimised away. */
@@ -89,17 +97,20 @@ export class Engine {
 
   constructor(balancer: Balancer, options: EngineOptions) {
     this.table = new FlowTable(options);
-    this.flows = new Flows(balancer, this.table);
+    this.controls = new Controls(balancer, options, options.seed[0], (id) => this.#enter(id, State.CLOSE));
+    this.flows = new Flows(balancer, this.table, this.controls);
     this.#transitions = transitionTable(options.secureTcp ?? false);
     this.#tracks = new Tracks(options.seed);
-    this.#icmp = new IcmpErrors(this.table);
+    this.#icmp = new IcmpErrors(this.table, this.controls);
     this.#related = new RelatedFlows(balancer, this.flows);
+    this.#forwarding = new Forwarding(this.flows, options.tunnels);
   }
 
   /** Judges every packet of `batch`, and translates those that go on. */
   process(batch: Batch, now: Ms, out: Output): void {
     this.#now = now;
     this.table.moveTo(now);
+    out.sent.clear();
     for (let from = 0; from < batch.count; from += STAGE) {
       const count = Math.min(STAGE, batch.count - from);
       this.#read(batch, from, count);
@@ -113,12 +124,14 @@ export class Engine {
   }
 
   /**
-   * Ends flows whose time is up. True: more are due than one call does; call again soon. What the balancer itself lets
+   * Runs what time brings: ends flows whose time is up, and sends what control connections have to send again. True: more are due than one call does; call again soon. What the balancer itself lets
    * expire (templates, pins, related entries) is the host's to call for, once for all paths.
    */
-  advance(now: Ms): boolean {
+  advance(now: Ms, out: Output): boolean {
     this.#now = now;
     this.table.moveTo(now);
+    out.sent.clear();
+    this.controls.advance(now, out.sent);
     for (let left = MOST_ENDED; left > 0; left--) {
       const id = this.table.due();
       if (id === 0) return false;
@@ -221,15 +234,14 @@ export class Engine {
     const state = (kind & STATE_MASK) >>> STATE_SHIFT;
     if (!fits(batch.side[i]!, direction)) return Reason.WRONG_SIDE;
     if (!stage.mayTravel(place)) return Reason.TTL_EXCEEDED;
-    const next = this.#transitions[transitionAt(direction, stage.places[place + FLAGS]!, state)]!;
+    const machine = (kind & UNSEEN_MARK) === 0 ? direction : this.#unseen(id, direction);
+    const next = this.#transitions[transitionAt(machine, stage.places[place + FLAGS]!, state)]!;
     if (next === IMPLAUSIBLE) return Reason.TCP_FLAGS;
     if (next === REOPENS) {
       this.flows.end(id, Ending.REOPENED, this.#now);
       return this.#open(batch, i, place, out);
     }
-    if ((kind & CONTROL_MARK) !== 0 && this.#hasPayload(batch.bytes, place)) {
-      return this.#keepForReader(id, state, i, out);
-    }
+    if ((kind & SPECIAL_MARKS) !== 0) return this.#special(batch, i, place, found, next, out);
     if (next === state) this.table.refresh(id, state);
     else this.#enter(id, next);
     this.#translate(batch, i, place, found);
@@ -237,23 +249,75 @@ export class Engine {
     return ESTABLISHED;
   }
 
-  #hasPayload(bytes: Uint8Array, place: number): boolean {
+  /** The same where more is to be done than to translate. */
+  #special(batch: Batch, i: number, place: number, found: number, next: number, out: Output): number {
+    const id = found >>> 1;
+    const kind = this.table.rows[(id << ROW_SHIFT) + KIND]!;
+    const length = this.#length(place);
+    if ((kind & READ_MARK) !== 0) {
+      if (this.#stage.places[place + WHAT] === Kind.FRAGMENT) return Reason.FRAGMENT_CONTROL;
+      if (this.#take(batch, i, place, found, next, out)) return Reason.CONTROL;
+    }
+    if ((found & 1) === ORIGINAL && (kind & TUNNEL_MARK) !== 0) {
+      const objection = this.#forwarding.objection(batch, i, id, length, out);
+      if (objection !== 0) return objection;
+    }
+    this.#enter(id, next);
+    this.#translate(batch, i, place, found);
+    return this.#send(batch, i, found, length, out);
+  }
+
+  #length(place: number): number {
     const { places } = this.#stage;
-    const header = places[place + TRANSPORT]!;
-    const length = this.#stage.protocol(place) === TCP ? tcp.headerLength(bytes, header) : UDP_HEADER;
-    return header + length < places[place + END]!;
+    return places[place + END]! - places[place + AT]!;
+  }
+
+  /** The packet goes to who reads its connection. False: nobody does any more, and it goes on. */
+  #take(batch: Batch, i: number, place: number, found: number, next: number, out: Output): boolean {
+    const { places } = this.#stage;
+    const id = found >>> 1;
+    if (this.controls.plain(id)) {
+      this.flows.unread(id);
+      return false;
+    }
+    const packet = this.#packet;
+    packet.bytes = batch.bytes;
+    packet.view = batch.view;
+    packet.at = places[place + AT]!;
+    packet.transport = places[place + TRANSPORT]!;
+    packet.end = places[place + END]!;
+    packet.partial = (batch.offload[i]! & NEEDS_CSUM) !== 0;
+    if (!this.controls.take(id, (found & 1) === ORIGINAL ? "original" : "reply", packet, this.#now, out.sent)) return false;
+    countPacket(this.table.rows, id << ROW_SHIFT, found & 1, packet.end - packet.at);
+    out.verdict[i] = Verdict.TAKEN;
+    if (this.controls.wasReset(id)) return true;
+    // A RST that was not believed changes nothing.
+    this.#enter(id, next === State.CLOSE ? this.table.state(id) : next);
+    return true;
+  }
+
+  /** Packet `i`, translated, goes on by its flow's forwarding method. */
+  #send(batch: Batch, i: number, found: number, length: number, out: Output): number {
+    const id = found >>> 1;
+    const kind = this.table.rows[(id << ROW_SHIFT) + KIND]!;
+    if ((found & 1) === ORIGINAL) {
+      if ((kind & TUNNEL_MARK) !== 0) return this.#forwarding.tunnel(batch, i, id, length, out);
+      if ((kind & DIRECT_MARK) !== 0) return this.#forwarding.direct(i, id, out);
+    }
+    out.verdict[i] = verdictOf(found & 1);
+    return ESTABLISHED;
+  }
+
+  /** The machine that goes by what is seen: its replies may take another way, until one came by. */
+  #unseen(id: number, direction: number): number {
+    if (direction === ORIGINAL) return REPLIES_UNSEEN;
+    this.table.rows[(id << ROW_SHIFT) + KIND]! &= ~UNSEEN_MARK;
+    return REPLY;
   }
 
   #enter(id: number, state: number): void {
     this.table.enter(id, state);
     this.flows.account(id, state);
-  }
-
-  #keepForReader(id: number, state: number, i: number, out: Output): number {
-    this.table.refresh(id, state);
-    out.flow[i] = this.table.handle(id);
-    out.verdict[i] = Verdict.CONTROL;
-    return Reason.CONTROL_PAYLOAD;
   }
 
   #translate(batch: Batch, i: number, place: number, found: number): void {
@@ -298,7 +362,7 @@ export class Engine {
     identify(places, place, stage.identification[k]!, identity);
     if (start === 0 && !this.#tracks.has(identity, 0, this.#now)) {
       const reason = this.#transport(batch, i, place, out);
-      if (out.verdict[i] !== TO_REAL && out.verdict[i] !== TO_CLIENT) return reason;
+      if (out.verdict[i] === DROP) return reason;
       const found = this.table.find(places, place, places[place + HASH]!);
       this.#tracks.begin(identity, 0, this.table.handle(found >>> 1), found & 1, this.#now);
       this.#tracks.follow(identity, 0, start, end, last, this.#now);
@@ -313,7 +377,7 @@ export class Engine {
     if (!fits(batch.side[i]!, direction)) return Reason.WRONG_SIDE;
     if (!stage.mayTravel(place)) return Reason.TTL_EXCEEDED;
     this.#readdress(batch.view, place, (id << 1) | direction);
-    out.verdict[i] = verdictOf(direction);
+    this.#send(batch, i, (id << 1) | direction, this.#length(place), out);
     return Reason.FRAGMENT;
   }
 }

@@ -7,8 +7,16 @@ import type { Endpoint, Ms, Port, PortRange, Transport } from "./units.ts";
 import { endpointText, inRange } from "./units.ts";
 import type { Address } from "./wire/address.ts";
 
+/**
+ * How packets reach a realserver, as in ipvsadm: `nat` (-m), `dr` (direct routing, -g: the packet as it is, to the
+ * realserver's link address), `tunnel` (-i: the packet as it is, in another).
+ */
+export type Method = "nat" | "dr" | "tunnel";
+
 export interface RealserverSpec {
   readonly address: Address;
+  /** Absent: `nat`. The others are of the packet path. */
+  readonly method?: Method;
   /** null: the port that the client connected to. */
   readonly port: Port | null;
   /** 0: takes no new clients (quiesced, as in ipvsadm). */
@@ -83,11 +91,12 @@ export const isPortGroup = ({ ports }: ServiceSpec): boolean =>
 export const realserverKey = ({ address, port }: RealserverSpec): string =>
   port === null ? address.toString() : endpointText({ address, port });
 
+/** Does it take packets for the VIP as they are? */
+export const hasVip = ({ method = "nat" }: RealserverSpec): boolean => method !== "nat";
+
 /** Where a connection to `virtual` goes at `realserver`. */
-export const realEndpoint = (spec: ServiceSpec, realserver: RealserverSpec, virtual: Endpoint): Endpoint => ({
-  address: realserver.address,
-  port: realPort(spec, realserver, virtual.port),
-});
+export const realEndpoint = (spec: ServiceSpec, realserver: RealserverSpec, virtual: Endpoint): Endpoint =>
+  hasVip(realserver) ? virtual : { address: realserver.address, port: realPort(spec, realserver, virtual.port) };
 
 /** Data ports of a group keep their number. */
 export function realPort(spec: ServiceSpec, realserver: RealserverSpec, virtualPort: Port): Port {

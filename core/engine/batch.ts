@@ -1,7 +1,11 @@
 /** What goes into the engine and what comes out: columns over one arena, so that nothing is allocated for a packet. */
 import * as rows from "../flow/rows.ts";
+import { Sent } from "./sent.ts";
 
 const { ORIGINAL } = rows;
+
+const OWN_PACKETS = 1024;
+const OWN_BYTES = 0x100000;
 
 /** Packets staged together: as many cache misses overlap. */
 export const STAGE = 16;
@@ -15,6 +19,8 @@ export const fits = (side: number, direction: number): boolean =>
 
 /** In `offload`: the checksum of the transport header is a partial one (`adjustPartial`). */
 export const NEEDS_CSUM = 1;
+/** In `offload`: many segments as one (TSO), which will be cut to fit on the way. */
+export const SEGMENTED = 2;
 
 /** IP packets, translated in place. */
 export interface Batch {
@@ -34,11 +40,12 @@ export interface Batch {
  * - `DROP`       the packet goes nowhere. It is as it came.
  * - `TO_REAL`    it was translated, and goes to a realserver.
  * - `TO_CLIENT`  it was translated, and goes to a client.
- * - `CONTROL`    it carries payload of a control connection, or of one announced by its service's helper. It is as it
- *                came: only who reads the stream may send it on, since it may announce what must not be announced. A
- *                host that reads no streams drops it.
+ * - `DIRECT`     it goes to the realserver `destination` as it is, still for the VIP: direct routing. The host sends it
+ *                to that realserver's link address.
+ * - `TAKEN`      it goes nowhere itself. What it brought goes on in packets of the engine's own: segments of a control
+ *                connection, or the packet in a tunnel.
  */
-export const Verdict = { DROP: 0, TO_REAL: 1, TO_CLIENT: 2, CONTROL: 3 } as const;
+export const Verdict = { DROP: 0, TO_REAL: 1, TO_CLIENT: 2, DIRECT: 3, TAKEN: 4 } as const;
 
 /** Of a packet that was translated. */
 export const verdictOf = (direction: number): number => (direction === ORIGINAL ? Verdict.TO_REAL : Verdict.TO_CLIENT);
@@ -48,8 +55,10 @@ export interface Output {
   readonly verdict: Uint8Array;
   /** See reason.ts. */
   readonly reason: Uint8Array;
-  /** For `CONTROL`, the flow (a `FlowId`). */
-  readonly flow: Float64Array;
+  /** For `DIRECT`: which realserver; see `Flows.destination`. */
+  readonly destination: Int32Array;
+  /** Packets of the engine's own. */
+  readonly sent: Sent;
 }
 
 export const createBatch = (packets: number, arena: Uint8Array): Batch => ({
@@ -62,8 +71,10 @@ export const createBatch = (packets: number, arena: Uint8Array): Batch => ({
   count: 0,
 });
 
-export const createOutput = (packets: number): Output => ({
+/** `own`: bytes for packets of the engine's own. */
+export const createOutput = (packets: number, own = OWN_BYTES): Output => ({
   verdict: new Uint8Array(packets),
   reason: new Uint8Array(packets),
-  flow: new Float64Array(packets),
+  destination: new Int32Array(packets),
+  sent: new Sent(OWN_PACKETS, new Uint8Array(own)),
 });

@@ -4,15 +4,16 @@
  */
 import { assign, closed, opened } from "../assign.ts";
 import type { Balancer, ConnectionEntry } from "../balancer.ts";
-import { IPV6, KIND, PORTS } from "../flow/key.ts";
+import { DESTINATION, DESTINATION_PREFIX, IPV6, KIND, PORTS } from "../flow/key.ts";
 import * as rows from "../flow/rows.ts";
 import { CLASH, type FlowTable, FULL } from "../flow/table.ts";
 import { State } from "../flow/tcp-state.ts";
 import { Tally } from "../metrics.ts";
-import { type Realserver, realPort, roleOf, type Service } from "../service.ts";
+import { hasVip, type Realserver, realPort, roleOf, type Service } from "../service.ts";
 import type { Ms, Port } from "../units.ts";
 import { Address } from "../wire/address.ts";
 import * as tcp from "../wire/tcp.ts";
+import type { Controls } from "./controls.ts";
 import { destination, source, sourceAddress, transportOf } from "./ends.ts";
 import { Ending, endings, Reason } from "./reason.ts";
 import { VirtualServices } from "./virtual.ts";
@@ -24,6 +25,14 @@ export const CONTROL = ROLES.control;
 const ENTRY = ROLES.control | ROLES.related;
 /** Counted among its realserver's inactive connections: not established. */
 const INACTIVE = 8;
+/** Forwarding methods other than NAT. */
+export const DIRECT = 16;
+export const TUNNEL = 32;
+/** No reply was seen, and none need be. */
+export const REPLIES_UNSEEN = 64;
+/** Somebody reads what it carries. */
+export const READ = 128;
+const METHODS = { nat: 0, dr: DIRECT, tunnel: TUNNEL } as const;
 /** A control connection in one of these announces nothing any more. */
 const OVER: readonly number[] = [State.TIME_WAIT, State.CLOSE, State.LAST_ACK];
 
@@ -50,6 +59,7 @@ const refusalOf = (reason: string): number => REFUSALS[reason as keyof typeof RE
 export class Flows {
   readonly table: FlowTable;
   readonly #balancer: Balancer;
+  readonly #controls: Controls;
   readonly #virtual: VirtualServices;
   readonly #destinations: Destination[] = [];
   readonly #numbers = new Map<Realserver, number>();
@@ -58,10 +68,12 @@ export class Flows {
   /** By id, for control connections and related ones. */
   readonly #entries = new Map<number, ConnectionEntry>();
   readonly ended = new Tally(endings);
+  readonly #words = new Int32Array(4);
 
-  constructor(balancer: Balancer, table: FlowTable) {
+  constructor(balancer: Balancer, table: FlowTable, controls: Controls) {
     this.table = table;
     this.#balancer = balancer;
+    this.#controls = controls;
     this.#virtual = new VirtualServices(balancer.services);
     this.#personal = balancer.services.map(isPersonal);
     for (const service of balancer.services) {
@@ -74,6 +86,11 @@ export class Flows {
       }
     }
     if (this.#destinations.length > MOST_DESTINATIONS) throw new RangeError("more than 65536 realservers");
+  }
+
+  /** The realserver that `Output.destination` names. */
+  destination(number: number): Realserver {
+    return this.#destinations[number]!.realserver;
   }
 
   /** The balancer's entry of a control connection, or of a related one. */
@@ -92,18 +109,45 @@ export class Flows {
     const client = this.#personal[index]! ? sourceAddress(keys, at) : ANYONE;
     const realserver = assign(service, role, transportOf(keys, at), client, port, now);
     if (typeof realserver === "string") return ~refusalOf(realserver);
-    const { words } = this.#destinations[this.#numbers.get(realserver)!]!;
-    const id = this.#add(realserver, role, words, realPort(service.spec, realserver, port), keys, at, hash, state, now);
+    const direct = hasVip(realserver);
+    const words = direct ? this.#virtualWords(keys, at) : this.#destinations[this.#numbers.get(realserver)!]!.words;
+    const to = direct ? port : realPort(service.spec, realserver, port);
+    const id = this.#add(realserver, role, words, to, keys, at, hash, state, now);
     if (id < 0) return id;
     opened(service, role, realserver, client, now);
     this.account(id, state);
     return id;
   }
 
+  /** Of direct routing and tunnelling: the realserver answers as the VIP. */
+  #virtualWords(keys: Int32Array, at: number): Int32Array {
+    const words = this.#words;
+    for (let i = 0; i < 3; i++) words[i] = keys[at + DESTINATION_PREFIX + i]!;
+    words[3] = keys[at + DESTINATION]!;
+    return words;
+  }
+
   #openControl(keys: Int32Array, at: number, hash: number, state: number, now: Ms): number {
     const entry = this.#balancer.admit(transportOf(keys, at), source(keys, at), destination(keys, at), now);
     if (typeof entry === "string") return ~refusalOf(entry);
-    return this.take(entry, keys, at, hash, state, now);
+    const id = this.take(entry, keys, at, hash, state, now);
+    if (id >= 0) this.#read(id, entry, now);
+    return id;
+  }
+
+  /** Without its replies, which may take another way, a connection cannot be read: its data ports are opened instead. */
+  #read(id: number, entry: ConnectionEntry, now: Ms): void {
+    if (hasVip(entry.realserver)) this.#balancer.group(entry, null, now);
+    else {
+      this.#controls.open(id, entry);
+      this.table.rows[(id << rows.ROW_SHIFT) + rows.KIND]! |= READ << rows.MARKS_SHIFT;
+    }
+  }
+
+  /** Flow `id` is read no more. */
+  unread(id: number): void {
+    this.table.rows[(id << rows.ROW_SHIFT) + rows.KIND]! &= ~(READ << rows.MARKS_SHIFT);
+    this.#controls.close(id);
   }
 
   /**
@@ -145,8 +189,9 @@ export class Flows {
       id = this.table.add(keys, at, hash, words, port, number, state);
     }
     if (id === CLASH) return ~Reason.CLASH;
+    const asVip = words[3] === keys[at + DESTINATION] ? methodOf(realserver, keys[at + KIND]! & 0xff) : 0;
     const row = id << rows.ROW_SHIFT;
-    this.table.rows[row + rows.KIND] = this.table.rows[row + rows.KIND]! | (ROLES[role] << rows.MARKS_SHIFT);
+    this.table.rows[row + rows.KIND] = this.table.rows[row + rows.KIND]! | ((ROLES[role] | asVip) << rows.MARKS_SHIFT);
     return id;
   }
 
@@ -181,6 +226,7 @@ export class Flows {
     if ((marks & ENTRY) !== 0) {
       this.#balancer.close(this.#entries.get(id)!, now);
       this.#entries.delete(id);
+      this.#controls.close(id);
     } else {
       const { service, realserver, personal } = this.#destinations[table.rows[row + rows.INNER_PORT]! & 0xffff]!;
       const role = (marks & ROLES.data) === 0 ? "plain" : "data";
@@ -202,6 +248,12 @@ export class Flows {
 
 /** In place of an address that nobody asks for: making one is a good part of what a connection costs. */
 const ANYONE = Address.ipv4(0);
+
+/** Marks of its flows, as far as they tell how packets go. */
+function methodOf({ method = "nat" }: Realserver, protocol: number): number {
+  const seen = method === "nat" || protocol !== tcp.PROTOCOL;
+  return METHODS[method] | (seen ? 0 : REPLIES_UNSEEN);
+}
 
 const isPersonal = ({ spec, templates }: Service): boolean =>
   spec.helper !== null || templates !== null || spec.scheduler === "sh" || spec.scheduler === "maglev";

@@ -22,17 +22,20 @@ import * as ipv6 from "../wire/ipv6.ts";
 import * as tcp from "../wire/tcp.ts";
 import * as udp from "../wire/udp.ts";
 import { type Batch, fits, type Output, verdictOf } from "./batch.ts";
+import type { Controls } from "./controls.ts";
 import { Reason } from "./reason.ts";
 import { readKey } from "./stage.ts";
 
 export class IcmpErrors {
   readonly #table: FlowTable;
+  readonly #controls: Controls;
   readonly #inner = new Headers();
   /** Of the embedded packet, and of one that goes the error's way. */
   readonly #keys = new Int32Array(KEY * 2);
 
-  constructor(table: FlowTable) {
+  constructor(table: FlowTable, controls: Controls) {
     this.#table = table;
+    this.#controls = controls;
   }
 
   /** Packet `i`, whose ICMP header is at `header`; returns the reason. */
@@ -47,6 +50,7 @@ export class IcmpErrors {
     if (found === 0) return Reason.ICMP_NO_FLOW;
     if (!fits(batch.side[i]!, found & 1)) return Reason.WRONG_SIDE;
     if (!mayTravel(view, at, family)) return Reason.TTL_EXCEEDED;
+    this.#limit(bytes, family, header, found);
     this.#translate(view, at, family, header, found);
     out.verdict[i] = verdictOf(found & 1);
     return Reason.ICMP_ERROR;
@@ -67,6 +71,12 @@ export class IcmpErrors {
     this.#keys[PORTS] = u32(bytes, transport);
     reverseKey(this.#keys, 0, this.#keys, KEY);
     return 0;
+  }
+
+  /** What is too big may be what a control connection's reader has sent. */
+  #limit(bytes: Uint8Array, family: 4 | 6, header: number, found: number): void {
+    const mtu = icmp.nextHopMtu(family, bytes, header);
+    if (mtu > 0) this.#controls.limit(found >>> 1, (found & 1) === rows.ORIGINAL ? "reply" : "original", mtu);
   }
 
   #translate(view: DataView, at: number, family: 4 | 6, header: number, found: number): void {

@@ -105,6 +105,21 @@ const SECURE = {
   reply: { ...TRANSITIONS.reply, syn: "SS ES SS SA SS SS SS SS SS LI SA" },
 } as const;
 
+/**
+ * Direct routing and tunnelling, where replies need not come by: IPVS's INPUT-ONLY. An entry goes by it until a reply
+ * was seen. Where it differs:
+ */
+const UNSEEN = {
+  ...TRANSITIONS.original,
+  //    NO ES SS SR FW TW CL CW LA LI SA
+  fin: "CL FW SS TW FW TW CL CW LA LI TW",
+  ack: "ES ES SS ES FW TW CL CW CL LI ES",
+  rst: "CL CL CL SR CL CL CL CL LA LI CL",
+};
+
+/** In place of a direction: original, and no reply was ever seen. */
+export const REPLIES_UNSEEN = 2;
+
 const FLAGS = 32;
 const DIRECTION_SHIFT = 9;
 const FLAGS_SHIFT = 4;
@@ -126,15 +141,17 @@ export const REOPENS = 0xff;
 
 /** The whole machine as one look-up, exceptions included; and UDP's, whose flags are 0. */
 export function transitionTable(secure: boolean): Uint8Array {
-  const table = new Uint8Array(2 << DIRECTION_SHIFT);
+  const table = new Uint8Array(3 << DIRECTION_SHIFT);
   const { original, reply } = secure ? SECURE : TRANSITIONS;
   for (let flags = 0; flags < FLAGS; flags++) {
-    for (const [direction, rows] of [original, reply].entries()) {
+    for (const [direction, rows] of [original, reply, UNSEEN].entries()) {
       const next = rows[classOf(flags)].split(" ").map((name) => SHORT[name]!);
       table.set(plausible(flags) ? next : next.fill(IMPLAUSIBLE), transitionAt(direction, flags, 0));
     }
     if (!plausible(flags) || (flags & (SYN | ACK)) !== SYN) continue;
-    for (const state of [State.TIME_WAIT, State.CLOSE]) table[transitionAt(0, flags, state)] = REOPENS;
+    for (const direction of [0, REPLIES_UNSEEN]) {
+      for (const state of [State.TIME_WAIT, State.CLOSE]) table[transitionAt(direction, flags, state)] = REOPENS;
+    }
   }
   for (const state of [State.UDP_UNANSWERED, State.UDP]) {
     table[transitionAt(0, 0, state)] = state;

@@ -11,6 +11,8 @@
  *
  * The MTU is 32 bits in ICMPv6 (Packet Too Big), and the last 16 of them in ICMP (RFC 1191 §4).
  */
+import { u16, u32 } from "./bytes.ts";
+
 export const PROTOCOL = 1;
 export const PROTOCOL_V6 = 58;
 export const HEADER = 8;
@@ -29,6 +31,9 @@ export const Type = {
   TIME_EXCEEDED: 11,
   PARAMETER_PROBLEM: 12,
 } as const;
+
+/** Code of a DESTINATION_UNREACHABLE (RFC 1191). */
+export const FRAGMENTATION_NEEDED = 4;
 
 export const TypeV6 = {
   DESTINATION_UNREACHABLE: 1,
@@ -56,3 +61,10 @@ export const isError = (family: 4 | 6, type: number): boolean =>
       type === Type.SOURCE_QUENCH ||
       type === Type.TIME_EXCEEDED ||
       type === Type.PARAMETER_PROBLEM;
+
+/** The MTU that a path-MTU message brings; 0: it is none, or says nothing (RFC 1191 §4). */
+export function nextHopMtu(family: 4 | 6, bytes: Uint8Array, at: number): number {
+  if (family === 6) return type(bytes, at) === TypeV6.PACKET_TOO_BIG ? u32(bytes, at + 4) : 0;
+  const tooBig = type(bytes, at) === Type.DESTINATION_UNREACHABLE && code(bytes, at) === FRAGMENTATION_NEEDED;
+  return tooBig ? u16(bytes, at + 6) : 0;
+}

@@ -1,6 +1,6 @@
 /** A packet engine as a director, and packets through it, for tests. */
 import { Balancer } from "../../core/balancer.ts";
-import { createBatch, createOutput, NEEDS_CSUM, Side } from "../../core/engine/batch.ts";
+import { createBatch, createOutput, NEEDS_CSUM, type Output, SEGMENTED, Side } from "../../core/engine/batch.ts";
 import { reasons } from "../../core/engine/reason.ts";
 import { Engine, type EngineOptions } from "../../core/engine.ts";
 import type { RealserverSpec, ServiceSpec } from "../../core/service.ts";
@@ -37,19 +37,28 @@ export const service = (
 export type Sides = keyof typeof Side;
 
 export interface Judged {
-  /** `drop`, `to-real`, `to-client` or `control`. */
+  /** `drop`, `to-real`, `to-client`, `direct` or `taken`. */
   readonly verdict: string;
   readonly reason: string;
   readonly packet: Uint8Array;
-  readonly flow: number;
+  /** For `direct`: the realserver's address. */
+  readonly destination: string;
 }
 
-const VERDICTS = ["drop", "to-real", "to-client", "control"];
+const VERDICTS = ["drop", "to-real", "to-client", "direct", "taken"];
+
+const sentBy = ({ sent: { bytes, offset, length, verdict, count } }: Output) =>
+  Array.from({ length: count }, (_, i) => ({
+    verdict: VERDICTS[verdict[i]!]!,
+    packet: bytes.slice(offset[i]!, offset[i]! + length[i]!),
+  }));
 
 export class Director {
   readonly balancer: Balancer;
   readonly engine: Engine;
   now = 0;
+  /** Packets of the engine's own, of the last batch: `to-real` or `to-client`, and the packet. */
+  sent: { readonly verdict: string; readonly packet: Uint8Array }[] = [];
 
   constructor(services: readonly ServiceSpec[], options: Partial<EngineOptions> = {}) {
     this.balancer = new Balancer(services, { limits: { perClient: 100, total: 1000 }, seed: 1, gone: () => {} });
@@ -57,7 +66,7 @@ export class Director {
   }
 
   /** All of `packets` as one batch, at odd places of an arena. */
-  all(packets: readonly Uint8Array[], side: Sides = "ANYWHERE", partial = false): Judged[] {
+  all(packets: readonly Uint8Array[], side: Sides = "ANYWHERE", partial = false, segmented = false): Judged[] {
     const arena = new Uint8Array(packets.reduce((sum, { length }) => sum + length + 3, 3));
     const batch = createBatch(packets.length, arena);
     const out = createOutput(packets.length);
@@ -67,16 +76,20 @@ export class Director {
       batch.offset[i] = at;
       batch.length[i] = packet.length;
       batch.side[i] = Side[side];
-      batch.offload[i] = partial ? NEEDS_CSUM : 0;
+      batch.offload[i] = (partial ? NEEDS_CSUM : 0) | (segmented ? SEGMENTED : 0);
       at += packet.length + 3;
     }
     batch.count = packets.length;
     this.engine.process(batch, ms(this.now), out);
+    this.sent = sentBy(out);
     return packets.map(({ length }, i) => ({
       verdict: VERDICTS[out.verdict[i]!]!,
       reason: reasons[out.reason[i]!]!,
       packet: arena.slice(batch.offset[i]!, batch.offset[i]! + length),
-      flow: out.flow[i]!,
+      destination:
+        VERDICTS[out.verdict[i]!] === "direct"
+          ? this.engine.flows.destination(out.destination[i]!).address.toString()
+          : "",
     }));
   }
 
@@ -92,6 +105,9 @@ export class Director {
 
   wait(milliseconds: number): void {
     this.now += milliseconds;
-    while (this.engine.advance(ms(this.now)));
+    const out = createOutput(1);
+    const sent: typeof this.sent = [];
+    for (let more = true; more; sent.push(...sentBy(out))) more = this.engine.advance(ms(this.now), out);
+    this.sent = sent;
   }
 }

@@ -202,7 +202,7 @@ function connections(): object {
     for (let done = 0; done < feed.packets; done += feed.batch.count) {
       engine.process(feed.next(), ms(now), out);
       now += feed.batch.count * perPacket;
-      while (engine.advance(ms(now)));
+      while (engine.advance(ms(now), out));
     }
   };
   turn();

@@ -287,29 +287,6 @@ t.test("above the size where rows are touched first nothing is different", async
   t.ok(answers.every(({ packet, verdict }, n) => verdict === "to-client" && route(packet) === `${VIP} -> ${froms[n]}`));
 });
 
-t.test("control connections: what has payload is left to who reads the stream, the rest is translated", async (t) => {
-  const d = new Director([
-    service("203.0.113.10", [["tcp", 21, 21]], [realserver("10.0.0.3", 2121)], {
-      helper: ftp,
-      controlPorts: [port(21)],
-    }),
-  ]);
-  const control = "203.0.113.10:21";
-  t.equal(d.say(tcp({ from: CLIENT, to: control, flags: "S" })), `to-real: ${CLIENT} -> 10.0.0.3:2121`);
-  const entry = d.engine.flows.entry(1)!;
-  t.equal(d.balancer.connections.get(entry.handle), entry);
-  t.equal(d.say(tcp({ from: CLIENT, to: control })), `to-real: ${CLIENT} -> 10.0.0.3:2121`);
-  const reply = tcp({ from: "10.0.0.3:2121", to: CLIENT, payload: Uint8Array.of(50, 50, 48) });
-  const judged = d.one(reply);
-  t.match(judged, { verdict: "control", reason: "control-payload" });
-  t.same(judged.packet, reply, "as it came");
-  t.equal(d.engine.table.resolve(judged.flow as FlowId), 1);
-  d.one(tcp({ from: CLIENT, to: control, flags: "RA" }));
-  d.wait(10_000);
-  t.equal(d.balancer.connections.get(entry.handle), null, "the balancer's entry ends with the flow");
-  t.equal(d.engine.table.resolve(judged.flow as FlowId), 0);
-});
-
 t.test("a control connection that gets no row leaves nothing in the balancer", async (t) => {
   const d = new Director(
     [

@@ -6,6 +6,7 @@ import { ftp } from "../../../helpers/ftp/helper.ts";
 import { endpoint } from "../../addresses.ts";
 import { tcp, udp } from "../../packets.ts";
 import { Director, realserver, service } from "../director.ts";
+import { Session } from "./session.ts";
 
 const CLIENT = "192.0.2.7";
 const VIP = "203.0.113.10";
@@ -141,31 +142,29 @@ t.test("a pending entry takes nothing from other ports, other addresses, other t
 
 t.test("what was announced is gone when its control connection is over: RST, or FIN from both", async (t) => {
   for (const ending of [
-    [["CLIENT", "RA"]],
+    [["client", "RA"]],
     [
-      ["CLIENT", "FA"],
-      ["REAL", "FA"],
+      ["client", "FA"],
+      ["server", "FA"],
     ],
   ] as const) {
     const { d, announce, real } = directed();
-    const control = (side: "CLIENT" | "REAL", flags: string) =>
-      side === "CLIENT"
-        ? d.one(tcp({ from: CONTROL, to: `${VIP}:21`, flags }), side)
-        : d.one(tcp({ from: `${real}:21`, to: CONTROL, flags }), side);
-    control("REAL", "SA");
-    control("CLIENT", "A");
+    const session = new Session(d, CONTROL, `${VIP}:21`, `${real}:21`).open();
     announce(announcement("original", 5001), `${VIP}:5001`);
-    for (const [side, flags] of ending) control(side, flags);
+    for (const [who, flags] of ending) session.send(who, flags);
     t.equal(d.balancer.related.size, 0, ending.map(([, flags]) => flags).join());
   }
 });
 
 t.test("an established data connection outlives its control connection", async (t) => {
   const { d, announce, real } = directed();
+  const session = new Session(d, CONTROL, `${VIP}:21`, `${real}:21`).open();
   announce(announcement("original", 5001), `${VIP}:5001`);
   const data = `${CLIENT}:50123`;
   d.one(tcp({ from: data, to: `${VIP}:5001`, flags: "S" }), "CLIENT");
-  d.one(tcp({ from: CONTROL, to: `${VIP}:21`, flags: "R" }), "CLIENT");
+  session.send("client", "RA");
+  d.wait(11_000);
+  t.equal(d.engine.table.size, 1);
   t.equal(d.say(tcp({ from: `${real}:5001`, to: data, flags: "SA" }), "REAL"), `to-client: ${VIP}:5001 -> ${data}`);
 });
 

@@ -1,0 +1,230 @@
+/**
+ * Control connections on packets: which flow is read by what, and the packets that its reader sends.
+ *
+ *   segment or datagram -> ControlFlow, ControlStream -> helper -> related entries placed at once -> packets in `sent`
+ *
+ * A packet of a connection that is read goes nowhere itself. Once its reader has let go (TLS), numbers are shifted in
+ * place, or, where nothing was changed, the flow is one like any other.
+ */
+import type { Balancer, ConnectionEntry } from "../balancer.ts";
+import type { RelatedEntry } from "../flow/related.ts";
+import type { Settings } from "../helper/api.ts";
+import type { OnFailure } from "../helper/run.ts";
+import { type ControlHost, ControlStream, type Decision } from "../inspect/control.ts";
+import { Counters } from "../metrics.ts";
+import type { Service } from "../service.ts";
+import type { Direction, Ms } from "../units.ts";
+import { pseudoHeaderSum, sumOf } from "../wire/checksum.ts";
+import * as ipv4 from "../wire/ipv4.ts";
+import * as ipv6 from "../wire/ipv6.ts";
+import * as tcp from "../wire/tcp.ts";
+import * as udp from "../wire/udp.ts";
+import { ControlFlow } from "./control/flow.ts";
+import type { Segment } from "./control/segment.ts";
+import { type Shift, shiftSegment } from "./control/shift.ts";
+import { Envelope } from "./envelope.ts";
+import { Placing } from "./placing.ts";
+import type { Sent } from "./sent.ts";
+
+/** How the control connections of a service are read. */
+export interface Reading {
+  readonly settings: Settings;
+  readonly onRefuse: "refuse" | "forward";
+  readonly onFailure: OnFailure;
+}
+
+export interface ControlsOptions {
+  readonly reading?: (service: Service) => Reading;
+  /** Told of every decision. */
+  readonly explain?: (decision: Decision, control: ConnectionEntry) => void;
+}
+
+const asUsual = ({ spec: { helper } }: Service): Reading => ({
+  settings: { strict: false, hold: helper!.limits.hold },
+  onRefuse: "refuse",
+  onFailure: "open",
+});
+
+/** A packet of one; filled anew for each. */
+export class ControlPacket {
+  bytes = new Uint8Array(0);
+  view = new DataView(this.bytes.buffer);
+  /** Where its IP header begins, its transport header, and where it ends. */
+  at = 0;
+  transport = 0;
+  end = 0;
+  /** Its checksum is a partial one. */
+  partial = false;
+}
+
+/** One control connection. */
+interface Control {
+  readonly entry: ConnectionEntry;
+  readonly envelope: Envelope;
+  readonly flow: ControlFlow | null;
+  /** Of datagrams. */
+  readonly stream: ControlStream | null;
+  /** Not read any more: what its segments need, by direction. */
+  shifts: readonly [Shift, Shift] | null;
+  /** It was reset from here. */
+  reset: boolean;
+}
+
+export class Controls {
+  /** Decisions and what went no further, by name. */
+  readonly counters = new Counters();
+  readonly #balancer: Balancer;
+  readonly #options: ControlsOptions;
+  readonly #placing: Placing;
+  readonly #over: (id: number) => void;
+  readonly #byFlow = new Map<number, Control>();
+  /** Those that wait for a time. */
+  readonly #waiting = new Map<number, Control>();
+  #sent: Sent | null = null;
+  #now = 0 as Ms;
+
+  /** `over`: told of a flow whose connection was reset. */
+  constructor(balancer: Balancer, options: ControlsOptions, seed: number, over: (id: number) => void) {
+    this.#over = over;
+    this.#balancer = balancer;
+    this.#options = options;
+    this.#placing = new Placing(balancer, seed);
+  }
+
+  /** Flow `id` is the control connection `entry`. */
+  open(id: number, entry: ConnectionEntry): void {
+    const envelope = new Envelope(entry);
+    const { settings, onRefuse, onFailure } = (this.#options.reading ?? asUsual)(entry.service);
+    const reading = {
+      helper: entry.service.spec.helper!,
+      settings,
+      onRefuse,
+      onFailure,
+      entry,
+      balancer: this.#balancer,
+    };
+    const host = this.#hostOf(id, entry, envelope);
+    const control: Control = {
+      entry,
+      envelope,
+      flow: entry.transport === "tcp" ? new ControlFlow({ ...reading, host }, this.#sinkOf(id, envelope)) : null,
+      stream: entry.transport === "udp" ? new ControlStream({ ...reading, host }) : null,
+      shifts: null,
+      reset: false,
+    };
+    this.#byFlow.set(id, control);
+  }
+
+  close(id: number): void {
+    this.#byFlow.delete(id);
+    this.#waiting.delete(id);
+  }
+
+  /** Takes in a packet of flow `id`. False: nobody reads that any more, and it goes on with its numbers shifted. */
+  take(id: number, direction: Direction, packet: ControlPacket, now: Ms, sent: Sent): boolean {
+    const control = this.#byFlow.get(id)!;
+    const { flow, shifts, stream } = control;
+    const { bytes, transport, end } = packet;
+    if (shifts !== null) {
+      shiftSegment(bytes, packet.view, transport, shifts[direction === "original" ? 0 : 1], packet.partial);
+      return false;
+    }
+    if (!isIntact(packet, control)) {
+      this.counters.count("control.checksum");
+      return true;
+    }
+    control.envelope.note(direction, bytes, packet.at);
+    this.#sent = sent;
+    this.#now = now;
+    if (flow !== null) flow.segment(direction, bytes, transport, end, now);
+    else stream!.feed(direction, bytes.subarray(transport + udp.HEADER, end), now);
+    this.#wait(id, control);
+    return true;
+  }
+
+  /** Nobody reads flow `id` any more, and nothing was changed in it: it needs no attention. */
+  plain(id: number): boolean {
+    const shifts = this.#byFlow.get(id)?.shifts;
+    return shifts != null && shifts.every(({ sequence, acknowledgment }) => sequence === 0 && acknowledgment === 0);
+  }
+
+  /** The connection of flow `id` was reset, as its ends were told. */
+  wasReset(id: number): boolean {
+    return this.#byFlow.get(id)?.reset === true;
+  }
+
+  /** A router on the way of `direction` lets packets of `mtu` bytes pass, and no larger ones. */
+  limit(id: number, direction: Direction, mtu: number): void {
+    const control = this.#byFlow.get(id);
+    control?.flow?.limitSegments(direction, mtu - control.envelope.header - tcp.HEADER);
+  }
+
+  /** What time brings: messages that took too long, segments to be sent again. */
+  advance(now: Ms, sent: Sent): void {
+    this.#sent = sent;
+    this.#now = now;
+    for (const [id, control] of this.#waiting) {
+      const { flow, stream } = control;
+      if (now < (flow ?? stream!).deadline) continue;
+      (flow ?? stream!).advance(now);
+      this.#wait(id, control);
+    }
+  }
+
+  #wait(id: number, control: Control): void {
+    const { flow, stream } = control;
+    if (flow?.transparent === true) control.shifts = [flow.shift("original"), flow.shift("reply")];
+    if (control.shifts === null && Number.isFinite((flow ?? stream!).deadline)) this.#waiting.set(id, control);
+    else this.#waiting.delete(id);
+  }
+
+  #hostOf(id: number, entry: ConnectionEntry, envelope: Envelope): ControlHost {
+    let last: RelatedEntry | null = null;
+    return {
+      forward: (direction, bytes) => envelope.datagram(direction, bytes, this.#sent!),
+      prepare: (related) => {
+        const below = last !== null && adjoins(last, related) ? last.seen : null;
+        last = related;
+        const control = this.#byFlow.get(id)!;
+        const seen = this.#placing.find(entry, related, below);
+        (control.flow ?? control.stream!).prepared(related, seen, this.#now);
+      },
+      explain: (decision) => {
+        this.counters.count(`${decision.outcome}.${decision.reason}`);
+        this.#options.explain?.(decision, entry);
+      },
+      abort: () => {},
+    };
+  }
+
+  #sinkOf(id: number, envelope: Envelope) {
+    return {
+      emit: (direction: Direction, segment: Segment) => {
+        envelope.segment(direction, segment, this.#sent!);
+        if ((segment.flags & tcp.RST) === 0) return;
+        this.#byFlow.get(id)!.reset = true;
+        this.#over(id);
+      },
+      reject: (_direction: Direction, reason: string) => this.counters.count(`control.${reason}`),
+    };
+  }
+}
+
+/** RTP and RTCP, say: announced together, on ports side by side. */
+const adjoins = (below: RelatedEntry, { transport, target, master }: RelatedEntry): boolean =>
+  below.state !== "gone" &&
+  below.master === master &&
+  below.transport === transport &&
+  below.target.port + 1 === target.port &&
+  below.target.address.equals(target.address);
+
+/** What is sent in its place has a checksum of its own: a damaged packet must not become a whole one. */
+function isIntact({ bytes, at, transport, end, partial }: ControlPacket, { flow }: Control): boolean {
+  if (partial) return true;
+  const v6 = bytes[at]! >>> 4 === 6;
+  const field = transport + (flow === null ? udp.CHECKSUM : tcp.CHECKSUM);
+  if (flow === null && bytes[field] === 0 && bytes[field + 1] === 0) return !v6;
+  const addresses = at + (v6 ? ipv6.SOURCE : ipv4.SOURCE);
+  const pseudo = pseudoHeaderSum(bytes, addresses, addresses + (v6 ? 32 : 8), flow === null ? udp.PROTOCOL : tcp.PROTOCOL, end - transport);
+  return sumOf(bytes, transport, end, pseudo) === 0xffff;
+}

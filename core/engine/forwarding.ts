@@ -1,0 +1,70 @@
+/**
+ * Direct routing and tunnelling (ip_vs_dr_xmit, ip_vs_tunnel_xmit): the realserver has the VIP itself, and gets its
+ * packets as they are, with one hop less to live. Its replies, should they come this way, are the VIP's already.
+ */
+import * as rows from "../flow/rows.ts";
+import { isTooBig, MOST, tooBig } from "../nat/too-big.ts";
+import { encapsulate, overhead } from "../nat/tunnel.ts";
+import type { Address } from "../wire/address.ts";
+import { type Batch, type Output, SEGMENTED, Verdict } from "./batch.ts";
+import type { Flows } from "./flows.ts";
+import { Reason } from "./reason.ts";
+
+export interface TunnelOptions {
+  /** The director's own addresses, of either family or both: where tunnels begin. */
+  readonly from: readonly Address[];
+  /** Of the way to the realservers, in bytes. */
+  readonly mtu: number;
+}
+
+const NO_TUNNELS: TunnelOptions = { from: [], mtu: 1500 };
+
+export class Forwarding {
+  readonly #flows: Flows;
+  readonly #tunnels: TunnelOptions;
+
+  constructor(flows: Flows, tunnels = NO_TUNNELS) {
+    this.#flows = flows;
+    this.#tunnels = tunnels;
+  }
+
+  /** Packet `i` of flow `id`, ready to go, is left to the host to send to its realserver. */
+  direct(i: number, id: number, out: Output): number {
+    out.destination[i] = this.#number(id);
+    out.verdict[i] = Verdict.DIRECT;
+    return Reason.ESTABLISHED;
+  }
+
+  /** Before anything is changed: what stands against tunnelling packet `i`, which is `length` long; 0: nothing. */
+  objection(batch: Batch, i: number, id: number, length: number, out: Output): number {
+    const { address } = this.#flows.destination(this.#number(id));
+    if (this.#source(address) === undefined) return Reason.NO_TUNNEL_SOURCE;
+    const room = this.#tunnels.mtu - overhead(address);
+    const at = batch.offset[i]!;
+    if ((batch.offload[i]! & SEGMENTED) !== 0 || !isTooBig(batch.bytes, at, length, room)) return 0;
+    const { sent } = out;
+    const place = sent.room(MOST);
+    if (place >= 0) sent.add(tooBig(batch.bytes, at, length, room, sent.bytes, place), Verdict.TO_CLIENT);
+    return Reason.TOO_BIG;
+  }
+
+  tunnel(batch: Batch, i: number, id: number, length: number, out: Output): number {
+    const { address } = this.#flows.destination(this.#number(id));
+    const { sent } = out;
+    const place = sent.room(length + overhead(address));
+    if (place < 0) return Reason.TABLE_FULL;
+    const source = this.#source(address)!;
+    const whole = encapsulate(batch.bytes, batch.offset[i]!, length, source, address, sent.bytes, place);
+    sent.add(whole, Verdict.TO_REAL);
+    out.verdict[i] = Verdict.TAKEN;
+    return Reason.TUNNELLED;
+  }
+
+  #source({ family }: Address): Address | undefined {
+    return this.#tunnels.from.find((address) => address.family === family);
+  }
+
+  #number(id: number): number {
+    return this.#flows.table.rows[(id << rows.ROW_SHIFT) + rows.INNER_PORT]! & 0xffff;
+  }
+}
