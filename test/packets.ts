@@ -132,6 +132,22 @@ export function wrong(packet: Uint8Array, partial = false): string | null {
   return ones(joined(pseudo, body)) === 0xffff ? null : "transport checksum";
 }
 
+/** Fills in the checksums of a whole TCP or UDP packet, as a network card does for its host. */
+export function sum(packet: Uint8Array): void {
+  const { v6, at, protocol } = layout(packet);
+  const view = new DataView(packet.buffer, packet.byteOffset);
+  if (!v6) {
+    view.setUint16(10, 0);
+    view.setUint16(10, 0xffff - ones(packet.subarray(0, at)));
+  }
+  const body = packet.subarray(at, v6 ? 40 + view.getUint16(4) : view.getUint16(2));
+  const [source, middle, stop] = v6 ? [8, 24, 40] : [12, 16, 20];
+  const pseudo = pseudoHeader(packet.subarray(source, middle), packet.subarray(middle, stop), protocol, body.length);
+  const field = at + (protocol === TCP ? 16 : 6);
+  view.setUint16(field, 0);
+  view.setUint16(field, 0xffff - ones(joined(pseudo, body)));
+}
+
 const ECHOES = [0, 8, 128, 129];
 
 function wrongIcmp(message: Uint8Array, covered: Uint8Array): string | null {
