@@ -287,7 +287,8 @@ export class Engine {
     packet.transport = places[place + TRANSPORT]!;
     packet.end = places[place + END]!;
     packet.partial = (batch.offload[i]! & NEEDS_CSUM) !== 0;
-    if (!this.controls.take(id, (found & 1) === ORIGINAL ? "original" : "reply", packet, this.#now, out.sent)) return false;
+    if (!this.controls.take(id, (found & 1) === ORIGINAL ? "original" : "reply", packet, this.#now, out.sent))
+      return false;
     countPacket(this.table.rows, id << ROW_SHIFT, found & 1, packet.end - packet.at);
     out.verdict[i] = Verdict.TAKEN;
     if (this.controls.wasReset(id)) return true;

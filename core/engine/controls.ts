@@ -47,8 +47,8 @@ const asUsual = ({ spec: { helper } }: Service): Reading => ({
 
 /** A packet of one; filled anew for each. */
 export class ControlPacket {
-  bytes = new Uint8Array(0);
-  view = new DataView(this.bytes.buffer);
+  bytes: Uint8Array = new Uint8Array(0);
+  view: DataView = new DataView(this.bytes.buffer);
   /** Where its IP header begins, its transport header, and where it ends. */
   at = 0;
   transport = 0;
@@ -126,7 +126,7 @@ export class Controls {
     const { flow, shifts, stream } = control;
     const { bytes, transport, end } = packet;
     if (shifts !== null) {
-      shiftSegment(bytes, packet.view, transport, shifts[direction === "original" ? 0 : 1], packet.partial);
+      shiftSegment(bytes, transport, shifts[direction === "original" ? 0 : 1], packet.partial);
       return false;
     }
     if (!isIntact(packet, control)) {
@@ -225,6 +225,12 @@ function isIntact({ bytes, at, transport, end, partial }: ControlPacket, { flow 
   const field = transport + (flow === null ? udp.CHECKSUM : tcp.CHECKSUM);
   if (flow === null && bytes[field] === 0 && bytes[field + 1] === 0) return !v6;
   const addresses = at + (v6 ? ipv6.SOURCE : ipv4.SOURCE);
-  const pseudo = pseudoHeaderSum(bytes, addresses, addresses + (v6 ? 32 : 8), flow === null ? udp.PROTOCOL : tcp.PROTOCOL, end - transport);
+  const pseudo = pseudoHeaderSum(
+    bytes,
+    addresses,
+    addresses + (v6 ? 32 : 8),
+    flow === null ? udp.PROTOCOL : tcp.PROTOCOL,
+    end - transport,
+  );
   return sumOf(bytes, transport, end, pseudo) === 0xffff;
 }
