@@ -148,16 +148,19 @@ export function transitionTable(secure: boolean): Uint8Array {
       const next = rows[classOf(flags)].split(" ").map((name) => SHORT[name]!);
       table.set(plausible(flags) ? next : next.fill(IMPLAUSIBLE), transitionAt(direction, flags, 0));
     }
-    if (!plausible(flags) || (flags & (SYN | ACK)) !== SYN) continue;
-    for (const direction of [0, REPLIES_UNSEEN]) {
-      for (const state of [State.TIME_WAIT, State.CLOSE]) table[transitionAt(direction, flags, state)] = REOPENS;
-    }
+    if (plausible(flags) && (flags & (SYN | ACK)) === SYN) reopen(table, flags);
   }
   for (const state of [State.UDP_UNANSWERED, State.UDP]) {
     table[transitionAt(0, 0, state)] = state;
     table[transitionAt(1, 0, state)] = State.UDP;
   }
   return table;
+}
+
+function reopen(table: Uint8Array, flags: number): void {
+  for (const direction of [0, REPLIES_UNSEEN]) {
+    for (const state of [State.TIME_WAIT, State.CLOSE]) table[transitionAt(direction, flags, state)] = REOPENS;
+  }
 }
 
 /** Where in the table the next state stands. */

@@ -1,7 +1,6 @@
 import fc from "fast-check";
 import t from "tap";
 import { BYTES, PACKETS, ROW_SHIFT } from "../../../core/flow/rows.ts";
-import type { FlowId } from "../../../core/flow/table.ts";
 import { ms, port, seconds } from "../../../core/units.ts";
 import { ftp } from "../../../helpers/ftp/helper.ts";
 import { fragments, joined, route, tcp, ttlOf, udp, wrong } from "../../packets.ts";
