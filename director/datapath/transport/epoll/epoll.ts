@@ -1,5 +1,6 @@
 /** Streams on an event loop of our own: Linux's epoll, called through koffi. */
 import type { Backend, ConnectOptions, Listener, ListenOptions, Reason, Stream } from "../../transport.ts";
+import { Buffers } from "./buffers.ts";
 import { type Calls, loadCalls } from "./calls.ts";
 import { connect } from "./connect.ts";
 import { Loop } from "./loop.ts";
@@ -7,8 +8,6 @@ import { listen } from "./server.ts";
 import { Sockets } from "./sockets.ts";
 import { Spare } from "./spare.ts";
 import type { Shared } from "./stream.ts";
-
-const BUFFER = 256 * 1024;
 
 export class EpollBackend implements Backend {
   readonly name = "epoll";
@@ -18,7 +17,7 @@ export class EpollBackend implements Backend {
     this.#shared = {
       sockets: new Sockets(calls),
       loop: new Loop(calls),
-      buffer: calls.memory(BUFFER),
+      buffers: new Buffers(calls),
       spare: new Spare(),
       open: new Set(),
     };

@@ -1,10 +1,11 @@
 /**
- * A stream on a socket that the event loop watches, edge-triggered. All streams read into one buffer; of what is written
- * only the part that the kernel does not take at once is copied.
+ * A stream on a socket that the event loop watches, edge-triggered. All streams read into one buffer, and what is pumped
+ * is sent from there. What the kernel does not take at once is copied, or keeps the buffer while the others get another.
  */
 import type { Endpoint, Ms } from "../../../../core/units.ts";
 import type { PumpEvents, ReadEvents, Reason, Stream, StreamEvents } from "../../transport.ts";
-import { EAGAIN, EINTR, type Memory, reasonOf } from "./calls.ts";
+import type { Buffers } from "./buffers.ts";
+import { EAGAIN, EINTR, reasonOf } from "./calls.ts";
 import {
   EPOLLERR,
   EPOLLET,
@@ -33,7 +34,7 @@ const TURN = 1024 * 1024;
 export interface Shared {
   readonly sockets: Sockets;
   readonly loop: Loop;
-  readonly buffer: Memory;
+  readonly buffers: Buffers;
   readonly spare: Spare;
   readonly open: Set<EpollStream>;
 }
@@ -103,18 +104,19 @@ export class EpollStream implements Stream, Watcher, Job {
 
   write(bytes: Uint8Array): boolean {
     if (this.ending || bytes.length === 0) return true;
-    const { buffer, sockets } = this.#shared;
     if (this.#leftover !== null) {
-      this.#leftover.append(bytes);
+      this.#leftover = this.#leftover.append(bytes);
       return false;
     }
+    const { buffers, sockets } = this.#shared;
+    const { current } = buffers;
     const sent =
-      bytes.buffer === buffer.bytes.buffer
-        ? sockets.calls.send(this.#fd, buffer.at + bytes.byteOffset, bytes.length, MSG_NOSIGNAL)
+      bytes.buffer === current.bytes.buffer
+        ? sockets.calls.send(this.#fd, current.at + bytes.byteOffset, bytes.length, MSG_NOSIGNAL)
         : sockets.calls.sendBytes(this.#fd, bytes, bytes.length, MSG_NOSIGNAL);
     if (sent === bytes.length) return true;
     if (sent < 0 && this.#broken()) return true;
-    this.#leftover = new Leftover(sent > 0 ? bytes.subarray(sent) : bytes);
+    this.#leftover = Leftover.copyOf(sent > 0 ? bytes.subarray(sent) : bytes);
     return false;
   }
 
@@ -183,9 +185,10 @@ export class EpollStream implements Stream, Watcher, Job {
 
   /** How many bytes came. */
   #readOnce(): number {
-    const { buffer, sockets } = this.#shared;
-    const { length } = buffer.bytes;
-    const got = sockets.calls.recv(this.#fd, buffer.at, length, 0);
+    const { buffers, sockets } = this.#shared;
+    const { at, bytes } = buffers.current;
+    const { length } = bytes;
+    const got = sockets.calls.recv(this.#fd, at, length, 0);
     if (got > 0) {
       this.bytesRead += got;
       if (got < length && !this.#mayHoldMore) this.#readable = false;
@@ -203,11 +206,21 @@ export class EpollStream implements Stream, Watcher, Job {
 
   /** The first `length` bytes of the buffer are ours. */
   #take(length: number): void {
-    const { bytes } = this.#shared.buffer;
-    const taken = new Uint8Array(bytes.buffer, bytes.byteOffset, length);
-    if (this.#to === null) return this.#reader!.data(taken);
-    this.#to.write(taken);
-    this.#pumper!.moved();
+    if (this.#to !== null) {
+      this.#to.#pass(length);
+      return this.#pumper!.moved();
+    }
+    const { bytes } = this.#shared.buffers.current;
+    this.#reader!.data(new Uint8Array(bytes.buffer, bytes.byteOffset, length));
+  }
+
+  /** Writes the first `length` bytes of the buffer, which are ours now. */
+  #pass(length: number): void {
+    if (this.ending) return;
+    const { buffers, sockets } = this.#shared;
+    const sent = sockets.calls.send(this.#fd, buffers.current.at, length, MSG_NOSIGNAL);
+    if (sent === length || (sent < 0 && this.#broken())) return;
+    this.#leftover = Leftover.of(buffers, Math.max(sent, 0), length);
   }
 
   #end(): void {
