@@ -1,23 +1,22 @@
 /**
- * The packet engine under measurement, a process of its own: `node engine-run.js CASE [FLOWS]` prints numbers as JSON.
+ * The packet engine under measurement, a process of its own: `node engine-run.js CASE NUMBER` prints numbers as JSON.
  *
- *   packets FLOWS   60-byte segments of established flows, both directions, flows in random order
- *   connections     set up, torn down and expired: six segments each, 65,536 in TIME_WAIT
- *   memory FLOWS    what the process grew by for so many flows
+ *   packets FLOWS         60-byte segments of established flows, both directions, flows in random order
+ *   connections WAITING   set up, torn down and expired: six segments each, so many in TIME_WAIT
+ *   memory FLOWS          what the process grew by for so many flows
  */
 import { PerformanceObserver } from "node:perf_hooks";
 import { getHeapStatistics, setFlagsFromString } from "node:v8";
 import { Balancer } from "../../core/balancer.ts";
 import { type Batch, createBatch, createOutput } from "../../core/engine/batch.ts";
+import { v8Flags } from "../../core/engine/flags.ts";
 import { Engine } from "../../core/engine.ts";
 import { ms, port, seconds } from "../../core/units.ts";
 import { Address } from "../../core/wire/address.ts";
 import { putU16, putU32 } from "../../core/wire/bytes.ts";
 import { pseudoHeaderSum, sumOf } from "../../core/wire/checksum.ts";
 
-// V8 inlines callees of 920 bytes in all; the path of a packet is small functions, and longer than that. Whoever runs
-// the engine live does the same.
-setFlagsFromString("--max-inlined-bytecode-size-cumulative=4000");
+for (const flag of v8Flags) setFlagsFromString(flag);
 
 const VIP = 0xcb00710a;
 const REALSERVERS = [11, 12, 13, 14].map((n) => 0xc6120100 + n);
@@ -80,11 +79,11 @@ function build(bytes: Uint8Array, at: number, n: number, reply: boolean, flags: 
 class Feed {
   readonly batch: Batch;
   readonly #image: number;
-  readonly packets: number;
+  #packets: number;
   #next = 0;
 
   constructor(packets: number) {
-    this.packets = packets;
+    this.#packets = packets;
     this.#image = BATCH * STRIDE;
     this.batch = createBatch(BATCH, new Uint8Array((BATCH + packets) * STRIDE));
     for (let i = 0; i < BATCH; i++) {
@@ -93,17 +92,27 @@ class Feed {
     }
   }
 
+  get packets(): number {
+    return this.#packets;
+  }
+
+  /** From the start, and only so many. */
+  rewind(packets: number): void {
+    this.#packets = packets;
+    this.#next = 0;
+  }
+
   build(i: number, n: number, reply: boolean, flags: number): void {
     build(this.batch.bytes, this.#image + i * STRIDE, n, reply, flags);
   }
 
   /** The next packets, from the start again after the last. */
   next(): Batch {
-    const count = Math.min(BATCH, this.packets - this.#next);
+    const count = Math.min(BATCH, this.#packets - this.#next);
     const from = this.#image + this.#next * STRIDE;
     this.batch.bytes.copyWithin(0, from, from + count * STRIDE);
     this.batch.count = count;
-    this.#next = (this.#next + count) % this.packets;
+    this.#next = (this.#next + count) % this.#packets;
     return this.batch;
   }
 }
@@ -115,16 +124,20 @@ function run(engine: Engine, feed: Feed, now: number): void {
   for (let done = 0; done < feed.packets; done += feed.batch.count) engine.process(feed.next(), ms(now), out);
 }
 
+/** Flows that are set up at a time. */
+const PART = 4096;
+
 /** Flows 0 to `flows` - 1, established. */
 function established(engine: Engine, flows: number): void {
-  const PART = 4096;
+  // One feed for all: its arena must not count as the flows' memory.
+  const feed = new Feed(PART * 2);
   for (let from = 0; from < flows; from += PART) {
     const count = Math.min(PART, flows - from);
-    const feed = new Feed(count * 2);
     for (let i = 0; i < count; i++) {
       feed.build(i, from + i, false, SYN);
       feed.build(count + i, from + i, false, ACK);
     }
+    feed.rewind(count * 2);
     run(engine, feed, 0);
   }
   if (engine.table.size !== flows) throw new Error(`${engine.table.size} flows, not ${flows}`);
@@ -164,7 +177,10 @@ async function packets(flows: number): Promise<object> {
   const heap = getHeapStatistics().used_heap_size;
   const before = cpu();
   let done = 0;
-  for (; done < COUNTED; done += feed.batch.count) engine.process(feed.next(), ms(1000 + done / 10_000), out);
+  for (; done < COUNTED; done += feed.batch.count) {
+    // Whole milliseconds, as a host reads them for each batch: a fraction would be an object on the heap.
+    engine.process(feed.next(), ms(1000 + Math.floor(done / 10_000)), out);
+  }
   const seconds = cpu() - before;
   const grown = getHeapStatistics().used_heap_size - heap;
   await new Promise((resolve) => setTimeout(resolve, 20));
@@ -176,7 +192,6 @@ async function packets(flows: number): Promise<object> {
 
 /** Connections whose segments follow one another. */
 const GROUP = 16;
-const WAITING = 65_536;
 const DIALOGUE: readonly (readonly [reply: boolean, flags: number])[] = [
   [false, SYN],
   [true, SYN | ACK],
@@ -186,17 +201,19 @@ const DIALOGUE: readonly (readonly [reply: boolean, flags: number])[] = [
   [false, ACK],
 ];
 const TIME_WAIT = 120_000;
+const SETTLED = 1 << 17;
+const CONNECTIONS = 1 << 20;
 
-function connections(): object {
-  const kinds = WAITING * 2;
-  const engine = engineFor(WAITING * 2);
+function connections(waiting: number): object {
+  const kinds = waiting * 2;
+  const engine = engineFor(kinds);
   const feed = new Feed(kinds * DIALOGUE.length);
   for (let i = 0; i < feed.packets; i++) {
     const group = Math.floor(i / (GROUP * DIALOGUE.length));
     const [reply, flags] = DIALOGUE[Math.floor(i / GROUP) % DIALOGUE.length]!;
     feed.build(i, group * GROUP + (i % GROUP), reply, flags);
   }
-  const perPacket = TIME_WAIT / WAITING / DIALOGUE.length;
+  const perPacket = TIME_WAIT / waiting / DIALOGUE.length;
   let now = 0;
   const turn = () => {
     for (let done = 0; done < feed.packets; done += feed.batch.count) {
@@ -205,10 +222,11 @@ function connections(): object {
       while (engine.advance(ms(now), out));
     }
   };
-  turn();
+  // So many times that the code is compiled, and so many wait as shall.
+  for (let done = 0; done <= SETTLED; done += kinds) turn();
   const begun = engine.flows.ended.get("expired");
   const before = cpu();
-  for (let i = 0; i < 8; i++) turn();
+  for (let i = 0; i < CONNECTIONS / kinds; i++) turn();
   const seconds = cpu() - before;
   const ended = engine.flows.ended.get("expired") - begun;
   const { established, opened } = engine.counters.all();
@@ -225,7 +243,6 @@ function memory(flows: number): object {
   return { perEntry: grown / engine.table.size };
 }
 
-const [which, flows] = process.argv.slice(2);
-const measured =
-  which === "packets" ? await packets(Number(flows)) : which === "connections" ? connections() : memory(Number(flows));
-console.log(JSON.stringify(measured));
+const cases: Readonly<Record<string, (number: number) => object | Promise<object>>> = { packets, connections, memory };
+const [which, number] = process.argv.slice(2);
+console.log(JSON.stringify(await cases[which!]!(Number(number))));

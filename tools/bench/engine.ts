@@ -11,6 +11,8 @@ import { compared, type Result } from "./report.ts";
 import { type Settings, takeTurns } from "./rounds.ts";
 
 const FLOWS = [1_000, 100_000, 1_000_000];
+/** In TIME_WAIT: as many as the cache holds, and more. */
+const WAITING = [1024, 65_536];
 const MOST = FLOWS.at(-1)!;
 const PEER = "C loop";
 const RUN = fileURLToPath(new URL(`./engine-run.${import.meta.url.endsWith(".ts") ? "ts" : "js"}`, import.meta.url));
@@ -50,7 +52,10 @@ export const engine = ({ rounds }: Settings): Promise<Result[]> =>
     const alone = (title: string, unit: string, runs: readonly number[]) =>
       results.push(compared({ case: title, unit, runs }, null));
 
-    await beside("connections set up, torn down, expired", "M/s", ["connections"]);
+    for (const waiting of WAITING) {
+      const title = `connections set up, torn down, expired, ${waiting.toLocaleString("en")} in TIME_WAIT`;
+      await beside(title, "M/s", ["connections", String(waiting)]);
+    }
     for (const flows of FLOWS) {
       const title = `60-byte segments, ${flows.toLocaleString("en")} established flows`;
       await beside(title, "M packets/s", ["packets", String(flows)]);

@@ -1,5 +1,7 @@
 /** npm run bench -- [NAME...] [--json]: how fast it is, beside others at the same work in the same run. */
+
 import { Command, InvalidArgumentError } from "commander";
+import { v8Flags } from "../../core/engine/flags.ts";
 import { endSandboxesOnSignal } from "../lab/sandbox.ts";
 import { bulk } from "./bulk.ts";
 import { controlLines } from "./control-lines.ts";
@@ -18,7 +20,7 @@ const BENCHMARKS: Readonly<Record<string, readonly Part[]>> = {
 };
 
 async function measure(name: string, settings: Settings): Promise<Report> {
-  const described = machine(pinning);
+  const described = machine(pinning, name === "engine" ? v8Flags : []);
   const results: Result[] = [];
   for (const part of BENCHMARKS[name]!) results.push(...(await part(settings)));
   return { name, machine: described, results };

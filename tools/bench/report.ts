@@ -27,6 +27,8 @@ export interface Machine {
   /** When the benchmark began: more than a few tenths means that others were at work. */
   readonly load: number;
   readonly pinning: string;
+  /** What V8 was told in the process that is measured. */
+  readonly flags: string;
 }
 
 export interface Report {
@@ -35,7 +37,7 @@ export interface Report {
   readonly results: readonly Result[];
 }
 
-export const machine = (pinning: string): Machine => ({
+export const machine = (pinning: string, flags: readonly string[]): Machine => ({
   cpu: cpus()[0]?.model ?? "unknown",
   cpus: cpus().length,
   kernel: release(),
@@ -43,6 +45,7 @@ export const machine = (pinning: string): Machine => ({
   congestion: congestion(),
   load: round(loadavg()[0]!),
   pinning,
+  flags: flags.length === 0 ? "none" : flags.join(" "),
 });
 
 function congestion(): string {
@@ -95,7 +98,7 @@ export function compared(
 }
 
 export function table({ name, machine, results }: Report): string {
-  const { cpu, cpus, kernel, node, congestion, load, pinning } = machine;
+  const { cpu, cpus, kernel, node, congestion, load, pinning, flags } = machine;
   const head = ["case", "kindred", "unit", "peer", "", "ratio", "runs (kindred | peer)"];
   const number = (value: number | null) => (value === null ? "–" : String(value));
   const rows = results.map(({ case: title, value, unit, peer, peerValue, ratio, runs, peerRuns, note }) => {
@@ -120,6 +123,7 @@ export function table({ name, machine, results }: Report): string {
   return [
     `${name}: ${cpus} × ${cpu}, Linux ${kernel}, TCP ${congestion}, Node ${node}, load ${load} at the start`,
     `pinning: ${pinning}`,
+    `V8 flags: ${flags}`,
     "",
     ...lines,
   ].join("\n");

@@ -8,7 +8,16 @@ t.test("the median of runs", async (t) => {
 });
 
 const subject = { case: "bulk", unit: "Gb/s", runs: [2, 4, 3] };
-const machine = { cpu: "a CPU", cpus: 2, kernel: "6", node: "v20", congestion: "cubic", load: 0, pinning: "none" };
+const machine = {
+  cpu: "a CPU",
+  cpus: 2,
+  kernel: "6",
+  node: "v20",
+  congestion: "cubic",
+  load: 0,
+  pinning: "none",
+  flags: "none",
+};
 
 t.test("a peer is compared by medians, and all runs are kept", async (t) => {
   const result = compared(subject, { name: "haproxy", runs: [5, 6, 7] });
