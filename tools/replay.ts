@@ -2,20 +2,25 @@
  * `kindred replay`: a capture in; out comes which connections were announced, which of them appeared, and what a
  * director would have refused. The helpers are those of the director, byte for byte.
  */
+import { writeFile } from "node:fs/promises";
 import { Command } from "commander";
 import { helpers } from "../helpers/index.ts";
 import { bind } from "./replay/bindings.ts";
 import { inert } from "./replay/escape.ts";
 import { readCapture } from "./replay/file.ts";
+import { PageBuilder } from "./replay/html/data.ts";
+import { pageText } from "./replay/html/page.ts";
 import { paintFor } from "./replay/paint.ts";
 import { ProgressLine } from "./replay/progress.ts";
-import { addCapture, emptyReport, jsonText, ndjsonText, numbered } from "./replay/report.ts";
+import { addCapture, append, emptyReport, jsonText, ndjsonText, numbered, type Report } from "./replay/report.ts";
 import { treeText } from "./replay/text.ts";
 import { type Bindings, Tracker } from "./replay/tracker.ts";
 
 export interface ReplayOptions {
   readonly json?: boolean;
   readonly ndjson?: boolean;
+  /** A page is written to this file. */
+  readonly html?: string;
   /** The bytes, the rule and what other helpers would have done, for each announcement and each refusal. */
   readonly explain?: boolean;
   /** `ftp=21,2121`: instead of the ports that the helper says itself. */
@@ -32,7 +37,7 @@ export interface ReplayIo {
 
 const OK = 0;
 const USAGE = 1;
-/** A file is broken, or cannot be read. */
+/** A file is broken, or cannot be read, or the page cannot be written. */
 const BROKEN = 2;
 
 /** Reads `files` and prints what was found. The exit status. */
@@ -42,27 +47,54 @@ export async function runReplay(files: readonly string[], options: ReplayOptions
     io.stderr.write(`kindred replay: ${inert(bindings)}\n`);
     return USAGE;
   }
-  let report = emptyReport(options.explain);
+  const page = options.html === undefined ? null : new PageBuilder();
+  const print = printer(options, io);
   let controls = 0;
   let broken = false;
-  const paint = paintFor(io.stdout.isTTY, process.env["NO_COLOR"]);
   for (const file of files) {
     const { capture, tracker } = await replayFile(file, bindings, options, io);
+    const report = emptyReport(options.explain === true || page !== null);
     const found = numbered(tracker, controls);
     addCapture(report, capture, tracker, found);
     controls += found.length;
     broken ||= capture.error !== null;
-    if (options.json) continue;
-    // One document needs them all; lines and trees are shown file by file.
-    io.stdout.write(options.ndjson ? ndjsonText(report) : treeText(report, paint));
-    report = emptyReport(options.explain);
+    page?.add(report, tracker, found);
+    print.capture(report);
   }
-  if (options.json) io.stdout.write(jsonText(report));
-  return broken ? BROKEN : OK;
+  print.end();
+  const written = page === null || (await writePage(options.html!, page, io));
+  return broken || !written ? BROKEN : OK;
+}
+
+/** One JSON document needs all captures; lines and trees are shown one after the other. */
+function printer({ json, ndjson, explain }: ReplayOptions, { stdout }: ReplayIo) {
+  const paint = paintFor(stdout.isTTY, process.env["NO_COLOR"]);
+  const all = emptyReport(explain);
+  return {
+    capture(report: Report): void {
+      const { explanations: _, ...rest } = report;
+      const shown = explain === true ? report : rest;
+      if (json === true) append(all, shown);
+      else stdout.write(ndjson === true ? ndjsonText(shown) : treeText(shown, paint));
+    },
+    end(): void {
+      if (json === true) stdout.write(jsonText(all));
+    },
+  };
+}
+
+async function writePage(file: string, page: PageBuilder, { stderr }: ReplayIo): Promise<boolean> {
+  try {
+    await writeFile(file, pageText(page.data()));
+    return true;
+  } catch (error) {
+    stderr.write(`kindred replay: ${inert(file)}: ${inert(error instanceof Error ? error.message : String(error))}\n`);
+    return false;
+  }
 }
 
 async function replayFile(file: string, bindings: Bindings, options: ReplayOptions, io: ReplayIo) {
-  const tracker = new Tracker(bindings, helpers, options.explain === true);
+  const tracker = new Tracker(bindings, helpers, options.explain === true || options.html !== undefined);
   const progress = new ProgressLine(file, io.stderr);
   const { capture, unread } = await readCapture(file, io.stdin ?? process.stdin, tracker, (read, size) =>
     progress.show(read, size, performance.now()),
@@ -83,6 +115,7 @@ export function replayCommand(io: ReplayIo = process): Command {
     .argument("<capture...>", "pcap or pcapng files, plain or compressed (gzip); - is standard input")
     .option("--json", "one JSON document")
     .option("--ndjson", "the same records as JSON, a line each")
+    .option("--html <file>", "a page that needs nothing else: ladders, a timeline, tables, findings, explanations")
     .option("--explain", "for each announcement and refusal: the bytes, the rule, what other helpers would have done")
     .option("--helper <name=ports>", "bind a helper to these server ports: ftp=21,2121 (repeatable)", collect)
     .addHelpText("after", "\nExit status: 0, or 2 when a file is broken (what could be read is printed).")

@@ -135,7 +135,7 @@ t.test("without --explain there are no explanations, and no segments are kept", 
 
 t.test("passwords are struck out, whatever the segments", async (t) => {
   const line = "USER bob\r\nPASS hunter2 \\o/\r\npass hunter2\r\nACCT hunter2\r\nLIST\r\n";
-  const expected = "USER bob\\r\\nPASS****\\r\\npass****\\r\\nACCT****\\r\\nLIST\\r\\n";
+  const expected = "USER bob\\r\\nPASS ****\\r\\npass ****\\r\\nACCT ****\\r\\nLIST\\r\\n";
   t.equal(new Redactor().show(Buffer.from(line)), expected);
   for (let size = 1; size < 8; size++) {
     const redactor = new Redactor();
@@ -157,8 +157,8 @@ t.test("telnet bytes, blanks and gaps do not uncover them", async (t) => {
   const redactor = new Redactor();
   redactor.show(Buffer.from("PA"));
   redactor.gap();
-  t.equal(redactor.show(Buffer.from("unter2\r\nLIST\r\n")), "****\\r\\nLIST\\r\\n");
-  t.equal(new Redactor().show(Buffer.from("PASSIVE\r\nSTOR PASS x\r\n")), "PASS****\\r\\nSTOR PASS x\\r\\n");
+  t.equal(redactor.show(Buffer.from("unter2\r\nLIST\r\n")), " ****\\r\\nLIST\\r\\n");
+  t.equal(new Redactor().show(Buffer.from("PASSIVE\r\nSTOR PASS x\r\n")), "PASS ****\\r\\nSTOR PASS x\\r\\n");
 });
 
 // --- against the kernel, as recorded with the captures ----------------------------------------------------------------

@@ -140,6 +140,14 @@ export function addCapture(
   }
 }
 
+/** Adds the records of `other` to those of `report`. */
+export function append(report: Report, other: Report): void {
+  for (const [name, records] of Object.entries(other)) {
+    const all = report[name as keyof Report] as unknown[];
+    for (const record of records) all.push(record);
+  }
+}
+
 const controlRecord = (id: number, file: string, control: Control, flows: Flows): ControlRecord => ({
   id,
   file,

@@ -9,7 +9,7 @@ const SECRET_COMMANDS: ReadonlySet<string> = new Set(["PASS", "ACCT", "ADAT"]);
 /** RTSP, SIP: RFC 2617. Enough letters to tell. */
 const SECRET_HEADERS: readonly string[] = ["AUTHORIZATION", "PROXY-AUTHORIZATION"];
 const LONGEST_NAME = 19;
-const STRUCK = "****";
+const STRUCK = " ****";
 
 /** Protocols whose messages are lines of text. Of others only the length is shown. */
 const TEXT: ReadonlySet<string> = new Set(["ftp", "rtsp", "sip", "ident"]);

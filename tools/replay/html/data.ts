@@ -1,0 +1,195 @@
+/** What the page is made of: records with times, what was said, and every connection, as far as it can be drawn. */
+import { inert } from "../escape.ts";
+import type { Explanation } from "../explain/explain.ts";
+import type { NumberedControl } from "../findings/finding.ts";
+import { endText, listenerOf, otherEnd } from "../findings/flow.ts";
+import { B, type Flows } from "../flows.ts";
+import type { CaptureRecord, FaultRecord, FindingRecord, RelatedRecord, Report } from "../report.ts";
+import type { Tracker } from "../tracker.ts";
+import { type Message, messagesOf } from "./messages.ts";
+
+/** What is drawn of a large capture; the page says what is left out. */
+export const LIMITS = { ladders: 300, messages: 400, connections: 3000, related: 3000, findings: 1000, records: 2000 };
+
+/** A connection with its times, in seconds since 1970-01-01 UTC. */
+interface Span {
+  readonly start: number;
+  readonly end: number;
+  readonly firstFrame: number;
+  readonly lastFrame: number;
+  readonly frames: number;
+  readonly bytes: number;
+}
+
+export interface PageControl extends Span {
+  readonly id: number;
+  readonly file: string;
+  readonly helper: string;
+  readonly transport: string;
+  readonly client: string;
+  readonly server: string;
+  readonly findings: number;
+  /** Null: not drawn. */
+  readonly messages: readonly Message[] | null;
+  readonly omitted: number;
+}
+
+export interface PageRelated extends Omit<RelatedRecord, "from" | "to" | "firstFrame" | "frames" | "bytes"> {
+  readonly from: string;
+  readonly to: string;
+  /** Null: it was not seen. */
+  readonly span: Span | null;
+}
+
+export interface PageConnection extends Span {
+  readonly file: string;
+  readonly role: "control" | "related" | "other";
+  readonly transport: string;
+  readonly from: string;
+  readonly to: string;
+  readonly control: number | null;
+}
+
+export interface PageData {
+  readonly captures: CaptureRecord[];
+  readonly controls: PageControl[];
+  readonly related: PageRelated[];
+  readonly findings: FindingRecord[];
+  readonly faults: FaultRecord[];
+  readonly explanations: Explanation[];
+  readonly connections: PageConnection[];
+  /** What was left out, in sentences. */
+  readonly notices: string[];
+}
+
+/** Collects what is found in one capture after the other. */
+export class PageBuilder {
+  readonly #data: PageData = {
+    captures: [],
+    controls: [],
+    related: [],
+    findings: [],
+    faults: [],
+    explanations: [],
+    connections: [],
+    notices: [],
+  };
+  readonly #total = { ladders: 0, connections: 0, related: 0, findings: 0, records: 0 };
+
+  /** `report`: of this capture alone. */
+  add(report: Report, tracker: Tracker, controls: readonly NumberedControl[]): void {
+    const { file } = report.captures[0]!;
+    const { flows } = tracker;
+    this.#data.captures.push(...report.captures);
+    this.#take("findings", this.#data.findings, report.findings);
+    this.#take("records", this.#data.faults, report.faults);
+    this.#take("records", this.#data.explanations, report.explanations ?? []);
+    const found = countByControl(report.findings);
+    const ladders = drawn(controls, found, LIMITS.ladders - this.#total.ladders);
+    this.#total.ladders += controls.length;
+    for (const one of controls) this.#data.controls.push(pageControl(file, one, flows, found, ladders.has(one.id)));
+    let index = 0;
+    const related = controls.flatMap((one) =>
+      one.related.map(({ flow }) => pageRelated(report.related[index++]!, flow, flows)),
+    );
+    this.#take("related", this.#data.related, related);
+    this.#connections(file, flows, controls);
+  }
+
+  /** Every text is inert: none can act on whatever shows it. */
+  data(): PageData {
+    const { connections, related, findings, ladders, records } = this.#total;
+    const notice = (total: number, shown: number, what: string): void => {
+      if (total > shown) this.#data.notices.push(`${shown} of ${total} ${what} are shown.`);
+    };
+    notice(ladders, LIMITS.ladders, "control connections with a ladder, those with findings first,");
+    notice(connections, this.#data.connections.length, "connections");
+    notice(related, this.#data.related.length, "announced connections");
+    notice(findings, this.#data.findings.length, "findings");
+    notice(records, this.#data.faults.length + this.#data.explanations.length, "refusals and explanations");
+    return JSON.parse(JSON.stringify(this.#data), (_key, value) => (typeof value === "string" ? inert(value) : value));
+  }
+
+  #take<T>(what: "findings" | "related" | "records" | "connections", to: T[], records: readonly T[]): void {
+    this.#total[what] += records.length;
+    for (const record of records) {
+      if (to.length >= LIMITS[what]) return;
+      to.push(record);
+    }
+  }
+
+  /** Control connections and what they announced first, then the others, in the order of their frames. */
+  #connections(file: string, flows: Flows, controls: readonly NumberedControl[]): void {
+    const roles = new Map<number, { role: "control" | "related"; control: number }>();
+    for (const { id, related } of controls) {
+      for (const { flow } of related) if (flow >= 0) roles.set(flow, { role: "related", control: id });
+    }
+    for (const { id, control } of controls) roles.set(control.row, { role: "control", control: id });
+    const rows = [...roles.keys()].sort((one, other) => one - other);
+    for (let row = 0; row < flows.count && rows.length < LIMITS.connections; row++) if (!roles.has(row)) rows.push(row);
+    const all = rows.map((row): PageConnection => {
+      const listener = listenerOf(flows, row) ?? B;
+      return {
+        file,
+        ...(roles.get(row) ?? { role: "other", control: null }),
+        transport: flows.isTcp(row) ? "tcp" : "udp",
+        from: endText(flows, row, otherEnd(listener)),
+        to: endText(flows, row, listener),
+        ...spanOf(flows, row),
+      };
+    });
+    this.#take("connections", this.#data.connections, all);
+    this.#total.connections += flows.count - rows.length;
+  }
+}
+
+function countByControl(findings: readonly FindingRecord[]): Map<number, number> {
+  const counts = new Map<number, number>();
+  for (const { control } of findings) if (control !== undefined) counts.set(control, (counts.get(control) ?? 0) + 1);
+  return counts;
+}
+
+/** Which of them have a ladder: those with findings first. */
+function drawn(controls: readonly NumberedControl[], found: ReadonlyMap<number, number>, room: number): Set<number> {
+  const ids = controls.map(({ id }) => id);
+  const ordered = [...ids.filter((id) => found.has(id)), ...ids.filter((id) => !found.has(id))];
+  return new Set(ordered.slice(0, Math.max(0, room)));
+}
+
+const spanOf = (flows: Flows, row: number): Span => ({
+  start: flows.firstTime(row),
+  end: flows.lastTime(row),
+  firstFrame: flows.firstFrame(row),
+  lastFrame: flows.lastFrame(row),
+  frames: flows.frames(row),
+  bytes: flows.bytes(row),
+});
+
+function pageControl(
+  file: string,
+  { id, control }: NumberedControl,
+  flows: Flows,
+  found: ReadonlyMap<number, number>,
+  ladder: boolean,
+): PageControl {
+  const { helper, transport, transcript, row, clientEnd } = control;
+  return {
+    id,
+    file,
+    helper: helper.name,
+    transport,
+    client: endText(flows, row, clientEnd),
+    server: endText(flows, row, otherEnd(clientEnd)),
+    findings: found.get(id) ?? 0,
+    messages: ladder ? messagesOf(control, LIMITS.messages) : null,
+    omitted: transcript.omitted + Math.max(0, transcript.said.length - LIMITS.messages),
+    ...spanOf(flows, row),
+  };
+}
+
+function pageRelated(record: RelatedRecord, flow: number, flows: Flows): PageRelated {
+  const { from, to, firstFrame: _first, frames: _frames, bytes: _bytes, ...rest } = record;
+  const text = ({ address, port }: { address: unknown; port: number | null }) =>
+    `${address === null ? "any" : String(address).includes(":") ? `[${address}]` : address}:${port ?? "any"}`;
+  return { ...rest, from: text(from), to: text(to), span: flow < 0 ? null : spanOf(flows, flow) };
+}
