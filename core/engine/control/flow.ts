@@ -222,7 +222,9 @@ export class ControlFlow {
     this.#noteHeld(way);
     way.timer.fired = 0;
     let news = false;
-    if (moved || at > way.windowReadAt || (at === way.windowReadAt && edge > outbound.edge)) {
+    // Of two that cannot be told in order the larger, or a closed one: that will be asked after.
+    const told = at === way.windowReadAt && (edge > outbound.edge || window === 0);
+    if (moved || at > way.windowReadAt || told) {
       news = edge !== outbound.edge;
       outbound.edge = edge;
       way.windowReadAt = at;
@@ -320,6 +322,7 @@ export class ControlFlow {
     while (way.hasRoom && !this.#failed) {
       const bytes = inbound.take();
       if (bytes === null) break;
+      way.caughtUp = true;
       this.#feed(way, bytes);
     }
     if (inbound.takeFin()) this.#stream.end(way.direction);
@@ -409,6 +412,8 @@ export class ControlFlow {
     this.#speak(this.#reply, this.#original);
     this.#answer(this.#original, this.#reply);
     this.#answer(this.#reply, this.#original);
+    this.#original.caughtUp = false;
+    this.#reply.caughtUp = false;
   }
 
   #speak(way: Way, back: Way): void {

@@ -62,6 +62,8 @@ export class Way {
   /** The host is asked, and S had better wait. */
   blocked = false;
 
+  /** A hole was filled: who sent what was behind it should not send it again. */
+  caughtUp = false;
   /** S must get an acknowledgment now that brings no data. */
   owes = false;
   /** R must be asked how things are. */
@@ -132,7 +134,7 @@ export class Way {
 
   /** Something is read and not passed on, or came out of order: S must not wait for R before it goes on. */
   get mustNotWait(): boolean {
-    return this.consumed < this.inbound.next || this.inbound.waiting;
+    return this.consumed < this.inbound.next || this.inbound.waiting || this.caughtUp;
   }
 
   /** Only we can send R what it has not acknowledged. */

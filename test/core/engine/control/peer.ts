@@ -190,7 +190,7 @@ export class Peer {
   #segment(header: Header): void {
     const start = this.#have + ((header.sequence - this.#peerFirst - this.#have) | 0);
     const length = header.payload.length + (header.flags & FIN);
-    if (length > this.options.mss) this.#fail(`got a segment of ${length}, and takes ${this.options.mss}`);
+    if (header.payload.length > this.options.mss) this.#fail(`got ${length} bytes, and takes ${this.options.mss}`);
     this.#compare(header, start);
     if (this.#timestamps && !this.#isFresh(header)) {
       if (length > 0) this.#acknowledge();
