@@ -6,17 +6,18 @@
 import { Balancer, type ConnectionEntry } from "../../core/balancer.ts";
 import type { RelatedEntry } from "../../core/flow/related.ts";
 import type { Handle } from "../../core/flow/slots.ts";
-import type { Settings } from "../../core/helper/api.ts";
-import type { OnFailure } from "../../core/helper/run.ts";
+import type { Affinity, Settings } from "../../core/helper/api.ts";
+import { askHelper, type OnFailure } from "../../core/helper/run.ts";
 import type { Decision } from "../../core/inspect/control.ts";
 import { Counters } from "../../core/metrics.ts";
-import type { ServiceSpec } from "../../core/service.ts";
+import { roleOf, type ServiceSpec } from "../../core/service.ts";
 import type { Endpoint, Ms } from "../../core/units.ts";
 import { endpointText, seconds } from "../../core/units.ts";
 import { now } from "../clock.ts";
 import { type Fields, type Level, type Log, LogLimit } from "../log.ts";
 import { type ControlOwner, ControlSession } from "./control.ts";
 import { ServiceListeners } from "./listeners.ts";
+import { OpeningStream } from "./opening.ts";
 import { RelatedListeners, type RelatedPlan } from "./related.ts";
 import { Relay } from "./relay.ts";
 import { Transfers } from "./transfers.ts";
@@ -164,7 +165,23 @@ export class SocketPath implements ControlOwner {
   #accept(service: ServicePlan, client: Stream, virtual: Endpoint): void {
     const from = client.remote;
     if (from === null) return client.reset();
-    const entry = this.balancer.admit("tcp", from, virtual, now());
+    const { helper, settings } = service;
+    const opening = roleOf(service, virtual.port) === "control" ? helper?.requests?.opening : undefined;
+    if (opening === undefined) return this.#admit(service, client, from, virtual, null);
+    const stream: Stream = new OpeningStream(client, (bytes) => {
+      const request = bytes === null ? undefined : askHelper(() => opening(bytes, from.address, settings));
+      if (request === null) return false;
+      if (typeof request === "string") {
+        this.#turnAway(client, request, { service: service.name, from: endpointText(from) });
+      } else {
+        this.#admit(service, stream, from, virtual, request?.affinity ?? null);
+      }
+      return true;
+    });
+  }
+
+  #admit(service: ServicePlan, client: Stream, from: Endpoint, virtual: Endpoint, affinity: Affinity | null): void {
+    const entry = this.balancer.admit("tcp", from, virtual, now(), affinity);
     if (typeof entry === "string")
       return this.#turnAway(client, entry, { service: service.name, from: endpointText(from) });
     this.#transfers.opened(entry);
