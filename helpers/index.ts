@@ -1,6 +1,7 @@
 import type { Helper } from "../core/helper/api.ts";
 import { dns } from "./dns/helper.ts";
 import { ftp } from "./ftp/helper.ts";
+import { ident } from "./ident/helper.ts";
 import { netbios } from "./netbios/helper.ts";
 import { pnm } from "./pnm/helper.ts";
 import { radius } from "./radius/helper.ts";
@@ -11,4 +12,4 @@ import { wms } from "./wms/helper.ts";
 import { xdmcp } from "./xdmcp/helper.ts";
 
 /** Every helper there is. Adding one is a folder and a line here. */
-export const helpers: readonly Helper[] = [dns, ftp, netbios, pnm, radius, rsh, rtsp, tftp, wms, xdmcp];
+export const helpers: readonly Helper[] = [dns, ftp, ident, netbios, pnm, radius, rsh, rtsp, tftp, wms, xdmcp];

@@ -29,7 +29,7 @@ export function inspect(
 
 /** Everything one call recorded that decides what happens; ranges as offsets in the stream, replacements as text. */
 function told(
-  { expected, rewrites, edits, refusals, settled, revoked, groups, subjects }: Recorder,
+  { expected, rewrites, edits, translations, refusals, settled, revoked, groups, subjects }: Recorder,
   offset: number,
 ): unknown[] {
   const range = ({ start, end }: { start: number; end: number }) => [start + offset, end + offset];
@@ -41,6 +41,7 @@ function told(
   return [
     ...expected.map(({ ref, bundle }) => ({ ref, bundle: bundle.map(announcement) })),
     ...rewrites.map(({ start, end, ref, index }) => ({ rewrite: range({ start, end }), ref, index })),
+    ...translations.map(({ start, end, pair }) => ({ translated: range({ start, end }), pair })),
     ...edits.map(({ start, end, text }) => ({ replaced: range({ start, end }), text })),
     // How much of a message that is too long has come, when it is refused, is the network's doing.
     ...refusals.map(({ code, instead }) => ({ code, start: instead.start + offset, text: instead.text("why") })),

@@ -4,7 +4,7 @@
  */
 import { Balancer, type ConnectionEntry } from "../core/balancer.ts";
 import type { GoneReason, RelatedEntry, RelatedLimits } from "../core/flow/related.ts";
-import type { Direction, Helper } from "../core/helper/api.ts";
+import type { Direction, Helper, PortPair } from "../core/helper/api.ts";
 import type { OnFailure } from "../core/helper/run.ts";
 import { type ControlHost, ControlStream, type Decision } from "../core/inspect/control.ts";
 import type { RealserverSpec, ServiceSpec } from "../core/service.ts";
@@ -82,6 +82,8 @@ export interface ConversationOptions {
   readonly onRefuse?: "refuse" | "forward";
   readonly onFailure?: OnFailure;
   /** What the opener is told to connect to; null: nothing can be had. */
+  /** Other connections between the same hosts, as the receiver of a direction knows them. */
+  readonly translate?: ControlHost["translate"];
   readonly seen?: (entry: RelatedEntry, virtual: Endpoint) => Endpoint | null;
 }
 
@@ -191,6 +193,10 @@ export class Conversation implements ControlHost {
     this.announced.push(entry);
     if (this.#options.answers === "late") this.waiting.push(entry);
     else this.stream.prepared(entry, this.#seen(entry), this.now);
+  }
+
+  translate(direction: Direction, pair: PortPair): PortPair | null {
+    return this.#options.translate?.(direction, pair) ?? null;
   }
 
   explain(decision: Decision): void {

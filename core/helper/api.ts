@@ -175,6 +175,12 @@ export interface Replacement extends ByteRange {
   readonly text: (reason: string) => string;
 }
 
+/** A connection between two known hosts: its port at the client, and at the virtual service or the realserver. */
+export interface PortPair {
+  readonly client: Port;
+  readonly server: Port;
+}
+
 declare const ref: unique symbol;
 /** Names one announcing message within its control connection. */
 export type Ref = number & { readonly [ref]: "Ref" };
@@ -198,6 +204,11 @@ export interface Actions {
    * place of the realserver's). These ranges and those of `rewrite` do not overlap.
    */
   write(start: number, end: number, text: string): void;
+  /**
+   * Bytes `[start, end)` name another connection between the hosts of this one, as the speaker knows it: written as the
+   * receiver does. One that the host does not know stays as it is. The same ranges as of `write`.
+   */
+  translate(start: number, end: number, pair: PortPair, render: (seen: PortPair) => string): void;
   /**
    * The other side's answer to an announcement. A rejected one is withdrawn. `completed`: it took the answer to complete
    * it, which says who will open each of the bundle; null: that one is not taken up.

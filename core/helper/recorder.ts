@@ -1,6 +1,6 @@
 import type { Edit } from "../nat/splice.ts";
 import type { ByteRange, PartialEndpoint, PortRange } from "../units.ts";
-import type { Actions, Announcement, Ref, Render, Replacement } from "./api.ts";
+import type { Actions, Announcement, PortPair, Ref, Render, Replacement } from "./api.ts";
 
 export interface Expected {
   readonly ref: Ref;
@@ -11,6 +11,11 @@ export interface Rewrite extends ByteRange {
   readonly ref: Ref;
   readonly index: number;
   readonly render: Render;
+}
+
+export interface Translation extends ByteRange {
+  readonly pair: PortPair;
+  readonly render: (seen: PortPair) => string;
 }
 
 export interface Settlement {
@@ -39,6 +44,7 @@ export class Recorder implements Actions {
   readonly rewrites: Rewrite[] = [];
   /** What `write` asked for, as it came. */
   readonly edits: Edit[] = [];
+  readonly translations: Translation[] = [];
   readonly settled: Settlement[] = [];
   readonly revoked: Ref[] = [];
   readonly refusals: Refusal[] = [];
@@ -59,7 +65,8 @@ export class Recorder implements Actions {
     if (this.#recorded === 0) return;
     this.#recorded = 0;
     for (const list of [this.expected, this.rewrites, this.edits, this.settled, this.revoked]) list.length = 0;
-    for (const list of [this.refusals, this.groups, this.subjects, this.faults, this.notes]) list.length = 0;
+    for (const list of [this.translations, this.refusals, this.groups, this.subjects, this.faults, this.notes])
+      list.length = 0;
   }
 
   expect(...bundle: readonly Announcement[]): Ref {
@@ -74,6 +81,10 @@ export class Recorder implements Actions {
 
   write(start: number, end: number, text: string): void {
     this.#record(this.edits, { start, end, text });
+  }
+
+  translate(start: number, end: number, pair: PortPair, render: (seen: PortPair) => string): void {
+    this.#record(this.translations, { start, end, pair, render });
   }
 
   settle(ref: Ref, outcome: "accepted" | "rejected", completed?: readonly (PartialEndpoint | null)[]): void {

@@ -4,8 +4,8 @@
  */
 import type { Edit } from "../nat/splice.ts";
 import type { ByteRange, Direction, Endpoint } from "../units.ts";
-import type { Connection, Helper, Inspection, Inspector, Opening, Replacement, Settings } from "./api.ts";
-import type { Recorder, Rewrite } from "./recorder.ts";
+import type { Connection, Helper, Inspection, Inspector, Opening, PortPair, Replacement, Settings } from "./api.ts";
+import type { Recorder, Rewrite, Translation } from "./recorder.ts";
 
 /** What happens to a connection whose helper failed: it goes on unread, or it ends. */
 export type OnFailure = "open" | "closed";
@@ -120,15 +120,30 @@ export function renderAll(rewrites: readonly Rewrite[], seen: readonly Endpoint[
   return edits;
 }
 
+/** What becomes of the pairs that `seen` knows. */
+export function translateAll(translations: readonly Translation[], seen: (pair: PortPair) => PortPair | null): Edit[] {
+  const edits: Edit[] = [];
+  for (const { start, end, pair, render } of translations) {
+    const other = seen(pair);
+    if (other === null) continue;
+    try {
+      edits.push({ start, end, text: render(other) });
+    } catch {
+      // It stays as it is.
+    }
+  }
+  return edits;
+}
+
 /** What `Inspector.inspect` promises; the shared contract test calls this too. */
 export function keepsContract({ consumed }: Inspection, recorder: Recorder, length: number, datagram = false): boolean {
   if (!Number.isInteger(consumed) || consumed < (datagram ? length : 0) || consumed > length) return false;
   if (recorder.empty) return true;
-  const { expected, refusals, rewrites, edits } = recorder;
+  const { expected, refusals, rewrites, edits, translations } = recorder;
   if (expected.length + refusals.length > 1) return false;
   const { ref, bundle } = expected[0] ?? { ref: null, bundle: [] };
   if (!rewrites.every((rewrite) => rewrite.ref === ref && bundle[rewrite.index] !== undefined)) return false;
-  if (!ascend(rewrites, consumed) || !ascend(inOrder([...rewrites, ...edits]), consumed)) return false;
+  if (!ascend(rewrites, consumed) || !ascend(inOrder([...rewrites, ...edits, ...translations]), consumed)) return false;
   const within = (range: ByteRange): boolean => range.start >= 0 && range.start <= range.end && range.end <= consumed;
   return (
     expected.every(

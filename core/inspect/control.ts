@@ -18,8 +18,8 @@ import type { Announcement, Inspector, Ref, Replacement } from "../helper/api.ts
 import { explainRefusal } from "../helper/judge.ts";
 import { reasonText } from "../helper/reasons.ts";
 import { type Expected, Recorder, type Remark, type Settlement } from "../helper/recorder.ts";
-import { endHelper, inOrder, openHelper, renderAll, replacementFor, runHelper } from "../helper/run.ts";
-import { splice } from "../nat/splice.ts";
+import { endHelper, inOrder, openHelper, renderAll, replacementFor, runHelper, translateAll } from "../helper/run.ts";
+import { type Edit, splice } from "../nat/splice.ts";
 import type { ByteRange, Direction, Endpoint, Ms } from "../units.ts";
 import { later, rangeText, seconds } from "../units.ts";
 import { Announced } from "./announced.ts";
@@ -191,7 +191,8 @@ export class ControlStream {
   /** Applies what the helper asked for about `message`. True: the message may be forwarded as it is. */
   #apply(side: Side, message: Uint8Array, now: Ms): boolean {
     const { balancer, entry } = this.#options;
-    const { settled, revoked, groups, refusals, expected, edits } = this.#recorder;
+    const { settled, revoked, groups, refusals, expected } = this.#recorder;
+    const edits = this.#edits(side);
     const whole = { start: 0, end: message.length };
     this.#remarks(side, message.length);
     for (const settlement of settled) this.#settle(side, settlement, whole);
@@ -205,7 +206,7 @@ export class ControlStream {
       return this.#refuse(side, message, refusal.code, this.#words(refusal.code), refusal.at, refusal.instead);
     }
     const announced = expected[0];
-    if (announced !== undefined) return this.#announce(side, message, announced, now);
+    if (announced !== undefined) return this.#announce(side, message, announced, edits, now);
     if (edits.length > 0 && !this.#dropping) {
       this.#forward(side, splice(message, inOrder(edits)));
       return false;
@@ -213,8 +214,15 @@ export class ControlStream {
     return !this.#dropping || this.#options.onRefuse === "forward";
   }
 
+  /** What is written in a message whatever is announced. */
+  #edits({ direction }: Side): Edit[] {
+    const { host } = this.#options;
+    const { edits, translations } = this.#recorder;
+    return [...edits, ...translateAll(translations, (pair) => host.translate?.(direction, pair) ?? null)];
+  }
+
   /** True: forward the message as it is. False: it was dealt with, or the barrier is up. */
-  #announce(side: Side, message: Uint8Array, announced: Expected, now: Ms): boolean {
+  #announce(side: Side, message: Uint8Array, announced: Expected, replaced: readonly Edit[], now: Ms): boolean {
     const { host } = this.#options;
     const entries = this.#reserve(side, announced.bundle, now);
     if (!Array.isArray(entries)) return this.#refuseAnnounced(side, message, entries.announcement, entries.reason);
@@ -222,7 +230,7 @@ export class ControlStream {
       message,
       announced,
       rewrites: [...this.#recorder.rewrites],
-      replaced: [...this.#recorder.edits],
+      replaced,
       entries,
       answers: entries.map(() => undefined),
       expires: later(now, BARRIER_PATIENCE),

@@ -1,7 +1,7 @@
 /** What a control stream is given, and what it asks of whoever runs it. */
 import type { Balancer, ConnectionEntry } from "../balancer.ts";
 import type { RelatedEntry } from "../flow/related.ts";
-import type { Helper, Settings } from "../helper/api.ts";
+import type { Helper, PortPair, Settings } from "../helper/api.ts";
 import type { OnFailure } from "../helper/run.ts";
 import type { Direction } from "../units.ts";
 import type { Decision } from "./decision.ts";
@@ -12,6 +12,11 @@ export interface ControlHost {
   forward(direction: Direction, bytes: Uint8Array): void;
   /** Make `entry` reachable and answer with `prepared`, now or within two seconds. */
   prepare(entry: RelatedEntry): void;
+  /**
+   * How the receiver of `direction` knows the connection that its sender knows as `pair`, between this connection's client
+   * and its virtual service or realserver; null, or no such method: it is not known.
+   */
+  translate?(direction: Direction, pair: PortPair): PortPair | null;
   explain(decision: Decision): void;
   /** The helper failed, and the configuration prefers no connection to an unread one. */
   abort(reason: string): void;

@@ -1,6 +1,7 @@
 import t from "tap";
 import type { Announcement } from "../../../core/helper/api.ts";
 import { Recorder } from "../../../core/helper/recorder.ts";
+import { port } from "../../../core/units.ts";
 
 const at = { start: 0, end: 1 };
 const announcement = { kind: "x" } as Announcement;
@@ -11,6 +12,7 @@ t.test("every action is recorded, and clear forgets all of them", async (t) => {
   const ref = recorder.expect(announcement, announcement);
   recorder.rewrite(0, 1, ref, () => "", 1);
   recorder.write(1, 2, "text");
+  recorder.translate(2, 3, { client: port(1), server: port(2) }, () => "");
   recorder.settle(ref, "rejected");
   recorder.revoke(ref);
   recorder.refuse("code", at, { ...at, text: () => "" });
@@ -22,6 +24,7 @@ t.test("every action is recorded, and clear forgets all of them", async (t) => {
     expected: [{ ref, bundle: [announcement, announcement] }],
     rewrites: [{ start: 0, end: 1, ref, index: 1 }],
     edits: [{ start: 1, end: 2, text: "text" }],
+    translations: [{ start: 2, end: 3, pair: { client: 1, server: 2 } }],
     settled: [{ ref, outcome: "rejected", completed: null }],
     revoked: [ref],
     refusals: [{ code: "code", at }],
@@ -39,6 +42,7 @@ t.test("each action by itself is one that clear sees", async (t) => {
     (r) => r.expect(announcement),
     (r) => r.rewrite(0, 0, 1 as never, () => ""),
     (r) => r.write(0, 0, ""),
+    (r) => r.translate(0, 0, { client: port(1), server: port(2) }, () => ""),
     (r) => r.settle(1 as never, "accepted"),
     (r) => r.revoke(1 as never),
     (r) => r.refuse("x", at, { ...at, text: () => "" }),

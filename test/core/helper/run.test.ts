@@ -2,6 +2,7 @@ import t from "tap";
 import type { Actions, Announcement, Inspection, Inspector } from "../../../core/helper/api.ts";
 import { Recorder } from "../../../core/helper/recorder.ts";
 import { endHelper, openHelper, renderAll, replacementFor, runHelper } from "../../../core/helper/run.ts";
+import { port } from "../../../core/units.ts";
 import { ftp } from "../../../helpers/ftp/helper.ts";
 import { endpoint } from "../../addresses.ts";
 import { connectionFor } from "../../contract.ts";
@@ -63,6 +64,10 @@ const broken: [why: string, inspector: Inspector][] = [
   [
     "replaces what it rewrites",
     passing((a) => void [a.rewrite(0, 2, a.expect(announcement), () => ""), a.write(1, 3, "")]),
+  ],
+  [
+    "translates what it writes",
+    passing((a) => void [a.write(0, 2, ""), a.translate(1, 3, { client: port(1), server: port(2) }, () => "")]),
   ],
   ["rewrites backwards", passing((a) => a.rewrite(3, 2, a.expect(announcement), () => ""))],
   ["rewrites beyond what it consumed", passing((a) => a.rewrite(3, 5, a.expect(announcement), () => ""))],
