@@ -6,11 +6,7 @@
  * moves a few slots over from the old one. A lookup tries the new, then the old. In the old one nothing is inserted any
  * more, and what leaves it leaves a MOVED mark, so that probing goes on past it.
  */
-import * as rows from "./rows.ts";
-import { directionOf } from "./rows.ts";
-
-/** Own names: V8 folds constants of a module's own into its optimised code, and reads imported ones each time. */
-const { NEITHER } = rows;
+import { directionOf, NEITHER } from "./rows.ts";
 
 const NONE = 0;
 const MOVED = -1;

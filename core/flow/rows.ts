@@ -2,10 +2,16 @@
  * How the connection table keeps an entry: one row of sixteen 32-bit words, 64 bytes, so that all a packet needs of it
  * comes with one cache line. The columns:
  */
-import * as key from "./key.ts";
-
-/** Own names: V8 folds constants of a module's own into its optimised code, and reads imported ones each time. */
-const { DESTINATION, DESTINATION_PREFIX, IPV6, KIND: KEY_KIND, KIND_MASK, PORTS, SOURCE, SOURCE_PREFIX } = key;
+import {
+  DESTINATION,
+  DESTINATION_PREFIX,
+  IPV6,
+  KIND as KEY_KIND,
+  KIND_MASK,
+  PORTS,
+  SOURCE,
+  SOURCE_PREFIX,
+} from "./key.ts";
 
 /** An entry's row begins at `id << ROW_SHIFT`. */
 export const ROW_SHIFT = 4;

@@ -7,20 +7,27 @@
  */
 import type { Ms } from "../units.ts";
 import { Buckets } from "./buckets.ts";
-import * as key from "./key.ts";
-import { type HashSeed, hashKey } from "./key.ts";
-import * as rows from "./rows.ts";
-import { defaultTimeouts, QUEUES, queueOf, STATES, State, type StateName } from "./tcp-state.ts";
-import { TICK, Wheel } from "./wheel.ts";
-
-/** Own names: V8 folds constants of a module's own into its optimised code, and reads imported ones each time. */
-const {
+import {
+  DESTINATION,
+  DESTINATION_PREFIX,
+  type HashSeed,
+  hashKey,
+  IPV6,
+  KEY,
+  KIND as KEY_KIND,
+  KIND_MASK,
+  PORTS,
+  SOURCE,
+  SOURCE_PREFIX,
+} from "./key.ts";
+import {
   CLIENT,
   CLIENT_PREFIX,
   DEADLINE,
   GENERATION,
   INNER_PORT,
   KIND,
+  keyOf,
   NEXT,
   ORIGINAL,
   OUTER_PORTS,
@@ -35,8 +42,9 @@ const {
   STATE_SHIFT,
   VIRTUAL,
   VIRTUAL_PREFIX,
-} = rows;
-const { DESTINATION, DESTINATION_PREFIX, IPV6, KEY, KIND: KEY_KIND, KIND_MASK, PORTS, SOURCE, SOURCE_PREFIX } = key;
+} from "./rows.ts";
+import { defaultTimeouts, QUEUES, queueOf, STATES, State, type StateName } from "./tcp-state.ts";
+import { TICK, Wheel } from "./wheel.ts";
 
 declare const flowId: unique symbol;
 /** An entry's id with its generation: what anyone but the engine's inner loop keeps. Stale, it finds nothing. */
@@ -139,7 +147,7 @@ export class FlowTable {
     const next = this.rows[row + NEXT]!;
     this.#write(id, keys, at, real, port, note);
     const scratch = this.#scratch;
-    rows.keyOf(this.rows, this.prefixes, id, REPLY, scratch, 0);
+    keyOf(this.rows, this.prefixes, id, REPLY, scratch, 0);
     const replyHash = this.hash(scratch, 0);
     if (this.find(scratch, 0, replyHash) !== 0) return CLASH;
     if (id === this.#free) this.#free = next;
@@ -191,7 +199,7 @@ export class FlowTable {
   }
 
   #hashOf(id: number, direction: number): number {
-    rows.keyOf(this.rows, this.prefixes, id, direction, this.#scratch, 0);
+    keyOf(this.rows, this.prefixes, id, direction, this.#scratch, 0);
     return this.hash(this.#scratch, 0);
   }
 

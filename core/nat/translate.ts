@@ -15,18 +15,11 @@
  * no length.
  */
 import { adjust, adjusted, adjustPartial, adjustUdp, difference16, difference32 } from "../wire/checksum.ts";
-import * as icmp from "../wire/icmp.ts";
-import * as ipv4 from "../wire/ipv4.ts";
-import * as ipv6 from "../wire/ipv6.ts";
-import * as tcp from "../wire/tcp.ts";
-import * as udp from "../wire/udp.ts";
-
-/** Own names: V8 folds constants of a module's own into its optimised code, and reads imported ones each time. */
-const { CHECKSUM: IPV4_CHECKSUM, SOURCE: IPV4_SOURCE, TIME_TO_LIVE } = ipv4;
-const { HOP_LIMIT, SOURCE: IPV6_SOURCE } = ipv6;
-const { CHECKSUM: TCP_CHECKSUM, PROTOCOL: TCP } = tcp;
-const { CHECKSUM: UDP_CHECKSUM } = udp;
-const { CHECKSUM: ICMP_CHECKSUM } = icmp;
+import { CHECKSUM as ICMP_CHECKSUM } from "../wire/icmp.ts";
+import { CHECKSUM as IPV4_CHECKSUM, SOURCE as IPV4_SOURCE, TIME_TO_LIVE } from "../wire/ipv4.ts";
+import { HOP_LIMIT, SOURCE as IPV6_SOURCE } from "../wire/ipv6.ts";
+import { PROTOCOL as TCP, CHECKSUM as TCP_CHECKSUM } from "../wire/tcp.ts";
+import { CHECKSUM as UDP_CHECKSUM } from "../wire/udp.ts";
 
 /** Which end of the packet is rewritten. */
 export const SOURCE = 0;
