@@ -40,7 +40,7 @@ export async function startBareNet(sandbox: Sandbox, port: number, server: numbe
 
 /**
  * HAProxy in TCP mode on one thread, twice: at `port` as it is after installation, at `spliced` with
- * `option splice-response`, which moves bytes within the kernel and is its fastest way here.
+ * `option splice-request` and `splice-response`, which move bytes within the kernel.
  */
 export async function startHaproxy(
   sandbox: Sandbox,
@@ -64,6 +64,7 @@ listen copying
   bind ${HOST}:${port}
   server one ${HOST}:${server}
 listen splicing
+  option splice-request
   option splice-response
   bind ${HOST}:${spliced}
   server one ${HOST}:${server}
