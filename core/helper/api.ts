@@ -59,7 +59,8 @@ export interface Helper {
   /** Who should serve this request, asked before it is scheduled. Absent: the scheduler and persistence decide. */
   affinity?(payload: Uint8Array, client: Endpoint): Affinity | null;
   /**
-   * Whether a TCP connection that opens so is one of this protocol, on whatever port (observation); null: not clear yet.
+   * Whether a TCP connection that opens so, or a flow whose first datagram this is, is one of this protocol, on whatever
+   * port (observation); null: not clear yet.
    * False for what the protocol would not say first. Absent: only bound ports are looked at.
    */
   detect?(opening: Opening): boolean | null;
@@ -157,6 +158,11 @@ export interface Announcement {
   readonly lowest?: Port;
   /** False: the protocol has no answer to it, so that nothing will `settle` it (TFTP, rsh). */
   readonly answered?: false;
+  /**
+   * Names what this belongs to (SIP: the Call-ID). The same end announced under it again, on whatever control connection,
+   * is not another one to whoever observes.
+   */
+  readonly identity?: string;
   /** The same message was said before (a datagram sent again): not another one, to whoever counts them. */
   readonly repeats?: Ref;
   /** What will be said on it first (a DNS question); a connection about something else is another one. */
@@ -187,9 +193,10 @@ export type Ref = number & { readonly [ref]: "Ref" };
 
 /**
  * Renders the announced end as the receiver must see it, or null where the message cannot carry it (an IPv6 address in
- * a PORT): then the announcement is refused as `family-mismatch`.
+ * a PORT): then the announcement is refused as `family-mismatch`. `bundle`: all ends of the announcement, for a length
+ * that depends on them.
  */
-export type Render = (seen: Endpoint) => string | null;
+export type Render = (seen: Endpoint, bundle: readonly Endpoint[]) => string | null;
 
 export interface Actions {
   /** Announces one connection, or several that stand or fall together on adjacent ports (RTP and RTCP). */

@@ -110,7 +110,7 @@ export function renderAll(rewrites: readonly Rewrite[], seen: readonly Endpoint[
   for (const { start, end, index, render } of rewrites) {
     let text: string | null = null;
     try {
-      text = render(seen[index]!);
+      text = render(seen[index]!, seen);
     } catch {
       // As one that cannot.
     }

@@ -13,7 +13,8 @@ export function extendedRenderer(delimiter: number): Render {
   return ({ port }) => `${d}${d}${d}${port}${d}`;
 }
 
-export const renderEprt: Render = ({ address, port }) => `EPRT |${address.family === 4 ? 1 : 2}|${address}|${port}|`;
+export const renderEprt = ({ address, port }: Endpoint): string =>
+  `EPRT |${address.family === 4 ? 1 : 2}|${address}|${port}|`;
 
 /** Towards a realserver of the other family a PORT becomes an EPRT. */
 export const renderPort: Render = (seen) => (seen.address.family === 4 ? `PORT ${hostPort(seen)}` : renderEprt(seen));

@@ -9,6 +9,7 @@ import {
   type Settings,
 } from "../../core/helper/api.ts";
 import { type ByteRange, port, seconds } from "../../core/units.ts";
+import { headEnd, numberIn } from "../../core/wire/head.ts";
 import { CR, LF, latin1 } from "../../core/wire/text.ts";
 import { descriptionEdits, differ, type Edit, type Names, urlEdits } from "./names.ts";
 import { reasons } from "./reasons.ts";
@@ -18,10 +19,8 @@ import {
   DOLLAR,
   type FirstLine,
   type Head,
-  headEnd,
   headersOf,
   mayOpen,
-  numberIn,
   parseFirstLine,
   parseHead,
   textOf,

@@ -1,10 +1,11 @@
 /** What SETUP and its answer announce (RFC 2326 §10.4, RFC 7826 §13.3). */
 import type { Actions, Announcement, Connection, Direction, Ref, Render, Replacement } from "../../core/helper/api.ts";
-import { type ByteRange, isPort, opposite, type PartialEndpoint, type Port } from "../../core/units.ts";
+import { type ByteRange, type Endpoint, isPort, opposite, type PartialEndpoint, type Port } from "../../core/units.ts";
+import type { Header } from "../../core/wire/head.ts";
 import { latin1 } from "../../core/wire/text.ts";
 import { Dialogue, type Offered, type Pending, Tracks } from "./dialogue.ts";
 import { type AddressAt, isMulticast, type Malformed, parseTransports, type TransportSpec } from "./transport.ts";
-import { cseqOf, type Head, type Header, headersOf, type Request, sessionOf } from "./wire.ts";
+import { cseqOf, type Head, headersOf, type Request, sessionOf } from "./wire.ts";
 
 /** Ends that one SETUP may offer. */
 const MOST_ENDS = 8;
@@ -15,8 +16,8 @@ const wholeOf = ({ end }: Head): ByteRange => ({ start: 0, end });
 
 const renderPort: Render = ({ port }) => `${port}`;
 const renderAddress =
-  ({ bracketed }: AddressAt): Render =>
-  ({ address }) =>
+  ({ bracketed }: AddressAt) =>
+  ({ address }: Endpoint): string =>
     bracketed && address.family === 6 ? `[${address}]` : `${address}`;
 
 /** A transport that no server has: it answers 461 by itself (RFC 2326 §11.3.18), and players fall back to interleaving. */
@@ -244,7 +245,7 @@ export class Exchange {
     for (const at of client.addresses) {
       const named = at.address;
       if (named === null || named.equals(address) || !this.#translated) continue;
-      actions.write(at.start, at.end, renderAddress(at)(this.#connection.client) ?? "");
+      actions.write(at.start, at.end, renderAddress(at)(this.#connection.client));
     }
   }
 
@@ -252,7 +253,7 @@ export class Exchange {
     const { real, virtual } = this.#connection;
     for (const at of server.addresses) {
       if (!at.address?.equals(real.address) || !this.#translated) continue;
-      actions.write(at.start, at.end, renderAddress(at)(virtual) ?? "");
+      actions.write(at.start, at.end, renderAddress(at)(virtual));
     }
   }
 

@@ -1,8 +1,8 @@
 /** The Transport header (RFC 2326 §12.39, RFC 7826 §18.54, and RealNetworks' own transports). */
 import type { ByteRange } from "../../core/units.ts";
 import { Address } from "../../core/wire/address.ts";
+import { isSpace, trimmed } from "../../core/wire/head.ts";
 import { decimal, latin1, skipDigits } from "../../core/wire/text.ts";
-import { isSpace, trimmed } from "./wire.ts";
 
 const COMMA = 0x2c;
 const SEMICOLON = 0x3b;

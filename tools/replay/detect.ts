@@ -11,6 +11,13 @@ export function candidates(helpers: readonly Helper[], direction: Direction, pay
   return helpers.filter((helper) => opensLike(helper, opening) !== false);
 }
 
+/** Whose datagram this is, as far as `helper` can tell by its content. */
+export function directionOf(helper: Helper, payload: Uint8Array): Direction | null {
+  const said = payload.subarray(0, DETECTABLE);
+  if (opensLike(helper, { original: said, reply: NOTHING }) === true) return "original";
+  return opensLike(helper, { original: NOTHING, reply: said }) === true ? "reply" : null;
+}
+
 /** Watches a connection open until it is clear whose it is. */
 export class Detection implements Opening {
   original: Uint8Array = NOTHING;

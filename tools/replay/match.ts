@@ -40,6 +40,22 @@ export function relatedOf(control: Control): Related[] {
   });
 }
 
+/** Of what is said more than once about one thing (SIP: under one Call-ID), on whatever connection, the first. */
+export function saidFirst(related: readonly Related[][]): Related[][] {
+  const first = new Map<string, Related>();
+  for (const one of related.flat()) {
+    const key = identityOf(one);
+    const known = key === null ? undefined : first.get(key);
+    if (key !== null && (known === undefined || one.observed.frame < known.observed.frame)) first.set(key, one);
+  }
+  return related.map((own) => own.filter((one) => (first.get(identityOf(one) ?? "") ?? one) === one));
+}
+
+function identityOf({ observed: { announcement }, to }: Related): string | null {
+  const { identity, kind } = announcement;
+  return identity === undefined ? null : `${kind} ${to.address} ${to.port} ${identity}`;
+}
+
 const ownAddress = ({ client, server }: Control, side: "original" | "reply"): Address =>
   (side === "original" ? client : server).address;
 

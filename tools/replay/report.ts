@@ -7,7 +7,7 @@ import { type Explanation, explain } from "./explain/explain.ts";
 import type { NumberedControl, Severity } from "./findings/finding.ts";
 import { findingsOf } from "./findings/findings.ts";
 import type { Flows } from "./flows.ts";
-import { matchFlows, type Related, relatedOf } from "./match.ts";
+import { matchFlows, type Related, relatedOf, saidFirst } from "./match.ts";
 import type { Tracker } from "./tracker.ts";
 
 export interface CaptureRecord {
@@ -110,7 +110,7 @@ export const emptyReport = (explained = false): Report => ({
 /** The control connections of a capture, numbered from `before` + 1, with what came of their announcements. */
 export function numbered(tracker: Tracker, before: number): NumberedControl[] {
   const controls = tracker.confirmed();
-  const related = controls.map(relatedOf);
+  const related = saidFirst(controls.map(relatedOf));
   matchFlows(related.flat(), tracker.flows, controls);
   return controls.map((control, index) => ({ id: before + index + 1, control, related: related[index]! }));
 }

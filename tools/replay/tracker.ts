@@ -11,7 +11,7 @@ import { tunnelIn } from "../../core/wire/tunnel.ts";
 import * as udp from "../../core/wire/udp.ts";
 import { type Control, type Place, type Segment, TcpControl } from "./control.ts";
 import { UdpControl } from "./datagrams.ts";
-import { candidates } from "./detect.ts";
+import { candidates, directionOf } from "./detect.ts";
 import { A, B, COUNTED, type End, Flows, UNKNOWN } from "./flows.ts";
 import { Neighbours } from "./neighbours.ts";
 import { Skimmer } from "./skim.ts";
@@ -34,7 +34,7 @@ export class Tracker {
   readonly #packet = new Packet();
   readonly #bindings: Bindings;
   /** The helpers for connections found by how they open. */
-  readonly #detecting: readonly Helper[];
+  readonly #detecting: Readonly<Record<Transport, readonly Helper[]>>;
   readonly #byRow = new Map<number, Control>();
   readonly #budget: TranscriptBudget | null;
   /** Seconds since 1970-01-01 UTC. */
@@ -44,7 +44,9 @@ export class Tracker {
   constructor(bindings: Bindings, helpers: readonly Helper[], transcripts = false) {
     this.#budget = transcripts ? { bytes: TRANSCRIPT_BYTES } : null;
     this.#bindings = bindings;
-    this.#detecting = helpers.filter(({ detect }) => detect !== undefined);
+    const detecting = (without: Transport) =>
+      helpers.filter(({ detect, transport }) => detect !== undefined && transport !== without);
+    this.#detecting = { tcp: detecting("udp"), udp: detecting("tcp") };
   }
 
   frame(frame: Frame, number: number): void {
@@ -76,11 +78,11 @@ export class Tracker {
     this.#count(row, frame, udp.HEADER, 0, number);
     const { mark, sender } = this.flows;
     if (mark[row] === COUNTED) return;
-    const control = mark[row] === CONTROL ? this.#byRow.get(row) : this.#boundUdp(row);
-    if (!(control instanceof UdpControl)) return;
-    if (sender === control.clientEnd) this.neighbours.sent(frame, control.serverText, number);
     const length = udp.length(bytes, at);
     const payload = bytes.subarray(at + udp.HEADER, length < udp.HEADER ? end : Math.min(end, at + length));
+    const control = mark[row] === CONTROL ? this.#byRow.get(row) : this.#classifyUdp(row, payload);
+    if (!(control instanceof UdpControl)) return;
+    if (sender === control.clientEnd) this.neighbours.sent(frame, control.serverText, number);
     control.transcript.packet(control.direction(sender), number, this.#time, 0, payload);
     control.datagram(sender, payload, number);
     this.#forgetWrong(control);
@@ -148,19 +150,27 @@ export class Tracker {
     const { listener, sender } = this.flows;
     for (const server of [sender, other(sender)]) {
       if (listener[row] !== UNKNOWN && listener[row] !== server) continue;
-      const helpers = candidates(this.#detecting, server === sender ? "reply" : "original", payload);
+      const helpers = candidates(this.#detecting.tcp, server === sender ? "reply" : "original", payload);
       if (helpers.length > 0) return this.#control(row, server, (place) => new TcpControl(helpers, place, true));
     }
     this.flows.mark[row] = COUNTED;
     return undefined;
   }
 
-  #boundUdp(row: number): Control | undefined {
-    const server = this.#boundEnd(row, "udp");
-    if (!this.#mayBeTunnel(row)) this.flows.mark[row] = COUNTED;
-    if (server === UNKNOWN) return undefined;
-    const helper = this.#bindings.udp.get(this.flows.port(row, server))!;
-    return this.#control(row, server, (place) => new UdpControl(helper, place));
+  /** A flow of datagrams, by the port of an end and by its first datagram. */
+  #classifyUdp(row: number, payload: Uint8Array): Control | undefined {
+    const { flows } = this;
+    const bound = this.#boundEnd(row, "udp");
+    if (!this.#mayBeTunnel(row)) flows.mark[row] = COUNTED;
+    const helper =
+      bound === UNKNOWN
+        ? this.#detecting.udp.find((one) => directionOf(one, payload) !== null)
+        : this.#bindings.udp.get(flows.port(row, bound))!;
+    if (helper === undefined) return undefined;
+    const direction = directionOf(helper, payload);
+    // Ends that both have the protocol's port (SIP), or neither: a request goes to the server, an answer comes from it.
+    const server = direction === null ? bound : direction === "original" ? other(flows.sender) : flows.sender;
+    return server === UNKNOWN ? undefined : this.#control(row, server, (place) => new UdpControl(helper, place));
   }
 
   /** What comes next between these ends may be a packet of another flow. */

@@ -1,0 +1,261 @@
+import {
+  type Actions,
+  type Connection,
+  DETECTABLE,
+  type Direction,
+  type Helper,
+  type Inspection,
+  type Inspector,
+  type Ref,
+  type Settings,
+} from "../../core/helper/api.ts";
+import { type ByteRange, port, seconds } from "../../core/units.ts";
+import { headEnd } from "../../core/wire/head.ts";
+import { CR, LF } from "../../core/wire/text.ts";
+import { hostEdits, type Names } from "./names.ts";
+import { offer } from "./offer.ts";
+import { reasons } from "./reasons.ts";
+import {
+  callOf,
+  type FirstLine,
+  type Head,
+  lengthOf,
+  mayOpen,
+  methodOf,
+  parseFirstLine,
+  parseHead,
+  textOf,
+} from "./wire.ts";
+
+/**
+ * SIP agrees on calls; who offers or answers describes the ends that it listens on, and does not say who will send:
+ *
+ *   client -> virtual:5060   INVITE with a description    announced here: real side:any -> client:p, client:p+1
+ *   real -> client           183, 200 with one            announced here: client side:any -> real:q, real:q+1
+ *
+ * A description that is said again (sent again, challenged, passed on by a proxy) under the same Call-ID is the same.
+ */
+export const sip: Helper = {
+  name: "sip",
+  transport: "both",
+  ports: [port(5060)],
+  sources: ["RFC 3261 §7, §18, §20", "RFC 3264", "RFC 3605", "RFC 8866"],
+  limits: { pending: 48, ttl: seconds(180), hold: 16_384, patience: seconds(60) },
+  reasons,
+  open: (connection, settings) => new SipInspector(connection, settings),
+  detect({ original, reply }) {
+    const said = original.length > 0 ? original : reply;
+    const lf = said.indexOf(LF);
+    if (lf < 0) return mayOpen(said) && said.length < DETECTABLE ? null : false;
+    const first = parseFirstLine(said, lf);
+    return first !== null && "method" in first === original.length > 0;
+  },
+};
+
+/** Messages that carry offers and answers (RFC 3264, RFC 3311, RFC 3262). Elsewhere a description only says what might be. */
+const DESCRIBING: ReadonlySet<string> = new Set(["INVITE", "ACK", "UPDATE", "PRACK"]);
+/** Headers whose hosts are ends of this signalling. Others are covered by digests, or name calls. */
+const NAMING: ReadonlySet<string> = new Set(["via", "contact", "record-route", "route", "from", "to"]);
+const SDP = "application/sdp";
+/** Calls that are remembered; the oldest gives way. */
+const CALLS = 64;
+
+/** One direction of a stream. */
+interface Stream {
+  opened: boolean;
+  /** Bytes of a message that are still to come, and are not read. */
+  skip: number;
+  drop: boolean;
+  /** Bytes are missing: where a message begins is not known. */
+  lost: boolean;
+  /** `lost`: the beginning of this line has gone by. */
+  midline: boolean;
+}
+
+const makeStream = (): Stream => ({ opened: false, skip: 0, drop: false, lost: false, midline: false });
+const WAIT: Inspection = { verdict: "pass", consumed: 0 };
+const pass = (consumed: number): Inspection => ({ verdict: "pass", consumed });
+
+class SipInspector implements Inspector {
+  readonly #connection: Connection;
+  readonly #strict: boolean;
+  readonly #hold: number;
+  readonly #streams: Readonly<Record<Direction, Stream>> = { original: makeStream(), reply: makeStream() };
+  readonly #calls = new Map<string, Ref[]>();
+
+  constructor(connection: Connection, { strict, hold }: Settings) {
+    this.#connection = connection;
+    this.#strict = strict;
+    this.#hold = hold;
+  }
+
+  inspect(payload: Uint8Array, direction: Direction, actions: Actions): Inspection {
+    if (this.#connection.transport === "udp") return this.#datagram(payload, direction, actions);
+    return this.#stream(payload, this.#streams[direction], direction, actions);
+  }
+
+  end(payload: Uint8Array, direction: Direction, actions: Actions): void {
+    const at = { start: 0, end: payload.length };
+    const stream = this.#streams[direction];
+    const lf = payload.indexOf(LF);
+    const end = headEnd(payload, 0);
+    const length = end < 0 ? 0 : (lengthOf(parseHead(payload, end))?.length ?? 0);
+    stream.skip = end < 0 ? 0 : Math.max(0, end + length - payload.length);
+    stream.lost = end < 0;
+    stream.drop = lf < 0 || parseFirstLine(payload, lf) !== null;
+    if (stream.drop) actions.refuse("unfinished", at, { ...at, text: () => "" });
+  }
+
+  gap(direction: Direction): void {
+    Object.assign(this.#streams[direction], { ...makeStream(), lost: true });
+  }
+
+  // --- datagrams: one message each (RFC 3261 §18.3) ---------------------------------------------------------------------
+
+  #datagram(payload: Uint8Array, direction: Direction, actions: Actions): Inspection {
+    const blank = blankLines(payload);
+    const lf = payload.indexOf(LF);
+    const end = headEnd(payload, 0);
+    const first = lf < 0 ? null : parseFirstLine(payload, lf);
+    if (first === null || end < 0) {
+      // Keep-alives: empty lines (RFC 5626 §3.5.1), NULs.
+      if (blank < payload.length && payload.some((byte) => byte !== 0)) actions.fault("not-sip");
+      return pass(payload.length);
+    }
+    const head = parseHead(payload, end);
+    const length = lengthOf(head);
+    const rest = payload.length - end;
+    if (length !== null && length.length !== rest) actions.fault("bad-content-length", { start: 0, end });
+    // RFC 3261 §18.3: what is beyond is discarded. There are peers that read it.
+    const said = this.#strict ? (length?.length ?? rest) : rest;
+    const body = { start: end, end: end + Math.min(rest, said) };
+    this.#message(head, first, body, direction, actions);
+    return pass(payload.length);
+  }
+
+  // --- streams: messages by their Content-Length ------------------------------------------------------------------------
+
+  #stream(payload: Uint8Array, stream: Stream, direction: Direction, actions: Actions): Inspection {
+    if (stream.skip > 0) return skipped(stream, payload);
+    const blank = stream.midline ? 0 : blankLines(payload);
+    if (blank > 0) return pass(blank);
+    const lf = payload.indexOf(LF);
+    const first = lf < 0 || stream.midline ? null : parseFirstLine(payload, lf);
+    const begins = lf < 0 ? !stream.midline && mayOpen(payload) : first !== null;
+    if (!begins) return this.#stray(payload, stream, actions);
+    const end = first === null ? -1 : headEnd(payload, 0);
+    if (first !== null && end >= 0 && end <= this.#hold)
+      return this.#held(payload, stream, first, end, direction, actions);
+    return payload.length > this.#hold ? this.#endless(payload, stream, actions) : WAIT;
+  }
+
+  /** A whole head, and what there is of its body. */
+  #held(
+    payload: Uint8Array,
+    stream: Stream,
+    first: FirstLine,
+    end: number,
+    direction: Direction,
+    actions: Actions,
+  ): Inspection {
+    const head = parseHead(payload, end);
+    const length = lengthOf(head);
+    const body = { start: end, end: end + (length?.length ?? 0) };
+    const tooLong = body.end > this.#hold;
+    if (!tooLong && payload.length < body.end) return WAIT;
+    Object.assign(stream, { lost: false, opened: true });
+    if (length !== null && length.length === null) actions.fault("bad-content-length", { start: 0, end });
+    if (tooLong) return this.#tooLong(payload, stream, head, body, actions);
+    this.#message(head, first, body, direction, actions);
+    return pass(body.end);
+  }
+
+  /** Nothing of SIP: an opening that is none is left alone, and later bytes are passed over, a line at a time. */
+  #stray(payload: Uint8Array, stream: Stream, actions: Actions): Inspection {
+    if (!stream.opened && !stream.lost) {
+      actions.fault("not-sip");
+      return { verdict: "detach", consumed: payload.length };
+    }
+    if (!stream.lost) actions.fault("not-sip");
+    stream.lost = true;
+    const lf = payload.indexOf(LF);
+    stream.midline = lf < 0;
+    return pass(lf < 0 ? payload.length : lf + 1);
+  }
+
+  /** Only a description announces. One that cannot be held goes nowhere. */
+  #tooLong(payload: Uint8Array, stream: Stream, head: Head, body: ByteRange, actions: Actions): Inspection {
+    const consumed = Math.min(payload.length, body.end);
+    const at = { start: 0, end: consumed };
+    stream.drop = isDescribed(head);
+    stream.skip = body.end - consumed;
+    if (stream.drop) actions.refuse("message-too-long", at, { ...at, text: () => "" });
+    else actions.fault("message-too-long", at);
+    return pass(consumed);
+  }
+
+  /** A head without an end: nothing behind it can be told apart. */
+  #endless(payload: Uint8Array, stream: Stream, actions: Actions): Inspection {
+    const at = { start: 0, end: payload.length };
+    actions.refuse("message-too-long", at, { ...at, text: () => "" });
+    stream.drop = true;
+    stream.skip = Number.POSITIVE_INFINITY;
+    return pass(payload.length);
+  }
+
+  // --- messages ---------------------------------------------------------------------------------------------------------
+
+  #message(head: Head, first: FirstLine, body: ByteRange, direction: Direction, actions: Actions): void {
+    const method = "method" in first ? first.method : methodOf(head);
+    const call = callOf(head);
+    if (this.#ends(first, method)) this.#end(call, actions);
+    for (const edit of this.#names(head, direction)) actions.write(edit.start, edit.end, edit.text);
+    if (!DESCRIBING.has(method) || !isDescribed(head) || body.end === body.start) return;
+    const said = "method" in first ? method : `${first.status} to ${method}`;
+    const ref = offer(head, body, said, direction, actions);
+    if (ref !== null) this.#remember(call, ref);
+  }
+
+  /** BYE and CANCEL, or an INVITE that failed (RFC 3261 §13.2.2.3). A challenged one comes again with the same offer. */
+  #ends(first: FirstLine, method: string): boolean {
+    if ("method" in first) return method === "BYE" || method === "CANCEL";
+    return method === "INVITE" && first.status >= 300;
+  }
+
+  #end(call: string, actions: Actions): void {
+    for (const ref of this.#calls.get(call) ?? []) actions.revoke(ref);
+    this.#calls.delete(call);
+  }
+
+  #remember(call: string, ref: Ref): void {
+    const refs = this.#calls.get(call) ?? [];
+    this.#calls.set(call, [...refs.slice(-7), ref]);
+    if (this.#calls.size > CALLS) this.#calls.delete(this.#calls.keys().next().value!);
+  }
+
+  /** What the message says of the service in its speaker's terms, in its receiver's. */
+  #names(head: Head, direction: Direction) {
+    const { virtual, real } = this.#connection;
+    const names: Names = direction === "reply" ? { own: real, shown: virtual } : { own: virtual, shown: real };
+    if (virtual.address.equals(real.address) && virtual.port === real.port) return [];
+    const line = { start: 0, end: head.bytes.indexOf(LF) };
+    const named = head.headers.filter(({ name }) => NAMING.has(name));
+    return [line, ...named].flatMap((range) => hostEdits(head.bytes, range, names));
+  }
+}
+
+const isDescribed = (head: Head): boolean => textOf(head, "content-type").toLowerCase().startsWith(SDP);
+
+/** Bytes that nobody reads: what there is of them goes on, or goes nowhere. */
+function skipped(stream: Stream, payload: Uint8Array): Inspection {
+  const consumed = Math.min(stream.skip, payload.length);
+  stream.skip -= consumed;
+  return { verdict: stream.drop ? "drop" : "pass", consumed };
+}
+
+/** Empty lines between messages keep the connection alive (RFC 5626 §3.5.1). */
+function blankLines(payload: Uint8Array): number {
+  let at = 0;
+  while (at < payload.length && (payload[at] === CR || payload[at] === LF)) at++;
+  return at;
+}
