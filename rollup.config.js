@@ -8,7 +8,7 @@
 import { readFile } from "node:fs/promises";
 
 const BUNDLED =
-  /\/dist\/core\/(engine(\/[\w-]+)?|flow\/(buckets|key|rows|table|tcp-state|tracks|wheel)|nat\/translate|wire\/(bytes|checksum|headers|icmp|ipv[46]|tcp|udp))\.js$/;
+  /\/dist\/core\/(engine(\/[\w-]+)?|flow\/(buckets|key|rows|table|tcp-state|tracks|wheel)|nat\/(translate|too-big|tunnel)|wire\/(bytes|checksum|headers|icmp|ipv[46]|tcp|udp))\.js$/;
 
 /** What tsc made, with the way back to the TypeScript. */
 const compiled = {
