@@ -31,7 +31,7 @@ export interface Calls {
   socket(family: number, type: number, protocol: number): number;
   /** `send`, of bytes that lie anywhere. */
   sendBytes(fd: number, bytes: Uint8Array, length: number, flags: number): number;
-  /** Of the last call that failed. */
+  /** Of the last call that failed; asked for at once, before anything else has run. */
   errno(): number;
   memory(size: number): Memory;
   /** Calls `ready` whenever `fd` is readable, as long as it is; until what it returns is called. */

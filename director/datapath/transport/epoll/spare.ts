@@ -16,6 +16,7 @@ export class Spare {
 
   /** Runs `use` while there is one descriptor more; false: there is none to lend. */
   lend(use: () => void): boolean {
+    this.#open();
     if (this.#fd === null) return false;
     this.#close();
     use();
