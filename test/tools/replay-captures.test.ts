@@ -40,7 +40,6 @@ async function replayed(path: string): Promise<{ status: number; report: Report 
 
 /** Captures whose connections we count otherwise than their truth, and why. */
 const OTHERWISE: Readonly<Record<string, string>> = {
-  "ctr-jnetpcap-l2tp.pcap": "its NetBIOS is inside L2TP, a tunnel that replay does not enter",
   "radius-ndpi-fuzz.pcap": "port 1814, made of 1812 by a flipped bit, is nobody's; a broken header on 1812 is RADIUS's",
   "radius-tcpdump-rfc5447-invalid-length.pcap": "a packet shorter than its length is no request (RFC 2865 §3)",
 };
