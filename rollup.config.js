@@ -1,25 +1,30 @@
 /**
- * After tsc: the packet engine becomes one module, dist/core/engine.js. V8 folds constants and inlines functions of the
- * module it compiles, but reads what is imported anew at each use: an engine in one module is a sixth faster.
+ * After tsc: the packet engine becomes one module, dist/core/engine.js, and so does the reading of captures,
+ * dist/tools/replay.js. V8 folds constants and inlines functions of the module it compiles, but reads what is imported anew
+ * at each use: an engine in one module is a sixth faster. One module also starts sooner than a hundred.
  *
- * What is bundled is pure: constants, functions, and classes that only the engine makes, so that it does no harm that
- * others import the same from its own file.
+ * What is bundled is pure: constants, functions, and classes that only the bundle makes, so that it does no harm that
+ * others import the same from its own file. What is imported when it is needed stays where it is.
  */
 import { readFile } from "node:fs/promises";
 
-const BUNDLED =
+const ENGINE =
   /\/dist\/core\/(engine(\/[\w-]+)?|flow\/(buckets|key|rows|table|tcp-state|tracks|wheel)|nat\/(translate|too-big|tunnel)|wire\/(bytes|checksum|headers|icmp|ipv[46]|tcp|udp))\.js$/;
+const REPLAY = /\/dist\/(core|helpers|tools\/replay)\b.*\.js$/;
 
 /** What tsc made, with the way back to the TypeScript. */
 const compiled = {
   name: "compiled",
   load: async (path) => ({ code: await readFile(path, "utf8"), map: await readFile(`${path}.map`, "utf8") }),
+  resolveDynamicImport: (id) => ({ id, external: true }),
 };
 
-// biome-ignore lint/style/noDefaultExport: it is what rollup reads
-export default {
-  input: "dist/core/engine.js",
-  output: { file: "dist/core/engine.js", sourcemap: true },
-  external: (id, _importer, resolved) => resolved && !BUNDLED.test(id),
+const oneModule = (file, bundled) => ({
+  input: file,
+  output: { file, sourcemap: true },
+  external: (id, _importer, resolved) => resolved && !bundled.test(id),
   plugins: [compiled],
-};
+});
+
+// biome-ignore lint/style/noDefaultExport: it is what rollup reads
+export default [oneModule("dist/core/engine.js", ENGINE), oneModule("dist/tools/replay.js", REPLAY)];

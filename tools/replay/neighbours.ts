@@ -19,6 +19,10 @@ export class Neighbours {
   /** By address, then by who sent: whom it sent to. */
   readonly reached = new Map<string, Map<string, Map<string, number>>>();
 
+  /** Whose frame, and from which hardware address to which, was looked at last: mostly the next one's too. */
+  #address = "";
+  readonly #hardware = new Uint8Array(12);
+
   /** A frame that is no TCP or UDP. */
   other({ bytes, start, end, linkType }: Frame, number: number): void {
     if (linkType !== ETHERNET || end - start < 42) return;
@@ -36,7 +40,7 @@ export class Neighbours {
 
   /** A frame of a control connection, from its client to the server at `address`. */
   sent({ bytes, start, end, linkType }: Frame, address: string, number: number): void {
-    if (linkType !== ETHERNET || end - start < 14) return;
+    if (linkType !== ETHERNET || end - start < 14 || this.#isLast(address, bytes, start)) return;
     const sender = hardware(bytes, start + 6);
     let bySender = this.reached.get(address);
     if (bySender === undefined) {
@@ -45,6 +49,17 @@ export class Neighbours {
       this.reached.set(address, bySender);
     }
     note(bySender, sender, hardware(bytes, start), number);
+  }
+
+  #isLast(address: string, bytes: Uint8Array, start: number): boolean {
+    let same = address === this.#address;
+    for (let i = 0; i < 12; i++) {
+      if (this.#hardware[i] === bytes[start + i]) continue;
+      same = false;
+      this.#hardware[i] = bytes[start + i]!;
+    }
+    this.#address = address;
+    return same;
   }
 }
 
