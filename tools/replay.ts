@@ -112,7 +112,7 @@ const collect = (value: string, previous: string[] = []): string[] => [...previo
 export function replayCommand(io: ReplayIo = process): Command {
   return new Command("replay")
     .description("explain a capture: which connections were announced, which appeared, what a director would refuse")
-    .argument("<capture...>", "pcap or pcapng files, plain or compressed (gzip); - is standard input")
+    .argument("<capture...>", "pcap or pcapng files, plain or compressed (gzip, zstd); - is standard input")
     .option("--json", "one JSON document")
     .option("--ndjson", "the same records as JSON, a line each")
     .option("--html <file>", "a page that needs nothing else: ladders, a timeline, tables, findings, explanations")

@@ -1,5 +1,5 @@
 /** Where the bytes of a capture come from: files, standard input, compressed or not. */
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
@@ -31,6 +31,19 @@ async function replayed(file: string, stdin = inPieces(new Uint8Array(0), 1)) {
   return { status, report: JSON.parse(stdout) as Report };
 }
 
+/** A zstd frame of raw blocks (RFC 8878 §3.1.1), which every reader takes. */
+function zstd(bytes: Uint8Array, block = 500): Uint8Array {
+  const parts = [Buffer.from([0x28, 0xb5, 0x2f, 0xfd, 0xa0]), Buffer.alloc(4)];
+  parts[1]!.writeUInt32LE(bytes.length);
+  for (let at = 0; at < bytes.length; at += block) {
+    const piece = bytes.subarray(at, at + block);
+    const header = Buffer.alloc(3);
+    header.writeUIntLE((piece.length << 3) | (at + block >= bytes.length ? 1 : 0), 0, 3);
+    parts.push(header, Buffer.from(piece));
+  }
+  return Buffer.concat(parts);
+}
+
 /** Without the name. */
 const found = ({ captures, controls, related, faults }: Report) => ({
   captures: captures.map(({ file, ...rest }) => rest),
@@ -57,7 +70,7 @@ async function poured(file: string) {
 
 t.test("standard input is read like a file, in whatever pieces it comes, compressed or not", async (t) => {
   for (const length of [1, 7, 1000, CAPTURE.length]) {
-    for (const bytes of [CAPTURE, gzipSync(CAPTURE)]) {
+    for (const bytes of [CAPTURE, gzipSync(CAPTURE), zstd(CAPTURE)]) {
       const { status, report } = await replayed("-", inPieces(bytes, length));
       t.equal(status, 0);
       t.equal(report.captures[0]!.file, "-");
@@ -98,6 +111,27 @@ t.test("a capture in a cut gzip file yields what stands before the cut, both rea
   t.equal(status, 2);
   t.ok(packets > 3);
   t.match(error, /gzip: unexpected end of file \(700 bytes.*record \d+ is cut short.*at byte \d+/);
+});
+
+t.test("a zstd file is read like what is in it: several frames, and those to be skipped", async (t) => {
+  const skipped = Buffer.from([0x50, 0x2a, 0x4d, 0x18, 3, 0, 0, 0, 1, 2, 3]);
+  const frames = [skipped, zstd(CAPTURE.subarray(0, 1000)), skipped, zstd(CAPTURE.subarray(1000))];
+  t.same(found((await replayed(written("a.pcap.zst", Buffer.concat(frames)))).report), plain);
+});
+
+const noZstd = spawnSync("zstd", ["--version"]).error === undefined ? false : "zstd is not installed";
+t.test("what zstd compresses is read", { skip: noZstd }, async (t) => {
+  const bytes = execFileSync("zstd", ["-q", "-19", "-c", FIXTURE]);
+  t.same(found((await replayed(written("b.pcap.zst", bytes))).report), plain);
+});
+
+t.test("a zstd file that is cut yields what stands before the cut, both reasons, and status 2", async (t) => {
+  const { status, report } = await replayed(written("cut.pcap.zst", zstd(CAPTURE).subarray(0, 1700)));
+  const { packets, error } = report.captures[0]!;
+  t.equal(status, 2);
+  t.ok(packets > 3);
+  t.match(error, /zstd: unexpected EOF \(1700 bytes.*record \d+ is cut short.*at byte \d+/);
+  t.equal((await replayed(written("bad.pcap.zst", zstd(CAPTURE).fill(0xff, 9, 20)))).status, 2);
 });
 
 t.test("gzip data that is damaged in the middle is an error behind what could be read", async (t) => {

@@ -8,6 +8,7 @@ import { controlLines } from "./control-lines.ts";
 import { engine } from "./engine.ts";
 import { ftpSessions } from "./ftp-sessions.ts";
 import { pinning } from "./place.ts";
+import { replay } from "./replay.ts";
 import { machine, type Report, type Result, table } from "./report.ts";
 import type { Settings } from "./rounds.ts";
 
@@ -17,6 +18,7 @@ type Part = (settings: Settings) => Promise<Result[]>;
 const BENCHMARKS: Readonly<Record<string, readonly Part[]>> = {
   socket: [ftpSessions, bulk, controlLines],
   engine: [engine],
+  replay: [replay],
 };
 
 async function measure(name: string, settings: Settings): Promise<Report> {

@@ -224,8 +224,16 @@ export class Flows {
     const rows = this.#rows;
     const wanted = this.#key;
     const at = row * ROW;
-    const last = wanted[key.KIND]! < key.IPV6 ? key.SOURCE : 0;
-    for (let i = key.KIND; i >= last; i--) if (rows[at + i] !== wanted[i]) return false;
+    if (
+      rows[at + key.PORTS] !== wanted[key.PORTS] ||
+      rows[at + key.SOURCE] !== wanted[key.SOURCE] ||
+      rows[at + key.DESTINATION] !== wanted[key.DESTINATION] ||
+      rows[at + key.KIND] !== wanted[key.KIND]
+    ) {
+      return false;
+    }
+    if (wanted[key.KIND]! < key.IPV6) return true;
+    for (let i = 0; i < key.SOURCE; i++) if (rows[at + i] !== wanted[i]) return false;
     return true;
   }
 

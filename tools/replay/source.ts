@@ -1,6 +1,6 @@
 /** The bytes of a capture: of a file or of standard input, decompressed where they are compressed. */
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
-import { Decompressor, isCompressed, MAGIC } from "./decompress.ts";
+import { type Decompressor, decompressorFor, isCompressed, MAGIC } from "./decompress.ts";
 
 /** Bytes read at once: few enough to stay in the processor's cache, and many enough for a call each to cost little. */
 const CHUNK = 512 * 1024;
@@ -86,7 +86,7 @@ async function pourChunks(chunks: Chunks, receiver: Receiver, size: number | nul
   let read = 0;
   let decompressor: Decompressor | null = null;
   for await (const chunk of chunks) {
-    if (read === 0 && isCompressed(chunk)) decompressor = new Decompressor((bytes) => put(receiver, bytes));
+    if (read === 0 && isCompressed(chunk)) decompressor = await decompressorFor(chunk, (bytes) => put(receiver, bytes));
     read += chunk.length;
     const more = decompressor === null ? put(receiver, chunk) : await decompressor.push(chunk);
     if (!more) break;

@@ -6,6 +6,9 @@ import { ByteQueue } from "./queue.ts";
 
 export type { Damage, Frame } from "./frame.ts";
 
+/** The kind of a pppdump file's first record, which says when it was begun in four bytes; then comes one of six kinds. */
+const PPPDUMP_BEGIN = 7;
+
 export type CaptureFormat = "pcap" | "pcapng";
 
 /**
@@ -78,7 +81,7 @@ export class CaptureReader {
 
   #detect(): boolean {
     const { bytes, at, length } = this.#queue;
-    if (length < 4) return false;
+    if (length < (bytes[at] === PPPDUMP_BEGIN ? 6 : 4)) return false;
     const byteOrder = pcapByteOrder(bytes, at);
     if (byteOrder !== null) this.#decoder = new PcapDecoder(byteOrder);
     else if (u32(bytes, at) === SECTION_HEADER) this.#decoder = new PcapngDecoder();
@@ -93,5 +96,8 @@ function foreign(bytes: Uint8Array, at: number): string {
   if (magic >>> 16 === 0x1f8b) return "a gzip file: decompress it first";
   if (magic === 0x28b52ffd) return "a zstd file: decompress it first";
   if (magic === 0x736e6f6f) return "a snoop file: convert it to pcapng first (editcap)";
+  if (bytes[at] === PPPDUMP_BEGIN && bytes[at + 5]! >= 1 && bytes[at + 5]! <= 6) {
+    return "a pppdump file: convert it to pcapng first (editcap)";
+  }
   return "neither pcap nor pcapng: its first four bytes are no magic number";
 }

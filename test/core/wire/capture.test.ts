@@ -203,6 +203,7 @@ const broken: [why: string, bytes: Uint8Array, message: string, byte: number, fr
   ["a text", Uint8Array.from(Buffer.from("not a capture")), "neither pcap nor pcapng", 0, 0],
   ["a gzip file", Uint8Array.of(0x1f, 0x8b, 8, 0), "gzip", 0, 0],
   ["a snoop file", Uint8Array.from(Buffer.from("snoop\0\0\0")), "snoop", 0, 0],
+  ["a pppdump file", Uint8Array.of(7, 0x4b, 0x88, 0x1f, 5, 6, 2, 1), "pppdump", 0, 0],
   ["pcap 1.4", pcap([]).with(4, 1), "version 1.4", 4, 0],
   ["half a file header", pcap([]).subarray(0, 20), "20 of 24 bytes", 0, 0],
   ["half a record header", pcap(RECORDS).subarray(0, 24 + 16 + 5 + 7), "record 2 is cut short: 7 of the 16", 45, 1],

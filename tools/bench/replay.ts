@@ -1,0 +1,84 @@
+/**
+ * `kindred replay` as a whole process, beside others that read the same file: tcpdump's plain read, which looks at no
+ * packet, and two that follow connections. The files are made anew, the same for the same seed; reading each once before
+ * has them in the page cache for all.
+ */
+import { statSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { locate, run } from "../lab/process.ts";
+import { inSandbox } from "../lab/sandbox.ts";
+import { writeTraffic } from "./replay-traffic.ts";
+import { compared, type Result } from "./report.ts";
+import { type Settings, takeTurns } from "./rounds.ts";
+
+const KINDRED = fileURLToPath(new URL("../kindred.js", import.meta.url));
+const SIZES = [1_000_000, 5_000_000, 10_000_000];
+const FLOWS = 20_000;
+const SESSIONS = 500;
+const SEED = 1;
+/** A slow peer is measured with the smallest file only, and once. */
+const PATIENCE = 600_000;
+
+interface Peer {
+  readonly name: string;
+  readonly command: (file: string) => readonly string[];
+  readonly slow: boolean;
+}
+
+const PEERS: readonly Peer[] = [
+  { name: "tcpdump -nr F -w /dev/null", command: (file) => ["tcpdump", "-nr", file, "-w", "/dev/null"], slow: false },
+  { name: "tcptrace -n F", command: (file) => ["tcptrace", "-n", file], slow: true },
+  { name: "tshark -q -z conv,tcp", command: (file) => ["tshark", "-nr", file, "-q", "-z", "conv,tcp"], slow: true },
+];
+
+const kindred = (file: string): readonly string[] => [process.execPath, KINDRED, "replay", "--json", file];
+
+/** Seconds from the start of the process to its end. */
+async function seconds(command: readonly string[]): Promise<number> {
+  const begun = process.hrtime.bigint();
+  const { status, stderr } = await run(command, { timeout: PATIENCE });
+  const taken = Number(process.hrtime.bigint() - begun) / 1e9;
+  if (status !== 0) throw new Error(`${command.join(" ")}: status ${status}\n${stderr}`);
+  return taken;
+}
+
+/** The most memory that the process had, in MB; null: there is no time(1) that says. */
+async function peakMegabytes(command: readonly string[]): Promise<number | null> {
+  const time = locate("time");
+  if (time === null) return null;
+  const { stderr } = await run([time, "-f", "%M", ...command], { timeout: PATIENCE });
+  const kilobytes = Number(stderr.trim().split("\n").at(-1));
+  return Number.isNaN(kilobytes) ? null : kilobytes / 1000;
+}
+
+export const replay = (settings: Settings): Promise<Result[]> =>
+  inSandbox(async (sandbox) => {
+    const results: Result[] = [];
+    for (const packets of SIZES) {
+      const file = sandbox.path(`${packets}.pcap`);
+      writeTraffic(file, { packets, flows: FLOWS, sessions: SESSIONS, seed: SEED });
+      const title = `${packets.toLocaleString("en")} packets, ${Math.round(statSync(file).size / 1e6)} MB`;
+      for (const peer of PEERS.filter(({ slow }) => !slow || packets === SIZES[0])) {
+        results.push(await beside(title, file, peer, settings));
+      }
+      results.push(await peakMemory(title, file));
+    }
+    return results;
+  });
+
+async function peakMemory(title: string, file: string): Promise<Result> {
+  const peak = await peakMegabytes(kindred(file));
+  const subject = { case: `peak memory, ${title}`, unit: "MB", runs: peak === null ? [] : [peak] };
+  return compared({ ...subject, note: peak === null ? "time(1) is not installed" : undefined }, null);
+}
+
+async function beside(title: string, file: string, peer: Peer, settings: Settings): Promise<Result> {
+  const absent = locate(peer.name.split(" ")[0]!) === null;
+  const contestants = [{ name: "kindred", measure: () => seconds(kindred(file)) }];
+  if (!absent) contestants.push({ name: peer.name, measure: () => seconds(peer.command(file)) });
+  const runs = await takeTurns(contestants, peer.slow ? 1 : settings.rounds);
+  return compared(
+    { case: title, unit: "s", runs: runs.get("kindred")! },
+    { name: peer.name, runs: runs.get(peer.name) ?? [], absent: absent ? "not installed" : undefined },
+  );
+}
