@@ -3,7 +3,7 @@ import { inert } from "../escape.ts";
 import type { Explanation } from "../explain/explain.ts";
 import type { NumberedControl } from "../findings/finding.ts";
 import { endText, listenerOf, otherEnd } from "../findings/flow.ts";
-import { B, type Flows } from "../flows.ts";
+import { A, B, type End, type Flows } from "../flows.ts";
 import type { CaptureRecord, FaultRecord, FindingRecord, RelatedRecord, Report } from "../report.ts";
 import type { Tracker } from "../tracker.ts";
 import { type Message, messagesOf } from "./messages.ts";
@@ -120,27 +120,40 @@ export class PageBuilder {
 
   /** Control connections and what they announced first, then the others, in the order of their frames. */
   #connections(file: string, flows: Flows, controls: readonly NumberedControl[]): void {
-    const roles = new Map<number, { role: "control" | "related"; control: number }>();
-    for (const { id, related } of controls) {
-      for (const { flow } of related) if (flow >= 0) roles.set(flow, { role: "related", control: id });
-    }
-    for (const { id, control } of controls) roles.set(control.row, { role: "control", control: id });
-    const rows = [...roles.keys()].sort((one, other) => one - other);
-    for (let row = 0; row < flows.count && rows.length < LIMITS.connections; row++) if (!roles.has(row)) rows.push(row);
+    const known = knownIn(flows, controls);
+    const rows = [...known.keys()].sort((one, other) => one - other);
+    for (let row = 0; row < flows.count && rows.length < LIMITS.connections; row++) if (!known.has(row)) rows.push(row);
     const all = rows.map((row): PageConnection => {
-      const listener = listenerOf(flows, row) ?? B;
-      return {
-        file,
-        ...(roles.get(row) ?? { role: "other", control: null }),
-        transport: flows.isTcp(row) ? "tcp" : "udp",
-        from: endText(flows, row, otherEnd(listener)),
-        to: endText(flows, row, listener),
-        ...spanOf(flows, row),
-      };
+      const { role, control, listener } = known.get(row) ?? { role: "other", control: null, listener: B };
+      const listens = listenerOf(flows, row) ?? listener;
+      const from = endText(flows, row, otherEnd(listens));
+      const to = endText(flows, row, listens);
+      return { file, role, control, transport: flows.isTcp(row) ? "tcp" : "udp", from, to, ...spanOf(flows, row) };
     });
     this.#take("connections", this.#data.connections, all);
     this.#total.connections += flows.count - rows.length;
   }
+}
+
+/** What a connection is; `listener`: who listens where no SYN tells. */
+interface Known {
+  readonly role: "control" | "related";
+  readonly control: number;
+  readonly listener: End;
+}
+
+function knownIn(flows: Flows, controls: readonly NumberedControl[]): Map<number, Known> {
+  const known = new Map<number, Known>();
+  for (const { id, related } of controls) {
+    for (const { flow, to } of related) {
+      if (flow < 0) continue;
+      known.set(flow, { role: "related", control: id, listener: flows.port(flow, A) === to.port ? A : B });
+    }
+  }
+  for (const { id, control } of controls) {
+    known.set(control.row, { role: "control", control: id, listener: otherEnd(control.clientEnd) });
+  }
+  return known;
 }
 
 function countByControl(findings: readonly FindingRecord[]): Map<number, number> {

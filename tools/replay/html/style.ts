@@ -86,7 +86,7 @@ td > div { min-width: 9rem; }
 .finding li { overflow-wrap: anywhere; }
 .findinghead { display: flex; flex-wrap: wrap; align-items: center; gap: .2rem .6rem; }
 .link { padding: 0; border: 0; background: none; color: var(--accent); text-decoration: underline; cursor: pointer; }
-.split { display: grid; grid-template-columns: minmax(22rem, 38%) minmax(0, 1fr); gap: 1.1rem; align-items: start; }
+.split { display: grid; grid-template-columns: minmax(24rem, 38%) minmax(0, 1fr); gap: 1.1rem; align-items: start; }
 .detail { min-width: 0; scroll-margin-top: 9.5rem; }
 .detail .finding { margin-bottom: .6rem; }
 .detail .scroll { max-height: 52rem; }

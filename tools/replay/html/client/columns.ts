@@ -11,7 +11,7 @@ export function controlColumns(): Column<PageControl>[] {
     { title: "Server", value: (one) => one.server, className: "mono" },
     { title: "Frame", value: (one) => one.firstFrame, className: "number" },
     {
-      title: "Findings",
+      title: "Found",
       value: (one) => one.findings,
       show: (one) => (one.findings === 0 ? "" : badge("count", String(one.findings))),
       className: "number",

@@ -26,7 +26,9 @@ export function button(className: string, text: string, act: () => void): HTMLBu
 /** Seconds behind the first packet. */
 export function offsetText(seconds: number): string {
   if (seconds < 1) return `${(seconds * 1000).toFixed(1)} ms`;
-  return seconds < 600 ? `${seconds.toFixed(3)} s` : `${(seconds / 60).toFixed(1)} min`;
+  if (seconds < 600) return `${seconds.toFixed(3)} s`;
+  if (seconds < 7200) return `${(seconds / 60).toFixed(1)} min`;
+  return seconds < 172_800 ? `${(seconds / 3600).toFixed(1)} h` : `${(seconds / 86_400).toFixed(1)} d`;
 }
 
 export function sizeText(bytes: number): string {

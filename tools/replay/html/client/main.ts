@@ -9,6 +9,9 @@ import { makeTimeline } from "./timeline.ts";
 /** What the search asks of a part of the page: how many of it match. */
 type Filter = (matches: (text: string) => boolean) => number;
 
+/** What a click on the number of a control connection does. */
+type Pick = (control: number) => void;
+
 export function start(): void {
   const data = JSON.parse(document.getElementById("data")!.textContent!) as PageData;
   const starts = data.connections.map(({ start }) => start);
@@ -76,8 +79,8 @@ export function summary(data: PageData): void {
 export function controlDetail(data: PageData, control: PageControl, origin: number): HTMLElement[] {
   const { id, helper, client, server, omitted } = control;
   const title = add(el("h3"), badge("control", `${id} ${helper}`), el("span", "mono", ` ${client} → ${server}`));
-  const found = data.findings.filter((one) => one.control === id).map((one) => findingCard(one));
-  const parts = [title, ...found.slice(0, 5)];
+  const found = data.findings.filter((one) => one.control === id);
+  const parts = [title, ...findingGroups(found, null)];
   if (control.messages === null)
     return [...parts, el("p", "empty", "This connection has no ladder: there are too many.")];
   parts.push(ladder(data, control, origin));
@@ -85,27 +88,15 @@ export function controlDetail(data: PageData, control: PageControl, origin: numb
   return parts;
 }
 
-export function findingCard(one: FindingRecord): HTMLElement {
-  const head = add(el("div", "findinghead"), badge(one.severity, one.severity), el("strong", "", one.code));
-  if (one.frames.length > 0) head.append(el("span", "dim", `frame ${one.frames.join(", ")}`));
-  return add(el("article", `finding ${one.severity}`), head, el("p", "", one.message), el("p", "dim", one.remedy));
-}
-
 /** Findings by their codes, with a switch for each severity. */
-export function findingList(findings: readonly FindingRecord[], pick: (control: number) => void) {
+export function findingList(findings: readonly FindingRecord[], pick: Pick) {
   const on = new Set(["error", "warning", "info"]);
   const texts = findings.map((one) => `${one.severity} ${one.code} ${one.message} ${one.control ?? ""}`.toLowerCase());
   const list = el("div", "findings");
   const note = el("p", "empty");
   const filter: Filter = (matches) => {
     const visible = findings.filter((one, index) => on.has(one.severity) && matches(texts[index]!));
-    const groups = new Map<string, FindingRecord[]>();
-    for (const one of visible) {
-      const key = `${one.severity} ${one.code}`;
-      if (!groups.has(key)) groups.set(key, []);
-      groups.get(key)!.push(one);
-    }
-    list.replaceChildren(...[...groups.values()].map((same) => findingGroup(same, pick)));
+    list.replaceChildren(...findingGroups(visible, pick));
     const none = findings.length === 0 ? "Nothing is wrong that a capture can show." : "Nothing matches.";
     note.textContent = visible.length === 0 ? none : "";
     return visible.length;
@@ -114,8 +105,18 @@ export function findingList(findings: readonly FindingRecord[], pick: (control: 
   return { root: add(el("div"), list, note), filter, severities: on };
 }
 
+export function findingGroups(findings: readonly FindingRecord[], pick: Pick | null): HTMLElement[] {
+  const groups = new Map<string, FindingRecord[]>();
+  for (const one of findings) {
+    const key = `${one.severity} ${one.code}`;
+    if (!groups.has(key)) groups.set(key, []);
+    groups.get(key)!.push(one);
+  }
+  return [...groups.values()].map((same) => findingGroup(same, pick));
+}
+
 /** Findings of one code: the first of them, and the others on request. */
-export function findingGroup(same: readonly FindingRecord[], pick: (control: number) => void): HTMLElement {
+export function findingGroup(same: readonly FindingRecord[], pick: Pick | null): HTMLElement {
   const { severity, code, remedy } = same[0]!;
   const head = add(el("div", "findinghead"), badge(severity, severity), el("strong", "", code));
   if (same.length > 1) head.append(el("span", "dim", `${same.length} times`));
@@ -133,10 +134,10 @@ export function findingGroup(same: readonly FindingRecord[], pick: (control: num
   return add(group, el("p", "dim", remedy));
 }
 
-export function findingLine(one: FindingRecord, pick: (control: number) => void): HTMLElement {
+export function findingLine(one: FindingRecord, pick: Pick | null): HTMLElement {
   const line = el("li", "", `${one.message} `);
   const { control } = one;
-  if (control !== undefined) line.append(button("link", `connection ${control}`, () => pick(control)));
+  if (control !== undefined && pick !== null) line.append(button("link", `connection ${control}`, () => pick(control)));
   if (one.frames.length > 0) line.append(el("span", "dim", ` frame ${one.frames.join(", ")}`));
   return line;
 }
