@@ -1,6 +1,8 @@
 import type { Scenario } from "../scenario.ts";
+import { dns } from "./dns.ts";
 import { ftpSamePort } from "./ftp-same-port.ts";
 import { ftpVsftpd } from "./ftp-vsftpd.ts";
+import { radius } from "./radius.ts";
 
 /** Every scenario there is, in the order in which they run. */
-export const scenarios: readonly Scenario[] = [...ftpVsftpd, ftpSamePort];
+export const scenarios: readonly Scenario[] = [...ftpVsftpd, ftpSamePort, ...radius, ...dns];

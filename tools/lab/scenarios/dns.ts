@@ -1,0 +1,89 @@
+/** BIND 9 twice, behind one address: dig asks. */
+import { startDirector, untilReady } from "../director.ts";
+import { DNS_PORT, startNamed, ZONE } from "../named.ts";
+import type { Sandbox } from "../sandbox.ts";
+import type { Scenario } from "../scenario.ts";
+import { makeFarm } from "../topology.ts";
+
+const NAMES = ["real-a", "real-b"];
+
+interface Answer {
+  /** Whose it is. */
+  readonly name: string;
+  readonly truncated: boolean;
+  readonly answered: boolean;
+}
+
+type Dig = (...question: readonly string[]) => Promise<Answer>;
+
+async function startDns(sandbox: Sandbox): Promise<Dig> {
+  const farm = await makeFarm(sandbox, 4, 1, 2);
+  for (const [i, host] of farm.realservers.entries()) await startNamed(sandbox, host, NAMES[i]!);
+  const service = {
+    name: "dns",
+    vip: farm.vip,
+    ports: [`udp/${DNS_PORT}`, `tcp/${DNS_PORT}`],
+    helper: "dns",
+    scheduler: "rr",
+    realservers: farm.realservers.map(({ address }) => ({ address })),
+  };
+  await untilReady(
+    startDirector(sandbox, { services: [service], log: { level: "info", format: "json" } }, farm.director.start),
+  );
+  return async (...question) =>
+    read(await farm.clients[0]!.must(["dig", `@${farm.vip}`, "+nsid", "+tries=1", ...question]));
+}
+
+/** dig writes NSID as hexadecimal, then as text: `; NSID: 72 65 … ("real-a")`. */
+function read(told: string): Answer {
+  return {
+    name: NAMES.find((name) => told.includes(`("${name}")`)) ?? "nobody",
+    truncated: told.split("\n").some((line) => line.startsWith(";; flags:") && line.includes(" tc")),
+    answered: told.includes("status: NOERROR"),
+  };
+}
+
+async function spread(sandbox: Sandbox): Promise<string> {
+  const dig = await startDns(sandbox);
+  const served = new Map(NAMES.map((name) => [name, 0]));
+  for (let i = 0; i < 40; i++) {
+    const { name, answered } = await dig(`www.${ZONE}`);
+    if (!answered || !served.has(name)) throw new Error(`query ${i} was not answered`);
+    served.set(name, served.get(name)! + 1);
+  }
+  const counts = [...served.values()];
+  if (counts.some((count) => count !== 20)) throw new Error(`40 queries were served ${counts.join(" and ")}`);
+  return `40 queries: ${counts.join(" and ")} served`;
+}
+
+async function retry(sandbox: Sandbox): Promise<string> {
+  const dig = await startDns(sandbox);
+  const count = 100;
+  const met = new Map(NAMES.map((name) => [name, 0]));
+  for (let i = 0; i < count; i++) {
+    const question = [`n${i}.big.${ZONE}`, "TXT", "+bufsize=512"];
+    const first = await dig(...question, "+ignore");
+    if (!first.truncated) throw new Error(`answer ${i} was not truncated`);
+    // What others ask in between: by the scheduler alone every other retry would miss.
+    for (let n = 0; n < i % 3; n++) await dig(`www.${ZONE}`);
+    const second = await dig(...question, "+tcp");
+    if (second.truncated || second.name !== first.name) {
+      throw new Error(`${first.name} cut the answer to ${question[0]}, ${second.name} was asked over TCP`);
+    }
+    met.set(second.name, met.get(second.name)! + 1);
+  }
+  // dig by itself: the query, and over TCP again.
+  const { answered, truncated } = await dig(`by-itself.big.${ZONE}`, "TXT", "+bufsize=512");
+  if (!answered || truncated) throw new Error("dig's own retry was not answered");
+  return `${count} of ${count} TCP retries met the server that cut the answer (${[...met.values()].join(" and ")})`;
+}
+
+export const dns: readonly Scenario[] = [
+  { name: "dns-spread", about: "queries of dig reach both BIND servers", needs: ["named", "dig"], run: spread },
+  {
+    name: "dns-tcp-retry",
+    about: "the TCP retry of a truncated answer reaches the BIND server that gave it, 100 of 100 times",
+    needs: ["named", "dig"],
+    run: retry,
+  },
+];
