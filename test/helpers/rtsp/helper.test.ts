@@ -142,7 +142,9 @@ t.test("several transports: each end once, and of them only what the answer take
 
 t.test("interleaved makes no entry, and takes back what was offered beside it", async (t) => {
   const rtsp = talk();
-  rtsp.client(setup("RTP/AVP/TCP;unicast;interleaved=0-1"));
+  rtsp.client(
+    setup("RTP/AVP/TCP;unicast;client_port=4588-4589;interleaved=0-1,RTP/AVP;multicast;client_port=5000-5001"),
+  );
   t.same(rtsp.pending, []);
   rtsp.client(setup(`${UDP},RTP/AVP/TCP;unicast;interleaved=2-3`, 2));
   t.equal(rtsp.pending.length, 2);
