@@ -1,6 +1,6 @@
 /**
  * The packet engine on one CPU: established flows, connections set up and torn down, memory of an entry, what the
- * garbage collector has to do; beside a C loop of the same work. Each turn is a process of its own.
+ * garbage collector has to do, FTP replies rewritten; beside a C loop of the same work. Each turn is a process of its own.
  */
 import { fileURLToPath } from "node:url";
 import { must } from "../lab/process.ts";
@@ -15,7 +15,12 @@ const FLOWS = [1_000, 100_000, 1_000_000];
 const WAITING = [1024, 65_536];
 const MOST = FLOWS.at(-1)!;
 const PEER = "C loop";
-const RUN = fileURLToPath(new URL(`./engine-run.${import.meta.url.endsWith(".ts") ? "ts" : "js"}`, import.meta.url));
+const program = (name: string): string =>
+  fileURLToPath(new URL(`./${name}.${import.meta.url.endsWith(".ts") ? "ts" : "js"}`, import.meta.url));
+const RUN = program("engine-run");
+const CONTROL = program("engine-control");
+/** Related entries that wait while replies are read. */
+const PENDING = [20_000, 200_000];
 
 interface Measured {
   /** Millions a second of CPU time. */
@@ -63,6 +68,19 @@ export const engine = ({ rounds }: Settings): Promise<Result[]> =>
     const { grown, collections } = steady! as Measured;
     alone("heap growth over 10 million packets", "bytes", [grown!]);
     alone("garbage collections over 10 million packets", "", [collections!]);
+    for (const pending of PENDING) {
+      const runs = await takeTurns(
+        [
+          {
+            name: "kindred",
+            measure: async () => (await measure([process.execPath, CONTROL], [String(pending)])).rate,
+          },
+        ],
+        rounds,
+      );
+      const title = `FTP: PASV and its 227 read, announced, rewritten; ${pending.toLocaleString("en")} entries pending`;
+      alone(title, "M/s", runs.get("kindred")!);
+    }
     const { perEntry } = await measure([process.execPath, RUN], ["memory", String(MOST)]);
     alone(`growth of the process for each of ${MOST.toLocaleString("en")} IPv4 flows`, "bytes", [perEntry!]);
     return results;
