@@ -6,8 +6,10 @@ import { writeFile } from "node:fs/promises";
 import { Command } from "commander";
 import { helpers } from "../helpers/index.ts";
 import { bind } from "./replay/bindings.ts";
+import { directorText } from "./replay/director/records.ts";
+import type { ThroughDirector } from "./replay/director/through.ts";
 import { inert } from "./replay/escape.ts";
-import { readCapture } from "./replay/file.ts";
+import { type FrameSink, readCapture } from "./replay/file.ts";
 import { PageBuilder } from "./replay/html/data.ts";
 import { pageText } from "./replay/html/page.ts";
 import { paintFor } from "./replay/paint.ts";
@@ -23,6 +25,10 @@ export interface ReplayOptions {
   readonly html?: string;
   /** The bytes, the rule and what other helpers would have done, for each announcement and each refusal. */
   readonly explain?: boolean;
+  /** A director's configuration: what it would have made of the capture is printed as well. */
+  readonly config?: string;
+  /** Both sides of that director are written to this file. */
+  readonly write?: string;
   /** `ftp=21,2121`: instead of the ports that the helper says itself. */
   readonly helper?: readonly string[];
 }
@@ -48,11 +54,16 @@ export async function runReplay(files: readonly string[], options: ReplayOptions
     return USAGE;
   }
   const page = options.html === undefined ? null : new PageBuilder();
+  const director = await directorFor(options);
+  if (typeof director === "string") {
+    io.stderr.write(`kindred replay: ${inert(director)}\n`);
+    return options.config === undefined ? USAGE : BROKEN;
+  }
   const print = printer(options, io);
   let controls = 0;
   let broken = false;
   for (const file of files) {
-    const { capture, tracker } = await replayFile(file, bindings, options, io);
+    const { capture, tracker } = await replayFile(file, bindings, director, options, io);
     const report = emptyReport(options.explain === true || page !== null);
     const found = numbered(tracker, controls);
     addCapture(report, capture, tracker, found);
@@ -61,7 +72,8 @@ export async function runReplay(files: readonly string[], options: ReplayOptions
     page?.add(report, tracker, found);
     print.capture(report);
   }
-  print.end();
+  print.end(director);
+  await director?.close();
   const written = page === null || (await writePage(options.html!, page, io));
   return broken || !written ? BROKEN : OK;
 }
@@ -77,8 +89,12 @@ function printer({ json, ndjson, explain }: ReplayOptions, { stdout }: ReplayIo)
       if (json === true) append(all, shown);
       else stdout.write(ndjson === true ? ndjsonText(shown) : treeText(shown, paint));
     },
-    end(): void {
-      if (json === true) stdout.write(jsonText(all));
+    end(director: ThroughDirector | null): void {
+      const through = director?.report();
+      if (json === true) stdout.write(jsonText(through === undefined ? all : { ...all, director: [through] }));
+      else if (through !== undefined) {
+        stdout.write(ndjson === true ? ndjsonText({ ...emptyReport(), director: [through] }) : directorText(through));
+      }
     },
   };
 }
@@ -93,11 +109,20 @@ async function writePage(file: string, page: PageBuilder, { stderr }: ReplayIo):
   }
 }
 
-async function replayFile(file: string, bindings: Bindings, options: ReplayOptions, io: ReplayIo) {
+async function replayFile(
+  file: string,
+  bindings: Bindings,
+  director: ThroughDirector | null,
+  options: ReplayOptions,
+  io: ReplayIo,
+) {
   const tracker = new Tracker(bindings, helpers, options.explain === true || options.html !== undefined);
   const progress = new ProgressLine(file, io.stderr);
-  const { capture, unread } = await readCapture(file, io.stdin ?? process.stdin, tracker, (read, size) =>
-    progress.show(read, size, performance.now()),
+  const { capture, unread } = await readCapture(
+    file,
+    io.stdin ?? process.stdin,
+    shownTo(tracker, director),
+    (read, size) => progress.show(read, size, performance.now()),
   );
   progress.clear();
   const say = (text: string) => io.stderr.write(`kindred replay: ${inert(file)}: ${inert(text)}\n`);
@@ -105,6 +130,28 @@ async function replayFile(file: string, bindings: Bindings, options: ReplayOptio
   for (const [name, frames] of unread) say(`${frames} frames of link type ${name} are counted, not read`);
   return { capture, tracker };
 }
+
+/** null: no director is asked for. A text: why there is none. */
+async function directorFor({ config, write }: ReplayOptions): Promise<ThroughDirector | string | null> {
+  if (config === undefined) return write === undefined ? null : "--write needs --config: whose sides would be written?";
+  // Loaded when asked for: the configuration's library takes longer to load than a small capture to read.
+  const { ThroughDirector } = await import("./replay/director/through.ts");
+  return ThroughDirector.from(config, write ?? null);
+}
+
+const shownTo = (tracker: Tracker, director: ThroughDirector | null): FrameSink =>
+  director === null
+    ? tracker
+    : {
+        frame(frame, number) {
+          tracker.frame(frame, number);
+          director.frame(frame, number);
+        },
+        end() {
+          tracker.end();
+          director.end();
+        },
+      };
 
 const collect = (value: string, previous: string[] = []): string[] => [...previous, value];
 
@@ -117,6 +164,8 @@ export function replayCommand(io: ReplayIo = process): Command {
     .option("--ndjson", "the same records as JSON, a line each")
     .option("--html <file>", "a page that needs nothing else: ladders, a timeline, tables, findings, explanations")
     .option("--explain", "for each announcement and refusal: the bytes, the rule, what other helpers would have done")
+    .option("--config <file>", "a director's configuration: what it would have made of the capture")
+    .option("--write <file>", "with --config: both sides of that director, as pcapng with comments")
     .option("--helper <name=ports>", "bind a helper to these server ports: ftp=21,2121 (repeatable)", collect)
     .addHelpText("after", "\nExit status: 0, or 2 when a file is broken (what could be read is printed).")
     .action(async (files: string[], options: ReplayOptions) => {

@@ -6,14 +6,15 @@
 import { Balancer, type ConnectionEntry } from "../../core/balancer.ts";
 import type { RelatedEntry } from "../../core/flow/related.ts";
 import type { Handle } from "../../core/flow/slots.ts";
-import type { Affinity, Settings } from "../../core/helper/api.ts";
-import { askHelper, type OnFailure } from "../../core/helper/run.ts";
+import type { Affinity } from "../../core/helper/api.ts";
+import { askHelper } from "../../core/helper/run.ts";
 import type { Decision } from "../../core/inspect/control.ts";
 import { Counters } from "../../core/metrics.ts";
-import { roleOf, type ServiceSpec } from "../../core/service.ts";
+import { roleOf } from "../../core/service.ts";
 import type { Endpoint, Ms } from "../../core/units.ts";
 import { endpointText, seconds } from "../../core/units.ts";
 import { now } from "../clock.ts";
+import type { ServicePlan } from "../config/services.ts";
 import { type Fields, type Level, type Log, LogLimit } from "../log.ts";
 import { type ControlOwner, ControlSession } from "./control.ts";
 import { ServiceListeners } from "./listeners.ts";
@@ -23,12 +24,6 @@ import { Relay } from "./relay.ts";
 import { Transfers } from "./transfers.ts";
 import type { Backend, Reason, Stream } from "./transport.ts";
 import { isLocalFailure } from "./upstream.ts";
-
-export interface ServicePlan extends ServiceSpec {
-  readonly settings: Settings;
-  readonly onRefuse: "refuse" | "forward";
-  readonly onFailure: OnFailure;
-}
 
 export interface SocketPlan {
   readonly services: readonly ServicePlan[];

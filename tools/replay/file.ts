@@ -1,12 +1,18 @@
 import { NO_LINK } from "../../core/wire/capture/frame.ts";
-import { CaptureReader } from "../../core/wire/capture/reader.ts";
+import { CaptureReader, type Frame } from "../../core/wire/capture/reader.ts";
 import { isReadable, linkTypeName } from "../../core/wire/link.ts";
 import type { CaptureRecord } from "./report.ts";
 import { pour, type Receiver } from "./source.ts";
-import type { Tracker } from "./tracker.ts";
 
 /** How many bytes of how many (null: nobody knows) were read. */
 export type Progress = (read: number, size: number | null) => void;
+
+/** Who is shown the frames that can be read. */
+export interface FrameSink {
+  frame(frame: Frame, number: number): void;
+  /** There are no more. */
+  end(): void;
+}
 
 export interface FileResult {
   readonly capture: CaptureRecord;
@@ -14,16 +20,16 @@ export interface FileResult {
   readonly unread: ReadonlyMap<string, number>;
 }
 
-/** Reads a capture file (`-`: `stdin`) to its end, or to where it breaks, and shows every frame to `tracker`. */
+/** Reads a capture file (`-`: `stdin`) to its end, or to where it breaks, and shows every frame to `sink`. */
 export async function readCapture(
   file: string,
   stdin: AsyncIterable<Uint8Array>,
-  tracker: Tracker,
+  sink: FrameSink,
   progress: Progress,
 ): Promise<FileResult> {
-  const frames = new Frames(tracker, progress);
+  const frames = new Frames(sink, progress);
   const failure = await pour(file, stdin, frames);
-  tracker.end();
+  sink.end();
   return { capture: frames.record(file, failure), unread: frames.unread };
 }
 
@@ -32,13 +38,13 @@ class Frames implements Receiver {
   readonly unread = new Map<string, number>();
   readonly progress: Progress;
   readonly #reader = new CaptureReader();
-  readonly #tracker: Tracker;
+  readonly #sink: FrameSink;
   #bytes = 0;
   #linkType = NO_LINK;
   #readable = false;
 
-  constructor(tracker: Tracker, progress: Progress) {
-    this.#tracker = tracker;
+  constructor(sink: FrameSink, progress: Progress) {
+    this.#sink = sink;
     this.progress = progress;
   }
 
@@ -73,12 +79,12 @@ class Frames implements Receiver {
 
   #drain(): void {
     const reader = this.#reader;
-    const tracker = this.#tracker;
+    const sink = this.#sink;
     const { frame } = reader;
     while (reader.next()) {
       this.#bytes += frame.end - frame.start;
       if (frame.linkType !== this.#linkType) this.#turnTo(frame.linkType);
-      if (this.#readable) tracker.frame(frame, reader.frames);
+      if (this.#readable) sink.frame(frame, reader.frames);
       else this.#countUnread(linkTypeName(frame.linkType));
     }
   }

@@ -3,6 +3,7 @@ import type { Endpoint, PartialEndpoint, Transport } from "../../core/units.ts";
 import { rangeText } from "../../core/units.ts";
 import type { Address } from "../../core/wire/address.ts";
 import type { Control } from "./control.ts";
+import type { DirectorReport } from "./director/records.ts";
 import { type Explanation, explain } from "./explain/explain.ts";
 import type { NumberedControl, Severity } from "./findings/finding.ts";
 import { findingsOf } from "./findings/findings.ts";
@@ -95,6 +96,8 @@ export interface Report {
   readonly findings: FindingRecord[];
   /** Only where they were asked for. */
   readonly explanations?: Explanation[];
+  /** Of `--config`: one, of all captures. */
+  readonly director?: DirectorReport[];
 }
 
 export const emptyReport = (explained = false): Report => ({
@@ -208,6 +211,7 @@ const TYPES = {
   faults: "fault",
   findings: "finding",
   explanations: "explanation",
+  director: "director",
 };
 
 /** The same records, a line each, with their type. */

@@ -7,10 +7,11 @@
  */
 import { Balancer } from "../../../core/balancer.ts";
 import { type Batch, createBatch, createOutput, NEEDS_CSUM, Side, Verdict } from "../../../core/engine/batch.ts";
+import type { Reading } from "../../../core/engine/controls.ts";
 import { type ReasonName, reasons } from "../../../core/engine/reason.ts";
 import { Engine } from "../../../core/engine.ts";
 import type { Decision } from "../../../core/inspect/control.ts";
-import type { ServiceSpec } from "../../../core/service.ts";
+import type { Service, ServiceSpec } from "../../../core/service.ts";
 import { ms } from "../../../core/units.ts";
 import { Address } from "../../../core/wire/address.ts";
 import type { Frame } from "../../../core/wire/capture/frame.ts";
@@ -32,6 +33,8 @@ export interface Passing {
   readonly came: boolean;
   /** Why it went where it went, or nowhere; "" for what was sent. */
   readonly reason: ReasonName | "";
+  /** It opened a connection. */
+  readonly opens: boolean;
   /** What was decided about what it said. */
   readonly decisions: readonly Decision[];
 }
@@ -52,13 +55,19 @@ export class CapturedDirector {
   readonly #balancer: Balancer;
   #decisions: Decision[] = [];
 
-  constructor(services: readonly ServiceSpec[], sink: (passing: Passing) => void) {
+  /** `reading`: how control connections are read, if other than as usual. */
+  constructor(
+    services: readonly ServiceSpec[],
+    sink: (passing: Passing) => void,
+    reading?: (service: Service) => Reading,
+  ) {
     this.#sink = sink;
     this.#reals = new Set(services.flatMap(({ realservers }) => realservers.map(({ address }) => address.toString())));
     this.#balancer = new Balancer(services, { limits: LIMITS, seed: SEED[0], gone: () => {} });
     this.engine = new Engine(this.#balancer, {
       capacity: CAPACITY,
       seed: SEED,
+      ...(reading === undefined ? {} : { reading }),
       explain: (decision) => this.#decisions.push(decision),
     });
   }
@@ -90,9 +99,11 @@ export class CapturedDirector {
     batch.offload[0] = partial ? NEEDS_CSUM : 0;
     batch.count = 1;
     this.#decisions = [];
+    const known = this.engine.table.size;
     this.engine.process(batch, now, this.#out);
     const reason = reasons[this.#out.reason[0]!]!;
-    this.#sink({ ...place, side, packet, came: true, reason, decisions: this.#decisions });
+    const opens = this.engine.table.size > known;
+    this.#sink({ ...place, side, packet, came: true, reason, opens, decisions: this.#decisions });
     const verdict = this.#out.verdict[0]!;
     if (verdict !== Verdict.DROP && verdict !== Verdict.TAKEN) {
       this.#send(place, verdict, batch.bytes.slice(0, packet.length));
@@ -114,7 +125,7 @@ export class CapturedDirector {
 
   #send(place: Pick<Passing, "seconds" | "nanoseconds" | "frame">, verdict: number, packet: Uint8Array): void {
     const side = verdict === Verdict.TO_CLIENT ? CLIENTS : REALS;
-    this.#sink({ ...place, side, packet, came: false, reason: "", decisions: [] });
+    this.#sink({ ...place, side, packet, came: false, reason: "", opens: false, decisions: [] });
   }
 }
 

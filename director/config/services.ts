@@ -1,0 +1,54 @@
+/** From the configuration to the services that the balancer knows, with the helpers that read them. */
+import type { Helper, Settings } from "../../core/helper/api.ts";
+import type { OnFailure } from "../../core/helper/run.ts";
+import type { ServiceSpec } from "../../core/service.ts";
+import { helpers as builtIn } from "../../helpers/index.ts";
+import { loadHelper } from "../helpers.ts";
+import type { Config, HelperConfig, ServiceConfig } from "./types.ts";
+
+export interface ServicePlan extends ServiceSpec {
+  readonly settings: Settings;
+  readonly onRefuse: "refuse" | "forward";
+  readonly onFailure: OnFailure;
+}
+
+/** Loads the helpers (a module that holds none is a HelperError) and puts each service together. */
+export async function planServices({ helpers, services, groups }: Config): Promise<ServicePlan[]> {
+  const loaded = new Map<string, Helper>();
+  for (const helper of helpers) loaded.set(helper.name, await findHelper(helper));
+  return [...services, ...groups].map((service) => planService(service, loaded));
+}
+
+async function findHelper({ name, module, limits, ports }: HelperConfig): Promise<Helper> {
+  const helper = module === null ? builtIn.find((known) => known.name === name)! : await loadHelper(name, module);
+  return { ...helper, ports, limits: { ...helper.limits, ...limits } };
+}
+
+function planService(service: ServiceConfig, loaded: ReadonlyMap<string, Helper>): ServicePlan {
+  const { name, vip, ports, helper: configured, controlPorts, scheduler, persistence, realservers } = service;
+  const helper = configured === null ? null : loaded.get(configured.name)!;
+  return {
+    name,
+    address: vip,
+    ports,
+    helper,
+    controlPorts,
+    scheduler,
+    persistence,
+    persistencePrefix: service.persistenceNetmask,
+    realservers,
+    settings: settingsOf(configured, helper),
+    onRefuse: configured?.onRefuse ?? "refuse",
+    onFailure: "open",
+  };
+}
+
+function settingsOf(configured: HelperConfig | null, helper: Helper | null): Settings {
+  const { strict = false, key = null, primary = null } = configured ?? {};
+  return {
+    strict,
+    hold: helper?.limits.hold ?? 0,
+    ...(key === null ? {} : { key }),
+    ...(primary === null ? {} : { primary }),
+  };
+}
