@@ -97,7 +97,7 @@ export class DirectorRecords {
     this.#sent++;
     const last = this.#last;
     if (last === null || last.reason === "control" || last.reason === "tunnelled") this.#own++;
-    if (last === null || this.#followed || passing.side === last.side) return;
+    if (last === null || this.#followed || passing.side === last.side || passing.frame !== last.frame) return;
     if (last.opens) this.#open(last, passing);
     this.#followed = true;
   }
