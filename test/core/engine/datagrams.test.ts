@@ -11,15 +11,16 @@ const REAL = "10.0.0.3";
 
 const request = Buffer.from("\0\x01file\0octet\0", "latin1");
 const director = () =>
-  new Director([
-    service(VIP, [["udp", 69, 69]], [realserver(REAL, null)], { helper: tftp, controlPorts: [port(69)] }),
-  ]);
+  new Director([service(VIP, [["udp", 69, 69]], [realserver(REAL, null)], { helper: tftp, controlPorts: [port(69)] })]);
 
 t.test("TFTP: the request goes to a realserver, whose answer leaves as the VIP, from any port", async (t) => {
   const d = director();
   const judged = d.one(udp({ from: CLIENT, to: `${VIP}:69`, payload: request }), "CLIENT");
   t.match(judged, { verdict: "taken", reason: "control" });
-  t.same(d.sent.map(({ verdict, packet }) => [verdict, wrong(packet)]), [["to-real", null]]);
+  t.same(
+    d.sent.map(({ verdict, packet }) => [verdict, wrong(packet)]),
+    [["to-real", null]],
+  );
   t.equal(Buffer.from(d.sent[0]!.packet.subarray(28)).toString("latin1"), request.toString("latin1"));
   t.same([...d.balancer.related].map(describe), [`tftp ${REAL}:any -> ${CLIENT} => ${CLIENT}`]);
   t.equal(d.say(udp({ from: `${REAL}:33333`, to: CLIENT }), "REAL"), `to-client: ${VIP}:33333 -> ${CLIENT}`);

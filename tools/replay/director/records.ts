@@ -98,8 +98,8 @@ export class DirectorRecords {
     const last = this.#last;
     if (last === null || last.reason === "control" || last.reason === "tunnelled") this.#own++;
     if (last === null || this.#followed || passing.side === last.side || passing.frame !== last.frame) return;
-    if (last.opens) this.#open(last, passing);
-    this.#followed = true;
+    if (last.opens && this.#connections.at(-1)?.frame !== last.frame) this.#open(last, passing);
+    this.#followed ||= last.reason !== "control" || this.#hasPayload(passing.packet);
   }
 
   #hasPayload(packet: Uint8Array): boolean {
