@@ -59,7 +59,8 @@ export class RelatedListeners {
   /** Finds a listener for `entry` on the address that its opener already talks to. */
   prepare(session: ControlSession, entry: RelatedEntry, answer: (seen: Endpoint | null) => void): void {
     const { local } = entry.opener === "original" ? session.client : session.real;
-    if (local === null) return answer(null);
+    // Listeners are TCP's: a flow of datagrams has no place here yet, and its announcement is refused (RTSP: 461).
+    if (local === null || entry.transport !== "tcp") return answer(null);
     const { address } = local;
     this.#pool(address).take((port) => answer(port === null ? null : { address, port }));
   }
