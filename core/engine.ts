@@ -18,6 +18,7 @@ import { type Batch, fits, NEEDS_CSUM, type Output, STAGE, Verdict, verdictOf } 
 import { ControlPacket, Controls, type ControlsOptions } from "./engine/controls.ts";
 import { DIRECT, Flows, READ, TUNNEL, REPLIES_UNSEEN as UNSEEN } from "./engine/flows.ts";
 import { Forwarding, type TunnelOptions } from "./engine/forwarding.ts";
+import { FragmentPath } from "./engine/fragments.ts";
 import { IcmpErrors } from "./engine/icmp-errors.ts";
 import { Ending, Reason, reasons } from "./engine/reason.ts";
 import { RelatedFlows } from "./engine/related.ts";
@@ -26,7 +27,7 @@ import * as key from "./flow/key.ts";
 import * as rows from "./flow/rows.ts";
 import { type FlowId, FlowTable, type TableOptions } from "./flow/table.ts";
 import { IMPLAUSIBLE, REOPENS, REPLIES_UNSEEN, State, transitionAt, transitionTable } from "./flow/tcp-state.ts";
-import { EARLY, identify, OVERLAP, Tracks } from "./flow/tracks.ts";
+import { EARLY, GATHERED, OVERLAP } from "./flow/tracks.ts";
 import { LATER, MOST_PUT_BACK } from "./flow/wheel.ts";
 import { Tally } from "./metrics.ts";
 import { DESTINATION, readdressIpv4, readdressIpv6, retarget, SOURCE } from "./nat/translate.ts";
@@ -52,7 +53,7 @@ const {
   VIRTUAL,
   VIRTUAL_PREFIX,
 } = rows;
-const { IPV6, KEY } = key;
+const { IPV6 } = key;
 const { ACK, PROTOCOL: TCP, SYN } = tcp;
 const { DROP } = Verdict;
 const { AT, END, FLAGS, HASH, PLACE_SHIFT, TRANSPORT, WHAT } = stages;
@@ -84,11 +85,10 @@ export class Engine {
   readonly counters = new Tally(reasons);
   readonly #transitions: Uint8Array;
   readonly #stage = new Stage();
-  readonly #tracks: Tracks;
+  readonly #fragments: FragmentPath;
   readonly #icmp: IcmpErrors;
   readonly #related: RelatedFlows;
   readonly #forwarding: Forwarding;
-  readonly #identity = new Int32Array(KEY);
   readonly #packet = new ControlPacket();
   /** A fraction from the start: a field that turned from one kind of number into the other would cost its optimised code. */
   #now = Number.NaN as Ms;
@@ -100,7 +100,9 @@ export class Engine {
     this.controls = new Controls(balancer, options, options.seed[0], (id) => this.#enter(id, State.CLOSE));
     this.flows = new Flows(balancer, this.table, this.controls);
     this.#transitions = transitionTable(options.secureTcp ?? false);
-    this.#tracks = new Tracks(options.seed);
+    this.#fragments = new FragmentPath(options.seed, (fragments) => {
+      for (let i = 0; i < fragments; i++) this.counters.count(Reason.FRAGMENT_INCOMPLETE);
+    });
     this.#icmp = new IcmpErrors(this.table, this.controls);
     this.#related = new RelatedFlows(balancer, this.flows);
     this.#forwarding = new Forwarding(this.flows, options.tunnels);
@@ -111,6 +113,11 @@ export class Engine {
     this.#now = now;
     this.table.moveTo(now);
     out.sent.clear();
+    this.#process(batch, out);
+    if (this.#fragments.ready) this.#fragments.release(out, (one, its) => this.#process(one, its));
+  }
+
+  #process(batch: Batch, out: Output): void {
     for (let from = 0; from < batch.count; from += STAGE) {
       const count = Math.min(STAGE, batch.count - from);
       this.#read(batch, from, count);
@@ -132,6 +139,7 @@ export class Engine {
     this.table.moveTo(now);
     out.sent.clear();
     this.controls.advance(now, out.sent);
+    this.#fragments.advance(now);
     for (let left = MOST_ENDED; left > 0; left--) {
       const id = this.table.due();
       if (id === 0) return false;
@@ -255,7 +263,7 @@ export class Engine {
     const kind = this.table.rows[(id << ROW_SHIFT) + KIND]!;
     const length = this.#length(place);
     if ((kind & READ_MARK) !== 0) {
-      if (this.#stage.places[place + WHAT] === Kind.FRAGMENT) return Reason.FRAGMENT_CONTROL;
+      if (this.#stage.places[place + WHAT] === Kind.FRAGMENT && this.controls.reads(id)) return gather(i, out);
       if (this.#take(batch, i, place, found, next, out)) return Reason.CONTROL;
     }
     if ((found & 1) === ORIGINAL && (kind & TUNNEL_MARK) !== 0) {
@@ -352,35 +360,40 @@ export class Engine {
   }
 
   #fragment(batch: Batch, i: number, place: number, out: Output): number {
-    const stage = this.#stage;
-    const { places } = stage;
-    const identity = this.#identity;
-    const k = place >>> PLACE_SHIFT;
-    const start = stage.fragmentOffset[k]!;
-    const end = start + places[place + END]! - places[place + TRANSPORT]!;
-    const last = stage.moreFragments[k] === 0;
-    if (!last && (end & 7) !== 0) return Reason.MALFORMED;
-    identify(places, place, stage.identification[k]!, identity);
-    if (start === 0 && !this.#tracks.has(identity, 0, this.#now)) {
-      const reason = this.#transport(batch, i, place, out);
-      if (out.verdict[i] === DROP) return reason;
-      const found = this.table.find(places, place, places[place + HASH]!);
-      this.#tracks.begin(identity, 0, this.table.handle(found >>> 1), found & 1, this.#now);
-      this.#tracks.follow(identity, 0, start, end, last, this.#now);
-      return Reason.FRAGMENT;
-    }
-    const handle = this.#tracks.follow(identity, 0, start, end, last, this.#now);
-    if (handle === EARLY) return Reason.FRAGMENT_EARLY;
-    if (handle <= 0) return handle === OVERLAP ? Reason.FRAGMENT_OVERLAP : Reason.FRAGMENT_REPEATED;
+    const fragments = this.#fragments;
+    if (!fragments.read(this.#stage, place, this.#now)) return Reason.MALFORMED;
+    if (fragments.opens) return this.#firstFragment(batch, i, place, out);
+    const handle = fragments.follow(batch, i);
+    if (handle === EARLY || handle === GATHERED) return gather(i, out);
+    if (handle < 0) return handle === OVERLAP ? Reason.FRAGMENT_OVERLAP : Reason.FRAGMENT_REPEATED;
     const id = this.table.resolve(handle as FlowId);
-    const { direction } = this.#tracks;
+    const { direction } = fragments;
     if (id === 0) return Reason.NO_FLOW;
     if (!fits(batch.side[i]!, direction)) return Reason.WRONG_SIDE;
-    if (!stage.mayTravel(place)) return Reason.TTL_EXCEEDED;
+    if (!this.#stage.mayTravel(place)) return Reason.TTL_EXCEEDED;
     this.#readdress(batch.view, place, (id << 1) | direction);
     this.#send(batch, i, (id << 1) | direction, this.#length(place), out);
     return Reason.FRAGMENT;
   }
+
+  #firstFragment(batch: Batch, i: number, place: number, out: Output): number {
+    const { places } = this.#stage;
+    const reason = this.#transport(batch, i, place, out);
+    if (out.verdict[i] === DROP) return reason;
+    if (reason === Reason.FRAGMENT_HELD) {
+      this.#fragments.begin(batch, i, GATHERED, 0);
+      return reason;
+    }
+    const found = this.table.find(places, place, places[place + HASH]!);
+    this.#fragments.begin(batch, i, this.table.handle(found >>> 1), found & 1);
+    return Reason.FRAGMENT;
+  }
+}
+
+/** Packet `i` is held until its datagram is known, or whole. */
+function gather(i: number, out: Output): number {
+  out.verdict[i] = Verdict.TAKEN;
+  return Reason.FRAGMENT_HELD;
 }
 
 function countPacket(table: Int32Array, row: number, direction: number, length: number): void {

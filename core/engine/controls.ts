@@ -142,6 +142,11 @@ export class Controls {
     return true;
   }
 
+  /** Whether what flow `id` carries is still read. */
+  reads(id: number): boolean {
+    return this.#byFlow.get(id)?.shifts === null;
+  }
+
   /** Nobody reads flow `id` any more, and nothing was changed in it: it needs no attention. */
   plain(id: number): boolean {
     const shifts = this.#byFlow.get(id)?.shifts;

@@ -1,10 +1,10 @@
 /**
  * Fragmented datagrams, tracked: the first fragment, which has the ports, finds the flow, and the others follow it by
- * addresses and identification. Nothing is reassembled, so nothing is held, and a fragment leaves as large as it came.
+ * addresses and identification, as large as they came. Only what has to be seen whole is gathered (`GATHERED`).
  *
  * Each datagram has a bit for each 8 bytes, so what overlaps is seen exactly: the fragment is dropped, and all that come
  * after it (RFC 5722 §4 for IPv6; for IPv4 because no sender makes such, only who wants the two ends to read different
- * bytes, RFC 1858 §4). An exact repetition only is dropped itself. A fragment that comes before its first is dropped.
+ * bytes, RFC 1858 §4). An exact repetition only is dropped itself. What comes before its first is `EARLY`: see held.ts.
  *
  * So many datagrams at once; the oldest gives way.
  */
@@ -33,6 +33,8 @@ const WORDS = 65_536 / 8 / 32;
 export const EARLY = 0;
 export const REPEATED = -1;
 export const OVERLAP = -2;
+/** In place of a handle: no flow's, but of a datagram that goes nowhere before it is whole. No handle is so small. */
+export const GATHERED = 1;
 
 export class Tracks {
   readonly #keys = new Int32Array(TRACKS * KEY);
@@ -41,6 +43,8 @@ export class Tracks {
   readonly #ends = new Float64Array(TRACKS);
   /** Where the datagram ends, once its last fragment came; else 0. */
   readonly #totals = new Int32Array(TRACKS);
+  /** Bytes that came. */
+  readonly #lengths = new Int32Array(TRACKS);
   readonly #poisoned = new Uint8Array(TRACKS);
   readonly #seen = new Uint32Array(TRACKS * WORDS);
   /** Chains by hash: track + 1 of the first, and of the next after each. */
@@ -52,6 +56,8 @@ export class Tracks {
   #next = 0;
   /** Of the datagram that `follow` returned the handle of. */
   direction = 0;
+  /** That datagram has all its bytes now. */
+  whole = false;
 
   constructor([k0, k1]: HashSeed) {
     this.#k0 = k0;
@@ -69,6 +75,7 @@ export class Tracks {
     this.#directions[track] = direction;
     this.#ends[track] = now + PATIENCE;
     this.#totals[track] = 0;
+    this.#lengths[track] = 0;
     this.#poisoned[track] = 0;
     this.#seen.fill(0, track * WORDS, (track + 1) * WORDS);
     const bucket = hash & (TRACKS - 1);
@@ -86,6 +93,8 @@ export class Tracks {
     if (placed === OVERLAP) this.#poisoned[track] = 1;
     if (placed !== 0) return placed;
     this.direction = this.#directions[track]!;
+    this.#lengths[track]! += end - start;
+    this.whole = this.#lengths[track] === this.#totals[track];
     return this.#handles[track]!;
   }
 

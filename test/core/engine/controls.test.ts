@@ -4,7 +4,7 @@ import type { RealserverSpec } from "../../../core/service.ts";
 import { port } from "../../../core/units.ts";
 import { ftp } from "../../../helpers/ftp/helper.ts";
 import { describe } from "../../conversation.ts";
-import { fragments, icmp, tcp } from "../../packets.ts";
+import { icmp, tcp } from "../../packets.ts";
 import { Director, realserver, service } from "../director.ts";
 import { Session } from "./session.ts";
 
@@ -190,19 +190,6 @@ t.test("what was read and not delivered is sent again, in time", async (t) => {
   t.ok(
     d.sent.some(({ verdict }) => verdict === "to-real"),
     "nobody acknowledged it",
-  );
-});
-
-t.test("fragments of a control connection are not read, and do not pass", async (t) => {
-  const { d, session } = directed();
-  login(session);
-  const payload = Buffer.from(`PORT 198,51,100,9,4,1\r\n${"x".repeat(40)}`);
-  const { sequence, heard } = session.client;
-  const whole = tcp({ from: CLIENT, to: `${VIP}:21`, flags: "AP", payload, sequence, acknowledgment: heard });
-  const judged = d.all(fragments(whole, [24]), "CLIENT");
-  t.same(
-    judged.map(({ reason }) => reason),
-    ["fragment-control", "fragment-early"],
   );
 });
 
