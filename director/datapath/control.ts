@@ -3,13 +3,12 @@ import type { ConnectionEntry } from "../../core/balancer.ts";
 import type { RelatedEntry } from "../../core/flow/related.ts";
 import { type ControlHost, type ControlOptions, ControlStream, type Decision } from "../../core/inspect/control.ts";
 import type { Direction, Endpoint, Ms } from "../../core/units.ts";
-import { endpointText, opposite } from "../../core/units.ts";
+import { opposite } from "../../core/units.ts";
 import { now } from "../clock.ts";
 import type { Fields, Level } from "../log.ts";
+import { DecisionLog } from "./decisions.ts";
 import type { ReadEvents, Stream } from "./transport.ts";
 
-/** Lines of one kind that one control connection may log; further ones are counted. */
-const MOST_LINES = 10;
 /** How long the ends have to close after the director closed both. */
 const GRACE = 1000;
 
@@ -37,7 +36,7 @@ export class ControlSession implements ControlHost {
   readonly #owner: ControlOwner;
   readonly #stream: ControlStream;
   readonly #ending: Record<Direction, boolean> = { original: false, reply: false };
-  readonly #lines = new Map<string, number>();
+  readonly #decisions: DecisionLog;
   #open = 2;
   #error: string | null = null;
   #finishing: Ms | null = null;
@@ -54,6 +53,7 @@ export class ControlSession implements ControlHost {
     this.client = streams.client;
     this.real = streams.real;
     this.#owner = owner;
+    this.#decisions = new DecisionLog(id, "stream", (level, event, fields = {}) => owner.log(level, event, fields));
     this.#stream = new ControlStream({ ...options, entry, host: this });
     this.client.read(this.#events("original"));
     this.real.read(this.#events("reply"));
@@ -111,13 +111,7 @@ export class ControlSession implements ControlHost {
 
   explain(decision: Decision): void {
     this.#owner.explained(this, decision);
-    const { outcome, reason, message, direction, related } = decision;
-    if (!this.#mayLog(outcome)) return;
-    const fields: Fields = { control: this.id, reason, message, direction };
-    if (outcome === "expected") for (const entry of related) this.#owner.log("info", "related", this.#describe(entry));
-    else if (outcome === "refused") this.#owner.log("warn", "refusal", fields);
-    else if (outcome === "fault" || outcome === "group") this.#owner.log("info", outcome, fields);
-    else this.#owner.log("debug", outcome, fields);
+    this.#decisions.tell(decision);
   }
 
   abort(reason: string): void {
@@ -168,26 +162,5 @@ export class ControlSession implements ControlHost {
 
   #to(direction: Direction): Stream {
     return this.#from(opposite(direction));
-  }
-
-  #mayLog(outcome: string): boolean {
-    const lines = (this.#lines.get(outcome) ?? 0) + 1;
-    this.#lines.set(outcome, lines);
-    if (outcome === "expected" || lines <= MOST_LINES) return true;
-    if (lines === MOST_LINES + 1) this.#owner.log("warn", "log-limited", { control: this.id, of: outcome });
-    return false;
-  }
-
-  #describe({ id, kind, from, target, seen, opener }: RelatedEntry): Fields {
-    const opens = `${from.address}:${from.port ?? "any"}`;
-    return {
-      control: this.id,
-      related: id,
-      kind,
-      opener: opener === "original" ? "client" : "realserver",
-      from: opens,
-      seen: seen === null ? null : endpointText(seen),
-      to: endpointText(target),
-    };
   }
 }

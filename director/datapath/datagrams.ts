@@ -4,39 +4,29 @@
  *
  *   client:C -> VIP:port => director:any -> realserver        and back
  */
-import { createSocket, type RemoteInfo, type Socket } from "node:dgram";
-import type { Balancer, ConnectionEntry } from "../../core/balancer.ts";
-import type { Affinity, Helper, Settings } from "../../core/helper/api.ts";
+import type { RemoteInfo, Socket } from "node:dgram";
+import type { ConnectionEntry } from "../../core/balancer.ts";
+import type { Affinity } from "../../core/helper/api.ts";
 import { askHelper } from "../../core/helper/run.ts";
 import type { Endpoint, Ms, Port } from "../../core/units.ts";
 import { endpointText, seconds } from "../../core/units.ts";
 import { Address } from "../../core/wire/address.ts";
 import { now } from "../clock.ts";
-import type { Log } from "../log.ts";
+import { type Carrier, type CarrierOwner, ConnectedCarrier } from "./carrier.ts";
+import { ControlCarrier } from "./datagram-control.ts";
+import type { DatagramOwner } from "./datagram-owner.ts";
+import type { Reason } from "./transport.ts";
+import { socketFor } from "./udp.ts";
+import { isLocalFailure } from "./upstream.ts";
 
 /** As IPVS keeps them (`ipvsadm --set`, third number). */
 const IDLE = seconds(300);
 /** Client endpoints of one port at once; the one that came first gives way. */
 const MOST_FLOWS = 10_000;
-/** Datagrams that may wait for the socket to their realserver. */
-const MOST_WAITING = 16;
 
 interface Flow {
   readonly entry: ConnectionEntry;
-  upstream: Socket;
-  lastActive: Ms;
-  /** What came before the upstream socket was ready; null: it is. */
-  waiting: Buffer[] | null;
-}
-
-export interface DatagramOwner {
-  readonly balancer: Balancer;
-  readonly log: Log;
-  readonly service: string;
-  /** Of control ports: knows what belongs together. */
-  readonly helper: Helper | null;
-  readonly settings: Settings;
-  count(name: string): void;
+  carrier: Carrier;
 }
 
 export class DatagramListener {
@@ -66,21 +56,22 @@ export class DatagramListener {
 
   /** Ends the flows that were idle too long. */
   sweep(at: Ms): void {
-    for (const [key, flow] of this.#flows) if (at - flow.lastActive >= IDLE) this.#end(key, flow);
+    for (const [key, { carrier, entry }] of this.#flows) {
+      carrier.advance(at);
+      if (at - carrier.lastActive >= IDLE && !this.#owner.busy(entry)) this.#end(key);
+    }
   }
 
   close(): void {
-    for (const [key, flow] of this.#flows) this.#end(key, flow);
+    for (const key of this.#flows.keys()) this.#end(key);
     this.#socket.close();
   }
 
   #fromClient(message: Buffer, from: RemoteInfo): void {
     const key = `${from.address} ${from.port}`;
+    if (this.#flows.get(key)?.carrier.silent === true) this.#move(key, from, "silent");
     const flow = this.#flows.get(key) ?? this.#admit(key, from, message);
-    if (flow === null) return;
-    flow.lastActive = now();
-    if (flow.waiting === null) flow.upstream.send(message);
-    else if (flow.waiting.length < MOST_WAITING) flow.waiting.push(message);
+    flow?.carrier.send(message);
   }
 
   /** What the first datagram of a client's socket belongs to decides for all of them. */
@@ -91,62 +82,67 @@ export class DatagramListener {
   }
 
   #admit(key: string, from: RemoteInfo, message: Buffer): Flow | null {
-    const { balancer, log, service, count } = this.#owner;
+    const { balancer, count, helper } = this.#owner;
     const client = { address: Address.parse(from.address)!, port: from.port as Port };
     const entry = balancer.admit("udp", client, this.at, now(), this.#affinity(message, client));
     if (typeof entry === "string") {
-      count(`refused.${entry}`);
-      log("debug", "refusal", { service, reason: entry, from: endpointText(client) });
+      this.#refuse(entry, client);
       return null;
     }
-    const oldest = this.#flows.entries().next().value;
-    if (this.#flows.size >= MOST_FLOWS && oldest !== undefined) this.#end(...oldest);
-    const flow: Flow = { entry, upstream: socketFor(entry.real.address), lastActive: now(), waiting: [] };
+    if (this.#flows.size >= MOST_FLOWS) this.#end(this.#flows.keys().next().value!);
+    const role = helper === null ? "datagram" : "control";
+    count(`connections.${role}`);
+    const flow: Flow = { entry, carrier: this.#carry(key, entry, from) };
     this.#flows.set(key, flow);
-    count("connections.datagram");
-    log("debug", "connection", {
-      service,
-      role: "datagram",
-      client: endpointText(client),
-      real: endpointText(entry.real),
-    });
-    this.#connect(key, flow, from);
     return flow;
   }
 
-  #connect(key: string, flow: Flow, client: RemoteInfo): void {
-    const { upstream } = flow;
-    const { address, port } = flow.entry.real;
-    upstream.on("message", (message) => {
-      flow.lastActive = now();
-      this.#socket.send(message, client.port, client.address);
-    });
-    // Nobody listens there any more (ICMP port unreachable): the client moves at once.
-    upstream.on("error", () => this.#move(key, flow, client));
-    upstream.connect(port, address.toString(), () => {
-      for (const message of flow.waiting ?? []) upstream.send(message);
-      flow.waiting = null;
-    });
+  #carry(key: string, entry: ConnectionEntry, client: RemoteInfo): Carrier {
+    const { log, service, helper } = this.#owner;
+    const id = this.#owner.id();
+    const ends: CarrierOwner = {
+      reply: (message) => this.#socket.send(message, client.port, client.address),
+      lost: (reason) => {
+        if (this.#flows.get(key)?.carrier === carrier) this.#move(key, client, reason);
+      },
+    };
+    const [from, real] = [endpointText(entry.client), endpointText(entry.real)];
+    const role = helper === null ? "datagram" : "control";
+    log("debug", "connection", { id, service, role, client: from, real });
+    const carrier: Carrier =
+      helper === null
+        ? new ConnectedCarrier(entry.real, ends)
+        : new ControlCarrier(id, entry, helper, this.#owner, ends);
+    return carrier;
   }
 
-  #move(key: string, flow: Flow, client: RemoteInfo): void {
+  /** To another realserver, if there is one; or else the client's next datagram is the first of a new flow. */
+  #move(key: string, client: RemoteInfo, reason: Reason): void {
     const { balancer, log, service, count } = this.#owner;
+    const flow = this.#flows.get(key)!;
+    const { entry } = flow;
+    if (isLocalFailure(reason)) {
+      this.#refuse("director-exhausted", entry.client);
+      return this.#end(key);
+    }
     count("realserver-refused");
-    log("warn", "realserver-refused", { service, realserver: endpointText(flow.entry.real) });
-    if (this.#flows.get(key) !== flow) return;
-    if (balancer.reschedule(flow.entry, now()) === null) return this.#end(key, flow);
-    flow.upstream.close();
-    flow.upstream = socketFor(flow.entry.real.address);
-    flow.waiting = [];
-    this.#connect(key, flow, client);
+    log("warn", "realserver-refused", { service, realserver: endpointText(entry.real), reason });
+    flow.carrier.close();
+    balancer.related.removeMaster(entry.handle);
+    if (balancer.reschedule(entry, now()) === null) this.#end(key);
+    else flow.carrier = this.#carry(key, entry, client);
   }
 
-  #end(key: string, flow: Flow): void {
+  #refuse(reason: string, from: Endpoint): void {
+    const { log, service, count } = this.#owner;
+    count(`refused.${reason}`);
+    log("debug", "refusal", { service, reason, from: endpointText(from) });
+  }
+
+  #end(key: string): void {
+    const { carrier, entry } = this.#flows.get(key)!;
     this.#flows.delete(key);
-    flow.upstream.close();
-    this.#owner.balancer.close(flow.entry, now());
+    carrier.close();
+    this.#owner.balancer.close(entry, now());
   }
 }
-
-const socketFor = ({ family }: Address): Socket =>
-  createSocket(family === 4 ? { type: "udp4" } : { type: "udp6", ipv6Only: true });

@@ -2,7 +2,8 @@
 import { roleOf, type ServiceSpec } from "../../core/service.ts";
 import type { Endpoint, Ms, Port, Transport } from "../../core/units.ts";
 import { endpointText } from "../../core/units.ts";
-import { DatagramListener, type DatagramOwner } from "./datagrams.ts";
+import type { DatagramOwner } from "./datagram-owner.ts";
+import { DatagramListener } from "./datagrams.ts";
 import { RequestListener } from "./requests.ts";
 import type { Backend, Listener, Reason, Stream } from "./transport.ts";
 

@@ -56,12 +56,8 @@ export class RelatedListeners {
     return pool.listening;
   }
 
-  /** Finds a listener for `entry` on the address that its opener already talks to. */
-  prepare(session: ControlSession, entry: RelatedEntry, answer: (seen: Endpoint | null) => void): void {
-    const { local } = entry.opener === "original" ? session.client : session.real;
-    // Listeners are TCP's: a flow of datagrams has no place here yet, and its announcement is refused (RTSP: 461).
-    if (local === null || entry.transport !== "tcp") return answer(null);
-    const { address } = local;
+  /** Finds a listener for an announced connection on `address`. */
+  prepare(address: Address, answer: (seen: Endpoint | null) => void): void {
     this.#pool(address).take((port) => answer(port === null ? null : { address, port }));
   }
 
@@ -101,7 +97,7 @@ export class RelatedListeners {
     const { related, connection } = claimed;
     this.#owner.opened(connection);
     if (related.uses === 1) this.release(seen);
-    const way = wayOut(related, this.#owner.control(connection));
+    const way = wayOut(related, connection, this.#owner.control(connection));
     connectFrom(backend, { to: related.target, ...way, timeout, bulk: true }, (target, reason) => {
       if (target === null || opener.gone) return this.#failed(opener, target, claimed, reason);
       const [client, real] = related.opener === "original" ? [opener, target] : [target, opener];
@@ -128,8 +124,12 @@ export class RelatedListeners {
 }
 
 /** Towards a client an active connection leaves as the VIP, from the port before the control port where it can. */
-function wayOut({ opener }: RelatedEntry, control: ControlSession | undefined): Pick<ConnectOptions, "from"> {
-  if (opener === "original" || control === undefined) return {};
-  const { address, port } = control.entry.virtual;
+function wayOut(
+  { opener }: RelatedEntry,
+  { virtual: { address } }: ConnectionEntry,
+  control: ControlSession | undefined,
+): Pick<ConnectOptions, "from"> {
+  if (opener === "original") return {};
+  const port = control?.entry.virtual.port ?? 0;
   return { from: { address, port: port > 1 ? ((port - 1) as Port) : null } };
 }

@@ -17,7 +17,7 @@ import type { Realserver, Service } from "../../core/service.ts";
 import { type Endpoint, endpointText, type Ms, type Port } from "../../core/units.ts";
 import { Address } from "../../core/wire/address.ts";
 import { now } from "../clock.ts";
-import type { DatagramOwner } from "./datagrams.ts";
+import type { DatagramOwner } from "./datagram-owner.ts";
 import { type Upstream, Upstreams } from "./upstreams.ts";
 
 /** Requests of one port that are open, or known in case they are sent again. */

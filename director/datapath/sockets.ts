@@ -17,6 +17,8 @@ import { now } from "../clock.ts";
 import type { ServicePlan } from "../config/services.ts";
 import { type Fields, type Level, type Log, LogLimit } from "../log.ts";
 import { type ControlOwner, ControlSession } from "./control.ts";
+import type { DatagramOwner } from "./datagram-owner.ts";
+import { DatagramPorts } from "./datagram-ports.ts";
 import { ServiceListeners } from "./listeners.ts";
 import { OpeningStream } from "./opening.ts";
 import { RelatedListeners, type RelatedPlan } from "./related.ts";
@@ -55,6 +57,7 @@ export class SocketPath implements ControlOwner {
   readonly #related: RelatedListeners;
   readonly #controls = new Map<Handle, ControlSession>();
   readonly #transfers = new Transfers();
+  readonly #ports: DatagramPorts;
   #ids = 0;
   #sweeper: NodeJS.Timeout | undefined;
   #stopping: (() => void) | null = null;
@@ -62,6 +65,7 @@ export class SocketPath implements ControlOwner {
   constructor(plan: SocketPlan, log: Log) {
     this.#plan = plan;
     this.#log = new LogLimit(log);
+    this.#ports = new DatagramPorts(plan.related.ports);
     this.balancer = new Balancer(plan.services, {
       limits: plan.related,
       seed: plan.seed,
@@ -75,14 +79,7 @@ export class SocketPath implements ControlOwner {
     this.#services = new ServiceListeners<ServicePlan>({
       backend,
       accepted: (service, client, at) => this.#accept(service, client, at),
-      datagrams: ({ name: service, helper, settings }) => ({
-        helper,
-        settings,
-        balancer: this.balancer,
-        log: this.#log.log,
-        count: (name) => this.counters.count(name),
-        service,
-      }),
+      datagrams: (service) => this.#datagramOwner(service),
       failed: ({ name }, reason) => this.log("error", "listener", { service: name, reason }),
     });
     this.#related = new RelatedListeners(plan.related, {
@@ -153,6 +150,26 @@ export class SocketPath implements ControlOwner {
     if (listening >= wanted) return;
     const range = ports === null ? "any" : `${ports.first}-${ports.last}`;
     this.log("warn", "few-listeners", { service: name, address: address.toString(), ports: range, listening, wanted });
+  }
+
+  #datagramOwner({ name: service, helper, settings, onRefuse, onFailure }: ServicePlan): DatagramOwner {
+    return {
+      service,
+      helper,
+      settings,
+      onRefuse,
+      onFailure,
+      balancer: this.balancer,
+      ports: this.#ports,
+      log: this.#log.log,
+      count: (name) => this.counters.count(name),
+      id: () => ++this.#ids,
+      prepare: (at, answer) => this.#related.prepare(at, answer),
+      release: (entry, seen) => this.release(entry, seen),
+      opened: (connection) => this.#transfers.opened(connection),
+      closed: (connection) => this.#close(connection),
+      busy: (control) => this.#transfers.busy(control),
+    };
   }
 
   // --- clients ----------------------------------------------------------------------------------------------------
@@ -254,11 +271,14 @@ export class SocketPath implements ControlOwner {
   // --- related connections ----------------------------------------------------------------------------------------
 
   prepare(session: ControlSession, entry: RelatedEntry, answer: (seen: Endpoint | null) => void): void {
-    this.#related.prepare(session, entry, answer);
+    const { local } = entry.opener === "original" ? session.client : session.real;
+    // Listeners are TCP's: a flow of datagrams has no place here yet, and its announcement is refused (RTSP: 461).
+    if (local === null || entry.transport !== "tcp") return answer(null);
+    this.#related.prepare(local.address, answer);
   }
 
-  release(_entry: RelatedEntry, seen: Endpoint): void {
-    this.#related.release(seen);
+  release(entry: RelatedEntry, seen: Endpoint): void {
+    if (entry.transport === "tcp") this.#related.release(seen);
   }
 
   // --- control connections ----------------------------------------------------------------------------------------

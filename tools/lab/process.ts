@@ -89,9 +89,9 @@ export class Running {
     }
   }
 
-  /** Waits until somebody listens on TCP `port` in the process's network namespace. */
-  async listening(port: number): Promise<void> {
-    await this.until(() => listensIn(this.pid, port), `listening on port ${port}`);
+  /** Waits until somebody listens on `port` in the process's network namespace. */
+  async listening(port: number, transport: keyof typeof LISTENING = "tcp"): Promise<void> {
+    await this.until(() => listensIn(this.pid, port, transport), `listening on ${transport} port ${port}`);
   }
 
   /** Ends the process and all that it forked. */
@@ -114,16 +114,18 @@ function signalGroup(leader: number, signal: NodeJS.Signals): void {
   }
 }
 
+/** The state of a socket that listens: TCP_LISTEN; of datagrams one that is not connected, TCP_CLOSE. */
+const LISTENING = { tcp: "0A", udp: "07" } as const;
+
 /** /proc/PID/net shows the namespace of that process: no probe connection that a server would count. */
-function listensIn(pid: number, port: number): boolean {
+function listensIn(pid: number, port: number, transport: keyof typeof LISTENING): boolean {
   const local = `:${port.toString(16).toUpperCase().padStart(4, "0")}`;
-  const LISTEN = "0A";
-  return ["tcp", "tcp6"].some((table) => {
+  return [transport, `${transport}6`].some((table) => {
     try {
       const lines = readFileSync(`/proc/${pid}/net/${table}`, "latin1").split("\n");
       return lines.some((line) => {
         const [, at, , state] = line.trim().split(/\s+/);
-        return state === LISTEN && at?.endsWith(local) === true;
+        return state === LISTENING[transport] && at?.endsWith(local) === true;
       });
     } catch {
       return false;

@@ -3,6 +3,7 @@ import { dns } from "./dns.ts";
 import { ftpSamePort } from "./ftp-same-port.ts";
 import { ftpVsftpd } from "./ftp-vsftpd.ts";
 import { radius } from "./radius.ts";
+import { tftp } from "./tftp.ts";
 
 /** Every scenario there is, in the order in which they run. */
-export const scenarios: readonly Scenario[] = [...ftpVsftpd, ftpSamePort, ...radius, ...dns];
+export const scenarios: readonly Scenario[] = [...ftpVsftpd, ftpSamePort, ...radius, ...dns, ...tftp];

@@ -1,0 +1,186 @@
+/**
+ * The way of one client socket's datagrams where a helper reads them, and what they announce (TFTP, XDMCP).
+ *
+ *   client:C -> VIP:port => director:U -> realserver:port     and back, through the control stream
+ *   client:C <- VIP:any  <= director:U <- realserver:T        announced: a transfer of its own
+ *
+ * The realserver answers from a port that nobody knows before, so U hears everybody: of another address nothing comes
+ * in, of another port only what was announced.
+ */
+import type { RemoteInfo, Socket } from "node:dgram";
+import type { ConnectionEntry } from "../../core/balancer.ts";
+import type { RelatedEntry } from "../../core/flow/related.ts";
+import type { Helper } from "../../core/helper/api.ts";
+import { type ControlHost, ControlStream, type Decision } from "../../core/inspect/control.ts";
+import type { Direction, Endpoint, Ms, Port } from "../../core/units.ts";
+import { endpointText, seconds } from "../../core/units.ts";
+import { Address } from "../../core/wire/address.ts";
+import { now } from "../clock.ts";
+import type { Carrier, CarrierOwner } from "./carrier.ts";
+import type { DatagramOwner } from "./datagram-owner.ts";
+import { DecisionLog } from "./decisions.ts";
+import { Transfer } from "./transfer.ts";
+import { ANY_PORT, addressTowards, bound } from "./udp.ts";
+
+const TRANSFER_IDLE = seconds(60);
+/** Transfers of one client socket at once; the one that came first gives way. */
+const MOST_TRANSFERS = 16;
+/** Datagrams that may wait for the socket to their realserver. */
+const MOST_WAITING = 16;
+/** What was announced so often, while the realserver says nothing at all: it is taken for dead. */
+const ASKED_IN_VAIN = 2;
+
+export class ControlCarrier implements Carrier, ControlHost {
+  lastActive: Ms = now();
+  readonly #entry: ConnectionEntry;
+  readonly #owner: DatagramOwner;
+  readonly #ends: CarrierOwner;
+  readonly #decisions: DecisionLog;
+  readonly #stream: ControlStream;
+  /** By the realserver's port. */
+  readonly #transfers = new Map<Port, Transfer>();
+  #waiting: Buffer[] = [];
+  #socket: Socket | null = null;
+  #local: Endpoint | null = null;
+  /** Announcements since the realserver was heard. */
+  #asked = 0;
+  #closed = false;
+
+  constructor(id: number, entry: ConnectionEntry, helper: Helper, owner: DatagramOwner, ends: CarrierOwner) {
+    const { settings, onRefuse, onFailure, balancer } = owner;
+    this.#entry = entry;
+    this.#owner = owner;
+    this.#ends = ends;
+    this.#decisions = new DecisionLog(id, "datagrams", owner.log);
+    this.#stream = new ControlStream({ helper, settings, onRefuse, onFailure, balancer, entry, host: this });
+    void this.#open();
+  }
+
+  get silent(): boolean {
+    return this.#asked >= ASKED_IN_VAIN;
+  }
+
+  send(message: Buffer): void {
+    this.lastActive = now();
+    if (this.#socket !== null) this.#stream.feed("original", message, this.lastActive);
+    else if (this.#waiting.length < MOST_WAITING) this.#waiting.push(message);
+  }
+
+  advance(at: Ms): void {
+    if (at >= this.#stream.deadline) this.#stream.advance(at);
+    for (const transfer of this.#transfers.values()) if (at - transfer.lastActive >= TRANSFER_IDLE) transfer.close();
+  }
+
+  close(): void {
+    if (!this.#closed) this.#socket?.close();
+    this.#closed = true;
+    for (const transfer of this.#transfers.values()) transfer.close();
+  }
+
+  // --- ControlHost ------------------------------------------------------------------------------------------------
+
+  forward(direction: Direction, bytes: Uint8Array): void {
+    if (this.#closed) return;
+    if (direction === "original") this.#toReal(bytes, this.#entry.real.port);
+    else this.#ends.reply(bytes);
+  }
+
+  /** The realserver is to open a flow: to U, when it is for this client's socket. Connections have listeners. */
+  prepare(entry: RelatedEntry): void {
+    const { client, virtual } = this.#entry;
+    const { address } = entry.opener === "original" ? virtual : this.#local!;
+    const answer = (seen: Endpoint | null): void => {
+      this.#stream.prepared(entry, seen, now());
+      if (seen !== null && entry.state === "gone" && entry.seen === null) this.#owner.release(entry, seen);
+    };
+    if (entry.transport === "tcp") this.#owner.prepare(address, answer);
+    else answer(entry.opener === "reply" && entry.target.port === client.port ? this.#local : null);
+  }
+
+  explain(decision: Decision): void {
+    if (decision.outcome === "expected") this.#asked++;
+    this.#owner.count(`${decision.outcome}.${decision.reason}`);
+    this.#decisions.tell(decision);
+  }
+
+  abort(reason: string): void {
+    this.#owner.count(`dropped.${reason}`);
+  }
+
+  // --- the realserver ---------------------------------------------------------------------------------------------
+
+  async #open(): Promise<void> {
+    const address = await addressTowards(this.#entry.real);
+    const socket = typeof address === "string" ? address : await bound(address, ANY_PORT);
+    if (typeof socket === "string") {
+      if (!this.#closed) this.#ends.lost(socket);
+      return;
+    }
+    if (this.#closed) return void socket.close();
+    this.#socket = socket;
+    this.#local = { address: address as Address, port: socket.address().port as Port };
+    socket.on("message", (message, from) => this.#fromReal(message, from));
+    for (const message of this.#waiting.splice(0)) this.#stream.feed("original", message, now());
+  }
+
+  #toReal(bytes: Uint8Array, port: Port): void {
+    this.#socket?.send(bytes, port, this.#entry.real.address.toString());
+  }
+
+  #fromReal(message: Buffer, { address, port }: RemoteInfo): void {
+    const { real } = this.#entry;
+    const from = { address: Address.parse(address)!, port: port as Port };
+    if (!from.address.equals(real.address)) return this.#refuse("wrong-address", from);
+    this.lastActive = now();
+    this.#asked = 0;
+    if (from.port === real.port) this.#stream.feed("reply", message, this.lastActive);
+    else (this.#transfers.get(from.port) ?? this.#claim(from))?.toClient(message);
+  }
+
+  #refuse(reason: string, from: Endpoint): void {
+    const { log, count, service } = this.#owner;
+    count(`refused.${reason}`);
+    log("debug", "refusal", { service, reason, from: endpointText(from) });
+  }
+
+  // --- what was announced -----------------------------------------------------------------------------------------
+
+  #claim(from: Endpoint): Transfer | null {
+    const claimed = this.#owner.balancer.claim("udp", this.#local!, from, now());
+    if (typeof claimed === "string") {
+      this.#refuse(claimed, from);
+      return null;
+    }
+    const { connection, related } = claimed;
+    const id = this.#owner.id();
+    if (this.#transfers.size >= MOST_TRANSFERS) this.#transfers.values().next().value?.close("replaced");
+    this.#owner.opened(connection);
+    this.#owner.count(`related.${related.kind}`);
+    const transfer = new Transfer(connection, {
+      ports: this.#owner.ports,
+      toReal: (message) => {
+        this.lastActive = now();
+        if (!this.#closed) this.#toReal(message, from.port);
+      },
+      ready: (virtual) =>
+        this.#log("connection", id, connection, { related: related.id, ...ends(connection, virtual) }),
+      closed: ({ original, reply, error }) => {
+        this.#transfers.delete(from.port);
+        this.#owner.closed(connection);
+        this.#log("closed", id, connection, { original, reply, error });
+      },
+    });
+    this.#transfers.set(from.port, transfer);
+    return transfer;
+  }
+
+  #log(event: string, id: number, { role }: ConnectionEntry, fields: object): void {
+    this.#owner.log("info", event, { id, service: this.#owner.service, role, ...fields });
+  }
+}
+
+const ends = ({ client, real }: ConnectionEntry, virtual: Endpoint) => ({
+  client: endpointText(client),
+  virtual: endpointText(virtual),
+  real: endpointText(real),
+});

@@ -1,0 +1,34 @@
+/** What the UDP ports of a service are given, and what they ask of the socket path. */
+import type { Balancer, ConnectionEntry } from "../../core/balancer.ts";
+import type { RelatedEntry } from "../../core/flow/related.ts";
+import type { Helper, Settings } from "../../core/helper/api.ts";
+import type { OnFailure } from "../../core/helper/run.ts";
+import type { Endpoint } from "../../core/units.ts";
+import type { Address } from "../../core/wire/address.ts";
+import type { Log } from "../log.ts";
+import type { DatagramPorts } from "./datagram-ports.ts";
+
+export interface DatagramOwner {
+  readonly balancer: Balancer;
+  readonly log: Log;
+  readonly service: string;
+  /** Of control ports: knows what belongs together, and reads what is announced. */
+  readonly helper: Helper | null;
+  readonly settings: Settings;
+  readonly onRefuse: "refuse" | "forward";
+  readonly onFailure: OnFailure;
+  /** For flows that are announced. */
+  readonly ports: DatagramPorts;
+  count(name: string): void;
+  /** A number for the next connection, in logs. */
+  id(): number;
+  /** Find a listener on `at` for an announced connection, and answer. */
+  prepare(at: Address, answer: (seen: Endpoint | null) => void): void;
+  /** What was prepared for `entry` is free. */
+  release(entry: RelatedEntry, seen: Endpoint): void;
+  /** A flow that was announced has begun; it has ended. */
+  opened(connection: ConnectionEntry): void;
+  closed(connection: ConnectionEntry): void;
+  /** A flow that was announced by `control`, or a connection, is open. */
+  busy(control: ConnectionEntry): boolean;
+}
