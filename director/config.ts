@@ -23,7 +23,7 @@ import { checkService, type Entry } from "./config/service.ts";
 import { readYaml } from "./config/source.ts";
 import type { Config, ConfigOptions, HelperConfig, ServiceConfig } from "./config/types.ts";
 
-export { ConfigError, formatConfigError, type Problem, problemText } from "./config/problem.ts";
+export { ConfigError, formatConfigError } from "./config/problem.ts";
 export type * from "./config/types.ts";
 
 /** Throws a `ConfigError`. */
