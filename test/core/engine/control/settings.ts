@@ -18,7 +18,7 @@ const peers: fc.Arbitrary<PeerOptions> = fc
     timestamps: fc.boolean(),
     scale: fc.constantFrom(null, 0, 1, 7),
     mss: fc.constantFrom(100, 536, 1460),
-    segment: fc.oneof(fc.constantFrom(1, 1460), fc.integer({ min: 2, max: 60 })),
+    segment: fc.oneof(fc.constantFrom(1460, 1460, 1460, 1), fc.integer({ min: 2, max: 60 })),
     buffer: fc.oneof(fc.constantFrom(65535, 8192), fc.integer({ min: 256, max: 1000 })),
     slow: fc.option(fc.integer({ min: 1, max: 300 }), { freq: 3 }),
   })
@@ -37,5 +37,5 @@ export const settings: fc.Arbitrary<Setting> = fc.record({
   server: peers,
   network: networks,
   hostDelay: fc.constantFrom(0, 0, 50, 1500),
-  write: fc.constantFrom(1, 7, 4096, 4096),
+  write: fc.constantFrom(1, 7, 4096, 4096, 4096),
 });
