@@ -236,7 +236,11 @@ export class ControlStream {
       expires: later(now, BARRIER_PATIENCE),
       raised: false,
     };
-    for (const entry of entries) host.prepare(entry);
+    const { answers } = announced.bundle[0]!;
+    const answered = (answers === undefined ? null : this.#announced.get(answers)) ?? [];
+    for (const entry of entries) {
+      host.prepare(entry, answered.find(({ kind, state }) => kind === entry.kind && state !== "gone") ?? null);
+    }
     if (side.barrier.answers.includes(undefined)) {
       side.barrier = { ...side.barrier, message: new Uint8Array(message), raised: true };
     } else {
@@ -326,7 +330,10 @@ export class ControlStream {
   }
 
   #withdraw(side: Side, ref: Ref, at: ByteRange): void {
-    const entries = this.#announced.withdraw(ref, this.#options.balancer);
+    const { balancer, host } = this.#options;
+    const all = this.#announced.get(ref) ?? [];
+    const entries = this.#announced.withdraw(ref, balancer);
+    host.withdrawn?.(all);
     if (entries.length > 0) this.#decide(side, "revoked", "revoked", "announcement withdrawn", at, entries);
   }
 

@@ -10,8 +10,13 @@ import type { Decision } from "./decision.ts";
 export interface ControlHost {
   /** `bytes` may go on. They are not written to again, unless the caller of `feed` writes to its own. */
   forward(direction: Direction, bytes: Uint8Array): void;
-  /** Make `entry` reachable and answer with `prepared`, now or within two seconds. */
-  prepare(entry: RelatedEntry): void;
+  /**
+   * Make `entry` reachable and answer with `prepared`, now or within two seconds. `answered`: the flow of the same kind
+   * that it is the other end of (`Announcement.answers`).
+   */
+  prepare(entry: RelatedEntry, answered: RelatedEntry | null): void;
+  /** What was announced as `entries` is over, used or not. Absent: what is in use goes on. */
+  withdrawn?(entries: readonly RelatedEntry[]): void;
   /**
    * How the receiver of `direction` knows the connection that its sender knows as `pair`, between this connection's client
    * and its virtual service or realserver; null, or no such method: it is not known.

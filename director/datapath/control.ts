@@ -12,9 +12,13 @@ import type { ReadEvents, Stream } from "./transport.ts";
 /** How long the ends have to close after the director closed both. */
 const GRACE = 1000;
 
+type Answer = (seen: Endpoint | null) => void;
+
 export interface ControlOwner {
-  /** Find a listener for `entry` on the side of its opener, and answer. */
-  prepare(session: ControlSession, entry: RelatedEntry, answer: (seen: Endpoint | null) => void): void;
+  /** Find a listener for `entry` on the side of its opener, and answer. `answered`: the flow that it completes. */
+  prepare(session: ControlSession, entry: RelatedEntry, answered: RelatedEntry | null, answer: Answer): void;
+  /** What was announced as `entries` is over, used or not. */
+  withdrawn(entries: readonly RelatedEntry[]): void;
   /** An announcement was answered too late, or refused after all: its listener is free. */
   release(entry: RelatedEntry, seen: Endpoint): void;
   explained(session: ControlSession, decision: Decision): void;
@@ -100,13 +104,17 @@ export class ControlSession implements ControlHost {
     if (!to.ending && !to.write(bytes)) this.#from(direction).pause();
   }
 
-  prepare(entry: RelatedEntry): void {
-    this.#owner.prepare(this, entry, (seen) => {
+  prepare(entry: RelatedEntry, answered: RelatedEntry | null): void {
+    this.#owner.prepare(this, entry, answered, (seen) => {
       this.#stream.prepared(entry, seen, now());
       if (seen !== null && entry.state === "gone" && entry.seen === null) this.#owner.release(entry, seen);
       this.#flow("original");
       this.#flow("reply");
     });
+  }
+
+  withdrawn(entries: readonly RelatedEntry[]): void {
+    this.#owner.withdrawn(entries);
   }
 
   explain(decision: Decision): void {

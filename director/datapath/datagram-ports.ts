@@ -27,15 +27,31 @@ export class DatagramPorts {
     return null;
   }
 
+  /** Two on ports side by side, the lower one even (RFC 3550 §11); null: none can be had. */
+  async openPair(address: Address): Promise<readonly [Socket, Socket] | null> {
+    for (let tries = 0; tries < this.#tries; tries++) {
+      const first = await bound(address, this.#step(2));
+      if (first === "EADDRINUSE") continue;
+      if (typeof first === "string") return null;
+      const { port } = first.address();
+      const second = await bound(address, port ^ 1);
+      if (typeof second !== "string") return port % 2 === 0 ? [first, second] : [second, first];
+      first.close();
+      if (second !== "EADDRINUSE") return null;
+    }
+    return null;
+  }
+
   get #tries(): number {
     return this.#ports === null ? TRIES : Math.min(TRIES, this.#ports.last - this.#ports.first + 1);
   }
 
-  /** The port to try, of `count` that are wanted from there on. */
-  #step(count: number): number {
+  /** The port to try; of two, the lower one, which is even. */
+  #step(count: 1 | 2): number {
     if (this.#ports === null) return ANY_PORT;
     const { first, last } = this.#ports;
-    const port = this.#next + count - 1 > last ? first : this.#next;
+    const from = this.#next + count - 1 > last ? first : this.#next;
+    const port = from + (count === 2 ? from % 2 : 0);
     this.#next = port + count;
     return port;
   }

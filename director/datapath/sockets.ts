@@ -20,6 +20,7 @@ import { type ControlOwner, ControlSession } from "./control.ts";
 import type { DatagramOwner } from "./datagram-owner.ts";
 import { DatagramPorts } from "./datagram-ports.ts";
 import { ServiceListeners } from "./listeners.ts";
+import { MediaRelays } from "./media.ts";
 import { OpeningStream } from "./opening.ts";
 import { RelatedListeners, type RelatedPlan } from "./related.ts";
 import { Relay } from "./relay.ts";
@@ -43,7 +44,7 @@ const KEEP_ALIVE = seconds(60);
 const QUIET = 1000;
 /** or for this long, when the realserver has yet to reply to a command or to say that a transfer is complete. */
 const PATIENCE = 3000;
-/** What a half-closed control connection announced and nobody opened is waited for so long. */
+/** What a half-closed control connection announced and nobody opened is waited for so long; its datagrams end then. */
 const HALF_CLOSED = 500;
 /** And the other side of it is given so long to end as well, once it has nothing more to say. */
 const LINGER = 5000;
@@ -58,6 +59,7 @@ export class SocketPath implements ControlOwner {
   readonly #controls = new Map<Handle, ControlSession>();
   readonly #transfers = new Transfers();
   readonly #ports: DatagramPorts;
+  readonly #media: MediaRelays;
   #ids = 0;
   #sweeper: NodeJS.Timeout | undefined;
   #stopping: (() => void) | null = null;
@@ -73,7 +75,16 @@ export class SocketPath implements ControlOwner {
         this.counters.count(`related.${reason}`);
         this.log("debug", "related-gone", { related: entry.id, reason });
         if (entry.seen !== null) this.release(entry, entry.seen);
+        else if (entry.transport === "udp") this.#media.gone(entry);
       },
+    });
+    this.#media = new MediaRelays({
+      balancer: this.balancer,
+      ports: this.#ports,
+      log: this.#log.log,
+      count: (name) => this.counters.count(name),
+      opened: (connection, related) => this.#openMedia(connection, related),
+      closed: (connection) => this.#close(connection),
     });
     const { backend } = plan;
     this.#services = new ServiceListeners<ServicePlan>({
@@ -136,6 +147,7 @@ export class SocketPath implements ControlOwner {
     if (connections > 0) this.log("warn", "cut", { controls, connections });
     for (const session of this.#controls.values()) session.destroy("stopped");
     this.#transfers.cut("stopped");
+    this.#media.close();
     this.#plan.backend.abort();
     this.#log.flush(Number.POSITIVE_INFINITY as Ms);
   }
@@ -247,6 +259,14 @@ export class SocketPath implements ControlOwner {
     this.#relay(id, client, real, connection);
   }
 
+  #openMedia(connection: ConnectionEntry, related: RelatedEntry): void {
+    const control = this.#controls.get(related.master)?.id;
+    const fields = { id: ++this.#ids, control, related: related.id, role: "related", ...ends(connection) };
+    this.log("info", "connection", fields);
+    this.counters.count(`related.${related.kind}`);
+    this.#transfers.opened(connection);
+  }
+
   #relay(id: number, client: Stream, real: Stream, entry: ConnectionEntry): void {
     const started = new Relay(client, real, (relay) => {
       this.#transfers.delete(relay);
@@ -270,15 +290,25 @@ export class SocketPath implements ControlOwner {
 
   // --- related connections ----------------------------------------------------------------------------------------
 
-  prepare(session: ControlSession, entry: RelatedEntry, answer: (seen: Endpoint | null) => void): void {
-    const { local } = entry.opener === "original" ? session.client : session.real;
-    // Listeners are TCP's: a flow of datagrams has no place here yet, and its announcement is refused (RTSP: 461).
-    if (local === null || entry.transport !== "tcp") return answer(null);
-    this.#related.prepare(local.address, answer);
+  prepare(
+    { client: { local: client }, real: { local: real } }: ControlSession,
+    entry: RelatedEntry,
+    answered: RelatedEntry | null,
+    answer: (seen: Endpoint | null) => void,
+  ): void {
+    if (client === null || real === null) return answer(null);
+    const at = { original: client.address, reply: real.address };
+    if (entry.transport === "udp") this.#media.prepare(at, entry, answered, answer);
+    else this.#related.prepare(at[entry.opener], answer);
   }
 
   release(entry: RelatedEntry, seen: Endpoint): void {
     if (entry.transport === "tcp") this.#related.release(seen);
+    else this.#media.gone(entry);
+  }
+
+  withdrawn(entries: readonly RelatedEntry[]): void {
+    this.#media.withdrawn(entries);
   }
 
   // --- control connections ----------------------------------------------------------------------------------------
@@ -290,6 +320,7 @@ export class SocketPath implements ControlOwner {
   closed(session: ControlSession): void {
     const { id, entry, error, client, real } = session;
     this.#controls.delete(entry.handle);
+    this.#media.controlClosed(entry.handle);
     this.#close(entry);
     this.log("info", "closed", { id, role: "control", original: client.bytesRead, reply: real.bytesRead, error });
   }
@@ -298,6 +329,7 @@ export class SocketPath implements ControlOwner {
     this.balancer.advance(at);
     this.#log.flush(at);
     this.#services.sweep(at);
+    this.#media.sweep(at);
     this.#transfers.sweep(at, this.#plan.timeouts.idle);
     for (const session of this.#controls.values()) this.#look(session, at);
     if (this.#stopping !== null && this.balancer.connections.size === 0) this.#stopping();
@@ -307,7 +339,10 @@ export class SocketPath implements ControlOwner {
   #look(session: ControlSession, at: Ms): void {
     const { entry, endedAt } = session;
     if (at >= session.deadline) session.advance(at);
-    if (endedAt !== null && at - endedAt >= HALF_CLOSED) this.balancer.related.removeMaster(entry.handle);
+    if (endedAt !== null && at - endedAt >= HALF_CLOSED) {
+      this.balancer.related.removeMaster(entry.handle);
+      this.#media.controlClosed(entry.handle);
+    }
     if (this.#transfers.busy(entry)) {
       session.lastActive = at;
       session.owesReply = true;

@@ -62,7 +62,7 @@ export class ControlFlow {
     const { prepare, explain } = options.host;
     const host: ControlHost = {
       forward: (direction, bytes) => this.#way(direction).outbound.append(bytes),
-      prepare: (entry) => prepare.call(options.host, entry),
+      prepare: (entry, answered) => prepare.call(options.host, entry, answered),
       explain: (decision) => explain.call(options.host, decision),
       abort: () => {
         this.#failed = true;
