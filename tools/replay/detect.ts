@@ -7,7 +7,8 @@ const NOTHING = new Uint8Array(0);
 
 /** The helpers whose protocol may open with this payload of `direction`. */
 export function candidates(helpers: readonly Helper[], direction: Direction, payload: Uint8Array): readonly Helper[] {
-  const opening = { original: NOTHING, reply: NOTHING, [direction]: payload.subarray(0, DETECTABLE) };
+  const said = payload.subarray(0, DETECTABLE);
+  const opening = direction === "original" ? { original: said, reply: NOTHING } : { original: NOTHING, reply: said };
   return helpers.filter((helper) => opensLike(helper, opening) !== false);
 }
 

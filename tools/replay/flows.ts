@@ -13,18 +13,23 @@ export type End = typeof A | typeof B;
 /** `Flows.mark` of a flow whose packets are counted, and not looked at. */
 export const COUNTED = 2;
 
-/** Words of a row, two cache lines: its key, with `A` as the source; then what is counted. */
+/**
+ * Words of a row, two cache lines: its key, with `A` as the source, and what is counted. What every packet of IPv4 reads
+ * and writes, from the key's last four words to LAST_TIME_OF_B, is one line of them: V8's large arrays begin 16 bytes
+ * behind the start of one.
+ */
 const ROW = 32;
-const FRAMES_OF_A = 10;
-const FRAMES_OF_B = 11;
-const LAST_FRAME = 12;
-const FLAGS = 13;
-/** 64-bit floats. */
-const BYTES = 14;
-const LAST_TIME_OF_A = 16;
-const LAST_TIME_OF_B = 18;
-const FIRST_TIME = 20;
-const FIRST_FRAME = 22;
+const FIRST_TIME = 0;
+const FIRST_FRAME = 2;
+const KEY_AT = 6;
+const FRAMES_OF_A = 16;
+const FRAMES_OF_B = 17;
+const LAST_FRAME = 18;
+const FLAGS = 19;
+/** 64-bit floats, as is FIRST_TIME. */
+const BYTES = 20;
+const LAST_TIME_OF_A = 22;
+const LAST_TIME_OF_B = 24;
 
 /** Words of a slot: a hash, and a row plus 1. */
 const SLOT = 2;
@@ -62,31 +67,15 @@ export class Flows {
 
   /** The row of the packet's flow, made if it is new; `sender` then tells which end sent it. */
   find({ family, words, protocol }: Ends, sourcePort: number, destinationPort: number): number {
-    const row =
-      family === 4
-        ? this.ipv4(words[3]! | 0, words[7]! | 0, protocol, sourcePort, destinationPort)
-        : this.ipv6(words, protocol, sourcePort, destinationPort);
-    return row >= 0 ? row : this.#insert();
-  }
-
-  /** The row of a flow that is there, or -1; `sender` then tells which end sent. Addresses are signed 32-bit numbers. */
-  ipv4(source: number, destination: number, protocol: number, sourcePort: number, destinationPort: number): number {
-    const forward = source < destination || (source === destination && sourcePort <= destinationPort);
-    this.#load(forward, source, destination, protocol, sourcePort, destinationPort);
-    return this.#known();
-  }
-
-  /** The same; `words` has the source's address and the destination's. */
-  ipv6(words: Uint32Array, protocol: number, sourcePort: number, destinationPort: number): number {
-    let unequal = 0;
-    while (unequal < 4 && words[unequal] === words[unequal + 4]) unequal++;
-    const forward = unequal < 4 ? words[unequal]! < words[unequal + 4]! : sourcePort <= destinationPort;
-    for (let i = 0; i < 3; i++) {
-      this.#key[key.SOURCE_PREFIX + i] = words[forward ? i : i + 4]!;
-      this.#key[key.DESTINATION_PREFIX + i] = words[forward ? i + 4 : i]!;
-    }
-    this.#load(forward, words[3]! | 0, words[7]! | 0, protocol | key.IPV6, sourcePort, destinationPort);
-    return this.#known();
+    if (family === 4) this.#ipv4(words[3]! | 0, words[7]! | 0, protocol, sourcePort, destinationPort);
+    else this.#ipv6(words, protocol | key.IPV6, sourcePort, destinationPort);
+    if (this.#last >= 0 && this.#holds(this.#last)) return this.#last;
+    const hash = this.#hash();
+    const slot = this.#slot(hash);
+    const row = this.#slots[slot + 1]! - 1;
+    if (row < 0) return this.#insert(hash, slot);
+    this.#last = row;
+    return row;
   }
 
   /** A packet from `sender` belongs to `row`: bytes of payload, TCP flags, and its frame's number. */
@@ -109,8 +98,9 @@ export class Flows {
 
   /** A new row for the same ends as `row`, which packets belong to from now on. */
   renew(row: number): number {
-    this.#key.set(this.#rows.subarray(row * ROW, row * ROW + key.KEY));
-    return this.#insert();
+    this.#key.set(this.#rows.subarray(row * ROW + KEY_AT, row * ROW + KEY_AT + key.KEY));
+    const hash = this.#hash();
+    return this.#insert(hash, this.#slot(hash));
   }
 
   frames(row: number): number {
@@ -155,11 +145,11 @@ export class Flows {
   }
 
   isTcp(row: number): boolean {
-    return (this.#rows[row * ROW + key.KIND]! & 0xff) === 6;
+    return (this.#rows[row * ROW + KEY_AT + key.KIND]! & 0xff) === 6;
   }
 
   port(row: number, end: End): number {
-    const ports = this.#rows[row * ROW + key.PORTS]!;
+    const ports = this.#rows[row * ROW + KEY_AT + key.PORTS]!;
     return end === A ? ports >>> 16 : ports & 0xffff;
   }
 
@@ -175,34 +165,38 @@ export class Flows {
 
   /** Word `i` of the four of an address. */
   #word(row: number, end: End, i: number): number {
-    const at = row * ROW;
+    const at = row * ROW + KEY_AT;
     if (i === 3) return this.#rows[at + (end === A ? key.SOURCE : key.DESTINATION)]! >>> 0;
     if (this.#rows[at + key.KIND]! < key.IPV6) return i === 2 ? MAPPED : 0;
     return this.#rows[at + (end === A ? key.SOURCE_PREFIX : key.DESTINATION_PREFIX) + i]! >>> 0;
   }
 
   /** The packet's ends into the key, the lower first: both directions are one flow. */
-  #load(
-    forward: boolean,
-    source: number,
-    destination: number,
-    kind: number,
-    sourcePort: number,
-    destinationPort: number,
-  ): void {
+  #ipv4(source: number, destination: number, kind: number, sourcePort: number, destinationPort: number): void {
+    const forward = source < destination || (source === destination && sourcePort <= destinationPort);
+    const wanted = this.#key;
     this.sender = forward ? A : B;
-    this.#key[key.SOURCE] = forward ? source : destination;
-    this.#key[key.DESTINATION] = forward ? destination : source;
-    this.#key[key.PORTS] = forward ? (sourcePort << 16) | destinationPort : (destinationPort << 16) | sourcePort;
-    this.#key[key.KIND] = kind;
+    wanted[key.SOURCE] = forward ? source : destination;
+    wanted[key.DESTINATION] = forward ? destination : source;
+    wanted[key.PORTS] = forward ? (sourcePort << 16) | destinationPort : (destinationPort << 16) | sourcePort;
+    wanted[key.KIND] = kind;
   }
 
-  /** The row that has the key, or -1. */
-  #known(): number {
-    if (this.#last >= 0 && this.#holds(this.#last)) return this.#last;
-    const row = this.#slots[this.#slot(this.#hash()) + 1]! - 1;
-    if (row >= 0) this.#last = row;
-    return row;
+  #ipv6(words: Uint32Array, kind: number, sourcePort: number, destinationPort: number): void {
+    let unequal = 0;
+    while (unequal < 4 && words[unequal] === words[unequal + 4]) unequal++;
+    const forward = unequal < 4 ? words[unequal]! < words[unequal + 4]! : sourcePort <= destinationPort;
+    const wanted = this.#key;
+    const source = forward ? 0 : 4;
+    for (let i = 0; i < 3; i++) {
+      wanted[key.SOURCE_PREFIX + i] = words[source + i]!;
+      wanted[key.DESTINATION_PREFIX + i] = words[4 - source + i]!;
+    }
+    this.sender = forward ? A : B;
+    wanted[key.SOURCE] = words[source + 3]!;
+    wanted[key.DESTINATION] = words[7 - source]!;
+    wanted[key.PORTS] = forward ? (sourcePort << 16) | destinationPort : (destinationPort << 16) | sourcePort;
+    wanted[key.KIND] = kind;
   }
 
   #hash(): number {
@@ -223,7 +217,7 @@ export class Flows {
   #holds(row: number): boolean {
     const rows = this.#rows;
     const wanted = this.#key;
-    const at = row * ROW;
+    const at = row * ROW + KEY_AT;
     if (
       rows[at + key.PORTS] !== wanted[key.PORTS] ||
       rows[at + key.SOURCE] !== wanted[key.SOURCE] ||
@@ -237,15 +231,13 @@ export class Flows {
     return true;
   }
 
-  /** A row for the key, in the place of another that may have it. */
-  #insert(): number {
-    const hash = this.#hash();
-    const slot = this.#slot(hash);
+  /** A row for the key in its `slot`, in the place of another that may have it. */
+  #insert(hash: number, slot: number): number {
     const row = this.count++;
     this.#last = row;
     if (row === this.mark.length) this.#widen();
     const first = this.#key[key.KIND]! < key.IPV6 ? key.SOURCE : 0;
-    for (let i = first; i < key.KEY; i++) this.#rows[row * ROW + i] = this.#key[i]!;
+    for (let i = first; i < key.KEY; i++) this.#rows[row * ROW + KEY_AT + i] = this.#key[i]!;
     this.#slots[slot] = hash;
     this.#slots[slot + 1] = row + 1;
     if (this.count * 2 * SLOT > this.#slots.length) this.#rehash();

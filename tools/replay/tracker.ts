@@ -14,7 +14,6 @@ import { UdpControl } from "./datagrams.ts";
 import { candidates, directionOf } from "./detect.ts";
 import { A, B, COUNTED, type End, Flows, UNKNOWN } from "./flows.ts";
 import { Neighbours } from "./neighbours.ts";
-import { Skimmer } from "./skim.ts";
 import { TRANSCRIPT_BYTES, Transcript, type TranscriptBudget } from "./transcript.ts";
 
 /** `Flows.mark` of a control connection; 0: nothing is known yet. */
@@ -25,38 +24,47 @@ export type Bindings = Readonly<Record<Transport, ReadonlyMap<number, Helper>>>;
 
 const other = (end: End): End => (end === A ? B : A);
 
+/** Seconds since 1970-01-01 UTC. */
+const timeOf = ({ seconds, nanoseconds }: Frame): number => seconds + nanoseconds / 1e9;
+
+const NONE: readonly Helper[] = [];
+
+function portsOf(helpers: ReadonlyMap<number, Helper>): Uint8Array {
+  const ports = new Uint8Array(65_536);
+  for (const port of helpers.keys()) ports[port] = 1;
+  return ports;
+}
+
 export class Tracker {
   readonly flows = new Flows();
-  readonly #skimmer = new Skimmer(this.flows);
   readonly neighbours = new Neighbours();
   /** In the order of their first frames; some may not have shown yet whether they are what they seem. */
   readonly controls: Control[] = [];
   readonly #packet = new Packet();
   readonly #bindings: Bindings;
+  /** By port: is a helper bound to it? Asked of every flow. */
+  readonly #bound: Readonly<Record<Transport, Uint8Array>>;
   /** The helpers for connections found by how they open. */
   readonly #detecting: Readonly<Record<Transport, readonly Helper[]>>;
   readonly #byRow = new Map<number, Control>();
   readonly #budget: TranscriptBudget | null;
-  /** Seconds since 1970-01-01 UTC. */
-  #time = 0;
 
   /** `transcripts`: what is said on control connections is kept, to be shown. */
   constructor(bindings: Bindings, helpers: readonly Helper[], transcripts = false) {
     this.#budget = transcripts ? { bytes: TRANSCRIPT_BYTES } : null;
     this.#bindings = bindings;
+    this.#bound = { tcp: portsOf(bindings.tcp), udp: portsOf(bindings.udp) };
     const detecting = (without: Transport) =>
       helpers.filter(({ detect, transport }) => detect !== undefined && transport !== without);
     this.#detecting = { tcp: detecting("udp"), udp: detecting("tcp") };
   }
 
   frame(frame: Frame, number: number): void {
-    if (this.#skimmer.frame(frame, number)) return;
     const packet = this.#packet;
     if (!packet.read(frame)) {
       this.neighbours.other(frame, number);
       return;
     }
-    this.#time = frame.seconds + frame.nanoseconds / 1e9;
     if (packet.protocol === tcp.PROTOCOL) this.#tcp(frame, number);
     else this.#udp(frame, number);
   }
@@ -83,7 +91,7 @@ export class Tracker {
     const control = mark[row] === CONTROL ? this.#byRow.get(row) : this.#classifyUdp(row, payload);
     if (!(control instanceof UdpControl)) return;
     if (sender === control.clientEnd) this.neighbours.sent(frame, control.serverText, number);
-    control.transcript.packet(control.direction(sender), number, this.#time, 0, payload);
+    control.transcript.packet(control.direction(sender), number, timeOf(frame), 0, payload);
     control.datagram(sender, payload, number);
     this.#forgetWrong(control);
   }
@@ -100,7 +108,7 @@ export class Tracker {
     const control = mark === CONTROL ? this.#byRow.get(row) : this.#classify(row, header);
     if (!(control instanceof TcpControl)) return;
     if (this.flows.sender === control.clientEnd) this.neighbours.sent(frame, control.serverText, number);
-    this.#feed(control, header, flags, number);
+    this.#feed(control, frame, header, flags, number);
   }
 
   /** A SYN: who listens, and whether these ends were used before by another connection. */
@@ -141,18 +149,18 @@ export class Tracker {
       return this.#control(row, server, (place) => new TcpControl([helper], place, false));
     }
     const { bytes, at, end } = this.#packet;
-    const payload = bytes.subarray(at + header, end);
-    return payload.length === 0 ? undefined : this.#detected(row, payload);
+    return at + header === end ? undefined : this.#detected(row, bytes.subarray(at + header, end));
   }
 
   /** By what is said first. Without a SYN either end may be the server. */
   #detected(row: number, payload: Uint8Array): Control | undefined {
-    const { listener, sender } = this.flows;
-    for (const server of [sender, other(sender)]) {
-      if (listener[row] !== UNKNOWN && listener[row] !== server) continue;
-      const helpers = candidates(this.#detecting.tcp, server === sender ? "reply" : "original", payload);
-      if (helpers.length > 0) return this.#control(row, server, (place) => new TcpControl(helpers, place, true));
-    }
+    const listener = this.flows.listener[row];
+    const { sender } = this.flows;
+    const receiver = other(sender);
+    const reply = listener === receiver ? NONE : candidates(this.#detecting.tcp, "reply", payload);
+    if (reply.length > 0) return this.#control(row, sender, (place) => new TcpControl(reply, place, true));
+    const original = listener === sender ? NONE : candidates(this.#detecting.tcp, "original", payload);
+    if (original.length > 0) return this.#control(row, receiver, (place) => new TcpControl(original, place, true));
     this.flows.mark[row] = COUNTED;
     return undefined;
   }
@@ -181,13 +189,16 @@ export class Tracker {
 
   /** The end whose port a helper is bound to, if that end listens, or may. */
   #boundEnd(row: number, transport: Transport): End | typeof UNKNOWN {
-    const listener = this.flows.listener[row];
-    const receiver = other(this.flows.sender);
-    for (const end of [receiver, this.flows.sender]) {
-      if (listener !== UNKNOWN && listener !== end) continue;
-      if (this.#bindings[transport].has(this.flows.port(row, end))) return end;
-    }
-    return UNKNOWN;
+    const { sender } = this.flows;
+    const receiver = other(sender);
+    if (this.#isBound(row, receiver, transport)) return receiver;
+    return this.#isBound(row, sender, transport) ? sender : UNKNOWN;
+  }
+
+  #isBound(row: number, end: End, transport: Transport): boolean {
+    const { flows } = this;
+    if (this.#bound[transport][flows.port(row, end)] === 0) return false;
+    return flows.listener[row] === UNKNOWN || flows.listener[row] === end;
   }
 
   #control(row: number, serverEnd: End, make: (place: Place) => Control): Control | undefined {
@@ -216,7 +227,7 @@ export class Tracker {
     return isPort(port) ? { address: this.flows.address(row, end), port: port as Port } : null;
   }
 
-  #feed(control: TcpControl, header: number, flags: number, number: number): void {
+  #feed(control: TcpControl, frame: Frame, header: number, flags: number, number: number): void {
     const { bytes, at, end, wireEnd } = this.#packet;
     const segment: Segment = {
       sequence: tcp.sequence(bytes, at),
@@ -227,7 +238,7 @@ export class Tracker {
       length: Math.max(0, wireEnd - at - header),
     };
     const payload = bytes.subarray(at + header, end);
-    control.transcript.packet(control.direction(this.flows.sender), number, this.#time, segment.sequence, payload);
+    control.transcript.packet(control.direction(this.flows.sender), number, timeOf(frame), segment.sequence, payload);
     control.segment(this.flows.sender, segment, payload, number);
     this.#forgetWrong(control);
   }

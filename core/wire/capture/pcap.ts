@@ -40,6 +40,7 @@ export function pcapByteOrder(bytes: Uint8Array, at: number): ByteOrder | null {
 export class PcapDecoder {
   readonly format = "pcap";
   readonly #order: ByteOrder;
+  readonly #little: boolean;
   #header = false;
   #nanosecondsPerTick = 1000;
   #recordHeader = RECORD_HEADER;
@@ -50,6 +51,7 @@ export class PcapDecoder {
 
   constructor(order: ByteOrder) {
     this.#order = order;
+    this.#little = !order.big;
   }
 
   /** The link types declared so far. */
@@ -66,9 +68,10 @@ export class PcapDecoder {
     }
     const header = this.#recordHeader;
     if (queue.length < header) return false;
-    const { bytes, at } = queue;
-    let captured = this.#order.u32(bytes, at + 8);
-    let wire = this.#order.u32(bytes, at + 12);
+    const { bytes, view, at } = queue;
+    const little = this.#little;
+    let captured = view.getUint32(at + 8, little);
+    let wire = view.getUint32(at + 12, little);
     if (this.#minor < 3 || (this.#minor === 3 && captured > wire)) [captured, wire] = [wire, captured];
     if (captured > LONGEST_FRAME) {
       const message = `record ${this.#records + 1} claims ${captured} bytes, more than the ${LONGEST_FRAME} possible`;
@@ -81,8 +84,8 @@ export class PcapDecoder {
     frame.end = at + header + captured;
     frame.wireLength = wire;
     frame.linkType = this.#linkType;
-    frame.seconds = this.#order.u32(bytes, at);
-    frame.nanoseconds = this.#order.u32(bytes, at + 4) * this.#nanosecondsPerTick;
+    frame.seconds = view.getUint32(at, little);
+    frame.nanoseconds = view.getUint32(at + 4, little) * this.#nanosecondsPerTick;
     this.#records++;
     queue.skip(header + captured);
     return true;

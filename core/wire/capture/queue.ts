@@ -4,6 +4,8 @@
  */
 export class ByteQueue {
   bytes = new Uint8Array(0);
+  /** The same bytes, for the numbers in them. */
+  view = new DataView(this.bytes.buffer);
   /** Where the next unread byte is in `bytes`. */
   at = 0;
   /** Bytes read so far: where in the file the next unread byte is. */
@@ -39,6 +41,7 @@ export class ByteQueue {
       const larger = new Uint8Array(count + unread * 2);
       larger.set(this.bytes.subarray(this.at, this.#end));
       this.bytes = larger;
+      this.view = new DataView(larger.buffer);
     }
     this.at = 0;
     this.#end = unread;

@@ -1,4 +1,4 @@
-/** The short way comes to the same as the long way: a VLAN tag makes the tracker take the long one. */
+/** The short way comes to the same as the long way: a VLAN tag makes the packet take the long one. */
 import { isDeepStrictEqual } from "node:util";
 import fc from "fast-check";
 import t from "tap";
@@ -6,8 +6,7 @@ import { putU16, putU32 } from "../../core/wire/bytes.ts";
 import { Frame } from "../../core/wire/capture/frame.ts";
 import { helpers } from "../../helpers/index.ts";
 import { bind } from "../../tools/replay/bindings.ts";
-import { A, B, COUNTED, Flows } from "../../tools/replay/flows.ts";
-import { Skimmer } from "../../tools/replay/skim.ts";
+import { A, B } from "../../tools/replay/flows.ts";
 import { type Bindings, Tracker } from "../../tools/replay/tracker.ts";
 
 const ETHERNET = 14;
@@ -27,20 +26,6 @@ interface Sent {
   readonly wrong: number;
   readonly fragment: number;
 }
-
-const PLAIN: Sent = {
-  ipv6: false,
-  tcp: true,
-  from: 1,
-  to: 2,
-  port: 80,
-  flags: 0x10,
-  sequence: 1,
-  payload: 10,
-  cut: 0,
-  wrong: 0,
-  fragment: 0,
-};
 
 /** Ethernet, `tag` bytes of a VLAN tag, IP, TCP or UDP. */
 function frameOf(sent: Sent, tag: 0 | 4, number: number): Frame {
@@ -118,27 +103,4 @@ t.test("property: a frame counts the same, and in the same flow, with and withou
     ),
     { numRuns: 300 },
   );
-});
-
-/** What the skimmer says of `sent`, when its flow has `mark`. */
-function skims(sent: Partial<Sent>, mark = COUNTED): boolean {
-  const flows = new Flows();
-  const words = Uint32Array.from([0, 0, 0, 1, 0, 0, 0, 2]);
-  const { ipv6 = false, tcp = true } = sent;
-  const protocol = tcp ? 6 : 17;
-  flows.mark[flows.find({ family: ipv6 ? 6 : 4, words, protocol }, 80, 160)] = mark;
-  return new Skimmer(flows).frame(frameOf({ ...PLAIN, ...sent }, 0, 1), 1);
-}
-
-t.test("packets of flows that are only counted take the short way", async (t) => {
-  for (const ipv6 of [false, true]) {
-    for (const tcp of [false, true]) t.ok(skims({ ipv6, tcp }), `${ipv6} ${tcp}`);
-  }
-});
-
-t.test("a SYN, a fragment, another flow and one that is not clear yet take the long way", async (t) => {
-  t.notOk(skims({ flags: 2 }));
-  t.notOk(skims({ fragment: 0x2000 }));
-  t.notOk(skims({ port: 81 }));
-  t.notOk(skims({}, 0));
 });
