@@ -15,13 +15,14 @@
  */
 import type { Balancer } from "./balancer.ts";
 import { type Batch, fits, NEEDS_CSUM, type Output, STAGE, Verdict, verdictOf } from "./engine/batch.ts";
-import { ControlPacket, Controls, type ControlsOptions } from "./engine/controls.ts";
+import { asUsual, ControlPacket, Controls, type ControlsOptions } from "./engine/controls.ts";
 import { DIRECT, Flows, READ, TUNNEL, REPLIES_UNSEEN as UNSEEN } from "./engine/flows.ts";
 import { Forwarding, type TunnelOptions } from "./engine/forwarding.ts";
 import { FragmentPath } from "./engine/fragments.ts";
 import { IcmpErrors } from "./engine/icmp-errors.ts";
 import { Ending, Reason, reasons } from "./engine/reason.ts";
 import { RelatedFlows } from "./engine/related.ts";
+import { NONE, RequestPath } from "./engine/requests.ts";
 import * as stages from "./engine/stage.ts";
 import * as key from "./flow/key.ts";
 import * as rows from "./flow/rows.ts";
@@ -31,6 +32,7 @@ import { EARLY, GATHERED, OVERLAP } from "./flow/tracks.ts";
 import { LATER, MOST_PUT_BACK } from "./flow/wheel.ts";
 import { Tally } from "./metrics.ts";
 import { DESTINATION, readdressIpv4, readdressIpv6, retarget, SOURCE } from "./nat/translate.ts";
+import type { Service } from "./service.ts";
 import type { Ms } from "./units.ts";
 import * as tcp from "./wire/tcp.ts";
 
@@ -81,6 +83,7 @@ export class Engine {
   readonly table: FlowTable;
   readonly flows: Flows;
   readonly controls: Controls;
+  readonly requests: RequestPath;
   /** By reason of the verdict. */
   readonly counters = new Tally(reasons);
   readonly #transitions: Uint8Array;
@@ -105,6 +108,8 @@ export class Engine {
     });
     this.#icmp = new IcmpErrors(this.table, this.controls);
     this.#related = new RelatedFlows(balancer, this.flows);
+    const settings = (service: Service) => (options.reading ?? asUsual)(service).settings;
+    this.requests = new RequestPath(balancer, this.#related, settings);
     this.#forwarding = new Forwarding(this.flows, options.tunnels);
   }
 
@@ -140,6 +145,7 @@ export class Engine {
     out.sent.clear();
     this.controls.advance(now, out.sent);
     this.#fragments.advance(now);
+    this.requests.advance(now);
     for (let left = MOST_ENDED; left > 0; left--) {
       const id = this.table.due();
       if (id === 0) return false;
@@ -191,7 +197,6 @@ export class Engine {
 
   #open(batch: Batch, i: number, place: number, out: Output): number {
     const stage = this.#stage;
-    const side = batch.side[i]!;
     let flags: number = SYN;
     if (stage.protocol(place) === TCP) {
       flags = stage.places[place + FLAGS]!;
@@ -200,6 +205,19 @@ export class Engine {
       if ((flags & (SYN | ACK)) !== SYN) return Reason.NO_FLOW;
     }
     if (!stage.mayTravel(place)) return Reason.TTL_EXCEEDED;
+    if (stage.protocol(place) !== TCP && this.requests.any) return this.#request(batch, i, place, out);
+    return this.#openFlow(batch, i, place, flags, out);
+  }
+
+  /** A datagram without a flow, where some are scheduled one by one. */
+  #request(batch: Batch, i: number, place: number, out: Output): number {
+    const judged = this.requests.judge(batch, i, this.#stage, place, this.#now, out);
+    if (judged === NONE) return this.#openFlow(batch, i, place, SYN, out);
+    return judged < 0 ? this.#pass(batch, i, place, -judged, out) : judged;
+  }
+
+  #openFlow(batch: Batch, i: number, place: number, flags: number, out: Output): number {
+    const side = batch.side[i]!;
     let found = fits(side, ORIGINAL) ? this.#openFromClient(place, flags) : ~Reason.NOT_ANNOUNCED;
     if (found < 0 && fits(side, REPLY)) {
       const fromReal = this.#openFromReal(place, flags);

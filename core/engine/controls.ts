@@ -14,15 +14,13 @@ import { type ControlHost, ControlStream, type Decision } from "../inspect/contr
 import { Counters } from "../metrics.ts";
 import type { Service } from "../service.ts";
 import type { Direction, Ms } from "../units.ts";
-import { pseudoHeaderSum, sumOf } from "../wire/checksum.ts";
-import * as ipv4 from "../wire/ipv4.ts";
-import * as ipv6 from "../wire/ipv6.ts";
 import * as tcp from "../wire/tcp.ts";
 import * as udp from "../wire/udp.ts";
 import { ControlFlow } from "./control/flow.ts";
 import type { Segment } from "./control/segment.ts";
 import { type Shift, shiftSegment } from "./control/shift.ts";
 import { Envelope } from "./envelope.ts";
+import { isIntact } from "./intact.ts";
 import { Placing } from "./placing.ts";
 import type { Sent } from "./sent.ts";
 
@@ -39,7 +37,7 @@ export interface ControlsOptions {
   readonly explain?: (decision: Decision, control: ConnectionEntry) => void;
 }
 
-const asUsual = ({ spec: { helper } }: Service): Reading => ({
+export const asUsual = ({ spec: { helper } }: Service): Reading => ({
   settings: { strict: false, hold: helper!.limits.hold },
   onRefuse: "refuse",
   onFailure: "open",
@@ -129,7 +127,9 @@ export class Controls {
       shiftSegment(bytes, transport, shifts[direction === "original" ? 0 : 1], packet.partial);
       return false;
     }
-    if (!isIntact(packet, control)) {
+    // What is sent in its place has a checksum of its own: a damaged packet must not become a whole one.
+    const protocol = flow === null ? udp.PROTOCOL : tcp.PROTOCOL;
+    if (!packet.partial && !isIntact(bytes, packet.at, transport, end, protocol)) {
       this.counters.count("control.checksum");
       return true;
     }
@@ -222,20 +222,3 @@ const adjoins = (below: RelatedEntry, { transport, target, master }: RelatedEntr
   below.transport === transport &&
   below.target.port + 1 === target.port &&
   below.target.address.equals(target.address);
-
-/** What is sent in its place has a checksum of its own: a damaged packet must not become a whole one. */
-function isIntact({ bytes, at, transport, end, partial }: ControlPacket, { flow }: Control): boolean {
-  if (partial) return true;
-  const v6 = bytes[at]! >>> 4 === 6;
-  const field = transport + (flow === null ? udp.CHECKSUM : tcp.CHECKSUM);
-  if (flow === null && bytes[field] === 0 && bytes[field + 1] === 0) return !v6;
-  const addresses = at + (v6 ? ipv6.SOURCE : ipv4.SOURCE);
-  const pseudo = pseudoHeaderSum(
-    bytes,
-    addresses,
-    addresses + (v6 ? 32 : 8),
-    flow === null ? udp.PROTOCOL : tcp.PROTOCOL,
-    end - transport,
-  );
-  return sumOf(bytes, transport, end, pseudo) === 0xffff;
-}

@@ -16,6 +16,7 @@ import * as tcp from "../wire/tcp.ts";
 import type { Controls } from "./controls.ts";
 import { destination, source, sourceAddress, transportOf } from "./ends.ts";
 import { Ending, endings, Reason } from "./reason.ts";
+import { openingKey } from "./request-port.ts";
 import { VirtualServices } from "./virtual.ts";
 
 /** Marks of a row. */
@@ -105,7 +106,7 @@ export class Flows {
     const service = this.#balancer.services[index]!;
     const port = (keys[at + PORTS]! & 0xffff) as Port;
     const role = roleOf(service.spec, port);
-    if (role === "control") return this.#openControl(keys, at, hash, state, now);
+    if (role === "control") return this.#openControl(service, keys, at, hash, state, now);
     const client = this.#personal[index]! ? sourceAddress(keys, at) : ANYONE;
     const realserver = assign(service, role, transportOf(keys, at), client, port, now);
     if (typeof realserver === "string") return ~refusalOf(realserver);
@@ -127,8 +128,13 @@ export class Flows {
     return words;
   }
 
-  #openControl(keys: Int32Array, at: number, hash: number, state: number, now: Ms): number {
-    const entry = this.#balancer.admit(transportOf(keys, at), source(keys, at), destination(keys, at), now);
+  /** A SYN says nothing of what will be asked: who had a truncated answer goes where it came from. */
+  #openControl(service: Service, keys: Int32Array, at: number, hash: number, state: number, now: Ms): number {
+    const transport = transportOf(keys, at);
+    const client = source(keys, at);
+    const opens = service.spec.helper?.requests?.opening !== undefined;
+    const affinity = opens ? { recall: [openingKey(client.address)] } : null;
+    const entry = this.#balancer.admit(transport, client, destination(keys, at), now, affinity);
     if (typeof entry === "string") return ~refusalOf(entry);
     const id = this.take(entry, keys, at, hash, state, now);
     if (id >= 0) this.#read(id, entry, now);

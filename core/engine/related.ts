@@ -49,7 +49,20 @@ export class RelatedFlows {
     const connection = this.#mayBeAnnounced(keys, at)
       ? this.#announced(transport, client, real, now)
       : this.#originated(transport, client, real, now);
-    if (typeof connection === "number") return connection;
+    return typeof connection === "number" ? connection : this.#take(connection, state, now);
+  }
+
+  /** The same of one that `service` lets, whatever it lets otherwise. */
+  originate(service: Service, keys: Int32Array, at: number, state: number, now: Ms): number {
+    return this.#take(
+      this.#leave(service, transportOf(keys, at), destination(keys, at), source(keys, at), now),
+      state,
+      now,
+    );
+  }
+
+  #take(connection: ConnectionEntry, state: number, now: Ms): number {
+    const { transport } = connection;
     putKey(transport, connection.client, connection.virtual, this.#key, 0);
     const hash = this.#flows.table.hash(this.#key, 0);
     return this.#flows.take(connection, this.#key, 0, hash, state, now);
@@ -73,7 +86,10 @@ export class RelatedFlows {
       (spec.originates ?? []).some((range) => inRange(range, transport, client.port)) &&
       realservers.some(({ address }) => address.equals(real.address));
     const service = this.#balancer.services.find(allows);
-    if (service === undefined) return ~Reason.NOT_ANNOUNCED;
+    return service === undefined ? ~Reason.NOT_ANNOUNCED : this.#leave(service, transport, client, real, now);
+  }
+
+  #leave(service: Service, transport: Transport, client: Endpoint, real: Endpoint, now: Ms): ConnectionEntry {
     const port = this.#port(transport, client, service.spec.address, real.port, real.port);
     return this.#balancer.originate(service, transport, client, { address: service.spec.address, port }, real, now);
   }

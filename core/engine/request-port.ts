@@ -1,0 +1,165 @@
+/**
+ * One UDP port of a service whose datagrams are scheduled one by one (RADIUS, DNS): who was asked what, and by whom.
+ *
+ *   client:C  request -> VIP:port     a realserver of its own; sent again: the same
+ *   real:port reply   -> client:C     only from whom was asked, and as often as it was
+ */
+import type { Balancer, ConnectionEntry } from "../balancer.ts";
+import { type Transaction, TransactionTable } from "../flow/transaction.ts";
+import type { Request, Requests, Settings } from "../helper/api.ts";
+import { askHelper } from "../helper/run.ts";
+import type { Counters } from "../metrics.ts";
+import { type Realserver, realEndpoint, realPort, type Service } from "../service.ts";
+import { type Endpoint, endpointText, type Ms } from "../units.ts";
+import type { Address } from "../wire/address.ts";
+
+/** Requests that are open, or known in case they are sent again. */
+const MOST_REQUESTS = 65_536;
+/** Clients whose realservers may ask them something. */
+const MOST_CLIENTS = 10_000;
+/** A request sent as often to a realserver that says nothing at all meanwhile: it is taken for dead. */
+const SENT_IN_VAIN = 4;
+
+/** The client's socket and the realserver's: each pair has its identifiers for itself. */
+type Pair = string;
+type Asked = Transaction<Realserver, Pair>;
+
+/** Under this, `remember`ed answers lead a client's next connection to their realserver, before it has asked anything. */
+export const openingKey = (client: Address): string => `opening ${client}`;
+
+export interface RequestPortOptions {
+  readonly service: Service;
+  readonly at: Endpoint;
+  readonly balancer: Balancer;
+  readonly settings: Settings;
+  readonly counters: Counters;
+  /** Addresses that the service's requests came from, the latest last: of all of its ports. */
+  readonly clients: Set<string>;
+}
+
+export class RequestPort {
+  readonly service: Service;
+  readonly at: Endpoint;
+  readonly #balancer: Balancer;
+  readonly #requests: Requests;
+  readonly #settings: Settings;
+  readonly #counters: Counters;
+  readonly #open: TransactionTable<Realserver, Pair>;
+  /** What counts as a connection of its realserver: requests that are not answered yet. */
+  readonly #entries = new Map<Asked, ConnectionEntry>();
+  readonly #heard = new Map<Realserver, Ms>();
+  readonly #clients: Set<string>;
+  #now = 0 as Ms;
+
+  constructor({ service, at, balancer, settings, counters, clients }: RequestPortOptions) {
+    this.service = service;
+    this.at = at;
+    this.#balancer = balancer;
+    this.#requests = service.spec.helper!.requests!;
+    this.#settings = settings;
+    this.#counters = counters;
+    this.#clients = clients;
+    const { patience, linger } = this.#requests;
+    this.#open = new TransactionTable({
+      capacity: MOST_REQUESTS,
+      patience,
+      linger,
+      ended: (asked, reason) => {
+        this.#settle(asked);
+        if (reason !== "done") counters.count(`requests.${reason}`);
+      },
+    });
+  }
+
+  /** Whether requests go to `real`. */
+  asks(real: Endpoint): boolean {
+    const { spec, realservers } = this.service;
+    return realservers.some(
+      (one) => one.address.equals(real.address) && realPort(spec, one, this.at.port) === real.port,
+    );
+  }
+
+  /** Where `client`'s request goes, or why it goes nowhere. */
+  ask(client: Endpoint, payload: Uint8Array, now: Ms): Endpoint | string {
+    this.#now = now;
+    const request = askHelper(() => this.#requests.request(payload, client.address, this.#settings));
+    if (typeof request === "string") return request;
+    if (request.to !== undefined) return "not-from-realserver";
+    this.#know(client.address.toString());
+    const asked = this.#again(client, request) ?? this.#schedule(client, request);
+    return typeof asked === "string" ? asked : realEndpoint(this.service.spec, asked.realserver, this.at);
+  }
+
+  /** Whether what `real` said to `client` is the answer to what it was asked: null, or why not. */
+  answer(real: Endpoint, client: Endpoint, payload: Uint8Array, now: Ms): string | null {
+    this.#now = now;
+    const reply = askHelper(() => this.#requests.reply(payload, client.address));
+    if (typeof reply === "string") return reply;
+    const asked = this.#open.answer(pair(client, real), reply, now);
+    if (typeof asked === "string") return asked;
+    const { realserver } = asked;
+    this.#heard.set(realserver, now);
+    this.#settle(asked);
+    if (reply.remember !== undefined) {
+      const keys = this.#requests.opening === undefined ? [] : [openingKey(client.address)];
+      this.#balancer.remember(this.service, realserver, [...reply.remember, ...keys], reply.ttl, now);
+    }
+    return null;
+  }
+
+  /** Whether it is a realserver's own request to `client`, which it knows from that one's. */
+  isReverse(client: Endpoint, payload: Uint8Array): boolean {
+    if (client.port !== this.at.port || !this.#clients.has(client.address.toString())) return false;
+    const request = askHelper(() => this.#requests.request(payload, client.address, this.#settings));
+    return typeof request !== "string" && request.to !== undefined;
+  }
+
+  advance(now: Ms): void {
+    this.#now = now;
+    this.#open.advance(now);
+  }
+
+  /** The request sent again, if its realserver is there to be asked again. */
+  #again(client: Endpoint, request: Request): Asked | null {
+    const asked = this.#open.repeated(endpointText(client), request, this.#now);
+    if (asked === null) return null;
+    this.#counters.count("requests.repeated");
+    const { realserver, opened, sent, answered } = asked;
+    const silent = answered === 0 && (this.#heard.get(realserver) ?? 0) <= opened;
+    if (!silent || sent < SENT_IN_VAIN) return asked;
+    // What it was asked is scheduled anew when it is sent again.
+    this.#counters.count("realserver-silent");
+    this.#balancer.lost(this.service, realserver, this.#now);
+    this.#open.purge(realserver);
+    return null;
+  }
+
+  #schedule(client: Endpoint, request: Request): Asked | string {
+    const entry = this.#balancer.admit("udp", client, this.at, this.#now, request.affinity);
+    if (typeof entry === "string") return entry;
+    if (entry.real.address.family !== client.address.family) {
+      this.#balancer.close(entry, this.#now);
+      return "family-mismatch";
+    }
+    this.#counters.count("requests");
+    const from = endpointText(client);
+    const asked = this.#open.open(from, request, entry.realserver, pair(client, entry.real), this.#now);
+    this.#entries.set(asked, entry);
+    return asked;
+  }
+
+  #know(address: string): void {
+    this.#clients.delete(address);
+    this.#clients.add(address);
+    if (this.#clients.size > MOST_CLIENTS) this.#clients.delete(this.#clients.values().next().value!);
+  }
+
+  #settle(asked: Asked): void {
+    const entry = this.#entries.get(asked);
+    if (entry === undefined) return;
+    this.#entries.delete(asked);
+    this.#balancer.close(entry, this.#now);
+  }
+}
+
+const pair = (client: Endpoint, real: Endpoint): Pair => `${endpointText(client)} ${endpointText(real)}`;

@@ -1,0 +1,184 @@
+/**
+ * Datagrams that are scheduled one by one (RADIUS, DNS), whatever socket they come from. They have no rows: each is
+ * translated by itself, with its client's address and port, and its identifier, as they are.
+ *
+ *   client:C -> VIP:port        becomes   client:C -> real:port     any realserver; see request-port.ts
+ *   real:port -> client:C       becomes   VIP:port -> client:C      only in answer to what that realserver was asked
+ *   real:any -> client:port     becomes   VIP:any -> client:port    a realserver asks (RADIUS CoA): a flow like others
+ */
+import type { Balancer } from "../balancer.ts";
+import * as rows from "../flow/rows.ts";
+import { State } from "../flow/tcp-state.ts";
+import type { Settings } from "../helper/api.ts";
+import { Counters } from "../metrics.ts";
+import { DESTINATION, readdressIpv4, readdressIpv6, retarget, SOURCE } from "../nat/translate.ts";
+import { hasVip, roleOf, type Service, servesPort } from "../service.ts";
+import { type Endpoint, endpointText, type Ms } from "../units.ts";
+import * as udp from "../wire/udp.ts";
+import { type Batch, fits, NEEDS_CSUM, type Output, Verdict } from "./batch.ts";
+import { destination, source } from "./ends.ts";
+import { isIntact } from "./intact.ts";
+import { Reason } from "./reason.ts";
+import type { RelatedFlows } from "./related.ts";
+import { RequestPort } from "./request-port.ts";
+import { AT, Kind, type Stage, TRANSPORT, WHAT } from "./stage.ts";
+import { VirtualServices } from "./virtual.ts";
+
+/** From `judge`: it has nothing to do with requests. */
+export const NONE = -1;
+
+export class RequestPath {
+  /** What was asked and answered, and what was dropped, by name. */
+  readonly counters = new Counters();
+  readonly #related: RelatedFlows;
+  readonly #services: readonly Service[];
+  readonly #virtual: VirtualServices;
+  /** By virtual service's endpoint, and by realserver's address. */
+  readonly #ports = new Map<string, RequestPort>();
+  readonly #byReal = new Map<string, RequestPort[]>();
+
+  constructor(balancer: Balancer, related: RelatedFlows, settings: (service: Service) => Settings) {
+    const { counters } = this;
+    this.#related = related;
+    this.#services = balancer.services.filter(isAsked);
+    this.#virtual = new VirtualServices(this.#services);
+    for (const service of this.#services) {
+      const { address, controlPorts } = service.spec;
+      const clients = new Set<string>();
+      for (const port of controlPorts.filter((one) => servesPort(service.spec, "udp", one))) {
+        const at = { address, port };
+        this.#add(new RequestPort({ service, at, balancer, settings: settings(service), counters, clients }));
+      }
+    }
+  }
+
+  /** Whether there is any service of the kind. */
+  get any(): boolean {
+    return this.#ports.size > 0;
+  }
+
+  /**
+   * Packet `i`, a datagram without a flow, or its first fragment. Returns the reason, `NONE`, or `-found` when a
+   * realserver asks: `found` is the flow that was opened for it.
+   */
+  judge(batch: Batch, i: number, stage: Stage, place: number, now: Ms, out: Output): number {
+    const { places } = stage;
+    const side = batch.side[i]!;
+    const asked = fits(side, rows.ORIGINAL) ? this.#asked(stage, place) : undefined;
+    if (asked !== undefined) return this.#fromClient(asked, batch, i, stage, place, now, out);
+    if (!fits(side, rows.REPLY)) return NONE;
+    const from = source(places, place);
+    const ports = this.#byReal.get(from.address.toString());
+    if (ports === undefined) return NONE;
+    return this.#fromReal(ports, from, batch, i, stage, place, now, out);
+  }
+
+  advance(now: Ms): void {
+    for (const port of this.#ports.values()) port.advance(now);
+  }
+
+  #add(port: RequestPort): void {
+    this.#ports.set(endpointText(port.at), port);
+    for (const { address } of port.service.realservers) {
+      const known = this.#byReal.get(address.toString());
+      if (known === undefined) this.#byReal.set(address.toString(), [port]);
+      else known.push(port);
+    }
+  }
+
+  #asked(stage: Stage, place: number): RequestPort | undefined {
+    if (this.#virtual.find(stage.places, place) < 0) return undefined;
+    return this.#ports.get(endpointText(destination(stage.places, place)));
+  }
+
+  #fromClient(port: RequestPort, batch: Batch, i: number, stage: Stage, place: number, now: Ms, out: Output): number {
+    const payload = this.#payload(batch, i, stage, place, out);
+    if (typeof payload === "number") return payload;
+    const to = port.ask(source(stage.places, place), payload, now);
+    if (typeof to === "string")
+      return this.#drop(to, to === "no-realserver" ? Reason.NO_REALSERVER : Reason.REQUEST_REFUSED);
+    translate(batch, i, stage, place, DESTINATION, to);
+    out.verdict[i] = Verdict.TO_REAL;
+    return Reason.REQUEST;
+  }
+
+  #fromReal(
+    ports: readonly RequestPort[],
+    from: Endpoint,
+    batch: Batch,
+    i: number,
+    stage: Stage,
+    place: number,
+    now: Ms,
+    out: Output,
+  ): number {
+    const client = destination(stage.places, place);
+    const payload = this.#payload(batch, i, stage, place, out);
+    if (typeof payload === "number") return payload;
+    const asking = ports.find((port) => port.isReverse(client, payload));
+    if (asking !== undefined) return this.#reverse(asking, stage, place, now);
+    let refused: string | null = null;
+    for (const port of ports.filter((one) => one.asks(from))) {
+      refused = port.answer(from, client, payload, now);
+      if (refused !== null) continue;
+      this.counters.count("replies");
+      translate(batch, i, stage, place, SOURCE, port.at);
+      out.verdict[i] = Verdict.TO_CLIENT;
+      return Reason.REPLY;
+    }
+    return refused === null ? NONE : this.#drop(refused, Reason.REPLY_UNASKED);
+  }
+
+  #reverse({ service }: RequestPort, stage: Stage, place: number, now: Ms): number {
+    const id = this.#related.originate(service, stage.places, place, State.UDP_UNANSWERED, now);
+    if (id < 0) return ~id;
+    this.counters.count("requests.reverse");
+    return -((id << 1) | rows.REPLY);
+  }
+
+  /** What the datagram carries; or the reason, when it cannot be read as it is. */
+  #payload({ bytes, offload }: Batch, i: number, stage: Stage, place: number, out: Output): Uint8Array | number {
+    const { places } = stage;
+    const transport = places[place + TRANSPORT]!;
+    if (places[place + WHAT] === Kind.FRAGMENT) {
+      out.verdict[i] = Verdict.TAKEN;
+      return Reason.FRAGMENT_HELD;
+    }
+    const end = transport + udp.length(bytes, transport);
+    const partial = (offload[i]! & NEEDS_CSUM) !== 0;
+    if (partial || isIntact(bytes, places[place + AT]!, transport, end, udp.PROTOCOL)) {
+      return bytes.subarray(transport + udp.HEADER, end);
+    }
+    return this.#drop("checksum", Reason.REQUEST_REFUSED);
+  }
+
+  #drop(why: string, reason: number): number {
+    this.counters.count(`dropped.${why}`);
+    return reason;
+  }
+}
+
+/** Where replies go another way, requests cannot be told from one another: those are flows like others. */
+const isAsked = ({ spec, realservers }: Service): boolean =>
+  spec.helper?.requests !== undefined &&
+  spec.controlPorts.some((port) => roleOf(spec, port) === "control") &&
+  !realservers.some(hasVip);
+
+function translate(
+  { view, offload }: Batch,
+  i: number,
+  stage: Stage,
+  place: number,
+  end: number,
+  { address, port }: Endpoint,
+): void {
+  const { places } = stage;
+  const at = places[place + AT]!;
+  const words = Int32Array.from(address.words);
+  const difference =
+    stage.family(place) === 4
+      ? readdressIpv4(view, at, end, words[3]!)
+      : readdressIpv6(view, at, end, words, 0, words[3]!);
+  const partial = (offload[i]! & NEEDS_CSUM) !== 0;
+  retarget(view, places[place + TRANSPORT]!, udp.PROTOCOL, end, port, difference, partial);
+}
