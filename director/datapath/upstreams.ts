@@ -1,8 +1,10 @@
 /** Sockets towards whom requests go: one for each client socket and realserver, connected, so that only it may answer. */
-import { createSocket, type Socket } from "node:dgram";
+import type { Socket } from "node:dgram";
 import type { Realserver } from "../../core/service.ts";
 import { type Endpoint, endpointText } from "../../core/units.ts";
 import type { Address } from "../../core/wire/address.ts";
+import type { Reason } from "./transport.ts";
+import { connected, reasonOf, socketFor } from "./udp.ts";
 import { isLocalFailure } from "./upstream.ts";
 
 /** The one idle for longest gives way, or else the oldest. */
@@ -49,7 +51,7 @@ export class Upstreams {
     const known = this.#all.get(key);
     if (known !== undefined) return known;
     if (this.#all.size >= MOST) this.#close(this.#idle.values().next().value ?? this.#all.values().next().value!);
-    const socket = createSocket(to.address.family === 4 ? { type: "udp4" } : { type: "udp6", ipv6Only: true });
+    const socket = socketFor(to.address);
     const made: Connected = { client, to, realserver, key, socket, waiting: [], stale: false };
     this.#all.set(key, made);
     this.#connect(made, from);
@@ -90,21 +92,22 @@ export class Upstreams {
   #connect(one: Connected, from: Address | undefined): void {
     const { socket, to } = one;
     socket.on("message", (message) => this.#owner.reply(one, message));
-    socket.on("error", (error: NodeJS.ErrnoException) => {
+    const failed = (reason: Reason): void => {
       if (this.#all.get(one.key) !== one) return;
-      const reason = error.code ?? error.message;
       this.#owner.failed(one, reason, isLocalFailure(reason));
       this.#close(one);
-    });
-    const connect = (): void => {
-      if (this.#all.get(one.key) !== one) return;
-      socket.connect(to.port, to.address.toString(), () => {
-        for (const message of one.waiting ?? []) socket.send(message);
-        one.waiting = null;
-      });
     };
-    if (from === undefined) connect();
-    else socket.bind({ address: from.toString(), port: 0, exclusive: true }, connect);
+    socket.on("error", (error) => failed(reasonOf(error)));
+    const connect = async (): Promise<void> => {
+      if (this.#all.get(one.key) !== one) return;
+      const reason = await connected(socket, to);
+      if (reason !== null) return failed(reason);
+      if (this.#all.get(one.key) !== one) return;
+      for (const message of one.waiting ?? []) socket.send(message);
+      one.waiting = null;
+    };
+    if (from === undefined) void connect();
+    else socket.bind({ address: from.toString(), port: 0, exclusive: true }, () => void connect());
   }
 
   #close(one: Connected): void {
