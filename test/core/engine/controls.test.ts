@@ -4,7 +4,7 @@ import type { RealserverSpec } from "../../../core/service.ts";
 import { port } from "../../../core/units.ts";
 import { ftp } from "../../../helpers/ftp/helper.ts";
 import { describe } from "../../conversation.ts";
-import { icmp, tcp } from "../../packets.ts";
+import { icmp, sum, tcp, ttlOf } from "../../packets.ts";
 import { Director, realserver, service } from "../director.ts";
 import { Session } from "./session.ts";
 
@@ -95,6 +95,25 @@ t.test("a port that is taken at the VIP becomes another, and the text follows", 
   const from = "192.0.2.8:50000";
   const data = tcp({ from, to: `${VIP}:${high * 256 + low}`, flags: "S" });
   t.equal(d.say(data, "CLIENT"), `to-real: ${from} -> ${REAL}:5001`);
+});
+
+t.test("what is sent in a packet's place has its hops, less one, and its class", async (t) => {
+  const { d, session } = directed();
+  const { sequence, heard } = session.client;
+  const packet = tcp({
+    from: CLIENT,
+    to: `${VIP}:21`,
+    flags: "AP",
+    sequence,
+    acknowledgment: heard,
+    payload: Buffer.from("NOOP\r\n"),
+    ttl: 33,
+  });
+  packet[1] = 0x10;
+  sum(packet);
+  d.one(packet, "CLIENT");
+  const [own] = d.sent.filter(({ verdict }) => verdict === "to-real");
+  t.same([ttlOf(own!.packet), own!.packet[1]], [32, 0x10]);
 });
 
 t.test("a bounce is refused: the realserver gets what it will refuse itself", async (t) => {
