@@ -100,6 +100,13 @@ t.test("a server that did not get the end of the handshake is told so when it re
   t.same(talk.segment("reply", { flags: SYN | ACK, at: -1, ack: 0 }), ["> 0 ack 0"]);
 });
 
+t.test("a server whose handshake ends with part of a line hears of its end all the same", async (t) => {
+  const talk = new Scripted();
+  talk.segment("original", { flags: SYN, at: -1 });
+  talk.segment("reply", { flags: SYN | ACK, at: -1, ack: 0 });
+  t.same(talk.client("US"), ["< 0 ack 2", "> 0 ack 0"]);
+});
+
 t.test("a refused connection: the RST reaches the client", async (t) => {
   const talk = new Scripted();
   talk.segment("original", { flags: SYN, at: -1 });
@@ -202,6 +209,14 @@ t.test("what a sender repeats is sent again as it was, whatever the repetition s
   ]);
 });
 
+t.test("of what a sender repeats, what it was told is done is not sent again for it", async (t) => {
+  const talk = new Scripted().login();
+  const at = talk.said.original;
+  talk.client("NO");
+  talk.client("OP\r\n");
+  t.same(talk.client("NOOP\r\n", { at }), [`> ${at + 2} ack ${talk.said.reply} ${said("OP\r\n")}`]);
+});
+
 t.test("what a sender repeats though it was acknowledged is acknowledged again", async (t) => {
   const talk = new Scripted().login();
   t.same(talk.client("USER x\r\n", { at: 0 }), [`< ${talk.said.reply} ack 8`]);
@@ -288,6 +303,22 @@ t.test("duplicate acknowledgments of what is not ours go to its sender, with SAC
   t.same(talk.last.sack, [[first, first + 9]], "what is half of a rewritten message has no place");
 });
 
+t.test("SACK blocks of what was not sent, or is acknowledged, go nowhere", async (t) => {
+  const options = { syn: { sackPermitted: true }, synAck: { sackPermitted: true } };
+  const talk = new Scripted(options).login();
+  talk.server("200 a\r\n");
+  talk.server("200 b\r\n");
+  const { reply: out } = talk.heard;
+  talk.client("", {
+    ack: out - 14,
+    sack: [
+      [out - 7, out + 1],
+      [out - 16, out - 14],
+    ],
+  });
+  t.same(talk.last.sack, []);
+});
+
 t.test("a receiver that is gone: both ends hear of it, after a quarter of an hour", async (t) => {
   const talk = new Scripted().login();
   talk.client("NO");
@@ -371,6 +402,17 @@ t.test("windows are scaled as their sender has said", async (t) => {
   const unscaled = new Scripted({ syn: { scale: 2, window: 1000 } }).open();
   unscaled.client("", { window: 1200 });
   t.equal(unscaled.edge("reply"), 1200, "both must offer it");
+});
+
+t.test("a window that scaling rounds down takes nothing back", async (t) => {
+  const talk = new Scripted({ helper: lines, syn: { scale: 7, window: 256 }, synAck: { scale: 0 } });
+  talk.segment("original", { flags: SYN, at: -1, scale: 7, window: 256 });
+  talk.segment("reply", { flags: SYN | ACK, at: -1, ack: 0, scale: 0 });
+  talk.client("", { window: 2 });
+  talk.server("ab\nc");
+  t.equal(talk.edge("reply", 7), 132);
+  t.match(talk.server(`${"d".repeat(90)}\n${"e".repeat(160)}\n`)[0], /"cd+\\ne+\\n"$/);
+  t.same(talk.rejected, []);
 });
 
 t.test("data beyond the window is dropped and acknowledged; up to it, taken", async (t) => {
@@ -550,6 +592,13 @@ t.test("a RST that is exactly next passes at once, as exactly next; who still sp
   t.same(talk.client("NOOP\r\n", { ack: out + 3 }), [`< RST ${out + 3}`], "where it says that it is");
   t.same(talk.client("", { flags: RST }), []);
   t.equal(talk.flow.deadline, Number.POSITIVE_INFINITY);
+});
+
+t.test("a RST that is next by what its sender was told is exactly next, too", async (t) => {
+  const talk = new Scripted().login();
+  const { original: at, reply: ack } = talk.said;
+  talk.client("NOOP\r\n");
+  t.same(talk.client("", { flags: RST, at }), [`> RST ${at + 6} ack ${ack}`]);
 });
 
 t.test("a RST inside the window and not exactly next is challenged, one outside is nothing (RFC 5961)", async (t) => {

@@ -4,7 +4,7 @@
  * connection could not bring. KINDRED_DIALOGUES makes them more than in `npm test`; see CONTRIBUTING.md.
  */
 import { deepStrictEqual } from "node:assert/strict";
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { appendFileSync, mkdirSync, readFileSync } from "node:fs";
 import fc from "fast-check";
 import t from "tap";
 import { Placing } from "../../../../core/engine/placing.ts";
@@ -18,7 +18,7 @@ import { SEED, whole } from "./whole.ts";
 const { env } = process;
 const count = Number(env["KINDRED_DIALOGUES"] ?? 1000);
 const seed = Number(env["KINDRED_SEED"] ?? 1);
-/** Where to leave a summary. */
+/** The folder where each run adds a line. */
 const summary = env["KINDRED_SOAK"];
 
 interface Kind {
@@ -64,6 +64,6 @@ for (const { name, make, placeFor } of kinds) {
     const { version } = JSON.parse(readFileSync("package.json", "utf8")) as { version: string };
     mkdirSync(summary, { recursive: true });
     const line = JSON.stringify({ name, version, dialogues: count, seed, events, failed: 0, node: process.version });
-    writeFileSync(`${summary}/control-${name}.json`, `${line}\n`);
+    appendFileSync(`${summary}/control.ndjson`, `${line}\n`);
   });
 }
