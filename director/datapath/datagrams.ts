@@ -16,7 +16,7 @@ import { type Carrier, type CarrierOwner, ConnectedCarrier } from "./carrier.ts"
 import { ControlCarrier } from "./datagram-control.ts";
 import type { DatagramOwner } from "./datagram-owner.ts";
 import type { Reason } from "./transport.ts";
-import { socketFor } from "./udp.ts";
+import { listenOn, socketFor } from "./udp.ts";
 import { isLocalFailure } from "./upstream.ts";
 
 /** As IPVS keeps them (`ipvsadm --set`, third number). */
@@ -43,15 +43,7 @@ export class DatagramListener {
   }
 
   listen(): Promise<void> {
-    const { address, port } = this.at;
-    return new Promise((resolve, reject) => {
-      this.#socket.once("error", reject);
-      this.#socket.bind({ address: address.toString(), port, exclusive: true }, () => {
-        this.#socket.removeListener("error", reject);
-        this.#socket.on("error", (error) => this.#owner.log("error", "listener", { error: error.message }));
-        resolve();
-      });
-    });
+    return listenOn(this.#socket, this.at, (error) => this.#owner.log("error", "listener", { error: error.message }));
   }
 
   /** Ends the flows that were idle too long. */

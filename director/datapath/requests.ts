@@ -18,6 +18,7 @@ import { type Endpoint, endpointText, type Ms, type Port } from "../../core/unit
 import { Address } from "../../core/wire/address.ts";
 import { now } from "../clock.ts";
 import type { DatagramOwner } from "./datagram-owner.ts";
+import { listenOn } from "./udp.ts";
 import { type Upstream, Upstreams } from "./upstreams.ts";
 
 /** Requests of one port that are open, or known in case they are sent again. */
@@ -65,15 +66,7 @@ export class RequestListener {
   }
 
   listen(): Promise<void> {
-    const { address, port } = this.at;
-    return new Promise((resolve, reject) => {
-      this.#socket.once("error", reject);
-      this.#socket.bind({ address: address.toString(), port, exclusive: true }, () => {
-        this.#socket.removeListener("error", reject);
-        this.#socket.on("error", (error) => this.#owner.log("error", "listener", { error: error.message }));
-        resolve();
-      });
-    });
+    return listenOn(this.#socket, this.at, (error) => this.#owner.log("error", "listener", { error: error.message }));
   }
 
   sweep(at: Ms): void {

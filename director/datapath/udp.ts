@@ -12,6 +12,17 @@ export const socketFor = ({ family }: Address): Socket =>
 
 export const reasonOf = ({ code, message }: NodeJS.ErrnoException): Reason => code ?? message;
 
+/** Binds `socket` to `at`, which nobody else may have; rejects when that fails. `failed`: told of errors from then on. */
+export const listenOn = (socket: Socket, { address, port }: Endpoint, failed: (error: Error) => void): Promise<void> =>
+  new Promise((resolve, reject) => {
+    socket.once("error", reject);
+    socket.bind({ address: address.toString(), port, exclusive: true }, () => {
+      socket.removeListener("error", reject);
+      socket.on("error", failed);
+      resolve();
+    });
+  });
+
 /** A socket on `port` of `address`. Datagrams that it cannot send are lost, as datagrams may be. */
 export function bound(address: Address, port: number): Promise<Socket | Reason> {
   const socket = socketFor(address);
