@@ -1,13 +1,12 @@
 /** `kindred run`: the director in the foreground. */
 import { Command } from "commander";
-import { endpointText, rangeText } from "../core/units.ts";
 import { type Config, ConfigError, formatConfigError, loadConfig } from "./config.ts";
 import { BackendError } from "./datapath/backend.ts";
 import { ListenError } from "./datapath/listeners.ts";
-import { SocketPath } from "./datapath/sockets.ts";
+import type { Datapath } from "./datapath/path.ts";
 import { HelperError } from "./helpers.ts";
 import { createLog, type Log } from "./log.ts";
-import { planSockets } from "./plan.ts";
+import { findPath, type PathKind, type PathName, pathNames } from "./paths.ts";
 
 /** Exit status when nothing was started because of what the user gave. */
 const WRONG_INPUT = 2;
@@ -21,7 +20,7 @@ export function runCommand(): Command {
   return new Command("run")
     .description("the director in the foreground: reads CONFIG, listens, relays, until SIGTERM or SIGINT")
     .argument("[config]", "the configuration file", "kindred.yaml")
-    .option("--path <path>", "how packets go: socket (no privileges; the only one so far)", "socket")
+    .option("--path <path>", `how packets go: ${pathNames.join(", ")} (socket: no privileges)`, "socket")
     .option("--dry-run", "check the configuration, say what would be done, and do nothing")
     .action(async (file: string, options: RunOptions) => {
       process.exitCode = await run(file, options);
@@ -29,10 +28,11 @@ export function runCommand(): Command {
 }
 
 async function run(file: string, { path, dryRun }: RunOptions): Promise<number> {
-  if (path !== "socket") return complain(`kindred run: --path ${path}: the only path so far is "socket"`);
+  const kind = findPath(path);
+  if (kind === null) return complain(`kindred run: --path ${path}: there is ${pathNames.join(", ")}`);
   let config: Config;
   try {
-    config = await loadConfig(file);
+    config = await loadConfig(file, { path: path as PathName });
   } catch (error) {
     if (error instanceof ConfigError) return complain(formatConfigError(error));
     throw error;
@@ -43,7 +43,7 @@ async function run(file: string, { path, dryRun }: RunOptions): Promise<number> 
     );
   }
   try {
-    const director = new Director(config);
+    const director = new Director(config, createLog(config.log), kind);
     if (dryRun === true) return await director.describe();
     return await director.run();
   } catch (error) {
@@ -75,31 +75,32 @@ function listenRemedy({ code, at: { address } }: ListenError): string {
   }
 }
 
-/** A configured director: the seam between the command line and the socket path. */
+/** A configured director: the seam between the command line and the path. */
 export class Director {
   readonly #config: Config;
   readonly #log: Log;
-  #path: SocketPath | null = null;
+  readonly #kind: PathKind;
+  #path: Datapath | null = null;
 
-  constructor(config: Config, log: Log = createLog(config.log)) {
+  constructor(config: Config, log: Log = createLog(config.log), kind: PathKind = findPath("socket")!) {
     this.#config = config;
     this.#log = log;
+    this.#kind = kind;
   }
 
   async start(): Promise<void> {
-    const plan = await planSockets(this.#config);
-    this.#path = new SocketPath(plan, this.#log);
+    this.#path = await this.#kind.open(this.#config, this.#log);
     await this.#path.start();
     this.#log("info", "ready", {
       services: this.#config.services.length + this.#config.groups.length,
-      backend: plan.backend.name,
+      ...this.#path.about,
       pid: process.pid,
     });
   }
 
   async stop(): Promise<void> {
     await this.#path?.stop();
-    this.#log("info", "stopped", this.#path?.counters.all() ?? {});
+    this.#log("info", "stopped", await this.#path?.counts());
   }
 
   /** Cuts what runs; nobody takes it for whole. */
@@ -127,15 +128,7 @@ export class Director {
 
   /** What `run` would do, in sentences. */
   async describe(): Promise<number> {
-    const { services } = await planSockets(this.#config);
-    const lines = services.flatMap(({ name, address, ports, helper, controlPorts, scheduler, realservers }) => [
-      `service ${name}: listen on ${address} ${ports.map(rangeText).join(", ")}; scheduler ${scheduler}` +
-        (helper === null ? "" : `; helper ${helper.name} on ${controlPorts.join(", ")}`),
-      ...realservers.map(
-        ({ address, port, weight }) =>
-          `  realserver ${port === null ? address : endpointText({ address, port })} weight ${weight}`,
-      ),
-    ]);
+    const lines = await this.#kind.describe(this.#config);
     process.stdout.write(`${lines.join("\n")}\n${this.#config.file}: correct; nothing was started.\n`);
     return 0;
   }

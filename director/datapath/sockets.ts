@@ -22,6 +22,7 @@ import { DatagramPorts } from "./datagram-ports.ts";
 import { ServiceListeners } from "./listeners.ts";
 import { MediaRelays } from "./media.ts";
 import { OpeningStream } from "./opening.ts";
+import type { Datapath } from "./path.ts";
 import { RelatedListeners, type RelatedPlan } from "./related.ts";
 import { Relay } from "./relay.ts";
 import { Transfers } from "./transfers.ts";
@@ -49,8 +50,10 @@ const HALF_CLOSED = 500;
 /** And the other side of it is given so long to end as well, once it has nothing more to say. */
 const LINGER = 5000;
 
-export class SocketPath implements ControlOwner {
+export class SocketPath implements ControlOwner, Datapath {
   readonly balancer: Balancer;
+  readonly about: Fields;
+  readonly operated = null;
   readonly counters = new Counters();
   readonly #plan: SocketPlan;
   readonly #log: LogLimit;
@@ -66,6 +69,7 @@ export class SocketPath implements ControlOwner {
 
   constructor(plan: SocketPlan, log: Log) {
     this.#plan = plan;
+    this.about = { backend: plan.backend.name };
     this.#log = new LogLimit(log);
     this.#ports = new DatagramPorts(plan.related.ports);
     this.balancer = new Balancer(plan.services, {
@@ -109,6 +113,10 @@ export class SocketPath implements ControlOwner {
   /** Control connections, and related and plain ones, that are open now. */
   get open(): { readonly controls: number; readonly connections: number } {
     return { controls: this.#controls.size, connections: this.balancer.connections.size };
+  }
+
+  async counts(): Promise<Readonly<Record<string, number>>> {
+    return this.counters.all();
   }
 
   /** Listens on every port of every service; on failure nothing is left open and ListenError is thrown. */

@@ -1,0 +1,18 @@
+/** One way for packets to go: what the director starts, asks and ends, whichever it is. */
+import type { Operated } from "../control/operated.ts";
+import type { Fields } from "../log.ts";
+
+export interface Datapath {
+  /** What `ready` says of it. */
+  readonly about: Fields;
+  /** null: it cannot be asked or changed while it runs. */
+  readonly operated: Operated | null;
+  /** Takes clients from then on; on failure nothing is left open, and why is thrown. */
+  start(): Promise<void>;
+  /** Takes no new clients, lets flows finish for as long as the configuration gives them, then cuts what is left. */
+  stop(): Promise<void>;
+  /** Ends at once. What still runs is cut, so that nobody takes it for whole. */
+  abort(): void;
+  /** By name. */
+  counts(): Promise<Readonly<Record<string, number>>>;
+}
