@@ -9,8 +9,8 @@ import { connected, reasonOf, socketFor } from "./udp.ts";
 const MOST_WAITING = 16;
 
 export interface Carrier {
-  /** When the last datagram came. */
-  readonly lastActive: Ms;
+  /** When the last datagram came, or what it announced was last seen in use. */
+  lastActive: Ms;
   /** The realserver was asked in vain too often. */
   readonly silent: boolean;
   /** The client's next datagram. */

@@ -21,7 +21,7 @@ import { isLocalFailure } from "./upstream.ts";
 
 /** As IPVS keeps them (`ipvsadm --set`, third number). */
 const IDLE = seconds(300);
-/** Client endpoints of one port at once; the one that came first gives way. */
+/** Client endpoints of one port at once; of those that nothing announced uses, the one that came first gives way. */
 const MOST_FLOWS = 10_000;
 
 interface Flow {
@@ -32,12 +32,14 @@ interface Flow {
 export class DatagramListener {
   readonly at: Endpoint;
   readonly #owner: DatagramOwner;
+  readonly #most: number;
   readonly #socket: Socket;
   readonly #flows = new Map<string, Flow>();
 
-  constructor(at: Endpoint, owner: DatagramOwner) {
+  constructor(at: Endpoint, owner: DatagramOwner, most = MOST_FLOWS) {
     this.at = at;
     this.#owner = owner;
+    this.#most = most;
     this.#socket = socketFor(at.address);
     this.#socket.on("message", (message, from) => this.#fromClient(message, from));
   }
@@ -46,11 +48,12 @@ export class DatagramListener {
     return listenOn(this.#socket, this.at, (error) => this.#owner.log("error", "listener", { error: error.message }));
   }
 
-  /** Ends the flows that were idle too long. */
+  /** Ends the flows that were idle too long. One whose windows are open (XDMCP) is not: they say nothing by UDP. */
   sweep(at: Ms): void {
     for (const [key, { carrier, entry }] of this.#flows) {
       carrier.advance(at);
-      if (at - carrier.lastActive >= IDLE && !this.#owner.busy(entry)) this.#end(key);
+      if (this.#owner.busy(entry)) carrier.lastActive = at;
+      else if (at - carrier.lastActive >= IDLE) this.#end(key);
     }
   }
 
@@ -81,12 +84,23 @@ export class DatagramListener {
       this.#refuse(entry, client);
       return null;
     }
-    if (this.#flows.size >= MOST_FLOWS) this.#end(this.#flows.keys().next().value!);
+    if (this.#flows.size >= this.#most) this.#makeRoom();
     const role = helper === null ? "datagram" : "control";
     count(`connections.${role}`);
     const flow: Flow = { entry, carrier: this.#carry(key, entry, from) };
     this.#flows.set(key, flow);
     return flow;
+  }
+
+  /** Those that may stay go to the back of the line, so that they are not asked for again with each newcomer. */
+  #makeRoom(): void {
+    for (let left = this.#flows.size; left > 0; left--) {
+      const [key, flow] = this.#flows.entries().next().value!;
+      if (!this.#owner.busy(flow.entry)) return this.#end(key);
+      this.#flows.delete(key);
+      this.#flows.set(key, flow);
+    }
+    this.#end(this.#flows.keys().next().value!);
   }
 
   #carry(key: string, entry: ConnectionEntry, client: RemoteInfo): Carrier {

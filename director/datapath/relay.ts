@@ -11,12 +11,15 @@ export class Relay {
   readonly real: Stream;
   /** When the last bytes moved. */
   lastActive: Ms = now();
+  /** It may stand still for as long as it likes. */
+  readonly lasting: boolean;
   readonly #done: (relay: Relay) => void;
   #error: Reason | null = null;
   #open = 2;
 
   /** Starts relaying; `done` is called once, when both are closed. */
-  constructor(client: Stream, real: Stream, done: (relay: Relay) => void) {
+  constructor(client: Stream, real: Stream, done: (relay: Relay) => void, lasting = false) {
+    this.lasting = lasting;
     this.client = client;
     this.real = real;
     this.#done = done;

@@ -264,7 +264,10 @@ export class SocketPath implements ControlOwner, Datapath {
     const control = this.#controls.get(related.master)?.id;
     this.log("info", "connection", { id, control, related: related.id, role: "related", ...ends(connection) });
     this.counters.count(`related.${related.kind}`);
-    this.#relay(id, client, real, connection);
+    // X11: windows stay open for as long as their user is away.
+    const lasting = related.uses === "many";
+    if (lasting) for (const stream of [client, real]) stream.keepAlive(KEEP_ALIVE);
+    this.#relay(id, client, real, connection, lasting);
   }
 
   #openMedia(connection: ConnectionEntry, related: RelatedEntry): void {
@@ -275,14 +278,14 @@ export class SocketPath implements ControlOwner, Datapath {
     this.#transfers.opened(connection);
   }
 
-  #relay(id: number, client: Stream, real: Stream, entry: ConnectionEntry): void {
-    const started = new Relay(client, real, (relay) => {
+  #relay(id: number, client: Stream, real: Stream, entry: ConnectionEntry, lasting = false): void {
+    const done = (relay: Relay): void => {
       this.#transfers.delete(relay);
       this.#close(entry);
       const [original, reply] = [relay.client.bytesRead, relay.real.bytesRead];
       this.log("info", "closed", { id, role: entry.role, original, reply, error: relay.error });
-    });
-    this.#transfers.add(started);
+    };
+    this.#transfers.add(new Relay(client, real, done, lasting));
   }
 
   #close(entry: ConnectionEntry): void {

@@ -34,7 +34,7 @@ export class Transfers {
 
   /** Cuts those that stood still for `idle`. */
   sweep(at: Ms, idle: Ms): void {
-    for (const relay of this.#relays) if (at - relay.lastActive >= idle) relay.cut("idle");
+    for (const relay of this.#relays) if (!relay.lasting && at - relay.lastActive >= idle) relay.cut("idle");
   }
 
   /** Cuts all that are left; returns how many. */

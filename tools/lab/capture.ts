@@ -19,28 +19,34 @@ export interface Segment {
 
 export class Capture {
   readonly #tcpdump: Running;
-  readonly #file: string;
+  readonly file: string;
 
   private constructor(tcpdump: Running, file: string) {
     this.#tcpdump = tcpdump;
-    this.#file = file;
+    this.file = file;
   }
 
-  static async start(sandbox: Sandbox, host: Host): Promise<Capture> {
+  /** `what`: a filter of tcpdump's. Only TCP has segments. */
+  static async start(sandbox: Sandbox, host: Host, what = "tcp"): Promise<Capture> {
     const file = sandbox.path(`${host.name}.pcap`);
     const kilobytes = "65536";
     const options = ["--immediate-mode", "-U", "-n", "-s", "0", "-Z", "root", "-B", kilobytes];
-    const tcpdump = host.start(["tcpdump", "-i", "eth0", ...options, "-w", file, "tcp"]);
+    const tcpdump = host.start(["tcpdump", "-i", "eth0", ...options, "-w", file, what]);
     await tcpdump.until(() => tcpdump.stderr.includes("listening on"), "capturing");
     return new Capture(tcpdump, file);
   }
 
-  /** Ends the capture. Throws when the kernel dropped packets: what was not seen cannot be judged. */
-  async segments(): Promise<Segment[]> {
+  /** Ends the capture: its file. Throws when the kernel dropped packets: what was not seen cannot be judged. */
+  async end(): Promise<string> {
     await this.#tcpdump.end("SIGINT");
     const dropped = /(\d+) packets? dropped by kernel/.exec(this.#tcpdump.stderr);
     if (dropped?.[1] !== "0") throw new Error(`the capture is not whole: ${this.#tcpdump.stderr.trim()}`);
-    return [...readSegments(readFileSync(this.#file))];
+    return this.file;
+  }
+
+  /** Ends the capture. */
+  async segments(): Promise<Segment[]> {
+    return [...readSegments(readFileSync(await this.end()))];
   }
 }
 

@@ -4,6 +4,7 @@ import { ftpSamePort } from "./ftp-same-port.ts";
 import { ftpVsftpd } from "./ftp-vsftpd.ts";
 import { radius } from "./radius.ts";
 import { tftp } from "./tftp.ts";
+import { xdmcp } from "./xdmcp.ts";
 
 /** Every scenario there is, in the order in which they run. */
-export const scenarios: readonly Scenario[] = [...ftpVsftpd, ftpSamePort, ...radius, ...dns, ...tftp];
+export const scenarios: readonly Scenario[] = [...ftpVsftpd, ftpSamePort, ...radius, ...dns, ...tftp, ...xdmcp];

@@ -2,6 +2,7 @@
 import { writeFileSync } from "node:fs";
 import { startDirector, untilReady } from "../director.ts";
 import { ACCOUNTING_PORT, AUTHENTICATION_PORT, SECRET, startFreeradius } from "../freeradius.ts";
+import { prove } from "../prove.ts";
 import type { Sandbox } from "../sandbox.ts";
 import type { Scenario } from "../scenario.ts";
 import { makeFarm } from "../topology.ts";
@@ -45,10 +46,6 @@ async function startRadius(sandbox: Sandbox, helper: object): Promise<Radius> {
 
 /** How often each realserver has answered, by the names in their responses. */
 const servedBy = (told: string): number[] => NAMES.map((name) => told.split(`Reply-Message = "${name}"`).length - 1);
-
-function prove(holds: boolean, what: string): void {
-  if (!holds) throw new Error(what);
-}
 
 async function spread(sandbox: Sandbox): Promise<string> {
   const radius = await startRadius(sandbox, {});

@@ -1,0 +1,3 @@
+export function prove(holds: boolean, what: string): void {
+  if (!holds) throw new Error(what);
+}
