@@ -95,14 +95,13 @@ export class Replies implements Reader {
     const code = this.#multiline;
     if (!isPassive(code)) return this.#other(line, actions);
     const coded = replyIn(plain(line)) !== null;
-    if (addressIn(code, line, coded ? 4 : 0) === null && !isVeiled(line)) return;
+    if (addressIn(code, line, coded ? 4 : 0) === null && !announcesItself(line) && !isVeiled(line)) return;
     actions.refuse("address-in-continuation", wholeOf(line), { ...wholeOf(line), text: () => `${code}-\r\n` });
   }
 
   /** A line that announces nothing, whatever clients take it for. */
   #other(line: Uint8Array, actions: Actions): void {
-    const code = codeAt(plain(line), 0);
-    const passive = isPassive(code) && addressIn(code, line, 3) !== null;
+    const passive = announcesItself(line);
     if (!passive && !isVeiled(line)) return;
     const reason = passive && this.#multiline !== 0 ? "address-in-continuation" : "hidden";
     actions.refuse(reason, wholeOf(line), { ...wholeOf(line), text: () => `${passive ? " " : ""}${unveiled(line)}` });
@@ -171,6 +170,12 @@ function isVeiled(line: Uint8Array): boolean {
   if (read?.code !== written?.code || read?.more !== written?.more) return true;
   for (const at of behindBareCr(text)) if (codeAt(text, at) !== 0) return true;
   return false;
+}
+
+/** Whether the line, looked at by itself, is a passive reply with an address. */
+function announcesItself(line: Uint8Array): boolean {
+  const code = codeAt(plain(line), 0);
+  return isPassive(code) && addressIn(code, line, 3) !== null;
 }
 
 /** The line so that they agree. */

@@ -1,0 +1,104 @@
+/** Dialogues in which bytes were changed: nobody knows what must come of them, but much of what must not. */
+import { between, type Choices, oneIn, pick } from "../choices.ts";
+import type { Dialogue, Message, Turn } from "./model.ts";
+
+/** What readers of a line stumble over, and pieces of what matters. */
+const PIECES = [
+  "\0",
+  "\r",
+  "\n",
+  "\r\n",
+  "\xff\xf4",
+  "\xff\xf2",
+  "\xff\xff",
+  "\xff\xfa",
+  "\xff\xfb",
+  ",",
+  ",,",
+  " ",
+  "\t",
+  "\v",
+  "\f",
+  "+",
+  "-",
+  "|",
+  "(",
+  ")",
+  "0",
+  "00",
+  "255",
+  "256",
+  "999",
+  "65536",
+  "227 ",
+  "227-",
+  "229 ",
+  "228 ",
+  "220 ",
+  "425 ",
+  "PASV",
+  "EPSV",
+  "PORT ",
+  "EPRT ",
+  "EPSV ALL\r\n",
+  "AUTH TLS\r\n",
+  "234 ok\r\n",
+  "192,168,0,2,19,137",
+  "10,0,0,5,4,1",
+  "10,9,9,9,4,1",
+  "|||5000|",
+  "|1|10.9.9.9|5000|",
+  "\x16\x03\x03\0\x05",
+] as const;
+
+const MOST_CHANGES = 4;
+
+type Change = (said: string, at: number, choices: Choices) => string;
+
+const insert: Change = (said, at, choices) => said.slice(0, at) + pick(choices, PIECES) + said.slice(at);
+const overwrite: Change = (said, at, choices) =>
+  said.slice(0, at) + String.fromCharCode(choices.below(256)) + said.slice(at + 1);
+const remove: Change = (said, at, choices) => said.slice(0, at) + said.slice(at + between(choices, 1, 4));
+const repeat: Change = (said, at, choices) => {
+  const piece = said.slice(at, at + between(choices, 1, 12));
+  return said.slice(0, at) + piece.repeat(oneIn(choices, 16) ? between(choices, 100, 900) : 2) + said.slice(at);
+};
+const CHANGES: readonly Change[] = [insert, insert, overwrite, remove, repeat];
+
+function changed(said: string, choices: Choices): string {
+  let text = said;
+  for (let n = between(choices, 1, MOST_CHANGES); n > 0; n--) {
+    text = pick(choices, CHANGES)(text, choices.below(text.length + 1), choices);
+  }
+  return text;
+}
+
+const unknown = ({ about }: Message, said: string): Message => ({ said, outcome: "same", about: `${about}, changed` });
+
+/** Messages are changed here and there, turns are dropped, repeated and swapped. */
+export function wild(dialogue: Dialogue, choices: Choices): Dialogue {
+  const rate = pick(choices, [2, 4, 12]);
+  const turns: Turn[] = dialogue.turns.map(({ speaker, messages }) => ({
+    speaker,
+    messages: messages.map((message) =>
+      unknown(message, oneIn(choices, rate) ? changed(message.said, choices) : message.said),
+    ),
+  }));
+  for (let n = choices.below(3); n > 0 && turns.length > 2; n--) disorder(turns, choices);
+  return { ends: dialogue.ends, turns, exact: false };
+}
+
+function disorder(turns: Turn[], choices: Choices): void {
+  const at = choices.below(turns.length - 1);
+  const [turn, next] = [turns[at]!, turns[at + 1]!];
+  switch (choices.below(3)) {
+    case 0:
+      turns.splice(at, 2, next, turn);
+      return;
+    case 1:
+      turns.splice(at, 1);
+      return;
+    default:
+      turns.splice(at, 0, turn);
+  }
+}
