@@ -2,17 +2,13 @@
  * Which realserver a new connection goes to, and the account of who has how many: for those that the balancer keeps
  * entries of, and for the packet engine's flows, whose entries are rows of its own table.
  */
-import { AffinityMemory } from "./flow/affinity.ts";
-import { PersistenceTable } from "./flow/persistence.ts";
 import type { Affinity } from "./helper/api.ts";
-import { createScheduler } from "./schedule/scheduler.ts";
-import { isPortGroup, type Realserver, type Role, realserverKey, type Service, type ServiceSpec } from "./service.ts";
+import type { Realserver, Role, Service } from "./service.ts";
 import { inRange, later, type Ms, type Port, seconds, type Transport } from "./units.ts";
 import type { Address } from "./wire/address.ts";
 
-/** How long a port group lasts after its last connection, unless the service says otherwise (LVS's classic 300 s). */
-const GROUP_TIMEOUT = seconds(300);
-const MEMORY_CAPACITY = 100_000;
+/** How long what was found out of requests is known, unless the helper says otherwise. */
+const MEMORY_TIMEOUT = seconds(300);
 /** A realserver that refused a connection is passed over for this long while others are left. */
 const SUSPECT_FOR = seconds(2);
 
@@ -31,49 +27,34 @@ export function assign(
   return role === "data" && !declares(realserver, transport, port) ? "port-not-declared" : realserver;
 }
 
-export function makeService(spec: ServiceSpec, seed: number): Service {
-  const realservers = spec.realservers.map(
-    (realserver): Realserver => ({
-      ...realserver,
-      key: realserverKey(realserver),
-      active: 0,
-      inactive: 0,
-      available: true,
-      suspectUntil: 0 as Ms,
-    }),
-  );
-  const scheduler = createScheduler(spec.scheduler, seed);
-  scheduler.update(realservers);
-  const stay = spec.persistence > 0 ? spec.persistence : GROUP_TIMEOUT;
-  // What is scheduled request by request is grouped by what the helper recalls.
-  const persistent = spec.persistence > 0 || (isPortGroup(spec) && spec.helper?.requests === undefined);
-  return {
-    spec,
-    realservers,
-    scheduler,
-    templates: persistent ? new PersistenceTable<Realserver>(stay, spec.persistencePrefix) : null,
-    pins: new PersistenceTable<Realserver>(stay, null),
-    memory: new AffinityMemory<Realserver>(MEMORY_CAPACITY),
-  };
-}
-
 /** Affinity, then persistence, then the scheduler. */
 function choose(service: Service, client: Address, now: Ms, affinity: Affinity | null): Realserver | null {
   if (affinity?.only !== undefined) return designated(service, affinity.only, now);
-  const known =
-    (affinity === null ? null : service.memory.recall(affinity.recall, now)) ??
-    service.templates?.find(client, now) ??
-    null;
+  const known = recalled(service, now, affinity) ?? templated(service, client, now);
   const realserver = known ?? pick(service, client, now, NOBODY, affinity?.hash);
-  if (realserver !== null && affinity?.remember !== undefined) {
+  // Of one that is drained nothing is remembered anew: what it has begun it ends, and that is all.
+  if (realserver !== null && realserver.weight > 0 && affinity?.remember !== undefined) {
     remember(service, realserver, affinity.remember, affinity.ttl, now);
   }
   return realserver;
 }
 
+/** A conversation goes on with who began it, also when he is drained: nobody else knows of it. */
+function recalled({ memory }: Service, now: Ms, affinity: Affinity | null): Realserver | null {
+  const realserver = affinity === null ? null : memory.recall(affinity.recall, now);
+  return realserver?.up === true ? realserver : null;
+}
+
+/** A client stays with one that is drained only while it has connections there. */
+function templated({ templates }: Service, client: Address, now: Ms): Realserver | null {
+  const realserver = templates?.find(client, now) ?? null;
+  if (realserver === null || !realserver.up) return null;
+  return realserver.weight > 0 || templates?.isOpen(client) === true ? realserver : null;
+}
+
 /** Nobody takes its place: another would answer that it is not the one. */
 function designated({ realservers }: Service, address: Address, now: Ms): Realserver | null {
-  return realservers.find((one) => one.address.equals(address) && now >= one.suspectUntil) ?? null;
+  return realservers.find((one) => one.address.equals(address) && one.up && now >= one.suspectUntil) ?? null;
 }
 
 /** What was found out of `realserver`'s requests goes to it: `keys` lead to it for `ttl`. */
@@ -84,7 +65,7 @@ export function remember(
   ttl: Ms | undefined,
   now: Ms,
 ): void {
-  memory.remember(keys, realserver, ttl ?? GROUP_TIMEOUT, now);
+  memory.remember(keys, realserver, ttl ?? MEMORY_TIMEOUT, now);
 }
 
 /** `realserver` does not answer: it is passed over while others are left, and what it knew is lost. */
@@ -116,7 +97,7 @@ export function pick(
 }
 
 const mayBeChosen = (realserver: Realserver, refused: ReadonlySet<Realserver>): boolean =>
-  realserver.weight > 0 && (refused === NOBODY || !refused.has(realserver));
+  realserver.up && realserver.weight > 0 && (refused === NOBODY || !refused.has(realserver));
 
 /** A connection of `client` to `realserver` opened. */
 export function opened(
@@ -141,6 +122,7 @@ export function closed(
   realserver.active--;
   if (role === "data") service.pins.closed(client, realserver, now);
   else if (role !== "related") service.templates?.closed(client, realserver, now);
+  if (realserver.removed && realserver.active + realserver.inactive === 0) service.pins.purge(realserver);
 }
 
 /** Whether a data port is one of those where the realserver has said its data connections go. */

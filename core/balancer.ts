@@ -7,8 +7,10 @@
  *   place      the host has a listener      from now on it can be met
  *   claim      opener -> what it was told   the related connection, to its control connection's realserver
  *   close      a connection ended           and what it announced and nobody opened is gone
+ *   change     services come, change and go while connections run (core/change.ts)
  */
-import { assign, closed, lost, makeService, opened, pick, remember } from "./assign.ts";
+import { assign, closed, lost, opened, pick, remember } from "./assign.ts";
+import { changeServices, forget, makeService } from "./change.ts";
 import { type GoneReason, type RelatedEntry, type RelatedLimits, RelatedTable } from "./flow/related.ts";
 import { type Handle, Slots } from "./flow/slots.ts";
 import type { Affinity, Announcement, Connection, Limits } from "./helper/api.ts";
@@ -48,14 +50,35 @@ export interface BalancerOptions {
 }
 
 export class Balancer {
+  /** As they are now: always the same array. */
   readonly services: readonly Service[];
+  readonly #services: Service[];
+  readonly #seed: number;
   readonly related: RelatedTable;
   readonly connections = new Slots<ConnectionEntry>();
   #ids = 0;
 
   constructor(specs: readonly ServiceSpec[], { limits, seed, gone }: BalancerOptions) {
-    this.services = specs.map((spec) => makeService(spec, seed));
+    this.#seed = seed;
+    this.#services = specs.map((spec) => makeService(spec, seed));
+    this.services = this.#services;
     this.related = new RelatedTable(limits, gone);
+  }
+
+  /** From now on `specs` are served. Who stays keeps its connections, and what they announced. */
+  change(specs: readonly ServiceSpec[]): void {
+    changeServices(this.#services, specs, this.#seed);
+  }
+
+  /** Whether `realserver` serves: false, and it gets nothing new, and nobody is led back to it. */
+  mark(service: Service, realserver: Realserver, up: boolean): void {
+    realserver.up = up;
+    if (!up) forget(service, realserver);
+  }
+
+  /** Forgets who was served by `realserver`: how many. Open connections stay. */
+  forget(service: Service, realserver: Realserver): number {
+    return forget(service, realserver);
   }
 
   serviceAt(transport: Transport, { address, port }: Endpoint): Service | null {

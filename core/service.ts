@@ -58,16 +58,21 @@ export interface Realserver extends RealserverSpec {
   inactive: number;
   /** Set while a pick must pass it over. */
   available: boolean;
+  /** False: it is known not to serve, and gets nothing new. */
+  up: boolean;
+  /** It is a realserver of its service no more, and ends what it has. */
+  removed: boolean;
   /** It refused a connection lately: until then it is chosen only when nobody else is left. */
   suspectUntil: Ms;
 }
 
+/** `core/change.ts` alone changes what it is; it is the same object as long as its name is configured. */
 export interface Service {
-  readonly spec: ServiceSpec;
+  spec: ServiceSpec;
   readonly realservers: Realserver[];
-  readonly scheduler: Scheduler;
+  scheduler: Scheduler;
   /** Made by connections, where the service is persistent. */
-  readonly templates: PersistenceTable<Realserver> | null;
+  templates: PersistenceTable<Realserver> | null;
   /** Made by helpers (`group`): lets a client's data connections to the data ports in. */
   readonly pins: PersistenceTable<Realserver>;
   readonly memory: AffinityMemory<Realserver>;

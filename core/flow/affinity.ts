@@ -44,10 +44,12 @@ export class AffinityMemory<T> {
     }
   }
 
-  /** Costs as much as is remembered of `realserver`, not of others. */
-  purge(realserver: T): void {
-    for (const key of this.#keys.get(realserver) ?? []) this.#known.delete(key);
+  /** Costs as much as is remembered of `realserver`, not of others. Returns how much that was. */
+  purge(realserver: T): number {
+    const keys = this.#keys.get(realserver);
+    for (const key of keys ?? []) this.#known.delete(key);
     this.#keys.delete(realserver);
+    return keys?.size ?? 0;
   }
 
   #forget(key: string, { realserver }: Memory<T>): void {

@@ -16,7 +16,7 @@ interface Template<T> {
  */
 export class PersistenceTable<T> {
   readonly #templates = new Map<string, Template<T>>();
-  readonly #timeout: Ms;
+  #timeout: Ms;
   readonly #prefix: number | null;
 
   /** `prefix`: bits of the client's network; null: the whole address. */
@@ -57,15 +57,40 @@ export class PersistenceTable<T> {
     template.expires = later(now, this.#timeout);
   }
 
-  /** `realserver` is gone: its clients are scheduled anew. */
-  purge(realserver: T): void {
-    for (const [key, template] of this.#templates) if (template.realserver === realserver) this.#templates.delete(key);
+  /** Whether connections of `client` are open because of its template. */
+  isOpen(client: Address): boolean {
+    return (this.#templates.get(this.#key(client))?.active ?? 0) > 0;
+  }
+
+  /** How long from now on; what began before keeps the time that it was given. */
+  retime(timeout: Ms): void {
+    this.#timeout = timeout;
+  }
+
+  /** `realserver` is gone: its clients are scheduled anew. Returns how many. */
+  purge(realserver: T): number {
+    return this.#purge((template) => template.realserver === realserver);
+  }
+
+  /** The same for its clients that have no connections there. */
+  purgeIdle(realserver: T): number {
+    return this.#purge((template) => template.realserver === realserver && template.active === 0);
+  }
+
+  *[Symbol.iterator](): Iterator<Template<T> & { readonly client: string }> {
+    for (const [client, template] of this.#templates) yield { client, ...template };
   }
 
   advance(now: Ms): void {
     for (const [key, { active, expires }] of this.#templates) {
       if (active === 0 && now >= expires) this.#templates.delete(key);
     }
+  }
+
+  #purge(gone: (template: Template<T>) => boolean): number {
+    const before = this.#templates.size;
+    for (const [key, template] of this.#templates) if (gone(template)) this.#templates.delete(key);
+    return before - this.#templates.size;
   }
 
   #key(client: Address): string {

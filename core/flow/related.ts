@@ -52,7 +52,7 @@ interface Owner {
 }
 
 export class RelatedTable {
-  readonly #limits: RelatedLimits;
+  #limits: RelatedLimits;
   readonly #gone: (entry: RelatedEntry, reason: GoneReason) => void;
   readonly #placed = new Placed<RelatedEntry>();
   readonly #entries = new Set<RelatedEntry>();
@@ -67,6 +67,11 @@ export class RelatedTable {
 
   get size(): number {
     return this.#entries.size;
+  }
+
+  /** From now on; what is there already stays. */
+  limit(limits: RelatedLimits): void {
+    this.#limits = limits;
   }
 
   [Symbol.iterator](): Iterator<RelatedEntry> {

@@ -48,4 +48,12 @@ export class Slots<T> {
   *[Symbol.iterator](): Iterator<T> {
     for (const item of this.#items) if (item !== null) yield item;
   }
+
+  /** Those in slots from `first` on, each with its slot: what was there all the time is met once, whatever changed. */
+  *from(first: number): Generator<readonly [slot: number, item: T]> {
+    for (let slot = first; slot < this.#items.length; slot++) {
+      const item = this.#items[slot] ?? null;
+      if (item !== null) yield [slot, item];
+    }
+  }
 }
