@@ -139,6 +139,11 @@ export class TransactionTable<R, U> {
     return lost.length;
   }
 
+  /** It is asked anew when it is sent again. */
+  end(transaction: Transaction<R, U>): void {
+    this.#end(transaction, "purged");
+  }
+
   /** `upstream` is gone: its answers have no way to come any more. */
   close(upstream: U): void {
     for (const transaction of [...this.#byUpstream.all(upstream)]) this.#end(transaction, "purged");

@@ -13,7 +13,11 @@ export interface ServicePlan extends ServiceSpec {
 }
 
 /** Loads the helpers (a module that holds none is a HelperError) and puts each service together. */
-export async function planServices({ helpers, services, groups }: Config): Promise<ServicePlan[]> {
+export async function planServices({
+  helpers,
+  services,
+  groups,
+}: Pick<Config, "helpers" | "services" | "groups">): Promise<ServicePlan[]> {
   const loaded = new Map<string, Helper>();
   for (const helper of helpers) loaded.set(helper.name, await findHelper(helper));
   return [...services, ...groups].map((service) => planService(service, loaded));

@@ -1,7 +1,7 @@
-/** What the UDP ports of a service are given, and what they ask of the socket path. */
+/** What a UDP port is given of its service, as it is at the moment, and what it asks of the socket path. */
 import type { Balancer, ConnectionEntry } from "../../core/balancer.ts";
 import type { RelatedEntry } from "../../core/flow/related.ts";
-import type { Helper, Settings } from "../../core/helper/api.ts";
+import type { Settings } from "../../core/helper/api.ts";
 import type { OnFailure } from "../../core/helper/run.ts";
 import type { Endpoint } from "../../core/units.ts";
 import type { Address } from "../../core/wire/address.ts";
@@ -12,8 +12,6 @@ export interface DatagramOwner {
   readonly balancer: Balancer;
   readonly log: Log;
   readonly service: string;
-  /** Of control ports: knows what belongs together, and reads what is announced. */
-  readonly helper: Helper | null;
   readonly settings: Settings;
   readonly onRefuse: "refuse" | "forward";
   readonly onFailure: OnFailure;

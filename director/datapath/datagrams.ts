@@ -6,7 +6,7 @@
  */
 import type { RemoteInfo, Socket } from "node:dgram";
 import type { ConnectionEntry } from "../../core/balancer.ts";
-import type { Affinity } from "../../core/helper/api.ts";
+import type { Affinity, Helper } from "../../core/helper/api.ts";
 import { askHelper } from "../../core/helper/run.ts";
 import type { Endpoint, Ms, Port } from "../../core/units.ts";
 import { endpointText, seconds } from "../../core/units.ts";
@@ -16,7 +16,6 @@ import { type Carrier, type CarrierOwner, ConnectedCarrier } from "./carrier.ts"
 import { ControlCarrier } from "./datagram-control.ts";
 import type { DatagramOwner } from "./datagram-owner.ts";
 import type { Reason } from "./transport.ts";
-import { listenOn, socketFor } from "./udp.ts";
 import { isLocalFailure } from "./upstream.ts";
 
 /** As IPVS keeps them (`ipvsadm --set`, third number). */
@@ -31,21 +30,20 @@ interface Flow {
 
 export class DatagramListener {
   readonly at: Endpoint;
+  readonly #helper: () => Helper | null;
   readonly #owner: DatagramOwner;
   readonly #most: number;
   readonly #socket: Socket;
   readonly #flows = new Map<string, Flow>();
+  readonly #heard = (message: Buffer, from: RemoteInfo): void => this.#fromClient(message, from);
 
-  constructor(at: Endpoint, owner: DatagramOwner, most = MOST_FLOWS) {
+  /** On `socket`, which is bound to `at`. `helper`: of control ports, reads what is announced, or what belongs together. */
+  constructor(at: Endpoint, helper: () => Helper | null, owner: DatagramOwner, socket: Socket, most = MOST_FLOWS) {
     this.at = at;
+    this.#helper = helper;
     this.#owner = owner;
     this.#most = most;
-    this.#socket = socketFor(at.address);
-    this.#socket.on("message", (message, from) => this.#fromClient(message, from));
-  }
-
-  listen(): Promise<void> {
-    return listenOn(this.#socket, this.at, (error) => this.#owner.log("error", "listener", { error: error.message }));
+    this.#socket = socket.on("message", this.#heard);
   }
 
   /** Ends the flows that were idle too long. One whose windows are open (XDMCP) is not: they say nothing by UDP. */
@@ -57,9 +55,17 @@ export class DatagramListener {
     }
   }
 
-  close(): void {
+  /** Ends the flows whose entry `matches`; how many. */
+  cut(matches: (entry: ConnectionEntry) => boolean): number {
+    const those = [...this.#flows].filter(([, { entry }]) => matches(entry));
+    for (const [key] of those) this.#end(key);
+    return those.length;
+  }
+
+  /** Ends all flows, and hears nothing any more; the socket is another's. */
+  end(): void {
+    this.#socket.removeListener("message", this.#heard);
     for (const key of this.#flows.keys()) this.#end(key);
-    this.#socket.close();
   }
 
   #fromClient(message: Buffer, from: RemoteInfo): void {
@@ -71,13 +77,13 @@ export class DatagramListener {
 
   /** What the first datagram of a client's socket belongs to decides for all of them. */
   #affinity(message: Buffer, client: Endpoint): Affinity | null {
-    const { helper } = this.#owner;
+    const helper = this.#helper();
     const affinity = helper?.affinity === undefined ? null : askHelper(() => helper.affinity!(message, client));
     return typeof affinity === "string" ? null : affinity;
   }
 
   #admit(key: string, from: RemoteInfo, message: Buffer): Flow | null {
-    const { balancer, count, helper } = this.#owner;
+    const { balancer, count } = this.#owner;
     const client = { address: Address.parse(from.address)!, port: from.port as Port };
     const entry = balancer.admit("udp", client, this.at, now(), this.#affinity(message, client));
     if (typeof entry === "string") {
@@ -85,7 +91,7 @@ export class DatagramListener {
       return null;
     }
     if (this.#flows.size >= this.#most) this.#makeRoom();
-    const role = helper === null ? "datagram" : "control";
+    const role = this.#helper() === null ? "datagram" : "control";
     count(`connections.${role}`);
     const flow: Flow = { entry, carrier: this.#carry(key, entry, from) };
     this.#flows.set(key, flow);
@@ -104,7 +110,8 @@ export class DatagramListener {
   }
 
   #carry(key: string, entry: ConnectionEntry, client: RemoteInfo): Carrier {
-    const { log, service, helper } = this.#owner;
+    const { log, service } = this.#owner;
+    const helper = this.#helper();
     const id = this.#owner.id();
     const ends: CarrierOwner = {
       reply: (message) => this.#socket.send(message, client.port, client.address),

@@ -72,6 +72,13 @@ export class MediaRelays {
     for (const entry of this.#relays.keys()) if (entry.master === master) this.#end(entry);
   }
 
+  /** Ends the flows whose connection `matches`; how many. */
+  cut(matches: (entry: ConnectionEntry) => boolean): number {
+    const those = new Set([...this.#relays.values()].filter((relay) => relay.carries(matches)));
+    for (const relay of those) this.#close(relay);
+    return those.size;
+  }
+
   sweep(at: Ms): void {
     for (const relay of this.#relays.values()) if (at - relay.lastActive >= IDLE && !relay.awaited) this.#close(relay);
   }
@@ -144,6 +151,10 @@ class MediaRelay {
   /** Nobody has, and nobody may. */
   get unused(): boolean {
     return this.#connections.length === 0 && !this.awaited;
+  }
+
+  carries(matches: (entry: ConnectionEntry) => boolean): boolean {
+    return this.#connections.some(matches);
   }
 
   close(): void {

@@ -27,7 +27,8 @@ export interface RelatedOwner {
   readonly balancer: Balancer;
   readonly log: Log;
   readonly backend: Backend;
-  readonly connectTimeout: Ms;
+  /** For a connection to be made. */
+  connectTimeout(): Ms;
   /** The control connection of `connection`, if it is still there. */
   control(connection: ConnectionEntry): ControlSession | undefined;
   /** `connection` was let in. */
@@ -87,7 +88,8 @@ export class RelatedListeners {
 
   /** A connection came to a listener of the pool. */
   #claim(opener: Stream, seen: Endpoint): void {
-    const { balancer, backend, connectTimeout: timeout } = this.#owner;
+    const { balancer, backend } = this.#owner;
+    const timeout = this.#owner.connectTimeout();
     const from = opener.remote;
     if (from === null) return opener.reset();
     const claimed = balancer.claim("tcp", seen, from, now());

@@ -8,7 +8,7 @@
  * What goes out of a socket of its own keeps its identifier, and answers of another address never come in: the kernel
  * gives a connected socket nothing else.
  */
-import { createSocket, type RemoteInfo, type Socket } from "node:dgram";
+import type { RemoteInfo, Socket } from "node:dgram";
 import type { ConnectionEntry } from "../../core/balancer.ts";
 import { type EndReason, type Transaction, TransactionTable } from "../../core/flow/transaction.ts";
 import type { Request, Requests } from "../../core/helper/api.ts";
@@ -18,7 +18,6 @@ import { type Endpoint, endpointText, type Ms, type Port } from "../../core/unit
 import { Address } from "../../core/wire/address.ts";
 import { now } from "../clock.ts";
 import type { DatagramOwner } from "./datagram-owner.ts";
-import { listenOn } from "./udp.ts";
 import { type Upstream, Upstreams } from "./upstreams.ts";
 
 /** Requests of one port that are open, or known in case they are sent again. */
@@ -34,7 +33,6 @@ export class RequestListener {
   readonly at: Endpoint;
   readonly #owner: DatagramOwner;
   readonly #requests: Requests;
-  readonly #service: Service;
   readonly #socket: Socket;
   readonly #upstreams: Upstreams;
   readonly #open: TransactionTable<Realserver, Upstream>;
@@ -44,13 +42,14 @@ export class RequestListener {
   /** Addresses that requests came from, the latest last. */
   readonly #clients = new Set<string>();
 
-  constructor(at: Endpoint, owner: DatagramOwner, requests: Requests) {
+  readonly #message = (message: Buffer, from: RemoteInfo): void => this.#fromClient(message, from);
+
+  /** On `socket`, which is bound to `at`. */
+  constructor(at: Endpoint, owner: DatagramOwner, requests: Requests, socket: Socket) {
     this.at = at;
     this.#owner = owner;
     this.#requests = requests;
-    this.#service = owner.balancer.serviceAt("udp", at)!;
-    this.#socket = createSocket(at.address.family === 4 ? { type: "udp4" } : { type: "udp6", ipv6Only: true });
-    this.#socket.on("message", (message, from) => this.#fromClient(message, from));
+    this.#socket = socket.on("message", this.#message);
     this.#upstreams = new Upstreams({
       reply: (upstream, message) => this.#fromReal(upstream, message),
       failed: (upstream, reason, local) => this.#failed(upstream, reason, local),
@@ -65,8 +64,9 @@ export class RequestListener {
     });
   }
 
-  listen(): Promise<void> {
-    return listenOn(this.#socket, this.at, (error) => this.#owner.log("error", "listener", { error: error.message }));
+  /** Whose the port is now. */
+  get #service(): Service {
+    return this.#owner.balancer.serviceAt("udp", this.at)!;
   }
 
   sweep(at: Ms): void {
@@ -74,9 +74,17 @@ export class RequestListener {
     this.#upstreams.sweep();
   }
 
-  close(): void {
+  /** Ends the open requests whose entry `matches`; how many. */
+  cut(matches: (entry: ConnectionEntry) => boolean): number {
+    const those = [...this.#entries].filter(([, entry]) => matches(entry));
+    for (const [asked] of those) this.#open.end(asked);
+    return those.length;
+  }
+
+  /** Ends all requests, and hears nothing any more; the socket is another's. */
+  end(): void {
+    this.#socket.removeListener("message", this.#message);
     this.#upstreams.close();
-    this.#socket.close();
   }
 
   // --- from clients ------------------------------------------------------------------------------------------------

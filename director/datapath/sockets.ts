@@ -1,33 +1,33 @@
 /**
- * The socket path: listens where clients connect, and relays.
+ * The socket path: listens where clients connect, and relays. Its rooms:
  *
- *   client -> VIP:port => realserver    admitted, connected; read by the service's helper, or relayed as it is
+ *   listeners.ts  client -> VIP:port                 clients.ts   admitted, and connected to a realserver
+ *   sessions.ts   control connections, read          related.ts   what they announced; media.ts the same of datagrams
+ *   transfers.ts  what is relayed as it is           state.ts     what is there, for who asks
  */
 import { Balancer, type ConnectionEntry } from "../../core/balancer.ts";
 import type { RelatedEntry } from "../../core/flow/related.ts";
-import type { Handle } from "../../core/flow/slots.ts";
-import type { Affinity } from "../../core/helper/api.ts";
-import { askHelper } from "../../core/helper/run.ts";
-import type { Decision } from "../../core/inspect/control.ts";
 import { Counters } from "../../core/metrics.ts";
-import { roleOf } from "../../core/service.ts";
-import type { Endpoint, Ms } from "../../core/units.ts";
-import { endpointText, seconds } from "../../core/units.ts";
+import type { Ms } from "../../core/units.ts";
+import { endpointText } from "../../core/units.ts";
 import { now } from "../clock.ts";
-import type { ServicePlan } from "../config/services.ts";
+import { planServices, type ServicePlan } from "../config/services.ts";
+import type { Config } from "../config.ts";
+import type { Operated, Page, Query, Scope } from "../control/operated.ts";
 import { type Fields, type Level, type Log, LogLimit } from "../log.ts";
-import { type ControlOwner, ControlSession } from "./control.ts";
+import { ChangeError } from "./change-error.ts";
+import { Clients } from "./clients.ts";
 import type { DatagramOwner } from "./datagram-owner.ts";
 import { DatagramPorts } from "./datagram-ports.ts";
 import { ServiceListeners } from "./listeners.ts";
 import { MediaRelays } from "./media.ts";
-import { OpeningStream } from "./opening.ts";
 import type { Datapath } from "./path.ts";
 import { RelatedListeners, type RelatedPlan } from "./related.ts";
 import { Relay } from "./relay.ts";
+import { KEEP_ALIVE, Sessions } from "./sessions.ts";
+import * as state from "./state.ts";
 import { Transfers } from "./transfers.ts";
 import type { Backend, Reason, Stream } from "./transport.ts";
-import { isLocalFailure } from "./upstream.ts";
 
 export interface SocketPlan {
   readonly services: readonly ServicePlan[];
@@ -39,37 +39,31 @@ export interface SocketPlan {
 }
 
 const SWEEP_EVERY = 250;
-/** A control connection may be quiet for long; whoever it is with must be there all the same. */
-const KEEP_ALIVE = seconds(60);
-/** Stopping: a control connection without a transfer is ended once it was quiet for this long, */
-const QUIET = 1000;
-/** or for this long, when the realserver has yet to reply to a command or to say that a transfer is complete. */
-const PATIENCE = 3000;
-/** What a half-closed control connection announced and nobody opened is waited for so long; its datagrams end then. */
-const HALF_CLOSED = 500;
-/** And the other side of it is given so long to end as well, once it has nothing more to say. */
-const LINGER = 5000;
 
-export class SocketPath implements ControlOwner, Datapath {
+export class SocketPath implements Datapath, Operated {
   readonly balancer: Balancer;
   readonly about: Fields;
-  readonly operated = null;
+  readonly operated: Operated = this;
   readonly counters = new Counters();
-  readonly #plan: SocketPlan;
+  #plan: SocketPlan;
   readonly #log: LogLimit;
-  readonly #services: ServiceListeners<ServicePlan>;
-  readonly #related: RelatedListeners;
-  readonly #controls = new Map<Handle, ControlSession>();
   readonly #transfers = new Transfers();
   readonly #ports: DatagramPorts;
   readonly #media: MediaRelays;
+  readonly #related: RelatedListeners;
+  readonly #sessions: Sessions;
+  readonly #clients: Clients;
+  readonly #services: ServiceListeners;
   #ids = 0;
   #sweeper: NodeJS.Timeout | undefined;
   #stopping: (() => void) | null = null;
+  /** Changes come one after the other. */
+  #changing: Promise<unknown> = Promise.resolve();
 
   constructor(plan: SocketPlan, log: Log) {
+    const { backend } = plan;
     this.#plan = plan;
-    this.about = { backend: plan.backend.name };
+    this.about = { backend: backend.name };
     this.#log = new LogLimit(log);
     this.#ports = new DatagramPorts(plan.related.ports);
     this.balancer = new Balancer(plan.services, {
@@ -77,42 +71,50 @@ export class SocketPath implements ControlOwner, Datapath {
       seed: plan.seed,
       gone: (entry, reason) => {
         this.counters.count(`related.${reason}`);
-        this.log("debug", "related-gone", { related: entry.id, reason });
-        if (entry.seen !== null) this.release(entry, entry.seen);
+        this.#say("debug", "related-gone", { related: entry.id, reason });
+        if (entry.seen !== null) this.#sessions.release(entry, entry.seen);
         else if (entry.transport === "udp") this.#media.gone(entry);
       },
     });
-    this.#media = new MediaRelays({
+    const shared = {
       balancer: this.balancer,
-      ports: this.#ports,
-      log: this.#log.log,
-      count: (name) => this.counters.count(name),
-      opened: (connection, related) => this.#openMedia(connection, related),
-      closed: (connection) => this.#close(connection),
-    });
-    const { backend } = plan;
-    this.#services = new ServiceListeners<ServicePlan>({
       backend,
-      accepted: (service, client, at) => this.#accept(service, client, at),
-      datagrams: (service) => this.#datagramOwner(service),
-      failed: ({ name }, reason) => this.log("error", "listener", { service: name, reason }),
+      log: this.#log.log,
+      count: (name: string) => this.counters.count(name),
+      closed: (entry: ConnectionEntry) => this.#close(entry),
+      turnAway: (stream: Stream, reason: Reason, fields: Fields) => this.#turnAway(stream, reason, fields),
+      connectTimeout: () => this.#plan.timeouts.connect,
+    };
+    const opened = (entry: ConnectionEntry): void => this.#transfers.opened(entry);
+    this.#media = new MediaRelays({
+      ...shared,
+      ports: this.#ports,
+      opened: (connection, related) => this.#openMedia(connection, related),
     });
     this.#related = new RelatedListeners(plan.related, {
-      balancer: this.balancer,
-      log: this.#log.log,
-      backend,
-      connectTimeout: plan.timeouts.connect,
-      control: ({ master }) => (master === null ? undefined : this.#controls.get(master)),
-      turnAway: (stream, reason, fields) => this.#turnAway(stream, reason, fields),
-      opened: (connection) => this.#transfers.opened(connection),
-      closed: (connection) => this.#close(connection),
+      ...shared,
+      opened,
+      control: ({ master }) => (master === null ? undefined : this.#sessions.get(master)),
       join: (client, real, connection, related) => this.#joinRelated(client, real, connection, related),
+    });
+    const rooms = { transfers: this.#transfers, media: this.#media, related: this.#related };
+    this.#sessions = new Sessions({ ...shared, ...rooms });
+    this.#clients = new Clients({
+      ...shared,
+      opened,
+      join: (service, client, real, entry) => this.#join(service, client, real, entry),
+    });
+    this.#services = new ServiceListeners({
+      backend,
+      accepted: (service, client, at) => this.#clients.accept(service, client, at),
+      datagrams: (service) => this.#datagramOwner(service),
+      failed: ({ name }, reason) => this.#say("error", "listener", { service: name, reason }),
     });
   }
 
   /** Control connections, and related and plain ones, that are open now. */
   get open(): { readonly controls: number; readonly connections: number } {
-    return { controls: this.#controls.size, connections: this.balancer.connections.size };
+    return { controls: this.#sessions.size, connections: this.balancer.connections.size };
   }
 
   async counts(): Promise<Readonly<Record<string, number>>> {
@@ -121,25 +123,20 @@ export class SocketPath implements ControlOwner, Datapath {
 
   /** Listens on every port of every service; on failure nothing is left open and ListenError is thrown. */
   async start(): Promise<void> {
-    try {
-      for (const service of this.#plan.services) {
-        await this.#services.listen(service);
-        if (service.helper !== null && service.helper.requests === undefined) await this.#stand(service);
-      }
-    } catch (error) {
-      this.#closeListeners();
-      throw error;
-    }
+    const prepared = await this.#services.prepare(this.#plan.services);
+    await this.#stand(this.#plan.services);
+    prepared.commit();
     this.#sweeper = setInterval(() => this.#sweep(now()), SWEEP_EVERY);
   }
 
   /** Takes no new clients, lets transfers finish (for at most the drain time), then cuts what is left. */
   async stop(): Promise<void> {
-    this.#services.close();
-    this.log("info", "draining", { ...this.open });
     const finished = new Promise<void>((resolve) => {
       this.#stopping = resolve;
     });
+    await this.#changing.catch(() => {});
+    this.#services.close();
+    this.#say("info", "draining", { ...this.open });
     const timer = setTimeout(() => this.#stopping?.(), this.#plan.timeouts.drain);
     this.#sweep(now());
     await finished;
@@ -150,132 +147,111 @@ export class SocketPath implements ControlOwner, Datapath {
   /** Ends at once. What still runs is reset, so that nobody takes it for whole. */
   abort(): void {
     clearInterval(this.#sweeper);
-    this.#closeListeners();
+    this.#services.close();
+    this.#related.close();
     const { controls, connections } = this.open;
-    if (connections > 0) this.log("warn", "cut", { controls, connections });
-    for (const session of this.#controls.values()) session.destroy("stopped");
+    if (connections > 0) this.#say("warn", "cut", { controls, connections });
+    this.#sessions.cut("stopped");
     this.#transfers.cut("stopped");
     this.#media.close();
     this.#plan.backend.abort();
     this.#log.flush(Number.POSITIVE_INFINITY as Ms);
   }
 
-  log(level: Level, event: string, fields: Fields): void {
-    this.#log.log(level, event, fields);
+  // --- Operated ---------------------------------------------------------------------------------------------------
+
+  apply(config: Config): Promise<void> {
+    const change = this.#changing.catch(() => {}).then(() => this.#apply(config));
+    this.#changing = change;
+    return change;
   }
 
-  async #stand({ name, address }: ServicePlan): Promise<void> {
-    const { standing: wanted, ports } = this.#plan.related;
-    const listening = await this.#related.stand(address);
-    if (listening >= wanted) return;
-    const range = ports === null ? "any" : `${ports.first}-${ports.last}`;
-    this.log("warn", "few-listeners", { service: name, address: address.toString(), ports: range, listening, wanted });
+  /** Whatever can fail comes first; what changes, changes at once. Throws ChangeError, HelperError or ListenError. */
+  async #apply({ related, timeouts, ...config }: Config): Promise<void> {
+    const refused = whyNot(this.#plan, related, config.backend);
+    if (refused !== null) throw refused;
+    const services = await planServices(config);
+    const prepared = await this.#services.prepare(services);
+    if (this.#stopping !== null) {
+      prepared.abandon();
+      throw new ChangeError("stopping", "the director is stopping", "start it again with the new configuration");
+    }
+    const before = this.#plan.services;
+    this.#plan = { ...this.#plan, services, related, timeouts };
+    this.balancer.change(services);
+    this.balancer.related.limit(related);
+    prepared.commit();
+    await this.#stand(services.filter(({ address }) => !before.some((other) => other.address.equals(address))));
   }
 
-  #datagramOwner({ name: service, helper, settings, onRefuse, onFailure }: ServicePlan): DatagramOwner {
-    return {
-      service,
-      helper,
-      settings,
-      onRefuse,
-      onFailure,
-      balancer: this.balancer,
-      ports: this.#ports,
-      log: this.#log.log,
-      count: (name) => this.counters.count(name),
-      id: () => ++this.#ids,
-      prepare: (at, answer) => this.#related.prepare(at, answer),
-      release: (entry, seen) => this.release(entry, seen),
-      opened: (connection) => this.#transfers.opened(connection),
-      closed: (connection) => this.#close(connection),
-      busy: (control) => this.#transfers.busy(control),
-    };
+  services(): ReturnType<Operated["services"]> {
+    return Promise.resolve(state.services(this.balancer));
+  }
+
+  connections(query: Query): ReturnType<Operated["connections"]> {
+    return Promise.resolve(state.connections(this.balancer, query));
+  }
+
+  related(query: Query): ReturnType<Operated["related"]> {
+    return Promise.resolve(state.related(this.balancer, query, now()));
+  }
+
+  groups(query: Query): Promise<Page<state.TemplateState>> {
+    return Promise.resolve(state.templates(this.balancer, "pins", query, now()));
+  }
+
+  persistence(query: Query): Promise<Page<state.TemplateState>> {
+    return Promise.resolve(state.templates(this.balancer, "templates", query, now()));
+  }
+
+  async mark(name: string, key: string, up: boolean): Promise<boolean> {
+    const service = this.balancer.services.find(({ spec }) => spec.name === name);
+    const realserver = service?.realservers.find((one) => one.key === key);
+    if (service === undefined || realserver === undefined) return false;
+    this.balancer.mark(service, realserver, up);
+    return true;
+  }
+
+  async drop(scope: Scope): Promise<number> {
+    const matches = state.inScope(scope);
+    let dropped = this.#sessions.cut("dropped", matches) + this.#transfers.cut("dropped", matches);
+    dropped += this.#media.cut(matches);
+    for (const listener of this.#services.datagrams()) dropped += listener.cut(matches);
+    return dropped;
+  }
+
+  async forget(scope: Scope): Promise<number> {
+    return state.forget(this.balancer, scope);
   }
 
   // --- clients ----------------------------------------------------------------------------------------------------
 
-  #accept(service: ServicePlan, client: Stream, virtual: Endpoint): void {
-    const from = client.remote;
-    if (from === null) return client.reset();
-    const { helper, settings } = service;
-    const opening = roleOf(service, virtual.port) === "control" ? helper?.requests?.opening : undefined;
-    if (opening === undefined) return this.#admit(service, client, from, virtual, null);
-    const stream: Stream = new OpeningStream(client, (bytes) => {
-      const request = bytes === null ? undefined : askHelper(() => opening(bytes, from.address, settings));
-      if (request === null) return false;
-      if (typeof request === "string") {
-        this.#turnAway(client, request, { service: service.name, from: endpointText(from) });
-      } else {
-        this.#admit(service, stream, from, virtual, request?.affinity ?? null);
-      }
-      return true;
-    });
-  }
-
-  #admit(service: ServicePlan, client: Stream, from: Endpoint, virtual: Endpoint, affinity: Affinity | null): void {
-    const entry = this.balancer.admit("tcp", from, virtual, now(), affinity);
-    if (typeof entry === "string")
-      return this.#turnAway(client, entry, { service: service.name, from: endpointText(from) });
-    this.#transfers.opened(entry);
-    this.#connect(service, client, entry);
-  }
-
-  /** Connects to the realserver chosen, or to the next one when it refuses. */
-  #connect(service: ServicePlan, client: Stream, entry: ConnectionEntry): void {
-    const { backend, timeouts } = this.#plan;
-    const options = { to: entry.real, timeout: timeouts.connect, bulk: entry.role !== "control" };
-    backend.connect(options, (real, reason) => {
-      if (client.gone) {
-        real?.reset();
-        this.#close(entry);
-      } else if (real !== null) {
-        this.#join(service, client, real, entry);
-      } else if (isLocalFailure(reason)) {
-        this.#close(entry);
-        this.#turnAway(client, "director-exhausted", { service: service.name, lacks: reason });
-      } else {
-        this.#refused(service, client, entry, reason);
-      }
-    });
-  }
-
-  #refused(service: ServicePlan, client: Stream, entry: ConnectionEntry, reason: Reason): void {
-    const { name } = service;
-    this.counters.count("realserver-refused");
-    this.log("warn", "realserver-refused", { service: name, realserver: endpointText(entry.real), reason });
-    if (this.balancer.reschedule(entry, now()) !== null) return this.#connect(service, client, entry);
-    this.#close(entry);
-    this.#turnAway(client, "no-realserver", { service: name, from: endpointText(entry.client) });
-  }
-
   #join(service: ServicePlan, client: Stream, real: Stream, entry: ConnectionEntry): void {
     const id = ++this.#ids;
-    this.log("info", "connection", { id, service: service.name, role: entry.role, ...ends(entry) });
+    this.#say("info", "connection", { id, service: service.name, role: entry.role, ...ends(entry) });
     this.counters.count(`connections.${entry.role}`);
     if (entry.role !== "control" || service.helper === null) return this.#relay(id, client, real, entry);
-    for (const stream of [client, real]) stream.keepAlive(KEEP_ALIVE);
-    const { helper, settings, onRefuse, onFailure } = service;
-    const options = { helper, settings, onRefuse, onFailure, balancer: this.balancer };
-    this.#controls.set(entry.handle, new ControlSession(id, entry, { client, real }, this, options));
+    this.#sessions.open(id, service, client, real, entry);
   }
 
   #joinRelated(client: Stream, real: Stream, connection: ConnectionEntry, related: RelatedEntry): void {
-    const id = ++this.#ids;
-    const control = this.#controls.get(related.master)?.id;
-    this.log("info", "connection", { id, control, related: related.id, role: "related", ...ends(connection) });
-    this.counters.count(`related.${related.kind}`);
     // X11: windows stay open for as long as their user is away.
     const lasting = related.uses === "many";
     if (lasting) for (const stream of [client, real]) stream.keepAlive(KEEP_ALIVE);
-    this.#relay(id, client, real, connection, lasting);
+    this.#relay(this.#sayRelated(connection, related), client, real, connection, lasting);
   }
 
   #openMedia(connection: ConnectionEntry, related: RelatedEntry): void {
-    const control = this.#controls.get(related.master)?.id;
-    const fields = { id: ++this.#ids, control, related: related.id, role: "related", ...ends(connection) };
-    this.log("info", "connection", fields);
-    this.counters.count(`related.${related.kind}`);
+    this.#sayRelated(connection, related);
     this.#transfers.opened(connection);
+  }
+
+  #sayRelated(connection: ConnectionEntry, related: RelatedEntry): number {
+    const id = ++this.#ids;
+    const control = this.#sessions.get(related.master)?.id;
+    this.#say("info", "connection", { id, control, related: related.id, role: "related", ...ends(connection) });
+    this.counters.count(`related.${related.kind}`);
+    return id;
   }
 
   #relay(id: number, client: Stream, real: Stream, entry: ConnectionEntry, lasting = false): void {
@@ -283,9 +259,9 @@ export class SocketPath implements ControlOwner, Datapath {
       this.#transfers.delete(relay);
       this.#close(entry);
       const [original, reply] = [relay.client.bytesRead, relay.real.bytesRead];
-      this.log("info", "closed", { id, role: entry.role, original, reply, error: relay.error });
+      this.#say("info", "closed", { id, role: entry.role, original, reply, error: relay.error });
     };
-    this.#transfers.add(new Relay(client, real, done, lasting));
+    this.#transfers.add(new Relay(client, real, done, lasting), entry);
   }
 
   #close(entry: ConnectionEntry): void {
@@ -295,80 +271,80 @@ export class SocketPath implements ControlOwner, Datapath {
 
   #turnAway(stream: Stream, reason: Reason, fields: Fields): void {
     this.counters.count(`refused.${reason}`);
-    this.log("warn", "refusal", { reason, ...fields });
+    this.#say("warn", "refusal", { reason, ...fields });
     stream.reset();
   }
 
-  // --- related connections ----------------------------------------------------------------------------------------
-
-  prepare(
-    { client: { local: client }, real: { local: real } }: ControlSession,
-    entry: RelatedEntry,
-    answered: RelatedEntry | null,
-    answer: (seen: Endpoint | null) => void,
-  ): void {
-    if (client === null || real === null) return answer(null);
-    const at = { original: client.address, reply: real.address };
-    if (entry.transport === "udp") this.#media.prepare(at, entry, answered, answer);
-    else this.#related.prepare(at[entry.opener], answer);
-  }
-
-  release(entry: RelatedEntry, seen: Endpoint): void {
-    if (entry.transport === "tcp") this.#related.release(seen);
-    else this.#media.gone(entry);
-  }
-
-  withdrawn(entries: readonly RelatedEntry[]): void {
-    this.#media.withdrawn(entries);
-  }
-
-  // --- control connections ----------------------------------------------------------------------------------------
-
-  explained(_session: ControlSession, { outcome, reason }: Decision): void {
-    this.counters.count(`${outcome}.${reason}`);
-  }
-
-  closed(session: ControlSession): void {
-    const { id, entry, error, client, real } = session;
-    this.#controls.delete(entry.handle);
-    this.#media.controlClosed(entry.handle);
-    this.#close(entry);
-    this.log("info", "closed", { id, role: "control", original: client.bytesRead, reply: real.bytesRead, error });
-  }
+  // --- what time brings -------------------------------------------------------------------------------------------
 
   #sweep(at: Ms): void {
+    const { idle } = this.#plan.timeouts;
     this.balancer.advance(at);
     this.#log.flush(at);
     this.#services.sweep(at);
     this.#media.sweep(at);
-    this.#transfers.sweep(at, this.#plan.timeouts.idle);
-    for (const session of this.#controls.values()) this.#look(session, at);
+    this.#transfers.sweep(at, idle);
+    this.#sessions.sweep(at, idle, this.#stopping !== null);
     if (this.#stopping !== null && this.balancer.connections.size === 0) this.#stopping();
   }
 
-  /** Runs what time brings to one control connection. */
-  #look(session: ControlSession, at: Ms): void {
-    const { entry, endedAt } = session;
-    if (at >= session.deadline) session.advance(at);
-    if (endedAt !== null && at - endedAt >= HALF_CLOSED) {
-      this.balancer.related.removeMaster(entry.handle);
-      this.#media.controlClosed(entry.handle);
+  /** Opens the standing listeners for what is announced to clients of `services`. */
+  async #stand(services: readonly ServicePlan[]): Promise<void> {
+    const { standing: wanted, ports } = this.#plan.related;
+    for (const { name, address, helper } of services) {
+      if (helper === null || helper.requests !== undefined) continue;
+      const listening = await this.#related.stand(address);
+      if (listening >= wanted) continue;
+      const range = ports === null ? "any" : `${ports.first}-${ports.last}`;
+      const fields = { service: name, address: address.toString(), ports: range, listening, wanted };
+      this.#say("warn", "few-listeners", fields);
     }
-    if (this.#transfers.busy(entry)) {
-      session.lastActive = at;
-      session.owesReply = true;
-      return;
-    }
-    const quiet = at - session.lastActive;
-    if (quiet >= this.#plan.timeouts.idle) session.finish("idle", at);
-    else if (endedAt !== null && quiet >= LINGER) session.finish("half-closed", at);
-    else if (this.#stopping !== null && quiet >= (session.owesReply ? PATIENCE : QUIET)) session.finish("draining", at);
   }
 
-  #closeListeners(): void {
-    this.#services.close();
-    this.#related.close();
+  #datagramOwner(plan: () => ServicePlan): DatagramOwner {
+    return {
+      get service() {
+        return plan().name;
+      },
+      get settings() {
+        return plan().settings;
+      },
+      get onRefuse() {
+        return plan().onRefuse;
+      },
+      get onFailure() {
+        return plan().onFailure;
+      },
+      balancer: this.balancer,
+      ports: this.#ports,
+      log: this.#log.log,
+      count: (name) => this.counters.count(name),
+      id: () => ++this.#ids,
+      prepare: (at, answer) => this.#related.prepare(at, answer),
+      release: (entry, seen) => this.#sessions.release(entry, seen),
+      opened: (connection) => this.#transfers.opened(connection),
+      closed: (connection) => this.#close(connection),
+      busy: (control) => this.#transfers.busy(control),
+    };
   }
+
+  #say(level: Level, event: string, fields: Fields): void {
+    this.#log.log(level, event, fields);
+  }
+}
+
+/** What a running path cannot be given. */
+function whyNot(plan: SocketPlan, related: RelatedPlan, backend: Config["backend"]): ChangeError | null {
+  const { ports, standing } = plan.related;
+  const name = plan.backend.name;
+  const restart = "restart the director, or leave it as it was";
+  if (backend !== "auto" && backend !== name) {
+    return new ChangeError("restart-needed", `backend ${name} cannot become ${backend} while it runs`, restart);
+  }
+  if (ports?.first !== related.ports?.first || ports?.last !== related.ports?.last || standing !== related.standing) {
+    return new ChangeError("restart-needed", "related.ports and related.standing cannot change while it runs", restart);
+  }
+  return null;
 }
 
 const ends = ({ client, virtual, real }: ConnectionEntry): Fields => ({

@@ -5,7 +5,7 @@ import type { Ms } from "../../core/units.ts";
 import type { Relay } from "./relay.ts";
 
 export class Transfers {
-  readonly #relays = new Set<Relay>();
+  readonly #relays = new Map<Relay, ConnectionEntry>();
   readonly #related = new Map<Handle, number>();
   /** Connections to data ports of a port group (FTPS), which name no control connection: by service and client. */
   readonly #data = new Map<string, number>();
@@ -19,8 +19,8 @@ export class Transfers {
     this.#count(entry, -1);
   }
 
-  add(relay: Relay): void {
-    this.#relays.add(relay);
+  add(relay: Relay, entry: ConnectionEntry): void {
+    this.#relays.set(relay, entry);
   }
 
   delete(relay: Relay): void {
@@ -34,14 +34,14 @@ export class Transfers {
 
   /** Cuts those that stood still for `idle`. */
   sweep(at: Ms, idle: Ms): void {
-    for (const relay of this.#relays) if (!relay.lasting && at - relay.lastActive >= idle) relay.cut("idle");
+    for (const relay of this.#relays.keys()) if (!relay.lasting && at - relay.lastActive >= idle) relay.cut("idle");
   }
 
-  /** Cuts all that are left; returns how many. */
-  cut(reason: string): number {
-    const left = this.#relays.size;
-    for (const relay of this.#relays) relay.cut(reason);
-    return left;
+  /** Cuts those whose entry `matches`; how many. */
+  cut(reason: string, matches: (entry: ConnectionEntry) => boolean = () => true): number {
+    const those = [...this.#relays].filter(([, entry]) => matches(entry));
+    for (const [relay] of those) relay.cut(reason);
+    return those.length;
   }
 
   #count(entry: ConnectionEntry, by: 1 | -1): void {

@@ -10,6 +10,7 @@ import { now } from "../../director/clock.ts";
 import type { DatagramOwner } from "../../director/datapath/datagram-owner.ts";
 import { DatagramPorts } from "../../director/datapath/datagram-ports.ts";
 import { DatagramListener } from "../../director/datapath/datagrams.ts";
+import { listenOn, socketFor } from "../../director/datapath/udp.ts";
 import { xdmcp } from "../../helpers/xdmcp/helper.ts";
 import { freePort } from "../../tools/demo/realserver.ts";
 import { address } from "../addresses.ts";
@@ -153,9 +154,13 @@ async function listener(t: Test, most: number) {
     closed: () => {},
     busy: ({ client }: ConnectionEntry) => busy.has(String(client.port)),
   };
-  const listening = new DatagramListener(at, owner, most);
-  await listening.listen();
-  t.teardown(() => listening.close());
+  const socket = socketFor(at.address);
+  await listenOn(socket, at, () => {});
+  const listening = new DatagramListener(at, () => xdmcp, owner, socket, most);
+  t.teardown(() => {
+    listening.end();
+    socket.close();
+  });
   const flows = (): string[] => [...balancer.connections].map(({ client }) => String(client.port));
   return {
     listening,
