@@ -141,7 +141,6 @@ async function listener(t: Test, most: number) {
     balancer,
     log: () => {},
     service: "logins",
-    helper: null,
     settings: { strict: false, hold: 0 },
     onRefuse: "refuse",
     onFailure: "open",
