@@ -16,7 +16,7 @@
 import type { Balancer } from "./balancer.ts";
 import { type Batch, fits, NEEDS_CSUM, type Output, STAGE, Verdict, verdictOf } from "./engine/batch.ts";
 import { asUsual, ControlPacket, Controls, type ControlsOptions } from "./engine/controls.ts";
-import { DIRECT, Flows, READ, TUNNEL, REPLIES_UNSEEN as UNSEEN } from "./engine/flows.ts";
+import { DIRECT, type FlowObserver, Flows, READ, TUNNEL, REPLIES_UNSEEN as UNSEEN } from "./engine/flows.ts";
 import { Forwarding, type TunnelOptions } from "./engine/forwarding.ts";
 import { FragmentPath } from "./engine/fragments.ts";
 import { IcmpErrors } from "./engine/icmp-errors.ts";
@@ -67,6 +67,7 @@ export interface EngineOptions extends TableOptions, ControlsOptions {
   readonly secureTcp?: boolean;
   /** Needed where a realserver's forwarding method is `tunnel`. */
   readonly tunnels?: TunnelOptions;
+  readonly observer?: FlowObserver;
 }
 
 /** A table with fewer entries stays in the cache: touching it first would only cost. */
@@ -101,7 +102,7 @@ export class Engine {
   constructor(balancer: Balancer, options: EngineOptions) {
     this.table = new FlowTable(options);
     this.controls = new Controls(balancer, options, options.seed[0], (id) => this.#enter(id, State.CLOSE));
-    this.flows = new Flows(balancer, this.table, this.controls);
+    this.flows = new Flows(balancer, this.table, this.controls, options.observer);
     this.#transitions = transitionTable(options.secureTcp ?? false);
     this.#fragments = new FragmentPath(options.seed, (fragments) => {
       for (let i = 0; i < fragments; i++) this.counters.count(Reason.FRAGMENT_INCOMPLETE);

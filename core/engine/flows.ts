@@ -5,6 +5,7 @@
 import { assign, closed, opened } from "../assign.ts";
 import type { Balancer, ConnectionEntry } from "../balancer.ts";
 import { DESTINATION, DESTINATION_PREFIX, IPV6, KIND, PORTS } from "../flow/key.ts";
+import type { RelatedEntry } from "../flow/related.ts";
 import * as rows from "../flow/rows.ts";
 import { CLASH, type FlowTable, FULL } from "../flow/table.ts";
 import { State } from "../flow/tcp-state.ts";
@@ -57,10 +58,19 @@ const REFUSALS = {
 } as const;
 const refusalOf = (reason: string): number => REFUSALS[reason as keyof typeof REFUSALS] ?? Reason.NO_REALSERVER;
 
+/** Told of connections that the balancer has an entry of: control connections and related ones. */
+export interface FlowObserver {
+  /** `related`: what announced it, if anything did. */
+  opened(entry: ConnectionEntry, related: RelatedEntry | null): void;
+  /** Bytes of its IP packets, by direction. */
+  closed(entry: ConnectionEntry, original: number, reply: number): void;
+}
+
 export class Flows {
   readonly table: FlowTable;
   readonly #balancer: Balancer;
   readonly #controls: Controls;
+  readonly #observer: FlowObserver | undefined;
   readonly #virtual: VirtualServices;
   readonly #destinations: Destination[] = [];
   readonly #numbers = new Map<Realserver, number>();
@@ -71,8 +81,9 @@ export class Flows {
   readonly ended = new Tally(endings);
   readonly #words = new Int32Array(4);
 
-  constructor(balancer: Balancer, table: FlowTable, controls: Controls) {
+  constructor(balancer: Balancer, table: FlowTable, controls: Controls, observer?: FlowObserver) {
     this.table = table;
+    this.#observer = observer;
     this.#balancer = balancer;
     this.#controls = controls;
     this.#virtual = new VirtualServices(balancer.services);
@@ -160,7 +171,15 @@ export class Flows {
    * A flow for `entry` of the balancer: its id; or ~reason, and the entry is closed. The key is that of packets which
    * its client sends.
    */
-  take(entry: ConnectionEntry, keys: Int32Array, at: number, hash: number, state: number, now: Ms): number {
+  take(
+    entry: ConnectionEntry,
+    keys: Int32Array,
+    at: number,
+    hash: number,
+    state: number,
+    now: Ms,
+    related: RelatedEntry | null = null,
+  ): number {
     const { realserver, role, real } = entry;
     const words = Int32Array.from(real.address.words);
     const id = this.#add(realserver, role, words, real.port, keys, at, hash, state, now);
@@ -170,6 +189,7 @@ export class Flows {
     }
     this.#entries.set(id, entry);
     this.account(id, state);
+    this.#observer?.opened(entry, related);
     return id;
   }
 
@@ -230,7 +250,9 @@ export class Flows {
     this.account(id, State.ESTABLISHED);
     const marks = table.rows[row + rows.KIND]! >>> rows.MARKS_SHIFT;
     if ((marks & ENTRY) !== 0) {
-      this.#balancer.close(this.#entries.get(id)!, now);
+      const entry = this.#entries.get(id)!;
+      this.#observer?.closed(entry, bytesOf(table.rows, row, rows.ORIGINAL), bytesOf(table.rows, row, rows.REPLY));
+      this.#balancer.close(entry, now);
       this.#entries.delete(id);
       this.#controls.close(id);
     } else {
@@ -251,6 +273,12 @@ export class Flows {
     return Address.ipv6(prefixes[base]!, prefixes[base + 1]!, prefixes[base + 2]!, low);
   }
 }
+
+/** Of the packets that went `direction`. */
+const bytesOf = (table: Int32Array, row: number, direction: number): number => {
+  const place = row + rows.BYTES + direction * 2;
+  return (table[place + 1]! >>> 0) * 2 ** 32 + (table[place]! >>> 0);
+};
 
 /** In place of an address that nobody asks for: making one is a good part of what a connection costs. */
 const ANYONE = Address.ipv4(0);

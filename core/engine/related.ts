@@ -23,6 +23,12 @@ const REFUSALS: Readonly<Record<string, number>> = {
   "wrong-port": Reason.RELATED_PORT,
 };
 
+/** A connection, and what announced it, if anything did. */
+interface Opening {
+  readonly connection: ConnectionEntry;
+  readonly related: RelatedEntry | null;
+}
+
 export class RelatedFlows {
   readonly #balancer: Balancer;
   readonly #flows: Flows;
@@ -38,7 +44,7 @@ export class RelatedFlows {
     if (!this.#mayBeAnnounced(keys, at)) return ~Reason.NO_SERVICE;
     const claimed = this.#balancer.claim(transportOf(keys, at), destination(keys, at), source(keys, at), now);
     if (typeof claimed === "string") return ~(REFUSALS[claimed] ?? Reason.NO_SERVICE);
-    return this.#flows.take(claimed.connection, keys, at, hash, state, now);
+    return this.#flows.take(claimed.connection, keys, at, hash, state, now, claimed.related);
   }
 
   /** The same of a realserver's packet; the flow's key is that of its answers. */
@@ -46,10 +52,10 @@ export class RelatedFlows {
     const transport = transportOf(keys, at);
     const client = destination(keys, at);
     const real = source(keys, at);
-    const connection = this.#mayBeAnnounced(keys, at)
+    const opening = this.#mayBeAnnounced(keys, at)
       ? this.#announced(transport, client, real, now)
       : this.#originated(transport, client, real, now);
-    return typeof connection === "number" ? connection : this.#take(connection, state, now);
+    return typeof opening === "number" ? opening : this.#take(opening, state, now);
   }
 
   /** The same of one that `service` lets, whatever it lets otherwise. */
@@ -61,27 +67,27 @@ export class RelatedFlows {
     );
   }
 
-  #take(connection: ConnectionEntry, state: number, now: Ms): number {
+  #take({ connection, related }: Opening, state: number, now: Ms): number {
     const { transport } = connection;
     putKey(transport, connection.client, connection.virtual, this.#key, 0);
     const hash = this.#flows.table.hash(this.#key, 0);
-    return this.#flows.take(connection, this.#key, 0, hash, state, now);
+    return this.#flows.take(connection, this.#key, 0, hash, state, now, related);
   }
 
   #mayBeAnnounced(keys: Int32Array, at: number): boolean {
     return this.#balancer.related.mayAwait(keys[at + DESTINATION]!, keys[at + PORTS]! & 0xffff);
   }
 
-  #announced(transport: Transport, client: Endpoint, real: Endpoint, now: Ms): ConnectionEntry | number {
+  #announced(transport: Transport, client: Endpoint, real: Endpoint, now: Ms): Opening | number {
     const leaves = ({ leaves }: RelatedEntry, { virtual }: ConnectionEntry): Port =>
       this.#port(transport, client, virtual.address, leaves ?? real.port, real.port);
     const claimed = this.#balancer.claim(transport, client, real, now, leaves);
-    if (typeof claimed !== "string") return claimed.connection;
+    if (typeof claimed !== "string") return claimed;
     if (claimed === "no-related-entry") return this.#originated(transport, client, real, now);
     return ~(REFUSALS[claimed] ?? Reason.NO_FLOW);
   }
 
-  #originated(transport: Transport, client: Endpoint, real: Endpoint, now: Ms): ConnectionEntry | number {
+  #originated(transport: Transport, client: Endpoint, real: Endpoint, now: Ms): Opening | number {
     const allows = ({ spec, realservers }: Service): boolean =>
       (spec.originates ?? []).some((range) => inRange(range, transport, client.port)) &&
       realservers.some(({ address }) => address.equals(real.address));
@@ -89,9 +95,10 @@ export class RelatedFlows {
     return service === undefined ? ~Reason.NOT_ANNOUNCED : this.#leave(service, transport, client, real, now);
   }
 
-  #leave(service: Service, transport: Transport, client: Endpoint, real: Endpoint, now: Ms): ConnectionEntry {
+  #leave(service: Service, transport: Transport, client: Endpoint, real: Endpoint, now: Ms): Opening {
     const port = this.#port(transport, client, service.spec.address, real.port, real.port);
-    return this.#balancer.originate(service, transport, client, { address: service.spec.address, port }, real, now);
+    const virtual = { address: service.spec.address, port };
+    return { connection: this.#balancer.originate(service, transport, client, virtual, real, now), related: null };
   }
 
   /** A port of the VIP that `client` has no flow with: `wanted`, `own`, or one found from there. */

@@ -1,16 +1,9 @@
-/**
- * The calls of libc that the event loop makes, through koffi. Memory is named by its address, a number: that is the
- * cheapest for koffi, and user addresses fit (47 bits). Nothing here knows what a stream is.
- */
-import { arch, constants, platform } from "node:os";
-import { getSystemErrorName } from "node:util";
+/** The calls of libc that the event loop makes. Nothing here knows what a stream is. */
+import { constants } from "node:os";
+import { loadLibc, type Memory } from "../../libc.ts";
 import type { Reason } from "../../transport.ts";
 
-/** Memory that stays where it is. */
-export interface Memory {
-  readonly bytes: Buffer;
-  readonly at: number;
-}
+export { type Memory, reasonOf } from "../../libc.ts";
 
 /** As the manual pages say; -1: `errno`. */
 export interface Calls {
@@ -56,37 +49,17 @@ const SIGNATURES = {
   socket: "int socket(int, int, int)",
 } as const;
 
-/** The structs and constants of this folder are those of these. */
-const KNOWN_ARCHITECTURES: readonly string[] = ["x64", "arm64"];
-
 /** The calls, or why they cannot be had. */
 export async function loadCalls(): Promise<Calls | Reason> {
-  if (platform() !== "linux") return `epoll is Linux's, this is ${platform()}`;
-  if (!KNOWN_ARCHITECTURES.includes(arch())) return `epoll is known on x64 and arm64, this is ${arch()}`;
-  try {
-    const { default: koffi } = await import("koffi");
-    const libc = koffi.load(null);
-    const functions = Object.entries(SIGNATURES).map(([name, signature]) => [name, libc.func(signature)]);
-    return {
-      ...(Object.fromEntries(functions) as Pick<Calls, keyof typeof SIGNATURES>),
-      sendBytes: libc.func("intptr_t send(int, const void *, size_t, int)") as Calls["sendBytes"],
-      errno: koffi.errno,
-      memory: (size) => {
-        const bytes = Buffer.allocUnsafeSlow(size);
-        return { bytes, at: Number(koffi.address(bytes)) };
-      },
-      poll: (fd, ready) => {
-        const handle = koffi.node.poll(fd, { readable: true }, ready);
-        return () => handle.close();
-      },
-    };
-  } catch (error) {
-    return `koffi cannot be loaded: ${firstLine(error)}`;
-  }
+  const libc = await loadLibc("epoll");
+  if (typeof libc === "string") return libc;
+  return {
+    ...(libc.functions(SIGNATURES) as Pick<Calls, keyof typeof SIGNATURES>),
+    sendBytes: libc.function("intptr_t send(int, const void *, size_t, int)") as Calls["sendBytes"],
+    errno: libc.errno,
+    memory: libc.memory,
+    poll: libc.poll,
+  };
 }
-
-const firstLine = (error: unknown): string => String(error instanceof Error ? error.message : error).split("\n")[0]!;
-
-export const reasonOf = (errno: number): Reason => getSystemErrorName(-errno);
 
 export const { EAGAIN, EINPROGRESS, EINTR, EMFILE, ENFILE, ECONNABORTED } = constants.errno;

@@ -1,0 +1,134 @@
+/** A configured packet engine on TUN devices: what one thread forwards with. */
+import { Balancer } from "../../../core/balancer.ts";
+import { createOutput } from "../../../core/engine/batch.ts";
+import { Engine } from "../../../core/engine.ts";
+import type { Service } from "../../../core/service.ts";
+import type { Ms } from "../../../core/units.ts";
+import { Address } from "../../../core/wire/address.ts";
+import { planServices, type ServicePlan } from "../../config/services.ts";
+import type { Config } from "../../config.ts";
+import type { Calls } from "./calls.ts";
+import { EngineLog } from "./engine-log.ts";
+import { PacketLoop } from "./loop.ts";
+import type { Command, LoggedEvent, Report, Snapshot, WorkerPlan } from "./messages.ts";
+import { TunPort } from "./tun-port.ts";
+
+/** Flows at most: 80 bytes each. */
+const CAPACITY = 1 << 18;
+/** Packets of a batch at most; the port's own number may be lower. */
+const BATCH = 256;
+/** Events told at once at most. */
+const MOST_EVENTS = 256;
+
+export class Forwarder {
+  /** Loads the helpers and puts everything together. */
+  static async make(
+    calls: Calls,
+    plan: WorkerPlan,
+    config: Config,
+    tell: (report: Report) => void,
+    nextCommand: () => Command | null,
+  ): Promise<Forwarder> {
+    return new Forwarder(calls, plan, config, await planServices(config), tell, nextCommand);
+  }
+
+  readonly #balancer: Balancer;
+  readonly #engine: Engine;
+  readonly #port: TunPort;
+  readonly #loop: PacketLoop;
+  readonly #log: EngineLog;
+  readonly #tell: (report: Report) => void;
+  readonly #nextCommand: () => Command | null;
+  #events: LoggedEvent[] = [];
+  #draining = false;
+
+  private constructor(
+    calls: Calls,
+    plan: WorkerPlan,
+    { related }: Config,
+    services: readonly ServicePlan[],
+    tell: (report: Report) => void,
+    nextCommand: () => Command | null,
+  ) {
+    this.#tell = tell;
+    this.#nextCommand = nextCommand;
+    this.#log = new EngineLog((level, event, fields = {}) => this.#event({ level, event, fields }));
+    this.#balancer = new Balancer(services, {
+      limits: related,
+      seed: plan.seed[0],
+      gone: (entry, reason) => this.#log.gone(entry, reason),
+    });
+    const tunnels = { from: plan.tunnels.from.map((text) => Address.parse(text)!), mtu: plan.tunnels.mtu };
+    this.#engine = new Engine(this.#balancer, {
+      capacity: CAPACITY,
+      seed: plan.seed,
+      tunnels,
+      reading: ({ spec }: Service) => services.find((service) => service === spec)!,
+      explain: (decision, control) => this.#log.explain(decision, control),
+      observer: this.#log,
+    });
+    const direct = Int32Array.from(
+      this.#balancer.services.flatMap(({ realservers }) =>
+        realservers.map(({ address }) => plan.direct[address.toString()] ?? plan.fd),
+      ),
+    );
+    this.#port = new TunPort(calls, { fd: plan.fd, wake: plan.wake, direct });
+    this.#loop = new PacketLoop(this.#port, this.#engine, this.#balancer, createOutput(BATCH), {
+      tick: (at) => this.#tick(at),
+    });
+  }
+
+  /** Returns when it was told to stop. */
+  run(): void {
+    this.#loop.run();
+    this.#flush();
+  }
+
+  snapshot(): Snapshot {
+    const { counters, controls, requests, table, flows } = this.#engine;
+    return {
+      flows: table.size,
+      connections: this.#balancer.connections.size,
+      counters: {
+        ...named("packets", counters.all()),
+        ...named("flows", flows.ended.all()),
+        ...named("requests", requests.counters.all()),
+        ...controls.counters.all(),
+        ...this.#log.counters.all(),
+        ...named("kernel", Object.fromEntries(this.#port.refused)),
+      },
+    };
+  }
+
+  #tick(at: Ms): void {
+    for (let command = this.#nextCommand(); command !== null; command = this.#nextCommand()) this.#obey(command);
+    this.#flush();
+    if (this.#draining && this.#engine.table.size === 0) this.#loop.stop();
+  }
+
+  #obey({ type }: Command): void {
+    if (type === "stop") this.#loop.stop();
+    else if (type === "snapshot") this.#tell({ type: "snapshot", snapshot: this.snapshot() });
+    else this.#drain();
+  }
+
+  /** Takes no new clients, and ends with the last flow. */
+  #drain(): void {
+    this.#draining = true;
+    for (const { realservers } of this.#balancer.services) for (const realserver of realservers) realserver.weight = 0;
+  }
+
+  #event(event: LoggedEvent): void {
+    this.#events.push(event);
+    if (this.#events.length >= MOST_EVENTS) this.#flush();
+  }
+
+  #flush(): void {
+    if (this.#events.length === 0) return;
+    this.#tell({ type: "events", events: this.#events });
+    this.#events = [];
+  }
+}
+
+const named = (of: string, counts: Readonly<Record<string, number>>): Record<string, number> =>
+  Object.fromEntries(Object.entries(counts).map(([name, count]) => [`${of}.${name}`, count]));

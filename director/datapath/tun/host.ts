@@ -1,0 +1,126 @@
+/**
+ * Changes of the host, made and taken back. What is to be taken back is written to a file before the first change is
+ * made, so that whoever comes after a director that was killed can do it. One file for each network namespace.
+ */
+import { spawnSync } from "node:child_process";
+import { mkdirSync, readFileSync, readlinkSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { PathError } from "./error.ts";
+import type { Change } from "./setup.ts";
+import { SETTINGS } from "./surroundings.ts";
+
+interface Journal {
+  readonly pid: number;
+  /** When that process began, in ticks since the machine did: ids are used again. */
+  readonly begun: string;
+  readonly undo: readonly Undo[];
+}
+
+type Undo = { readonly ip: readonly string[] } | { readonly setting: string; readonly value: string };
+
+const FOLDER = "/run/kindred";
+
+/** Where the journal of this network namespace is. */
+function journalFile(): string {
+  const namespace = /\d+/.exec(readlinkSync("/proc/self/ns/net"))![0];
+  return join(FOLDER, `tun-${namespace}.json`);
+}
+
+/** Takes back what a director left that was killed. Returns how much. Throws a PathError when one runs. */
+export function cleanUp(): number {
+  const journal = readJournal();
+  if (journal === null) return 0;
+  if (begunOf(journal.pid) === journal.begun) {
+    throw new PathError(`another director runs on this host's packet path (pid ${journal.pid})`, "stop it first");
+  }
+  undo(journal.undo);
+  rmSync(journalFile(), { force: true });
+  return journal.undo.length;
+}
+
+/** Makes `changes`; where one fails, takes back those before it and throws a PathError. */
+export function apply(changes: readonly Change[]): void {
+  const journal = { pid: process.pid, begun: begunOf(process.pid)!, undo: changes.flatMap(undoOf).reverse() };
+  writeJournal(journal);
+  for (const change of changes) {
+    const problem = make(change);
+    if (problem === null) continue;
+    takeBack();
+    throw problem;
+  }
+}
+
+/** Takes back what `apply` did. */
+export function takeBack(): void {
+  const journal = readJournal();
+  if (journal === null || journal.pid !== process.pid) return;
+  undo(journal.undo);
+  rmSync(journalFile(), { force: true });
+}
+
+function make(change: Change): PathError | null {
+  if (!("ip" in change)) return set(change.setting, change.value);
+  const { status, stderr } = spawnSync("ip", change.ip);
+  if (status === 0) return null;
+  const said = stderr.toString().trim();
+  const remedy = said.includes("File exists") ? "somebody else made one like it: take that away" : "nothing was changed";
+  return new PathError(`ip ${change.ip.join(" ")}: ${said}`, remedy);
+}
+
+function set(setting: string, value: string): PathError | null {
+  try {
+    writeFileSync(join(SETTINGS, setting), value);
+    return null;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    return new PathError(`${join(SETTINGS, setting)}: ${code}`, "it must be writable: in a container, --privileged, or set it before");
+  }
+}
+
+function undoOf(change: Change): Undo[] {
+  if ("ip" in change) return change.undo === null ? [] : [{ ip: change.undo }];
+  try {
+    return [{ setting: change.setting, value: readFileSync(join(SETTINGS, change.setting), "latin1").trim() }];
+  } catch {
+    // Of a device that is not there yet, and goes with it.
+    return [];
+  }
+}
+
+/** What is gone already need not be taken back. */
+function undo(steps: readonly Undo[]): void {
+  for (const step of steps) {
+    if ("ip" in step) spawnSync("ip", step.ip);
+    else set(step.setting, step.value);
+  }
+}
+
+function readJournal(): Journal | null {
+  try {
+    return JSON.parse(readFileSync(journalFile(), "utf8")) as Journal;
+  } catch {
+    return null;
+  }
+}
+
+function writeJournal(journal: Journal): void {
+  const file = journalFile();
+  try {
+    mkdirSync(FOLDER, { recursive: true });
+    writeFileSync(`${file}.new`, JSON.stringify(journal));
+    renameSync(`${file}.new`, file);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    throw new PathError(`${file}: ${code}`, `${FOLDER} must be writable: what is to be taken back is noted there`);
+  }
+}
+
+/** proc_pid_stat(5), field 22; null: there is no such process. */
+function begunOf(pid: number): string | null {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
+    return stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19] ?? null;
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,163 @@
+/**
+ * The packet path: sets up the host and starts the thread that forwards; keeps the log, and takes all of it back at the
+ * end.
+ */
+import { randomInt } from "node:crypto";
+import { closeSync } from "node:fs";
+import { extname } from "node:path";
+import { Worker } from "node:worker_threads";
+import type { Ms } from "../../../core/units.ts";
+import { now } from "../../clock.ts";
+import type { Config } from "../../config.ts";
+import { type Log, LogLimit } from "../../log.ts";
+import { type Calls, EFD_CLOEXEC, EFD_NONBLOCK, loadTunCalls } from "./calls.ts";
+import { packConfig } from "./config.ts";
+import { type Offload, openTun, type TunDevice } from "./device.ts";
+import { PathError } from "./error.ts";
+import { apply, cleanUp, takeBack } from "./host.ts";
+import type { Command, Report, Snapshot, WorkerPlan } from "./messages.ts";
+import { changeText, DEVICE, planSetup, type Setup } from "./setup.ts";
+import { lookAround } from "./surroundings.ts";
+
+/** The thread's file, in the language that this one is in. */
+const WORKER = new URL(`./worker${extname(import.meta.url)}`, import.meta.url);
+const FLUSH_EVERY = 250;
+/** It is forwarding: that it does not hear a command for longer than this means that it never will. */
+const PATIENCE = 2000;
+
+export class PacketPath {
+  readonly #config: Config;
+  readonly #log: LogLimit;
+  #calls: Calls | null = null;
+  #devices: TunDevice[] = [];
+  #wake = -1;
+  #worker: Worker | null = null;
+  #ended: Promise<void> = Promise.resolve();
+  #flusher: NodeJS.Timeout | undefined;
+  #snapshots: ((snapshot: Snapshot) => void)[] = [];
+  #last: Snapshot = { flows: 0, connections: 0, counters: {} };
+
+  constructor(config: Config, log: Log) {
+    this.#config = config;
+    this.#log = new LogLimit(log);
+  }
+
+  /** By name, as of the last `snapshot`, or of the end. */
+  get counters(): Readonly<Record<string, number>> {
+    return this.#last.counters;
+  }
+
+  /** What `start` would do to the host, a command a line. Throws a PathError. */
+  describe(): string[] {
+    const { changes, direct } = planSetup(this.#config, lookAround());
+    const devices = [DEVICE, ...direct.values()].map((device) => `ip tuntap add ${device} mode tun vnet_hdr`);
+    return [...devices, ...changes.map(changeText)];
+  }
+
+  /** Throws a PathError, and then nothing is left changed. */
+  async start(): Promise<void> {
+    const calls = await loadTunCalls();
+    if (typeof calls === "string") throw new PathError(calls, "`npm install koffi@3.3.4`, on Linux");
+    this.#calls = calls;
+    const left = cleanUp();
+    if (left > 0) this.#log.log("warn", "cleaned-up", { changes: left });
+    const setup = planSetup(this.#config, lookAround());
+    try {
+      this.#openDevices(calls, setup);
+      apply(setup.changes);
+      await this.#startWorker(calls, setup);
+    } catch (error) {
+      this.abort();
+      throw error;
+    }
+    this.#flusher = setInterval(() => this.#log.flush(now()), FLUSH_EVERY);
+  }
+
+  async snapshot(): Promise<Snapshot> {
+    if (this.#worker === null) return this.#last;
+    return new Promise((resolve) => {
+      this.#snapshots.push(resolve);
+      this.#tell({ type: "snapshot" });
+    });
+  }
+
+  /** Takes no new clients, lets flows finish (for at most the drain time), then ends. */
+  async stop(): Promise<void> {
+    const { flows, connections } = await this.snapshot();
+    this.#log.log("info", "draining", { flows, connections });
+    this.#tell({ type: "drain" });
+    const timer = setTimeout(() => this.#tell({ type: "stop" }), this.#config.timeouts.drain);
+    await this.#ended;
+    clearTimeout(timer);
+    this.abort();
+  }
+
+  /** Ends at once: takes everything back. What still runs stands still, and its ends give it up. */
+  abort(): void {
+    clearInterval(this.#flusher);
+    takeBack();
+    const worker = this.#worker;
+    this.#worker = null;
+    worker?.removeAllListeners("error").removeAllListeners("exit");
+    void worker?.terminate();
+    for (const { fd } of this.#devices) closeSync(fd);
+    this.#devices = [];
+    if (this.#wake >= 0) closeSync(this.#wake);
+    this.#wake = -1;
+    this.#log.flush(Number.POSITIVE_INFINITY as Ms);
+  }
+
+  #openDevices(calls: Calls, { direct }: Setup): void {
+    const offload = offloadFor(this.#config);
+    this.#devices = [];
+    for (const name of [DEVICE, ...direct.values()]) this.#devices.push(openTun(calls, name, offload));
+    this.#wake = calls.eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+  }
+
+  #startWorker(_calls: Calls, { direct, tunnels }: Setup): Promise<void> {
+    const fds = new Map(this.#devices.map(({ name, fd }) => [name, fd]));
+    const plan: WorkerPlan = {
+      config: packConfig(this.#config),
+      seed: [randomInt(2 ** 32), randomInt(2 ** 32)],
+      fd: fds.get(DEVICE)!,
+      wake: this.#wake,
+      direct: Object.fromEntries([...direct].map(([real, device]) => [real, fds.get(device)!])),
+      tunnels,
+    };
+    const worker = new Worker(WORKER, { workerData: plan });
+    this.#worker = worker;
+    return new Promise((ready, failed) => {
+      worker.on("error", failed);
+      this.#ended = new Promise((ended) => worker.once("exit", () => ended()));
+      worker.on("message", (report: Report) => (report.type === "ready" ? ready() : this.#hear(report)));
+    });
+  }
+
+  #hear(report: Exclude<Report, { type: "ready" }>): void {
+    if (report.type === "events") {
+      for (const { level, event, fields } of report.events) this.#log.log(level, event, fields);
+      return;
+    }
+    this.#last = report.snapshot;
+    for (const answer of this.#snapshots.splice(0)) answer(report.snapshot);
+  }
+
+  #tell(command: Command): void {
+    this.#worker?.postMessage(command);
+    const one = this.#calls!.memory(8);
+    one.bytes.writeBigUInt64LE(1n);
+    this.#calls!.write(this.#wake, one.at, 8);
+  }
+}
+
+/**
+ * A tunnel wraps whole packets, not what is to be cut up later; and a helper that reads datagrams must see each by
+ * itself.
+ */
+function offloadFor({ services, groups }: Config): Offload {
+  const all = [...services, ...groups];
+  if (all.some(({ realservers }) => realservers.some(({ method }) => method === "tunnel"))) return "none";
+  return all.some(({ ports, helper }) => helper !== null && ports.some(({ transport }) => transport === "udp"))
+    ? "tcp"
+    : "all";
+}
