@@ -4,6 +4,7 @@ import { type Config, ConfigError, formatConfigError, loadConfig } from "./confi
 import { BackendError } from "./datapath/backend.ts";
 import { ListenError } from "./datapath/listeners.ts";
 import type { Datapath } from "./datapath/path.ts";
+import { PathError } from "./datapath/tun/error.ts";
 import { HelperError } from "./helpers.ts";
 import { createLog, type Log } from "./log.ts";
 import { findPath, type PathKind, type PathName, pathNames } from "./paths.ts";
@@ -48,6 +49,7 @@ async function run(file: string, { path, dryRun }: RunOptions): Promise<number> 
     return await director.run();
   } catch (error) {
     if (error instanceof BackendError) return complain(`${file}: ${error.message}; ${BACKEND_REMEDY}`);
+    if (error instanceof PathError) return complain(`${file}: ${error.message}; ${error.remedy}`);
     if (error instanceof HelperError) return complain(`${file}: ${error.message}`);
     if (error instanceof ListenError) return complain(`${error.message}; ${listenRemedy(error)}`);
     throw error;
@@ -113,7 +115,7 @@ export class Director {
     // Other commands end when nobody reads on. Whoever read the log may go: that is no reason to drop connections.
     process.stdout.removeAllListeners("error").on("error", () => {});
     await this.start();
-    await new Promise<void>((resolve) => {
+    const signal = new Promise<void>((resolve) => {
       let signals = 0;
       const signalled = (): void => {
         if (++signals === 1) return resolve();
@@ -122,6 +124,12 @@ export class Director {
       };
       process.on("SIGTERM", signalled).on("SIGINT", signalled);
     });
+    const failure = await Promise.race([signal, this.#path?.failure ?? signal]);
+    if (failure instanceof Error) {
+      this.#log("error", "failed", { reason: failure.message });
+      this.abort();
+      return 1;
+    }
     await this.stop();
     return 0;
   }

@@ -4,6 +4,7 @@ import { planServices } from "./config/services.ts";
 import type { Config, ConfigOptions } from "./config.ts";
 import type { Datapath } from "./datapath/path.ts";
 import { SocketPath } from "./datapath/sockets.ts";
+import { PacketPath } from "./datapath/tun/path.ts";
 import type { Log } from "./log.ts";
 import { planSockets } from "./plan.ts";
 
@@ -23,6 +24,10 @@ const paths: Readonly<Partial<Record<PathName, PathKind>>> = {
       await planSockets(config);
       return describeServices(config);
     },
+  },
+  tun: {
+    open: async (config, log) => new PacketPath(config, log),
+    describe: async (config) => [...(await describeServices(config)), ...PacketPath.describe(config)],
   },
 };
 

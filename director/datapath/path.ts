@@ -7,6 +7,8 @@ export interface Datapath {
   readonly about: Fields;
   /** null: it cannot be asked or changed while it runs. */
   readonly operated: Operated | null;
+  /** Settles, with why, when it ended by itself: nothing is forwarded any more. */
+  readonly failure?: Promise<Error>;
   /** Takes clients from then on; on failure nothing is left open, and why is thrown. */
   start(): Promise<void>;
   /** Takes no new clients, lets flows finish for as long as the configuration gives them, then cuts what is left. */

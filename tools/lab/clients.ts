@@ -23,6 +23,8 @@ export interface Client {
   /** The program that must be installed, if any. */
   readonly program: string | null;
   readonly variants: readonly Variant[];
+  /** It can only download. */
+  readonly readsOnly?: boolean;
   transfer(errand: Errand, options: readonly string[]): Promise<void>;
 }
 
@@ -35,8 +37,9 @@ export interface Variant {
 }
 
 export const LISTING = "listing.txt";
-/** One listing, and each file both ways. */
-export const TRANSFERS = 1 + 2 * Object.keys(FILES).length;
+/** One listing, and each file both ways, or one. */
+export const transfersOf = ({ readsOnly = false }: Client): number =>
+  1 + Object.keys(FILES).length * (readsOnly ? 1 : 2);
 
 const names = Object.keys(FILES);
 const host = ({ vip, family }: Errand): string => (family === 6 ? `[${vip}]` : vip);
@@ -120,4 +123,58 @@ const basicFtp: Client = {
   },
 };
 
+/** Offers EPSV and EPRT on IPv6 only. It believes whatever address a 227 names. */
+const wget: Client = {
+  program: "wget",
+  readsOnly: true,
+  variants: [
+    { name: "port", mode: "port", family: 4, options: ["--no-passive-ftp"] },
+    { name: "pasv", mode: "pasv", family: 4, options: [] },
+    { name: "eprt-ipv6", mode: "eprt", family: 6, options: ["--no-passive-ftp"] },
+    { name: "epsv-ipv6", mode: "epsv", family: 6, options: [] },
+  ],
+  async transfer(errand, options) {
+    const url = `ftp://${host(errand)}/files`;
+    const common = ["wget", "--no-config", "--quiet", "--tries=1", "--timeout=10", "--no-proxy", ...options];
+    const directory = errand.downloads;
+    await errand.host.must([...common, `--output-document=${LISTING}`, `${url}/`], { directory });
+    await errand.host.must([...common, ...names.map((name) => `${url}/${name}`)], { directory });
+  },
+};
+
+/** It takes no address from a 227 unless told to. */
+const FTPLIB = `
+import ftplib, sys
+mode, vip, outbox, *names = sys.argv[1:]
+ftp = ftplib.FTP(vip, timeout=10)
+ftp.trust_server_pasv_ipv4_address = True
+ftp.login()
+ftp.set_pasv(mode == "passive")
+with open("${LISTING}", "w") as listing:
+    ftp.retrlines("LIST files", lambda line: print(line, file=listing))
+for name in names:
+    with open(name, "wb") as file:
+        ftp.retrbinary("RETR files/" + name, file.write)
+for name in names:
+    with open(outbox + "/" + name, "rb") as file:
+        ftp.storbinary("STOR uploads/" + name, file)
+ftp.quit()
+`;
+
+const ftplib: Client = {
+  program: "python3",
+  variants: [
+    { name: "port", mode: "port", family: 4, options: ["active"] },
+    { name: "pasv", mode: "pasv", family: 4, options: ["passive"] },
+    { name: "eprt-ipv6", mode: "eprt", family: 6, options: ["active"] },
+    { name: "epsv-ipv6", mode: "epsv", family: 6, options: ["passive"] },
+  ],
+  async transfer(errand, [mode]) {
+    const command = ["python3", "-c", FTPLIB, mode!, errand.vip, errand.outbox, ...names];
+    await errand.host.must(command, { directory: errand.downloads });
+  },
+};
+
+/** Those of the socket path's scenarios. */
 export const clients: Readonly<Record<string, Client>> = { curl, lftp, "basic-ftp": basicFtp };
+export const allClients: Readonly<Record<string, Client>> = { ...clients, wget, ftplib };

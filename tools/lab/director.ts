@@ -16,12 +16,12 @@ export function startDirector(
   sandbox: Sandbox,
   config: object,
   start: (command: readonly string[], options?: StartOptions) => Running,
-  options: StartOptions & { nodeOptions?: readonly string[] } = {},
+  options: StartOptions & { nodeOptions?: readonly string[]; path?: "socket" | "tun" } = {},
 ): Running {
   const file = sandbox.path("director.yaml");
   writeFileSync(file, stringify(config));
-  const { nodeOptions = [], ...rest } = options;
-  return start([process.execPath, ...nodeOptions, KINDRED, "run", file], rest);
+  const { nodeOptions = [], path = "socket", ...rest } = options;
+  return start([process.execPath, ...nodeOptions, KINDRED, "run", file, "--path", path], rest);
 }
 
 /** The director said that it is ready; it says so at log level `info`. */

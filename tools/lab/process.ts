@@ -153,10 +153,13 @@ export async function must(command: readonly string[], options: RunOptions = {})
   return stdout;
 }
 
+/** What cannot be installed beside others of its kind is only unpacked (.ci/install). */
+const UNPACKED = "/opt/kindred-lab/usr/sbin";
+
 /** Where a program is, if it is installed. Daemons live in sbin, which is not in everybody's PATH. */
 export function locate(program: string): string | null {
   const { PATH = "" } = process.env;
-  const folders = [...PATH.split(delimiter), "/usr/local/sbin", "/usr/sbin", "/sbin"];
+  const folders = [...PATH.split(delimiter), "/usr/local/sbin", "/usr/sbin", "/sbin", UNPACKED];
   for (const folder of folders) {
     try {
       accessSync(join(folder, program), constants.X_OK);

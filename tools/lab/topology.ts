@@ -45,12 +45,23 @@ const VIP = 100;
 
 let farms = 0;
 
-export async function makeFarm(sandbox: Sandbox, family: Family, clients: number, realservers: number): Promise<Farm> {
+export const makeFarm = (sandbox: Sandbox, family: Family, clients: number, realservers: number): Promise<Farm> =>
+  layOut(sandbox, family, clients, realservers, true);
+
+/** `ownVip`: the VIP is an address of the director's. */
+export async function layOut(
+  sandbox: Sandbox,
+  family: Family,
+  clients: number,
+  realservers: number,
+  ownVip: boolean,
+): Promise<Farm> {
   const { front, back } = NETWORKS[family];
   const prefix = `kindred-${process.pid}-${++farms}`;
   const director = await makeNamespace(sandbox, `${prefix}-director`);
   await forbidForwarding(director);
-  await addBridge(director, "front", [`${front}${DIRECTOR}`, `${front}${VIP}`], family);
+  const vips = ownVip ? [`${front}${VIP}`] : [];
+  await addBridge(director, "front", [`${front}${DIRECTOR}`, ...vips], family);
   await addBridge(director, "back", [`${back}${DIRECTOR}`], family);
 
   const farm = {

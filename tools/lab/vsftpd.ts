@@ -27,7 +27,7 @@ export async function startVsftpd(sandbox: Sandbox, host: Host, family: Family, 
   chownSync(uploads, Number(await must(["id", "-u", "ftp"])), statSync(uploads).gid);
 
   const config = sandbox.path(`${host.name}.conf`);
-  writeFileSync(config, configuration({ root, empty, family, passive }));
+  writeFileSync(config, vsftpdConfig({ root, empty, family, passive }));
   const vsftpd = host.start([locate("vsftpd") ?? "vsftpd", config]);
   await vsftpd.listening(FTP_PORT);
   return { process: vsftpd, files, uploads };
@@ -40,7 +40,7 @@ interface Layout {
   readonly passive: number | undefined;
 }
 
-function configuration({ root, empty, family, passive }: Layout): string {
+export function vsftpdConfig({ root, empty, family, passive }: Layout): string {
   const options: Record<string, string | number> = {
     [family === 6 ? "listen_ipv6" : "listen"]: "YES",
     // With the data connections from port 20 a director on the realserver's side would need that port for itself.

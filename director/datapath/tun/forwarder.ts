@@ -11,6 +11,7 @@ import type { Calls } from "./calls.ts";
 import { EngineLog } from "./engine-log.ts";
 import { PacketLoop } from "./loop.ts";
 import type { Command, LoggedEvent, Report, Snapshot, WorkerPlan } from "./messages.ts";
+import { Sides } from "./sides.ts";
 import { TunPort } from "./tun-port.ts";
 
 /** Flows at most: 80 bytes each. */
@@ -19,6 +20,10 @@ const CAPACITY = 1 << 18;
 const BATCH = 256;
 /** Events told at once at most. */
 const MOST_EVENTS = 256;
+
+/** Draining: how long nothing must have passed. */
+const QUIET = 250;
+const PAUSE = 3000;
 
 export class Forwarder {
   /** Loads the helpers and puts everything together. */
@@ -72,7 +77,8 @@ export class Forwarder {
         realservers.map(({ address }) => plan.direct[address.toString()] ?? plan.fd),
       ),
     );
-    this.#port = new TunPort(calls, { fd: plan.fd, wake: plan.wake, direct });
+    const sides = new Sides(services.map(({ address }) => address));
+    this.#port = new TunPort(calls, { fd: plan.fd, wake: plan.wake, direct, sides });
     this.#loop = new PacketLoop(this.#port, this.#engine, this.#balancer, createOutput(BATCH), {
       tick: (at) => this.#tick(at),
     });
@@ -103,7 +109,14 @@ export class Forwarder {
   #tick(at: Ms): void {
     for (let command = this.#nextCommand(); command !== null; command = this.#nextCommand()) this.#obey(command);
     this.#flush();
-    if (this.#draining && this.#engine.table.size === 0) this.#loop.stop();
+    if (this.#draining && this.#isDrained(at)) this.#loop.stop();
+  }
+
+  /** Nothing passes any more. A connection that is established may pause for longer than one that is ending. */
+  #isDrained(at: Ms): boolean {
+    const { services } = this.#balancer;
+    const active = services.some(({ realservers }) => realservers.some((realserver) => realserver.active > 0));
+    return at - this.#loop.lastPacket >= (active ? PAUSE : QUIET);
   }
 
   #obey({ type }: Command): void {
@@ -112,7 +125,7 @@ export class Forwarder {
     else this.#drain();
   }
 
-  /** Takes no new clients, and ends with the last flow. */
+  /** Takes no new clients, and ends when nothing passes any more. */
   #drain(): void {
     this.#draining = true;
     for (const { realservers } of this.#balancer.services) for (const realserver of realservers) realserver.weight = 0;

@@ -63,7 +63,9 @@ function make(change: Change): PathError | null {
   const { status, stderr } = spawnSync("ip", change.ip);
   if (status === 0) return null;
   const said = stderr.toString().trim();
-  const remedy = said.includes("File exists") ? "somebody else made one like it: take that away" : "nothing was changed";
+  const remedy = said.includes("File exists")
+    ? "somebody else made one like it: take that away"
+    : "nothing was changed";
   return new PathError(`ip ${change.ip.join(" ")}: ${said}`, remedy);
 }
 
@@ -73,7 +75,10 @@ function set(setting: string, value: string): PathError | null {
     return null;
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    return new PathError(`${join(SETTINGS, setting)}: ${code}`, "it must be writable: in a container, --privileged, or set it before");
+    return new PathError(
+      `${join(SETTINGS, setting)}: ${code}`,
+      "it must be writable: in a container, --privileged, or set it before",
+    );
   }
 }
 

@@ -29,6 +29,8 @@ export class PacketLoop {
   readonly #balancer: Balancer;
   readonly #out: Output;
   readonly #host: LoopHost;
+  /** When the last packet came. */
+  lastPacket = 0 as Ms;
   #stopped = false;
   #nextTick = 0;
   #nextSweep = 0;
@@ -57,6 +59,7 @@ export class PacketLoop {
   }
 
   #process(at: Ms): void {
+    this.lastPacket = at;
     this.#engine.process(this.#port.batch, at, this.#out);
     this.#port.forward(this.#out);
     this.#port.sendOwn(this.#out);

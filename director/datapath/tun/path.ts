@@ -10,6 +10,7 @@ import type { Ms } from "../../../core/units.ts";
 import { now } from "../../clock.ts";
 import type { Config } from "../../config.ts";
 import { type Log, LogLimit } from "../../log.ts";
+import type { Datapath } from "../path.ts";
 import { type Calls, EFD_CLOEXEC, EFD_NONBLOCK, loadTunCalls } from "./calls.ts";
 import { packConfig } from "./config.ts";
 import { type Offload, openTun, type TunDevice } from "./device.ts";
@@ -22,10 +23,11 @@ import { lookAround } from "./surroundings.ts";
 /** The thread's file, in the language that this one is in. */
 const WORKER = new URL(`./worker${extname(import.meta.url)}`, import.meta.url);
 const FLUSH_EVERY = 250;
-/** It is forwarding: that it does not hear a command for longer than this means that it never will. */
-const PATIENCE = 2000;
 
-export class PacketPath {
+export class PacketPath implements Datapath {
+  readonly about = { path: "tun", device: DEVICE };
+  readonly operated = null;
+  readonly failure: Promise<Error>;
   readonly #config: Config;
   readonly #log: LogLimit;
   #calls: Calls | null = null;
@@ -33,6 +35,7 @@ export class PacketPath {
   #wake = -1;
   #worker: Worker | null = null;
   #ended: Promise<void> = Promise.resolve();
+  #failed: (error: Error) => void = () => {};
   #flusher: NodeJS.Timeout | undefined;
   #snapshots: ((snapshot: Snapshot) => void)[] = [];
   #last: Snapshot = { flows: 0, connections: 0, counters: {} };
@@ -40,16 +43,14 @@ export class PacketPath {
   constructor(config: Config, log: Log) {
     this.#config = config;
     this.#log = new LogLimit(log);
-  }
-
-  /** By name, as of the last `snapshot`, or of the end. */
-  get counters(): Readonly<Record<string, number>> {
-    return this.#last.counters;
+    this.failure = new Promise((failed) => {
+      this.#failed = failed;
+    });
   }
 
   /** What `start` would do to the host, a command a line. Throws a PathError. */
-  describe(): string[] {
-    const { changes, direct } = planSetup(this.#config, lookAround());
+  static describe(config: Config): string[] {
+    const { changes, direct } = planSetup(config, lookAround());
     const devices = [DEVICE, ...direct.values()].map((device) => `ip tuntap add ${device} mode tun vnet_hdr`);
     return [...devices, ...changes.map(changeText)];
   }
@@ -65,7 +66,7 @@ export class PacketPath {
     try {
       this.#openDevices(calls, setup);
       apply(setup.changes);
-      await this.#startWorker(calls, setup);
+      await this.#startWorker(setup);
     } catch (error) {
       this.abort();
       throw error;
@@ -73,7 +74,11 @@ export class PacketPath {
     this.#flusher = setInterval(() => this.#log.flush(now()), FLUSH_EVERY);
   }
 
-  async snapshot(): Promise<Snapshot> {
+  async counts(): Promise<Readonly<Record<string, number>>> {
+    return (await this.#snapshot()).counters;
+  }
+
+  async #snapshot(): Promise<Snapshot> {
     if (this.#worker === null) return this.#last;
     return new Promise((resolve) => {
       this.#snapshots.push(resolve);
@@ -83,7 +88,7 @@ export class PacketPath {
 
   /** Takes no new clients, lets flows finish (for at most the drain time), then ends. */
   async stop(): Promise<void> {
-    const { flows, connections } = await this.snapshot();
+    const { flows, connections } = await this.#snapshot();
     this.#log.log("info", "draining", { flows, connections });
     this.#tell({ type: "drain" });
     const timer = setTimeout(() => this.#tell({ type: "stop" }), this.#config.timeouts.drain);
@@ -114,7 +119,7 @@ export class PacketPath {
     this.#wake = calls.eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
   }
 
-  #startWorker(_calls: Calls, { direct, tunnels }: Setup): Promise<void> {
+  #startWorker({ direct, tunnels }: Setup): Promise<void> {
     const fds = new Map(this.#devices.map(({ name, fd }) => [name, fd]));
     const plan: WorkerPlan = {
       config: packConfig(this.#config),
@@ -127,7 +132,8 @@ export class PacketPath {
     const worker = new Worker(WORKER, { workerData: plan });
     this.#worker = worker;
     return new Promise((ready, failed) => {
-      worker.on("error", failed);
+      // Before it was ready, the one; after that, the other.
+      worker.on("error", failed).on("error", this.#failed);
       this.#ended = new Promise((ended) => worker.once("exit", () => ended()));
       worker.on("message", (report: Report) => (report.type === "ready" ? ready() : this.#hear(report)));
     });

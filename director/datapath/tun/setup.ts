@@ -59,7 +59,10 @@ class Planning {
     for (const vip of this.#vips) this.#mustBeNowhere(vip);
     const realservers = all.flatMap(({ realservers }) => realservers);
     this.#realservers = realservers.map((realserver) => ({ ...realserver, way: this.#wayTo(realserver) }));
-    const devices = new Set([...this.#realservers.map(({ way }) => way.device), ...this.#vips.flatMap((vip) => this.#fronts(vip))]);
+    const devices = new Set([
+      ...this.#realservers.map(({ way }) => way.device),
+      ...this.#vips.flatMap((vip) => this.#fronts(vip)),
+    ]);
     this.#mtu = Math.max(LEAST_MTU, Math.min(...[...devices].map((device) => host.mtus.get(device) ?? 1500)));
   }
 
@@ -168,7 +171,10 @@ class Planning {
       const route = ["default", "via", real, "dev", way.device, "table", String(table)];
       this.#direct.set(real, device);
       this.#device(device, [address.family]);
-      this.#ip([...flag(address.family), "route", "add", ...route], [...flag(address.family), "route", "del", ...route]);
+      this.#ip(
+        [...flag(address.family), "route", "add", ...route],
+        [...flag(address.family), "route", "del", ...route],
+      );
       this.#rule(address.family, PREFERENCE + 1, ["iif", device], table);
     }
   }

@@ -10,6 +10,7 @@ import { type Memory, reasonOf } from "../libc.ts";
 import { EAGAIN, EINTR } from "../transport/epoll/calls.ts";
 import { type Calls, POLLIN } from "./calls.ts";
 import type { PacketPort } from "./port.ts";
+import type { Sides } from "./sides.ts";
 
 /** Packets of a batch at most. */
 const MOST = 64;
@@ -34,6 +35,7 @@ export interface TunPortOptions {
   readonly wake: number;
   /** For direct routing: the device of the realserver that `Output.destination` names. */
   readonly direct: Int32Array;
+  readonly sides: Sides;
 }
 
 export class TunPort implements PacketPort {
@@ -43,6 +45,7 @@ export class TunPort implements PacketPort {
   readonly #calls: Calls;
   readonly #fd: number;
   readonly #direct: Int32Array;
+  readonly #sides: Sides;
   readonly #at: number;
   readonly #polled: Memory;
   readonly #vectors: Memory;
@@ -50,7 +53,8 @@ export class TunPort implements PacketPort {
   /** The first packet after a pause is not kept waiting for others: there are seldom any. */
   #busy = false;
 
-  constructor(calls: Calls, { fd, wake, direct }: TunPortOptions) {
+  constructor(calls: Calls, { fd, wake, direct, sides }: TunPortOptions) {
+    this.#sides = sides;
     this.#calls = calls;
     this.#fd = fd;
     this.#direct = direct;
@@ -79,6 +83,7 @@ export class TunPort implements PacketPort {
       const header = at + LEAD;
       batch.offset[count] = header + HEADER;
       batch.length[count] = length - HEADER;
+      batch.side[count] = this.#sides.of(batch.view, header + HEADER);
       batch.offload[count] = offloadOf(batch.bytes, header);
       count++;
       at = (header + length + LINE - 1) & -LINE;

@@ -2,7 +2,7 @@
 import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Capture } from "../capture.ts";
-import { type Client, clients, LISTING, TRANSFERS, type Variant } from "../clients.ts";
+import { type Client, clients, LISTING, transfersOf, type Variant } from "../clients.ts";
 import { type Mode, proveDialogue } from "../dialogue.ts";
 import { proveRelated, startDirector, untilReady } from "../director.ts";
 import { FILES, proveSame, writeFiles } from "../files.ts";
@@ -43,7 +43,7 @@ async function transferAll(sandbox: Sandbox, client: Client, { mode, family, opt
     client: host!.address,
     vip: farm.vip,
     hidden: farm.hidden,
-    transfers: TRANSFERS,
+    transfers: transfersOf(client),
   });
   proveRelated(director, KINDS[mode], announced);
   const files = Object.keys(FILES).length;

@@ -2,9 +2,18 @@ import type { Scenario } from "../scenario.ts";
 import { dns } from "./dns.ts";
 import { ftpSamePort } from "./ftp-same-port.ts";
 import { ftpVsftpd } from "./ftp-vsftpd.ts";
+import { packetFtp } from "./packet-ftp.ts";
 import { radius } from "./radius.ts";
 import { tftp } from "./tftp.ts";
 import { xdmcp } from "./xdmcp.ts";
 
 /** Every scenario there is, in the order in which they run. */
-export const scenarios: readonly Scenario[] = [...ftpVsftpd, ftpSamePort, ...radius, ...dns, ...tftp, ...xdmcp];
+export const scenarios: readonly Scenario[] = [
+  ...ftpVsftpd,
+  ftpSamePort,
+  ...radius,
+  ...dns,
+  ...tftp,
+  ...xdmcp,
+  ...packetFtp,
+];

@@ -1,0 +1,140 @@
+import t from "tap";
+import { Address } from "../../../../core/wire/address.ts";
+import { parseConfig } from "../../../../director/config.ts";
+import { PathError } from "../../../../director/datapath/tun/error.ts";
+import { changeText, planSetup } from "../../../../director/datapath/tun/setup.ts";
+import type { Surroundings } from "../../../../director/datapath/tun/surroundings.ts";
+
+const at = (text: string): Address => Address.parse(text)!;
+
+/** A director between two networks of each family; `settings` are those that are not "0". */
+const host = (settings: Readonly<Record<string, string>> = {}): Surroundings => ({
+  addresses: [
+    { device: "lo", address: at("127.0.0.1"), prefix: 8 },
+    { device: "front", address: at("10.77.1.1"), prefix: 24 },
+    { device: "back", address: at("10.77.2.1"), prefix: 24 },
+    { device: "front", address: at("fd77:1::1"), prefix: 64 },
+    { device: "back", address: at("fd77:2::1"), prefix: 64 },
+  ],
+  mtus: new Map([
+    ["lo", 65536],
+    ["front", 9000],
+    ["back", 1500],
+  ]),
+  wayTo: (address) => {
+    const text = address.toString();
+    if (text === "192.0.2.1") return null;
+    if (text === "198.51.100.1") return { device: "back", gateway: "10.77.2.254", source: "10.77.2.1", local: false };
+    return {
+      device: "back",
+      gateway: null,
+      source: address.family === 4 ? "10.77.2.1" : "fd77:2::1",
+      local: text === "10.77.2.1",
+    };
+  },
+  setting: (path) => settings[path] ?? "0",
+});
+
+const config = (vip: string, ...realservers: string[]) =>
+  parseConfig(
+    `services: [{ name: ftp, vip: "${vip}", ports: [tcp/21], helper: ftp, realservers: [${realservers.join(", ")}] }]`,
+    "test.yaml",
+    { path: "tun" },
+  );
+const real = (address: string, method = "nat"): string => `{ address: "${address}", method: ${method} }`;
+const texts = (vip: string, ...realservers: string[]): string[] =>
+  planSetup(config(vip, ...realservers), host()).changes.map(changeText);
+
+t.test("NAT: the VIP is routed into the device, and what the realserver sends too", async (t) => {
+  t.same(texts("10.77.1.100", real("10.77.2.2")), [
+    "sysctl -w net/ipv4/ip_forward=1",
+    "ip link set kin0 addrgenmode none",
+    "ip link set kin0 mtu 1500 txqueuelen 10000 up",
+    "sysctl -w net/ipv4/conf/kin0/accept_local=1",
+    "ip route add 10.77.1.100/32 dev kin0",
+    "ip neigh add proxy 10.77.1.100 dev front",
+    "ip route add default dev kin0 table 7700",
+    "ip rule add pref 7700 from 10.77.2.2 iif back lookup 7700",
+  ]);
+});
+
+t.test("IPv6: the same, with proxy NDP", async (t) => {
+  t.same(texts("fd77:1::100", real("fd77:2::2")), [
+    "sysctl -w net/ipv6/conf/all/forwarding=1",
+    "ip link set kin0 addrgenmode none",
+    "ip link set kin0 mtu 1500 txqueuelen 10000 up",
+    "ip -6 route add fd77:1::100/128 dev kin0",
+    "sysctl -w net/ipv6/conf/front/proxy_ndp=1",
+    "ip -6 neigh add proxy fd77:1::100 dev front",
+    "ip -6 route add default dev kin0 table 7700",
+    "ip -6 rule add pref 7700 from fd77:2::2 iif back lookup 7700",
+  ]);
+});
+
+t.test("direct routing: a device and a table for each realserver; what comes back has the VIP", async (t) => {
+  const changes = texts("10.77.1.100", real("10.77.2.2", "dr"), real("10.77.2.3", "dr"));
+  t.ok(changes.includes("ip route add default via 10.77.2.2 dev back table 7701"));
+  t.ok(changes.includes("ip rule add pref 7701 iif kin1 lookup 7701"));
+  t.ok(changes.includes("ip route add default via 10.77.2.3 dev back table 7702"));
+  t.ok(changes.includes("ip rule add pref 7701 iif kin2 lookup 7702"));
+  const replies = changes.filter((text) => text.includes("rule add pref 7700"));
+  t.same(replies, ["ip rule add pref 7700 from 10.77.1.100 iif back lookup 7700"]);
+  const { direct } = planSetup(config("10.77.1.100", real("10.77.2.2", "dr")), host());
+  t.same([...direct], [["10.77.2.2", "kin1"]]);
+});
+
+t.test(
+  "tunnels begin at the director's address on the way to the realserver, and fit through that network",
+  async (t) => {
+    const { tunnels } = planSetup(
+      config("10.77.1.100", real("10.77.2.2", "tunnel"), real("10.77.2.3", "tunnel")),
+      host(),
+    );
+    t.same(tunnels, { from: ["10.77.2.1"], mtu: 1500 });
+  },
+);
+
+t.test("where everybody's rp_filter is strict, ours becomes loose: nothing else changes", async (t) => {
+  const strict = host({ "net/ipv4/conf/all/rp_filter": "1" });
+  const changes = planSetup(config("10.77.1.100", real("10.77.2.2")), strict).changes.map(changeText);
+  t.ok(changes.includes("sysctl -w net/ipv4/conf/kin0/rp_filter=2"));
+  t.ok(changes.includes("sysctl -w net/ipv4/conf/back/rp_filter=2"));
+  t.notOk(changes.some((text) => text.includes("conf/all/rp_filter")));
+});
+
+t.test("a setting that is right already is not changed, so that it is not changed back either", async (t) => {
+  const forwards = host({ "net/ipv4/ip_forward": "1" });
+  const changes = planSetup(config("10.77.1.100", real("10.77.2.2")), forwards).changes.map(changeText);
+  t.notOk(changes.some((text) => text.includes("ip_forward")));
+});
+
+t.test("a VIP that is on no network of the host needs no proxy: routers lead to it", async (t) => {
+  t.notOk(texts("203.0.113.10", real("10.77.2.2")).some((text) => text.includes("neigh")));
+});
+
+t.test("every change but those that go with the device can be taken back", async (t) => {
+  const { changes } = planSetup(config("10.77.1.100", real("10.77.2.2", "dr")), host());
+  for (const change of changes) {
+    if (!("ip" in change) || change.undo !== null) continue;
+    t.match(change.ip.join(" "), /\bkin\d+\b/, changeText(change));
+  }
+});
+
+const refused: [why: string, vip: string, realserver: string, message: RegExp][] = [
+  ["the VIP is the host's own", "10.77.1.1", real("10.77.2.2"), /VIP 10\.77\.1\.1 is an address of this host/],
+  ["the realserver is the host itself", "10.77.1.100", real("10.77.2.1"), /is this host itself/],
+  ["nothing leads to the realserver", "10.77.1.100", real("192.0.2.1"), /no route to the realserver/],
+  ["direct routing over a router", "10.77.1.100", real("198.51.100.1", "dr"), /behind the router 10\.77\.2\.254/],
+];
+for (const [why, vip, realserver, message] of refused) {
+  t.test(`refused with a remedy: ${why}`, async (t) => {
+    try {
+      planSetup(config(vip, realserver), host());
+      t.fail("it was planned");
+    } catch (error) {
+      t.ok(error instanceof PathError);
+      t.match((error as PathError).message, message);
+      t.not((error as PathError).remedy, "");
+    }
+  });
+}
