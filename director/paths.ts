@@ -3,10 +3,10 @@ import { endpointText, rangeText } from "../core/units.ts";
 import { planServices } from "./config/services.ts";
 import type { Config, ConfigOptions } from "./config.ts";
 import type { Datapath } from "./datapath/path.ts";
+import { planSockets } from "./datapath/socket-plan.ts";
 import { SocketPath } from "./datapath/sockets.ts";
 import { PacketPath } from "./datapath/tun/path.ts";
 import type { Log } from "./log.ts";
-import { planSockets } from "./plan.ts";
 
 export type PathName = NonNullable<ConfigOptions["path"]>;
 

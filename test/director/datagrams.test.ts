@@ -5,7 +5,7 @@ import t, { type Test } from "tap";
 import { parseConfig } from "../../director/config.ts";
 import { SocketPath } from "../../director/datapath/sockets.ts";
 import type { Fields } from "../../director/log.ts";
-import { planSockets } from "../../director/plan.ts";
+import { planSockets } from "../../director/datapath/socket-plan.ts";
 
 const bound = async (t: Test, address: string, port = 0): Promise<Socket> => {
   const socket = createSocket(address.includes(":") ? "udp6" : "udp4");

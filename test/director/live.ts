@@ -11,7 +11,7 @@ import { parseConfig } from "../../director/config.ts";
 import { SocketPath } from "../../director/datapath/sockets.ts";
 import { wasReset } from "../../director/datapath/transport/net/reset.ts";
 import type { Fields, Level } from "../../director/log.ts";
-import { planSockets } from "../../director/plan.ts";
+import { planSockets } from "../../director/datapath/socket-plan.ts";
 import { freePort } from "../../tools/demo/realserver.ts";
 
 /** What runs where, so that no byte of one can be taken for another. */

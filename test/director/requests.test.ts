@@ -4,7 +4,7 @@ import { once } from "node:events";
 import t, { type Test } from "tap";
 import { parseConfig } from "../../director/config.ts";
 import { SocketPath } from "../../director/datapath/sockets.ts";
-import { planSockets } from "../../director/plan.ts";
+import { planSockets } from "../../director/datapath/socket-plan.ts";
 import { type Attributes, accessRequest, packet } from "../helpers/radius/packets.ts";
 import { until } from "./live.ts";
 

@@ -1,9 +1,9 @@
 /** From the configuration to what the socket path runs. */
 import { randomInt } from "node:crypto";
-import { planServices } from "./config/services.ts";
-import type { Config } from "./config.ts";
-import { chooseBackend } from "./datapath/backend.ts";
-import type { SocketPlan } from "./datapath/sockets.ts";
+import { planServices } from "../config/services.ts";
+import type { Config } from "../config.ts";
+import { chooseBackend } from "./backend.ts";
+import type { SocketPlan } from "./sockets.ts";
 
 /** Loads the backend (BackendError) and the helpers (a module that holds none is a HelperError), and puts each service together. */
 export async function planSockets(config: Config): Promise<SocketPlan> {
