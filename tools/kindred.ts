@@ -14,6 +14,7 @@ const { version } = JSON.parse(readFileSync(new URL("../../package.json", import
 const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   run: async () => (await import("../director/main.ts")).runCommand(),
   replay: async () => (await import("./replay.ts")).replayCommand(),
+  plan: async () => (await import("../director/plan/command.ts")).planCommand(),
   demo: async () => demoCommand(),
 };
 
