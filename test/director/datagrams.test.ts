@@ -3,9 +3,9 @@ import { createSocket, type Socket } from "node:dgram";
 import { once } from "node:events";
 import t, { type Test } from "tap";
 import { parseConfig } from "../../director/config.ts";
+import { planSockets } from "../../director/datapath/socket-plan.ts";
 import { SocketPath } from "../../director/datapath/sockets.ts";
 import type { Fields } from "../../director/log.ts";
-import { planSockets } from "../../director/datapath/socket-plan.ts";
 
 const bound = async (t: Test, address: string, port = 0): Promise<Socket> => {
   const socket = createSocket(address.includes(":") ? "udp6" : "udp4");

@@ -4,8 +4,8 @@ import { once } from "node:events";
 import { connect, createServer, type Socket as TcpSocket } from "node:net";
 import t, { type Test } from "tap";
 import { parseConfig } from "../../director/config.ts";
-import { SocketPath } from "../../director/datapath/sockets.ts";
 import { planSockets } from "../../director/datapath/socket-plan.ts";
+import { SocketPath } from "../../director/datapath/sockets.ts";
 import { framed, message, NOTIFY, OPT, QR, TC, UPDATE } from "../helpers/dns/messages.ts";
 import { until } from "./live.ts";
 

@@ -8,10 +8,10 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Test } from "tap";
 import { parseConfig } from "../../director/config.ts";
+import { planSockets } from "../../director/datapath/socket-plan.ts";
 import { SocketPath } from "../../director/datapath/sockets.ts";
 import { wasReset } from "../../director/datapath/transport/net/reset.ts";
 import type { Fields, Level } from "../../director/log.ts";
-import { planSockets } from "../../director/datapath/socket-plan.ts";
 import { freePort } from "../../tools/demo/realserver.ts";
 
 /** What runs where, so that no byte of one can be taken for another. */

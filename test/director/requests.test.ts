@@ -3,8 +3,8 @@ import { createSocket, type Socket } from "node:dgram";
 import { once } from "node:events";
 import t, { type Test } from "tap";
 import { parseConfig } from "../../director/config.ts";
-import { SocketPath } from "../../director/datapath/sockets.ts";
 import { planSockets } from "../../director/datapath/socket-plan.ts";
+import { SocketPath } from "../../director/datapath/sockets.ts";
 import { type Attributes, accessRequest, packet } from "../helpers/radius/packets.ts";
 import { until } from "./live.ts";
 
