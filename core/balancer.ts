@@ -34,6 +34,7 @@ export interface ConnectionEntry extends Connection {
   readonly role: Role | "related";
   realserver: Realserver;
   real: Endpoint;
+  source?: Endpoint;
   /** Its control connection, if it is a related one. */
   readonly master: Handle | null;
   /** A helper made a port group of it; the group lasts as long as this connection, and its time after. */

@@ -110,6 +110,8 @@ export interface Connection {
   readonly client: Endpoint;
   readonly virtual: Endpoint;
   readonly real: Endpoint;
+  /** The client as the realserver sees it, where that is another end than the client's own (the socket path). */
+  readonly source?: Endpoint;
 }
 
 export interface Settings {

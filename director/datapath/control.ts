@@ -58,6 +58,7 @@ export class ControlSession implements ControlHost {
     this.real = streams.real;
     this.#owner = owner;
     this.#decisions = new DecisionLog(id, "stream", (level, event, fields = {}) => owner.log(level, event, fields));
+    if (this.real.local !== null) entry.source = this.real.local;
     this.#stream = new ControlStream({ ...options, entry, host: this });
     this.client.read(this.#events("original"));
     this.real.read(this.#events("reply"));

@@ -33,26 +33,27 @@ const ASKED_IN_VAIN = 2;
 export class ControlCarrier implements Carrier, ControlHost {
   lastActive: Ms = now();
   readonly #entry: ConnectionEntry;
+  readonly #helper: Helper;
   readonly #owner: DatagramOwner;
   readonly #ends: CarrierOwner;
   readonly #decisions: DecisionLog;
-  readonly #stream: ControlStream;
   /** By the realserver's port. */
   readonly #transfers = new Map<Port, Transfer>();
   #waiting: Buffer[] = [];
+  /** These, once the socket to the realserver is there. */
   #socket: Socket | null = null;
   #local: Endpoint | null = null;
+  #stream: ControlStream | null = null;
   /** Announcements since the realserver was heard. */
   #asked = 0;
   #closed = false;
 
   constructor(id: number, entry: ConnectionEntry, helper: Helper, owner: DatagramOwner, ends: CarrierOwner) {
-    const { settings, onRefuse, onFailure, balancer } = owner;
     this.#entry = entry;
+    this.#helper = helper;
     this.#owner = owner;
     this.#ends = ends;
     this.#decisions = new DecisionLog(id, "datagrams", owner.log);
-    this.#stream = new ControlStream({ helper, settings, onRefuse, onFailure, balancer, entry, host: this });
     void this.#open();
   }
 
@@ -62,12 +63,12 @@ export class ControlCarrier implements Carrier, ControlHost {
 
   send(message: Buffer): void {
     this.lastActive = now();
-    if (this.#socket !== null) this.#stream.feed("original", message, this.lastActive);
+    if (this.#stream !== null) this.#stream.feed("original", message, this.lastActive);
     else if (this.#waiting.length < MOST_WAITING) this.#waiting.push(message);
   }
 
   advance(at: Ms): void {
-    if (at >= this.#stream.deadline) this.#stream.advance(at);
+    if (this.#stream !== null && at >= this.#stream.deadline) this.#stream.advance(at);
     for (const transfer of this.#transfers.values()) if (at - transfer.lastActive >= TRANSFER_IDLE) transfer.close();
   }
 
@@ -90,7 +91,7 @@ export class ControlCarrier implements Carrier, ControlHost {
     const { client, virtual } = this.#entry;
     const { address } = entry.opener === "original" ? virtual : this.#local!;
     const answer = (seen: Endpoint | null): void => {
-      this.#stream.prepared(entry, seen, now());
+      this.#stream?.prepared(entry, seen, now());
       if (seen !== null && entry.state === "gone" && entry.seen === null) this.#owner.release(entry, seen);
     };
     if (entry.transport === "tcp") this.#owner.prepare(address, answer);
@@ -119,21 +120,30 @@ export class ControlCarrier implements Carrier, ControlHost {
     if (this.#closed) return void socket.close();
     this.#socket = socket;
     this.#local = { address: address as Address, port: socket.address().port as Port };
-    socket.on("message", (message, from) => this.#fromReal(message, from));
-    for (const message of this.#waiting.splice(0)) this.#stream.feed("original", message, now());
+    this.#entry.source = this.#local;
+    const stream = this.#openStream();
+    socket.on("message", (message, from) => this.#fromReal(message, from, stream));
+    for (const message of this.#waiting.splice(0)) stream.feed("original", message, now());
+  }
+
+  #openStream(): ControlStream {
+    const { settings, onRefuse, onFailure, balancer } = this.#owner;
+    const options = { helper: this.#helper, settings, onRefuse, onFailure, balancer };
+    this.#stream = new ControlStream({ ...options, entry: this.#entry, host: this });
+    return this.#stream;
   }
 
   #toReal(bytes: Uint8Array, port: Port): void {
     this.#socket?.send(bytes, port, this.#entry.real.address.toString());
   }
 
-  #fromReal(message: Buffer, { address, port }: RemoteInfo): void {
+  #fromReal(message: Buffer, { address, port }: RemoteInfo, stream: ControlStream): void {
     const { real } = this.#entry;
     const from = { address: Address.parse(address)!, port: port as Port };
     if (!from.address.equals(real.address)) return this.#refuse("wrong-address", from);
     this.lastActive = now();
     this.#asked = 0;
-    if (from.port === real.port) this.#stream.feed("reply", message, this.lastActive);
+    if (from.port === real.port) stream.feed("reply", message, this.lastActive);
     else (this.#transfers.get(from.port) ?? this.#claim(from))?.toClient(message);
   }
 

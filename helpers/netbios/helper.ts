@@ -23,7 +23,7 @@ const DATAGRAM_SERVICE = port(138);
  *
  *   real:137 -> client    NB record with the realserver's address          the virtual service's
  *   real:138 -> client    SOURCE_IP, SOURCE_PORT of the realserver         the virtual service's
- *   client -> virtual:138 SOURCE_IP, SOURCE_PORT, whatever they are        the client's own
+ *   client -> virtual:138 SOURCE_IP, SOURCE_PORT, whatever they are        the client's own, as the realserver sees it
  *
  * The sessions themselves, TCP 139 and 445, say nothing of the kind: a service with all four ports keeps a client with
  * one realserver.
@@ -45,9 +45,9 @@ const isDatagramService = ({ virtual, real }: Connection): boolean =>
 
 /** RFC 1002 knows no other family than IPv4. */
 const translates = ({ virtual, real }: Connection): boolean =>
-  virtual.address.family === 4 && real.address.family === 4 && !same(virtual, real);
+  virtual.address.family === 4 && real.address.family === 4 && !isAt(virtual, real);
 
-const same = (one: Endpoint, other: Endpoint): boolean => one.port === other.port && one.address.equals(other.address);
+const isAt = ({ address, port }: Source, end: Endpoint): boolean => port === end.port && address.equals(end.address);
 
 class NameInspector implements Inspector {
   readonly #virtual: Address;
@@ -88,22 +88,27 @@ class DatagramInspector implements Inspector {
   inspect(payload: Uint8Array, direction: Direction, actions: Actions): Inspection {
     if (!this.#translates) return letGo(payload, actions);
     const source = parseSource(payload);
-    const { client, virtual, real } = this.#connection;
     if (typeof source === "string") actions.fault(source);
-    else if (direction === "original") {
-      const own = source.port === client.port && source.address.equals(client.address);
-      if (!own && client.address.family === 4) {
-        actions.fault("foreign-source", { start: SOURCE_IP, end: SOURCE_PORT + 2 });
-        writeSource(client, actions);
-      }
-    } else if (source.address.equals(real.address)) {
-      writeSource({ address: virtual.address, port: source.port === real.port ? virtual.port : source.port }, actions);
-    }
+    else if (direction === "original") this.#fromClient(source, actions);
+    else this.#fromReal(source, actions);
     return passed(payload);
+  }
+
+  #fromClient(source: Source, actions: Actions): void {
+    const { client, source: seen = client } = this.#connection;
+    if (client.address.family !== 4) return;
+    if (!isAt(source, client)) actions.fault("foreign-source", { start: SOURCE_IP, end: SOURCE_PORT + 2 });
+    if (!isAt(source, seen)) writeSource(seen, actions);
+  }
+
+  /** Another's datagram that a realserver passes on (a datagram distribution server) keeps its source. */
+  #fromReal({ address, port }: Source, actions: Actions): void {
+    const { virtual, real } = this.#connection;
+    if (!address.equals(real.address)) return;
+    writeSource({ address: virtual.address, port: port === real.port ? virtual.port : port }, actions);
   }
 }
 
-/** Another's datagram that a realserver passes on (a datagram distribution server) keeps its source. */
 function writeSource({ address, port }: Source, actions: Actions): void {
   const bytes = new Uint8Array(2);
   putU16(bytes, 0, port);

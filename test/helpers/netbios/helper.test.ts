@@ -123,6 +123,17 @@ t.test("138: a client's own source stays, any other becomes its own: no answers 
   t.same(talk.reasons("fault"), ["foreign-source", "foreign-source"]);
 });
 
+t.test("138: the realserver is told the client's end as it sees it, where that is another", async (t) => {
+  const talk = talkOf(138);
+  talk.control.source = endpoint("192.168.0.1", 5000);
+  const seen = datagram(0x10, [192, 168, 0, 1], 5000);
+  t.equal(talk.client(datagram(0x10, CLIENT, 138)), latin1(seen));
+  t.same(talk.reasons("fault"), []);
+  t.equal(talk.client(datagram(0x10, THIRD, 138)), latin1(seen));
+  t.equal(talk.client(seen), latin1(seen));
+  t.same(talk.reasons("fault"), ["foreign-source", "foreign-source"]);
+});
+
 t.test(
   "nothing is translated: the datagram service is let go, and a flow that opens with an answer is none",
   async (t) => {

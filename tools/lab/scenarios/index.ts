@@ -2,6 +2,7 @@ import type { Scenario } from "../scenario.ts";
 import { dns } from "./dns.ts";
 import { ftpSamePort } from "./ftp-same-port.ts";
 import { ftpVsftpd } from "./ftp-vsftpd.ts";
+import { netbios } from "./netbios.ts";
 import { packetFtp } from "./packet-ftp.ts";
 import { radius } from "./radius.ts";
 import { tftp } from "./tftp.ts";
@@ -14,6 +15,7 @@ export const scenarios: readonly Scenario[] = [
   ...radius,
   ...dns,
   ...tftp,
+  ...netbios,
   ...xdmcp,
   ...packetFtp,
 ];
