@@ -89,7 +89,7 @@ export class SocketPath implements Datapath, Operated {
     this.#media = new MediaRelays({
       ...shared,
       ports: this.#ports,
-      opened: (connection, related) => this.#openMedia(connection, related),
+      opened: (connection, related, flow) => this.#openMedia(connection, related, flow),
     });
     this.#related = new RelatedListeners(plan.related, {
       ...shared,
@@ -215,7 +215,7 @@ export class SocketPath implements Datapath, Operated {
   async drop(scope: Scope): Promise<number> {
     const matches = state.inScope(scope);
     let dropped = this.#sessions.cut("dropped", matches) + this.#transfers.cut("dropped", matches);
-    dropped += this.#media.cut(matches);
+    dropped += this.#media.cut("dropped", matches);
     for (const listener of this.#services.datagrams()) dropped += listener.cut(matches);
     return dropped;
   }
@@ -238,16 +238,15 @@ export class SocketPath implements Datapath, Operated {
     // X11: windows stay open for as long as their user is away.
     const lasting = related.uses === "many";
     if (lasting) for (const stream of [client, real]) stream.keepAlive(KEEP_ALIVE);
-    this.#relay(this.#sayRelated(connection, related), client, real, connection, lasting);
+    this.#relay(this.#sayRelated(connection, related, ++this.#ids), client, real, connection, lasting);
   }
 
-  #openMedia(connection: ConnectionEntry, related: RelatedEntry): void {
-    this.#sayRelated(connection, related);
+  #openMedia(connection: ConnectionEntry, related: RelatedEntry, flow: number | null): number {
     this.#transfers.opened(connection);
+    return this.#sayRelated(connection, related, flow ?? ++this.#ids);
   }
 
-  #sayRelated(connection: ConnectionEntry, related: RelatedEntry): number {
-    const id = ++this.#ids;
+  #sayRelated(connection: ConnectionEntry, related: RelatedEntry, id: number): number {
     const control = this.#sessions.get(related.master)?.id;
     this.#say("info", "connection", { id, control, related: related.id, role: "related", ...ends(connection) });
     this.counters.count(`related.${related.kind}`);

@@ -117,6 +117,8 @@ for (const first of ["server", "player"] as const) {
       t.match(player[i].from, [{ address: VIP, port: seen[i] }]);
       t.match(server[i].from, [{ port: of.told[i] }]);
     }
+    const ids = of.live.of("connection").flatMap(({ role, id }) => (role === "related" ? [id] : []));
+    t.same([ids.length, new Set(ids).size], [4, 2], "both ways of a flow have its number");
     t.equal(of.live.path.counters.get("related.rtsp-rtp"), 2, "one each way");
     t.equal(of.live.path.counters.get("related.rtsp-rtcp"), 2);
   });
@@ -165,6 +167,9 @@ for (const how of ["TEARDOWN", "the end of the control connection"]) {
     else of.player.destroy();
     // What is left is the control connection: this server keeps its side of it open.
     await until(() => of.live.path.open.connections === 1, "it is closed");
+    const closed = of.live.of("closed").find(({ role }) => role === "related");
+    const error = how === "TEARDOWN" ? null : "control-closed";
+    t.match(closed, { original: 0, reply: "down".length, error }, "it is logged, with the bytes of each side");
     media.socket.send("late", of.told[0]!, REAL_A);
     await sleep(50);
     t.same(rtp.said, ["down"]);
