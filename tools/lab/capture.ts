@@ -1,5 +1,5 @@
 /**
- * What really travelled on a host's wire, from tcpdump. Reads its file itself (classic pcap, Ethernet, TCP): a dozen
+ * What really travelled on a host's wire, from tcpdump. Reads its file itself (classic pcap, Ethernet, TCP, UDP): a dozen
  * offsets, and the judge shares no code with what it judges.
  */
 import { readFileSync } from "node:fs";
@@ -7,14 +7,22 @@ import type { Running } from "./process.ts";
 import type { Sandbox } from "./sandbox.ts";
 import type { Host } from "./topology.ts";
 
-export interface Segment {
+export interface Datagram {
   readonly from: string;
   readonly fromPort: number;
   readonly to: string;
   readonly toPort: number;
+  readonly payload: Buffer;
+}
+
+export interface Segment extends Datagram {
   readonly sequence: number;
   readonly opens: boolean;
-  readonly payload: Buffer;
+}
+
+export interface Packets {
+  readonly segments: readonly Segment[];
+  readonly datagrams: readonly Datagram[];
 }
 
 export class Capture {
@@ -26,7 +34,7 @@ export class Capture {
     this.file = file;
   }
 
-  /** `what`: a filter of tcpdump's. Only TCP has segments. */
+  /** `what`: a filter of tcpdump's; of TCP and UDP where `segments` or `packets` are read. */
   static async start(sandbox: Sandbox, host: Host, what = "tcp"): Promise<Capture> {
     const file = sandbox.path(`${host.name}.pcap`);
     const kilobytes = "65536";
@@ -45,10 +53,18 @@ export class Capture {
   }
 
   /** Ends the capture. */
-  async segments(): Promise<Segment[]> {
-    return [...readSegments(readFileSync(await this.end()))];
+  async segments(): Promise<readonly Segment[]> {
+    return (await this.packets()).segments;
+  }
+
+  /** Ends the capture. */
+  async packets(): Promise<Packets> {
+    const packets = [...readPackets(readFileSync(await this.end()))];
+    return { segments: packets.filter(isSegment), datagrams: packets.filter((packet) => !isSegment(packet)) };
   }
 }
+
+const isSegment = (packet: Datagram): packet is Segment => "sequence" in packet;
 
 const FILE_HEADER = 24;
 const RECORD_HEADER = 16;
@@ -56,7 +72,7 @@ const ETHERNET = 14;
 const ETHERTYPE = 12;
 const IPV6 = 0x86dd;
 
-function* readSegments(file: Buffer): Generator<Segment> {
+function* readPackets(file: Buffer): Generator<Datagram | Segment> {
   if (file.readUInt32LE(0) !== 0xa1b2c3d4) throw new Error("tcpdump wrote another format than expected");
   let at = FILE_HEADER;
   while (at + RECORD_HEADER <= file.length) {
@@ -69,17 +85,22 @@ function* readSegments(file: Buffer): Generator<Segment> {
   }
 }
 
-// RFC 791 §3.1: header length in words in the low half of byte 0, total length at 2, addresses at 12 and 16.
-function readIpv4(packet: Buffer): Segment {
-  const tcp = packet.subarray((packet[0]! & 15) * 4, packet.readUInt16BE(2));
-  return readTcp(tcp, packet.subarray(12, 16).join("."), packet.subarray(16, 20).join("."));
+// RFC 791 §3.1: header length in words in the low half of byte 0, total length at 2, protocol at 9, addresses at 12, 16.
+function readIpv4(packet: Buffer): Datagram | Segment {
+  const payload = packet.subarray((packet[0]! & 15) * 4, packet.readUInt16BE(2));
+  return readPayload(packet[9]!, payload, packet.subarray(12, 16).join("."), packet.subarray(16, 20).join("."));
 }
 
-// RFC 8200 §3: payload length at 4, addresses at 8 and 24. The farm's hosts send no extension headers.
-function readIpv6(packet: Buffer): Segment {
+// RFC 8200 §3: payload length at 4, next header at 6, addresses at 8 and 24. The farm's hosts send no extension headers.
+function readIpv6(packet: Buffer): Datagram | Segment {
   const HEADER = 40;
-  const tcp = packet.subarray(HEADER, HEADER + packet.readUInt16BE(4));
-  return readTcp(tcp, ipv6Text(packet.subarray(8, 24)), ipv6Text(packet.subarray(24, 40)));
+  const payload = packet.subarray(HEADER, HEADER + packet.readUInt16BE(4));
+  return readPayload(packet[6]!, payload, ipv6Text(packet.subarray(8, 24)), ipv6Text(packet.subarray(24, 40)));
+}
+
+function readPayload(protocol: number, payload: Buffer, from: string, to: string): Datagram | Segment {
+  const TCP = 6;
+  return protocol === TCP ? readTcp(payload, from, to) : readUdp(payload, from, to);
 }
 
 /** As the URL parser writes it: RFC 5952. */
@@ -102,6 +123,15 @@ function readTcp(tcp: Buffer, from: string, to: string): Segment {
     payload: tcp.subarray((tcp[12]! >> 4) * 4),
   };
 }
+
+// RFC 768: ports at 0 and 2, payload behind 8 bytes.
+const readUdp = (udp: Buffer, from: string, to: string): Datagram => ({
+  from,
+  fromPort: udp.readUInt16BE(0),
+  to,
+  toPort: udp.readUInt16BE(2),
+  payload: udp.subarray(8),
+});
 
 /** Each direction of each connection as one piece of bytes, in order and without repetitions. */
 export function streams(segments: readonly Segment[]): { from: Segment; bytes: Buffer }[] {

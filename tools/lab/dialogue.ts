@@ -1,6 +1,6 @@
 /** What a client's wire must show: the announcements of the mode that was asked for, each followed by its connection. */
 
-import { type Segment, streams } from "./capture.ts";
+import { type Datagram, type Segment, streams } from "./capture.ts";
 import { FTP_PORT } from "./vsftpd.ts";
 
 export type Mode = "port" | "eprt" | "pasv" | "epsv";
@@ -71,13 +71,24 @@ function proveConnected(segments: readonly Segment[], port: number, { mode, clie
   if (!opened) throw new Error(`${from} never connected to the announced ${to} port ${port}`);
 }
 
+interface Hiding {
+  readonly client: string;
+  readonly hidden: string;
+}
+
 /** No realserver's address, in no header and no text form, in anything that came to the client. */
-function proveHidden(segments: readonly Segment[], { client, hidden }: Expected): void {
+export function proveHidden(
+  segments: readonly Segment[],
+  { client, hidden }: Hiding,
+  datagrams: readonly Datagram[] = [],
+): void {
   const forms = [hidden, hidden.replaceAll(".", ",")].map((form) => form.toLowerCase());
   const received = segments.filter(({ to }) => to === client);
-  const header = received.find(({ from }) => from.startsWith(hidden));
+  const alone = datagrams.filter(({ to }) => to === client);
+  const header = [...received, ...alone].find(({ from }) => from.startsWith(hidden));
   if (header !== undefined) throw new Error(`a packet from ${header.from} came to the client`);
-  for (const { from, bytes } of streams(received)) {
+  const said = [...streams(received), ...alone.map((from) => ({ from, bytes: from.payload }))];
+  for (const { from, bytes } of said) {
     const text = bytes.toString("latin1").toLowerCase();
     const form = forms.find((form) => text.includes(form));
     if (form !== undefined) {

@@ -1,6 +1,6 @@
 import t from "tap";
 import { type Segment, streams } from "../../../tools/lab/capture.ts";
-import { proveDialogue } from "../../../tools/lab/dialogue.ts";
+import { proveDialogue, proveHidden } from "../../../tools/lab/dialogue.ts";
 
 const CLIENT = "10.77.1.2";
 const VIP = "10.77.1.100";
@@ -56,6 +56,14 @@ for (const [why, segments, message] of refuted) {
     t.throws(() => proveDialogue(segments, expected), { message });
   });
 }
+
+t.test("a datagram gives a realserver away by its sender, or by what it says", async (t) => {
+  const datagram = (from: string, text: string) => ({ ...segment(from, CLIENT, text), fromPort: 5060 });
+  const [honest, said, sent] = [datagram(VIP, "c=IN IP4 10.77.1.100"), datagram(VIP, "at 10.77.2.3"), "10.77.2.3"];
+  t.doesNotThrow(() => proveHidden([], expected, [honest, { ...said, to: VIP }]));
+  t.throws(() => proveHidden([], expected, [honest, said]), { message: /"10\.77\.2\." came to the client/ });
+  t.throws(() => proveHidden([], expected, [datagram(sent, "")]), { message: /a packet from 10\.77\.2\.3/ });
+});
 
 t.test("EPRT on IPv6 names the client and is connected to from the VIP", async (t) => {
   const [client, vip] = ["fd77:1::2", "fd77:1::100"];

@@ -5,6 +5,7 @@ import { ftpVsftpd } from "./ftp-vsftpd.ts";
 import { netbios } from "./netbios.ts";
 import { packetFtp } from "./packet-ftp.ts";
 import { radius } from "./radius.ts";
+import { rtsp } from "./rtsp.ts";
 import { tftp } from "./tftp.ts";
 import { xdmcp } from "./xdmcp.ts";
 
@@ -14,6 +15,7 @@ export const scenarios: readonly Scenario[] = [
   ftpSamePort,
   ...radius,
   ...dns,
+  ...rtsp,
   ...tftp,
   ...netbios,
   ...xdmcp,

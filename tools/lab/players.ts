@@ -1,0 +1,79 @@
+/** Real RTSP players, unmodified: what each of them has decoded. */
+import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { PACKET, PICTURES, SAMPLES } from "./gst-rtsp.ts";
+import type { Sandbox } from "./sandbox.ts";
+import type { Host } from "./topology.ts";
+
+/** How media come: datagrams of their own, or within the control connection. */
+export type Carriage = "udp" | "tcp";
+
+export interface Played {
+  /** A hash of each picture, in order. */
+  readonly pictures: readonly string[];
+  /** A hash of all samples. */
+  readonly sound: string;
+  readonly samples: number;
+}
+
+export interface Player {
+  readonly program: string;
+  /** The command that plays the first `PICTURES` and `SAMPLES` of `url`; the samples go to the file `sound`. */
+  command(url: string, carriage: Carriage, sound: string): readonly string[];
+  /** The hashes of the pictures in what it prints. */
+  pictures(printed: string): readonly string[];
+}
+
+const ffmpeg: Player = {
+  program: "ffmpeg",
+  command(url, carriage, sound) {
+    const input = ["-nostdin", "-loglevel", "error", "-rtsp_transport", carriage, "-i", url];
+    const video = ["-map", "0:v", "-fps_mode", "passthrough", "-frames:v", `${PICTURES}`, "-f", "framemd5", "-"];
+    const audio = ["-map", "0:a", "-frames:a", `${SAMPLES / PACKET}`, "-f", "s16le", sound];
+    return ["ffmpeg", ...input, ...video, ...audio];
+  },
+  /** A line each: `stream, dts, pts, duration, size, hash`; others begin with `#`. */
+  pictures: (printed) =>
+    printed.split("\n").flatMap((line) => (line.startsWith("#") ? [] : (line.split(/, */)[5] ?? []))),
+};
+
+const gstreamer: Player = {
+  program: "gst-launch-1.0",
+  command(url, carriage, sound) {
+    // `eos-after`: the buffer that is not passed on any more.
+    const only = (count: number): string => `identity eos-after=${count + 1}`;
+    const source = `rtspsrc name=media location=${url} protocols=${carriage} latency=200`;
+    const video = `application/x-rtp,media=video ! rtpjpegdepay ! ${only(PICTURES)} ! jpegdec ! checksumsink hash=md5`;
+    const audio = `application/x-rtp,media=audio ! rtppcmadepay ! ${only(SAMPLES / PACKET)} ! alawdec`;
+    const pipeline = `${source} media. ! ${video} media. ! ${audio} ! filesink location=${sound}`;
+    return ["gst-launch-1.0", "--quiet", ...pipeline.split(" ")];
+  },
+  /** A line each: `time hash`. */
+  pictures: (printed) => printed.split("\n").flatMap((line) => line.split(" ")[1] ?? []),
+};
+
+export const players: Readonly<Record<string, Player>> = { ffmpeg, gstreamer };
+
+const BYTES_PER_SAMPLE = 2;
+let plays = 0;
+
+/**
+ * Plays, from `host`. The player's status is not asked for: GStreamer's now and then says PAUSE once more after TEARDOWN,
+ * and complains that nobody answers. What counts is what was played.
+ */
+export async function play(
+  sandbox: Sandbox,
+  player: Player,
+  host: Host,
+  url: string,
+  carriage: Carriage,
+): Promise<Played> {
+  const file = sandbox.path(`sound-${++plays}`);
+  const playing = host.start(["timeout", "30", ...player.command(url, carriage, file)]);
+  await playing.exited;
+  const pictures = player.pictures(playing.stdout);
+  if (pictures.length === 0) throw new Error(`${player.program} played nothing: ${playing.stderr}`);
+  const samples = readFileSync(file);
+  const sound = createHash("md5").update(samples).digest("hex");
+  return { pictures, sound, samples: samples.length / BYTES_PER_SAMPLE };
+}
