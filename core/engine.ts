@@ -15,7 +15,7 @@
  */
 import type { Balancer } from "./balancer.ts";
 import { type Batch, fits, NEEDS_CSUM, type Output, STAGE, Verdict, verdictOf } from "./engine/batch.ts";
-import { asUsual, ControlPacket, Controls, type ControlsOptions } from "./engine/controls.ts";
+import { asUsual, ControlPacket, Controls, type ControlsOptions, Taken } from "./engine/controls.ts";
 import { DIRECT, type FlowObserver, Flows, READ, TUNNEL, REPLIES_UNSEEN as UNSEEN } from "./engine/flows.ts";
 import { Forwarding, type TunnelOptions } from "./engine/forwarding.ts";
 import { FragmentPath } from "./engine/fragments.ts";
@@ -303,10 +303,6 @@ export class Engine {
   #take(batch: Batch, i: number, place: number, found: number, next: number, out: Output): boolean {
     const { places } = this.#stage;
     const id = found >>> 1;
-    if (this.controls.plain(id)) {
-      this.flows.unread(id);
-      return false;
-    }
     const packet = this.#packet;
     packet.bytes = batch.bytes;
     packet.view = batch.view;
@@ -314,11 +310,13 @@ export class Engine {
     packet.transport = places[place + TRANSPORT]!;
     packet.end = places[place + END]!;
     packet.partial = (batch.offload[i]! & NEEDS_CSUM) !== 0;
-    if (!this.controls.take(id, (found & 1) === ORIGINAL ? "original" : "reply", packet, this.#now, out.sent))
-      return false;
+    const direction = (found & 1) === ORIGINAL ? "original" : "reply";
+    const taken = this.controls.take(id, direction, packet, this.#now, out.sent);
+    if (taken === Taken.PLAIN) this.flows.unread(id);
+    if (taken <= Taken.SHIFTED) return false;
     countPacket(this.table.rows, id << ROW_SHIFT, found & 1, packet.end - packet.at);
     out.verdict[i] = Verdict.TAKEN;
-    if (this.controls.wasReset(id)) return true;
+    if (taken === Taken.RESET) return true;
     // A RST that was not believed changes nothing.
     this.#enter(id, next === State.CLOSE ? this.table.state(id) : next);
     return true;

@@ -1,6 +1,21 @@
 /** Counters by name and reason: what `explain` and the hosts count, and the metrics page will show. */
 export class Counters {
   readonly #counts = new Map<string, number>();
+  /** `group.reason` by its parts: to join them takes longer than to count. */
+  readonly #names = new Map<string, Map<string, string>>();
+
+  /** `group.reason`. */
+  countOf(group: string, reason: string): void {
+    const known = this.#names.get(group)?.get(reason);
+    this.count(known ?? this.#join(group, reason));
+  }
+
+  #join(group: string, reason: string): string {
+    const names = this.#names.get(group) ?? new Map<string, string>();
+    const name = `${group}.${reason}`;
+    this.#names.set(group, names.set(reason, name));
+    return name;
+  }
 
   count(name: string, by = 1): void {
     this.#counts.set(name, (this.#counts.get(name) ?? 0) + by);

@@ -18,7 +18,7 @@ import * as tcp from "../wire/tcp.ts";
 import * as udp from "../wire/udp.ts";
 import { ControlFlow } from "./control/flow.ts";
 import type { Segment } from "./control/segment.ts";
-import { type Shift, shiftSegment } from "./control/shift.ts";
+import { type Shift, sameShift, shiftSegment } from "./control/shift.ts";
 import { Envelope } from "./envelope.ts";
 import { isIntact } from "./intact.ts";
 import { Placing } from "./placing.ts";
@@ -64,9 +64,24 @@ interface Control {
   readonly stream: ControlStream | null;
   /** Not read any more: what its segments need, by direction. */
   shifts: readonly [Shift, Shift] | null;
+  /** Nothing was changed in it while it was read. */
+  plain: boolean;
   /** It was reset from here. */
   reset: boolean;
+  /** It is among those that wait. */
+  waiting: boolean;
 }
+
+/** What became of a packet of a control connection. */
+export const Taken = {
+  /** It goes on: nobody reads its connection any more. If nothing was changed there either, nor will be here. */
+  PLAIN: 0,
+  SHIFTED: 1,
+  /** It was read, and goes nowhere itself. */
+  READ: 2,
+  /** That too, and its connection was reset, as its ends were told. */
+  RESET: 3,
+} as const;
 
 export class Controls {
   /** Decisions and what went no further, by name. */
@@ -108,7 +123,9 @@ export class Controls {
       flow: entry.transport === "tcp" ? new ControlFlow({ ...reading, host }, this.#sinkOf(id, envelope)) : null,
       stream: entry.transport === "udp" ? new ControlStream({ ...reading, host }) : null,
       shifts: null,
+      plain: false,
       reset: false,
+      waiting: false,
     };
     this.#byFlow.set(id, control);
   }
@@ -118,20 +135,21 @@ export class Controls {
     this.#waiting.delete(id);
   }
 
-  /** Takes in a packet of flow `id`. False: nobody reads that any more, and it goes on with its numbers shifted. */
-  take(id: number, direction: Direction, packet: ControlPacket, now: Ms, sent: Sent): boolean {
+  /** Takes in a packet of flow `id`: one of `Taken`. */
+  take(id: number, direction: Direction, packet: ControlPacket, now: Ms, sent: Sent): number {
     const control = this.#byFlow.get(id)!;
     const { flow, shifts, stream } = control;
     const { bytes, transport, end } = packet;
     if (shifts !== null) {
+      if (control.plain) return Taken.PLAIN;
       shiftSegment(bytes, transport, shifts[direction === "original" ? 0 : 1], packet.partial);
-      return false;
+      return Taken.SHIFTED;
     }
     // What is sent in its place has a checksum of its own: a damaged packet must not become a whole one.
     const protocol = flow === null ? udp.PROTOCOL : tcp.PROTOCOL;
     if (!packet.partial && !isIntact(bytes, packet.at, transport, end, protocol)) {
       this.counters.count("control.checksum");
-      return true;
+      return Taken.READ;
     }
     control.envelope.note(direction, bytes, packet.at);
     this.#sent = sent;
@@ -139,23 +157,12 @@ export class Controls {
     if (flow !== null) flow.segment(direction, bytes, transport, end, now);
     else stream!.feed(direction, bytes.subarray(transport + udp.HEADER, end), now);
     this.#wait(id, control);
-    return true;
+    return control.reset ? Taken.RESET : Taken.READ;
   }
 
   /** Whether what flow `id` carries is still read. */
   reads(id: number): boolean {
     return this.#byFlow.get(id)?.shifts === null;
-  }
-
-  /** Nobody reads flow `id` any more, and nothing was changed in it: it needs no attention. */
-  plain(id: number): boolean {
-    const shifts = this.#byFlow.get(id)?.shifts;
-    return shifts != null && shifts.every(({ sequence, acknowledgment }) => sequence === 0 && acknowledgment === 0);
-  }
-
-  /** The connection of flow `id` was reset, as its ends were told. */
-  wasReset(id: number): boolean {
-    return this.#byFlow.get(id)?.reset === true;
   }
 
   /** A router on the way of `direction` lets packets of `mtu` bytes pass, and no larger ones. */
@@ -178,8 +185,14 @@ export class Controls {
 
   #wait(id: number, control: Control): void {
     const { flow, stream } = control;
-    if (flow?.transparent === true) control.shifts = [flow.shift("original"), flow.shift("reply")];
-    if (control.shifts === null && Number.isFinite((flow ?? stream!).deadline)) this.#waiting.set(id, control);
+    if (flow?.transparent === true) {
+      control.shifts = [flow.shift("original"), flow.shift("reply")];
+      control.plain = control.shifts.every(sameShift);
+    }
+    const waits = control.shifts === null && (flow ?? stream!).deadline < Number.POSITIVE_INFINITY;
+    if (waits === control.waiting) return;
+    control.waiting = waits;
+    if (waits) this.#waiting.set(id, control);
     else this.#waiting.delete(id);
   }
 
@@ -190,12 +203,12 @@ export class Controls {
       prepare: (related) => {
         const below = last !== null && adjoins(last, related) ? last.seen : null;
         last = related;
-        const control = this.#byFlow.get(id)!;
         const seen = this.#placing.find(entry, related, below);
+        const control = this.#byFlow.get(id)!;
         (control.flow ?? control.stream!).prepared(related, seen, this.#now);
       },
       explain: (decision) => {
-        this.counters.count(`${decision.outcome}.${decision.reason}`);
+        this.counters.countOf(decision.outcome, decision.reason);
         this.#options.explain?.(decision, entry);
       },
       abort: () => {},

@@ -1,7 +1,7 @@
 /** The IP header around what a control connection's reader sends: ends of the connection, hops and class of its packets. */
 import type { ConnectionEntry } from "../balancer.ts";
-import type { Direction, Endpoint } from "../units.ts";
-import { putU16, putU32 } from "../wire/bytes.ts";
+import type { Direction, Endpoint, Port } from "../units.ts";
+import { copyBytes, putU16, putU32 } from "../wire/bytes.ts";
 import { fold, pseudoHeaderSum, sumOf } from "../wire/checksum.ts";
 import * as ipv4 from "../wire/ipv4.ts";
 import * as ipv6 from "../wire/ipv6.ts";
@@ -14,36 +14,48 @@ import type { Sent } from "./sent.ts";
 const HOPS = 64;
 const DONT_FRAGMENT = 0x40;
 
+/** What all headers of one direction have in common. */
+interface Template {
+  readonly header: Uint8Array;
+  readonly from: Port;
+  readonly to: Port;
+}
+
 export class Envelope {
   /** Bytes of an IP header. */
   readonly header: number;
-  readonly #entry: ConnectionEntry;
-  /** By direction, original first. */
-  readonly #hops = [HOPS, HOPS];
-  readonly #classes = [0, 0];
+  readonly #original: Template;
+  readonly #reply: Template;
 
-  constructor(entry: ConnectionEntry) {
-    this.#entry = entry;
-    this.header = entry.client.address.family === 4 ? ipv4.HEADER : ipv6.HEADER;
+  constructor({ client, virtual, real, transport }: ConnectionEntry) {
+    const protocol = transport === "tcp" ? tcp.PROTOCOL : udp.PROTOCOL;
+    this.header = client.address.family === 4 ? ipv4.HEADER : ipv6.HEADER;
+    this.#original = templateOf(client, real, protocol);
+    this.#reply = templateOf(virtual, client, protocol);
   }
 
   /** A packet that goes `direction` came: those sent in its place are like it. */
   note(direction: Direction, bytes: Uint8Array, at: number): void {
-    const i = direction === "original" ? 0 : 1;
-    const v4 = this.header === ipv4.HEADER;
-    this.#hops[i] = bytes[at + (v4 ? ipv4.TIME_TO_LIVE : ipv6.HOP_LIMIT)]! - 1;
-    this.#classes[i] = v4 ? bytes[at + 1]! : ((bytes[at]! & 15) << 4) | (bytes[at + 1]! >>> 4);
+    const { header } = this.#template(direction);
+    if (this.header === ipv4.HEADER) {
+      header[1] = bytes[at + 1]!;
+      header[ipv4.TIME_TO_LIVE] = bytes[at + ipv4.TIME_TO_LIVE]! - 1;
+    } else {
+      header[0] = (6 << 4) | (bytes[at]! & 15);
+      header[1] = bytes[at + 1]! & 0xf0;
+      header[ipv6.HOP_LIMIT] = bytes[at + ipv6.HOP_LIMIT]! - 1;
+    }
   }
 
   segment(direction: Direction, segment: Segment, sent: Sent): void {
     const length = this.header + lengthOf(segment);
     const at = sent.room(length);
     if (at < 0) return;
-    const [from, to] = this.#ends(direction);
+    const template = this.#template(direction);
     const { bytes } = sent;
     const start = at + this.header;
-    this.#write(direction, tcp.PROTOCOL, length, bytes, at, from, to);
-    const end = writeSegment(segment, from.port, to.port, bytes, start);
+    this.#write(template, length, bytes, at);
+    const end = writeSegment(segment, template.from, template.to, bytes, start);
     sumSegment(bytes, this.#addresses(at), start, start, end);
     sent.add(length, verdictOf(direction));
   }
@@ -52,12 +64,12 @@ export class Envelope {
     const length = this.header + udp.HEADER + payload.length;
     const at = sent.room(length);
     if (at < 0) return;
-    const [from, to] = this.#ends(direction);
+    const template = this.#template(direction);
     const { bytes } = sent;
     const start = at + this.header;
-    this.#write(direction, udp.PROTOCOL, length, bytes, at, from, to);
-    putU16(bytes, start, from.port);
-    putU16(bytes, start + 2, to.port);
+    this.#write(template, length, bytes, at);
+    putU16(bytes, start, template.from);
+    putU16(bytes, start + 2, template.to);
     putU16(bytes, start + 4, udp.HEADER + payload.length);
     putU16(bytes, start + udp.CHECKSUM, 0);
     bytes.set(payload, start + udp.HEADER);
@@ -72,42 +84,42 @@ export class Envelope {
     return at + (this.header === ipv4.HEADER ? ipv4.SOURCE : ipv6.SOURCE);
   }
 
-  #ends(direction: Direction): readonly [Endpoint, Endpoint] {
-    const { client, virtual, real } = this.#entry;
-    return direction === "original" ? [client, real] : [virtual, client];
+  #template(direction: Direction): Template {
+    return direction === "original" ? this.#original : this.#reply;
   }
 
-  #write(
-    direction: Direction,
-    protocol: number,
-    length: number,
-    bytes: Uint8Array,
-    at: number,
-    from: Endpoint,
-    to: Endpoint,
-  ): void {
-    const i = direction === "original" ? 0 : 1;
-    if (this.header === ipv6.HEADER) {
-      putU32(bytes, at, (6 << 28) | (this.#classes[i]! << 20));
+  #write({ header }: Template, length: number, bytes: Uint8Array, at: number): void {
+    copyBytes(header, 0, header.length, bytes, at);
+    if (header.length === ipv6.HEADER) {
       putU16(bytes, at + 4, length - ipv6.HEADER);
-      bytes[at + 6] = protocol;
-      bytes[at + ipv6.HOP_LIMIT] = this.#hops[i]!;
-      for (let k = 0; k < 4; k++) {
-        putU32(bytes, at + ipv6.SOURCE + k * 4, from.address.words[k]!);
-        putU32(bytes, at + ipv6.DESTINATION + k * 4, to.address.words[k]!);
-      }
       return;
     }
-    putU32(bytes, at, (0x45 << 24) | (this.#classes[i]! << 16) | length);
-    // An atomic datagram needs no identification (RFC 6864 §4.1).
-    putU32(bytes, at + 4, DONT_FRAGMENT << 8);
-    bytes[at + ipv4.TIME_TO_LIVE] = this.#hops[i]!;
-    bytes[at + 9] = protocol;
-    putU16(bytes, at + ipv4.CHECKSUM, 0);
-    putU32(bytes, at + ipv4.SOURCE, from.address.words[3]);
-    putU32(bytes, at + ipv4.DESTINATION, to.address.words[3]);
-    putU16(bytes, at + ipv4.CHECKSUM, ~fold(sumOf(bytes, at, at + ipv4.HEADER)) & 0xffff);
+    putU16(bytes, at + 2, length);
+    putU16(bytes, at + ipv4.CHECKSUM, ~sumOf(bytes, at, at + ipv4.HEADER));
   }
+}
+
+function templateOf(from: Endpoint, to: Endpoint, protocol: number): Template {
+  const v4 = from.address.family === 4;
+  const header = new Uint8Array(v4 ? ipv4.HEADER : ipv6.HEADER);
+  if (v4) {
+    header[0] = 0x45;
+    // An atomic datagram needs no identification (RFC 6864 §4.1).
+    header[6] = DONT_FRAGMENT;
+    header[ipv4.TIME_TO_LIVE] = HOPS;
+    header[9] = protocol;
+    putU32(header, ipv4.SOURCE, from.address.words[3]);
+    putU32(header, ipv4.DESTINATION, to.address.words[3]);
+  } else {
+    header[0] = 6 << 4;
+    header[6] = protocol;
+    header[ipv6.HOP_LIMIT] = HOPS;
+    for (let k = 0; k < 4; k++) {
+      putU32(header, ipv6.SOURCE + k * 4, from.address.words[k]!);
+      putU32(header, ipv6.DESTINATION + k * 4, to.address.words[k]!);
+    }
+  }
+  return { header, from: from.port, to: to.port };
 }
 
 const verdictOf = (direction: Direction): number => (direction === "original" ? Verdict.TO_REAL : Verdict.TO_CLIENT);

@@ -5,7 +5,7 @@
  */
 import type { Direction, Endpoint, Ms, PartialEndpoint, Port, Transport } from "../units.ts";
 import { Placed } from "./placed.ts";
-import type { Handle } from "./slots.ts";
+import { type Handle, slotOf } from "./slots.ts";
 
 export interface RelatedEntry {
   readonly id: number;
@@ -46,9 +46,24 @@ const sameEnds = (a: RelatedEntry, b: RelatedEntry): boolean =>
   a.target.port === b.target.port &&
   a.target.address.equals(b.target.address);
 
+/** Ports and ways in one small number: who differs in it is another. An entry that is looked at is a cache miss or more. */
+const endsOf = ({ target, opener, transport }: RelatedEntry): number =>
+  (target.port << 2) | (opener === "reply" ? 2 : 0) | (transport === "udp" ? 1 : 0);
+
+interface Client {
+  readonly name: string;
+  /** Entries of its control connections. */
+  count: number;
+}
+
+/** A control connection that has entries. */
 interface Owner {
-  readonly client: string;
-  readonly entries: Set<RelatedEntry>;
+  readonly master: Handle;
+  readonly client: Client;
+  /** The oldest first. */
+  readonly entries: RelatedEntry[];
+  /** `endsOf` each. */
+  readonly ends: number[];
 }
 
 export class RelatedTable {
@@ -56,8 +71,9 @@ export class RelatedTable {
   readonly #gone: (entry: RelatedEntry, reason: GoneReason) => void;
   readonly #placed = new Placed<RelatedEntry>();
   readonly #entries = new Set<RelatedEntry>();
-  readonly #owners = new Map<Handle, Owner>();
-  readonly #perClient = new Map<string, number>();
+  /** By the slot of the control connection. */
+  readonly #owners = new Map<number, Owner>();
+  readonly #clients = new Map<string, Client>();
 
   /** `gone` is told of each entry that leaves unused, so that the host can take its listener back. */
   constructor(limits: RelatedLimits, gone: (entry: RelatedEntry, reason: GoneReason) => void) {
@@ -83,19 +99,22 @@ export class RelatedTable {
    * announced again (the transfer failed before its connection) takes the place of the former, as in conntrack.
    */
   reserve(entry: RelatedEntry, client: string, pending: number): string | null {
-    const owner = this.#owners.get(entry.master) ?? { client, entries: new Set() };
-    for (const other of owner.entries) if (sameEnds(entry, other)) this.remove(other, "replaced");
-    if (owner.entries.size >= pending) {
-      const oldest = owner.entries.values().next().value;
+    const owner = this.#ownerOf(entry.master, client);
+    const ends = endsOf(entry);
+    this.#replace(owner, entry, ends);
+    if (owner.entries.length >= pending) {
+      const oldest = owner.entries[0];
       if (oldest === undefined) return "control-limit";
       this.remove(oldest, "replaced");
     }
-    if ((this.#perClient.get(client) ?? 0) >= this.#limits.perClient) return "client-limit";
+    if (owner.client.count >= this.#limits.perClient) return "client-limit";
     if (this.#entries.size >= this.#limits.total) return "total-limit";
-    owner.entries.add(entry);
-    this.#owners.set(entry.master, owner);
+    if (owner.entries.length === 0) this.#owners.set(slotOf(entry.master), owner);
+    if (owner.client.count === 0) this.#clients.set(client, owner.client);
+    owner.entries.push(entry);
+    owner.ends.push(ends);
+    owner.client.count++;
     this.#entries.add(entry);
-    this.#perClient.set(client, (this.#perClient.get(client) ?? 0) + 1);
     return null;
   }
 
@@ -145,7 +164,9 @@ export class RelatedTable {
 
   /** The control connection closed: what it announced and nobody opened is gone with it. */
   removeMaster(master: Handle): void {
-    for (const entry of this.#owners.get(master)?.entries ?? []) this.remove(entry, "control-closed");
+    const owner = this.#owners.get(slotOf(master));
+    if (owner?.master !== master) return;
+    while (owner.entries.length > 0) this.remove(owner.entries[0]!, "control-closed");
   }
 
   /** Removes what has expired. */
@@ -153,15 +174,39 @@ export class RelatedTable {
     for (const entry of this.#entries) if (now >= entry.expires) this.remove(entry, "expired");
   }
 
+  #ownerOf(master: Handle, client: string): Owner {
+    const owner = this.#owners.get(slotOf(master));
+    if (owner?.master === master) return owner;
+    // The slot was used again: whoever had it is closed.
+    if (owner !== undefined) this.removeMaster(owner.master);
+    return { master, client: this.#clients.get(client) ?? { name: client, count: 0 }, entries: [], ends: [] };
+  }
+
+  #replace(owner: Owner, entry: RelatedEntry, ends: number): void {
+    for (let i = owner.ends.length - 1; i >= 0; i--) {
+      if (owner.ends[i] === ends && sameEnds(entry, owner.entries[i]!)) this.remove(owner.entries[i]!, "replaced");
+    }
+  }
+
   #forget(entry: RelatedEntry): boolean {
     if (!this.#entries.delete(entry)) return false;
     this.#placed.delete(entry);
-    const owner = this.#owners.get(entry.master)!;
-    owner.entries.delete(entry);
-    if (owner.entries.size === 0) this.#owners.delete(entry.master);
-    const left = this.#perClient.get(owner.client)! - 1;
-    if (left > 0) this.#perClient.set(owner.client, left);
-    else this.#perClient.delete(owner.client);
+    const slot = slotOf(entry.master);
+    const owner = this.#owners.get(slot)!;
+    takeOut(owner, owner.entries.indexOf(entry));
+    if (owner.entries.length === 0) this.#owners.delete(slot);
+    if (--owner.client.count === 0) this.#clients.delete(owner.client.name);
     return true;
+  }
+}
+
+/** It is the oldest, nearly always. */
+function takeOut({ entries, ends }: Owner, at: number): void {
+  if (at === 0) {
+    entries.shift();
+    ends.shift();
+  } else {
+    entries.splice(at, 1);
+    ends.splice(at, 1);
   }
 }

@@ -11,6 +11,11 @@ const INDEX_MASK = 2 ** INDEX_BITS - 1;
 /** Generations wrap far beyond any life of a process: 2^28 reuses of one slot. */
 const GENERATIONS = 2 ** 28;
 
+/** No two handles that are not stale have the same. */
+export const slotOf = (handle: Handle): number => handle - generationOf(handle) * (INDEX_MASK + 1);
+
+const generationOf = (handle: Handle): number => Math.floor(handle / (INDEX_MASK + 1));
+
 export class Slots<T> {
   readonly #items: (T | null)[] = [];
   readonly #generations: number[] = [];
@@ -31,14 +36,14 @@ export class Slots<T> {
 
   /** The item, or null when it is gone (also when its slot has been used again). */
   get(handle: Handle): T | null {
-    const index = handle % (INDEX_MASK + 1);
-    return this.#generations[index] === Math.floor(handle / (INDEX_MASK + 1)) ? this.#items[index]! : null;
+    const index = slotOf(handle);
+    return this.#generations[index] === generationOf(handle) ? this.#items[index]! : null;
   }
 
   remove(handle: Handle): T | null {
     const item = this.get(handle);
     if (item === null) return null;
-    const index = handle % (INDEX_MASK + 1);
+    const index = slotOf(handle);
     this.#items[index] = null;
     this.#generations[index] = (this.#generations[index]! + 1) % GENERATIONS;
     this.#free.push(index);

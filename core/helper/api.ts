@@ -220,7 +220,8 @@ export interface Actions {
   translate(start: number, end: number, pair: PortPair, render: (seen: PortPair) => string): void;
   /**
    * The other side's answer to an announcement. A rejected one is withdrawn. `completed`: it took the answer to complete
-   * it, which says who will open each of the bundle; null: that one is not taken up.
+   * it, which says who will open each of the bundle; null: that one is not taken up. Within the message that announces:
+   * it is an answer itself (227), and this was the last that is said of it.
    */
   settle(ref: Ref, outcome: "accepted" | "rejected", completed?: readonly (PartialEndpoint | null)[]): void;
   /** Withdraws an announcement that was accepted (TEARDOWN, Refuse). */

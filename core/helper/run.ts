@@ -4,8 +4,18 @@
  */
 import type { Edit } from "../nat/splice.ts";
 import type { ByteRange, Direction, Endpoint } from "../units.ts";
-import type { Connection, Helper, Inspection, Inspector, Opening, PortPair, Replacement, Settings } from "./api.ts";
-import type { Recorder, Rewrite, Translation } from "./recorder.ts";
+import type {
+  Announcement,
+  Connection,
+  Helper,
+  Inspection,
+  Inspector,
+  Opening,
+  PortPair,
+  Replacement,
+  Settings,
+} from "./api.ts";
+import type { Expected, Recorder, Refusal, Rewrite, Translation } from "./recorder.ts";
 
 /** What happens to a connection whose helper failed: it goes on unread, or it ends. */
 export type OnFailure = "open" | "closed";
@@ -138,19 +148,32 @@ export function translateAll(translations: readonly Translation[], seen: (pair: 
 /** What `Inspector.inspect` promises; the shared contract test calls this too. */
 export function keepsContract({ consumed }: Inspection, recorder: Recorder, length: number, datagram = false): boolean {
   if (!Number.isInteger(consumed) || consumed < (datagram ? length : 0) || consumed > length) return false;
-  if (recorder.empty) return true;
-  const { expected, refusals, rewrites, edits, translations } = recorder;
-  if (expected.length + refusals.length > 1) return false;
-  const { ref, bundle } = expected[0] ?? { ref: null, bundle: [] };
-  if (!rewrites.every((rewrite) => rewrite.ref === ref && bundle[rewrite.index] !== undefined)) return false;
-  if (!ascend(rewrites, consumed) || !ascend(inOrder([...rewrites, ...edits, ...translations]), consumed)) return false;
-  const within = (range: ByteRange): boolean => range.start >= 0 && range.start <= range.end && range.end <= consumed;
-  return (
-    expected.every(
-      ({ bundle }) => bundle.length > 0 && bundle.every((one) => within(one.bytes) && within(one.instead)),
-    ) && refusals.every((refusal) => within(refusal.at) && within(refusal.instead))
-  );
+  return recorder.empty || isConsistent(recorder, consumed);
 }
+
+function isConsistent({ expected, refusals, rewrites, edits, translations }: Recorder, consumed: number): boolean {
+  if (expected.length + refusals.length > 1) return false;
+  const announced = expected[0];
+  for (const { ref, index } of rewrites) {
+    if (ref !== announced?.ref || announced.bundle[index] === undefined) return false;
+  }
+  if (!ascend(rewrites, consumed)) return false;
+  const written = edits.length + translations.length;
+  if (written > 0 && !ascend(inOrder([...rewrites, ...edits, ...translations]), consumed)) return false;
+  const { bundle } = announced ?? NOTHING;
+  if (announced !== undefined && bundle.length === 0) return false;
+  return bundle.every((one) => fits(one, consumed)) && refusals.every((one) => isWithin(one, consumed));
+}
+
+const NOTHING: Pick<Expected, "bundle"> = { bundle: [] };
+
+const isWithin = ({ at, instead }: Refusal, consumed: number): boolean =>
+  within(at, consumed) && within(instead, consumed);
+
+const fits = ({ bytes, instead }: Announcement, consumed: number): boolean =>
+  within(bytes, consumed) && within(instead, consumed);
+
+const within = ({ start, end }: ByteRange, consumed: number): boolean => start >= 0 && start <= end && end <= consumed;
 
 /** None begins before the one before it has ended, and the last ends with what was consumed at the latest. */
 function ascend(ranges: readonly ByteRange[], consumed: number): boolean {
@@ -163,5 +186,5 @@ function ascend(ranges: readonly ByteRange[], consumed: number): boolean {
 }
 
 /** As they stand in the message; the order in which they were asked for is the helper's. */
-export const inOrder = <T extends ByteRange>(ranges: readonly T[]): T[] =>
-  [...ranges].sort((a, b) => a.start - b.start);
+export const inOrder = <T extends ByteRange>(ranges: readonly T[]): readonly T[] =>
+  ranges.length < 2 ? ranges : [...ranges].sort((a, b) => a.start - b.start);

@@ -18,12 +18,22 @@ import type { Announcement, Inspector, Ref, Replacement } from "../helper/api.ts
 import { explainRefusal } from "../helper/judge.ts";
 import { reasonText } from "../helper/reasons.ts";
 import { type Expected, Recorder, type Remark, type Settlement } from "../helper/recorder.ts";
-import { endHelper, inOrder, openHelper, renderAll, replacementFor, runHelper, translateAll } from "../helper/run.ts";
+import {
+  endHelper,
+  inOrder,
+  openHelper,
+  type RunOptions,
+  renderAll,
+  replacementFor,
+  runHelper,
+  translateAll,
+} from "../helper/run.ts";
 import { type Edit, splice } from "../nat/splice.ts";
 import type { ByteRange, Direction, Endpoint, Ms } from "../units.ts";
 import { later, rangeText, seconds } from "../units.ts";
+import { part } from "../wire/bytes.ts";
 import { Announced } from "./announced.ts";
-import { decision, remark } from "./decision.ts";
+import { type Decision, decision, remark } from "./decision.ts";
 import type { ControlOptions } from "./host.ts";
 import { NEVER, Side } from "./side.ts";
 
@@ -34,7 +44,10 @@ const BARRIER_PATIENCE = seconds(2);
 /** Datagrams that may wait behind a barrier. */
 const MOST_WAITING = 16;
 
-type Tail<T extends readonly unknown[]> = T extends readonly [unknown, ...infer Rest] ? Rest : never;
+const NO_EDITS: readonly Edit[] = [];
+
+/** Of all streams: what a helper asked for is dealt with before anything else is read. */
+const recorder = new Recorder();
 
 interface Refused {
   readonly announcement: Announcement;
@@ -44,7 +57,7 @@ interface Refused {
 export class ControlStream {
   readonly #options: ControlOptions;
   readonly #inspector: Inspector;
-  readonly #recorder = new Recorder();
+  readonly #running: RunOptions;
   readonly #original = new Side("original");
   readonly #reply = new Side("reply");
   readonly #announced = new Announced();
@@ -55,6 +68,7 @@ export class ControlStream {
 
   constructor(options: ControlOptions) {
     this.#options = options;
+    this.#running = { onFailure: options.onFailure, datagram: options.entry.transport === "udp" };
     this.#inspector = openHelper(options.helper, options.entry, options.settings);
   }
 
@@ -137,12 +151,12 @@ export class ControlStream {
     let sent = 0;
     let at = 0;
     while (at < view.length && !this.#detached) {
-      const consumed = this.#inspect(side, view.subarray(at));
+      const consumed = this.#inspect(side, part(view, at, view.length));
       if (consumed === 0) break;
       const end = at + consumed;
-      if (!this.#recorder.empty || this.#dropping) {
-        this.#forward(side, view.subarray(sent, at));
-        sent = this.#apply(side, view.subarray(at, end), now) ? at : end;
+      if (!recorder.empty || this.#dropping) {
+        this.#forward(side, view, sent, at);
+        sent = this.#apply(side, part(view, at, end), now) ? at : end;
         if (side.barrier !== null) {
           side.held.put(view.subarray(end));
           side.heldSince = NEVER;
@@ -153,36 +167,38 @@ export class ControlStream {
       at = end;
     }
     const done = this.#detached ? view.length : at;
-    this.#forward(side, view.subarray(sent, done));
-    this.#hold(side, view.subarray(done), at > 0, now);
+    this.#forward(side, view, sent, done);
+    this.#hold(side, view, done, now);
     if (this.#detached) this.#detach();
   }
 
-  #forward(side: Side, bytes: Uint8Array): void {
-    if (bytes.length > 0) this.#options.host.forward(side.direction, bytes);
+  #forward(side: Side, bytes: Uint8Array, start = 0, end = bytes.length): void {
+    if (start < end) this.#options.host.forward(side.direction, part(bytes, start, end));
   }
 
   /** How many bytes of `rest` the helper has done with; what it asked for is in the recorder. */
   #inspect(side: Side, rest: Uint8Array): number {
-    const { onFailure, host } = this.#options;
-    const options = { onFailure, datagram: this.#datagrams };
-    const { verdict, consumed } = runHelper(this.#inspector, rest, side.direction, this.#recorder, options);
+    const { verdict, consumed } = runHelper(this.#inspector, rest, side.direction, recorder, this.#running);
     if (verdict === "detach") this.#detached = true;
     this.#dropping = verdict === "drop";
     if (consumed > 0) return consumed;
     this.#remarks(side, 0);
     if (verdict === "abort") {
       this.#aborted = true;
-      host.abort("helper-failed");
+      this.#options.host.abort("helper-failed");
     }
     return 0;
   }
 
-  #hold(side: Side, rest: Uint8Array, progressed: boolean, now: Ms): void {
-    side.held.put(rest);
-    if (rest.length === 0) side.heldSince = NEVER;
-    else if (progressed || side.heldSince === NEVER) side.heldSince = now;
-    if (rest.length <= this.#options.settings.hold || this.#aborted) return;
+  /** What is from `done` on waits for more. */
+  #hold(side: Side, view: Uint8Array, done: number, now: Ms): void {
+    if (done === view.length) {
+      side.heldSince = NEVER;
+      return;
+    }
+    side.held.put(part(view, done, view.length));
+    if (done > 0 || side.heldSince === NEVER) side.heldSince = now;
+    if (side.held.length <= this.#options.settings.hold || this.#aborted) return;
     this.#fault(side, "message-too-long");
     this.#flushUnread(side);
     this.#detach();
@@ -191,9 +207,9 @@ export class ControlStream {
   /** Applies what the helper asked for about `message`. True: the message may be forwarded as it is. */
   #apply(side: Side, message: Uint8Array, now: Ms): boolean {
     const { balancer, entry } = this.#options;
-    const { settled, revoked, groups, refusals, expected } = this.#recorder;
+    const { settled, revoked, groups, refusals, expected } = recorder;
     const edits = this.#edits(side);
-    const whole = { start: 0, end: message.length };
+    const whole: ByteRange = { start: 0, end: message.length };
     this.#remarks(side, message.length);
     for (const settlement of settled) this.#settle(side, settlement, whole);
     for (const ref of revoked) this.#withdraw(side, ref, whole);
@@ -215,9 +231,10 @@ export class ControlStream {
   }
 
   /** What is written in a message whatever is announced. */
-  #edits({ direction }: Side): Edit[] {
+  #edits({ direction }: Side): readonly Edit[] {
     const { host } = this.#options;
-    const { edits, translations } = this.#recorder;
+    const { edits, translations } = recorder;
+    if (edits.length + translations.length === 0) return NO_EDITS;
     return [...edits, ...translateAll(translations, (pair) => host.translate?.(direction, pair) ?? null)];
   }
 
@@ -229,10 +246,11 @@ export class ControlStream {
     side.barrier = {
       message,
       announced,
-      rewrites: [...this.#recorder.rewrites],
+      rewrites: recorder.rewrites,
       replaced,
       entries,
       answers: entries.map(() => undefined),
+      final: isFinal(announced.ref),
       expires: later(now, BARRIER_PATIENCE),
       raised: false,
     };
@@ -242,7 +260,8 @@ export class ControlStream {
       host.prepare(entry, answered.find(({ kind, state }) => kind === entry.kind && state !== "gone") ?? null);
     }
     if (side.barrier.answers.includes(undefined)) {
-      side.barrier = { ...side.barrier, message: new Uint8Array(message), raised: true };
+      const rewrites = [...recorder.rewrites];
+      side.barrier = { ...side.barrier, message: new Uint8Array(message), rewrites, raised: true };
     } else {
       this.#release(side);
     }
@@ -281,11 +300,13 @@ export class ControlStream {
   /** Forwards the message of the barrier, as its receiver must see it, and takes the barrier down. */
   #release(side: Side): void {
     const { balancer, host } = this.#options;
-    const { message, announced, rewrites, replaced, entries, answers } = side.barrier!;
+    const { message, announced, rewrites, replaced, entries, answers, final } = side.barrier!;
     side.barrier = null;
     // All that were given an end are placed, so that the host is told of those that go again.
-    const placed = entries.map((entry, i) => answers[i] != null && balancer.place(entry, answers[i]!));
-    const ready = placed.every(Boolean);
+    let ready = true;
+    for (let i = 0; i < entries.length; i++) {
+      if (answers[i] == null || !balancer.place(entries[i]!, answers[i]!)) ready = false;
+    }
     const edits = ready ? renderAll(rewrites, answers as readonly Endpoint[]) : null;
     const announcement = announced.bundle[0]!;
     if (edits === null) {
@@ -294,10 +315,11 @@ export class ControlStream {
       if (this.#refuseAnnounced(side, message, announcement, reason)) host.forward(side.direction, message);
       return;
     }
-    this.#announced.remember(announced.ref, entries);
+    if (!final) this.#announced.remember(announced.ref, entries);
     const { kind, said, bytes } = announcement;
     this.#decide(side, "expected", kind, `${said} announces ${kind}`, bytes, entries);
-    host.forward(side.direction, splice(message, inOrder([...edits, ...replaced])));
+    const all = replaced.length === 0 ? edits : [...edits, ...replaced];
+    host.forward(side.direction, splice(message, inOrder(all)));
   }
 
   #refuseAnnounced(side: Side, message: Uint8Array, announcement: Announcement, reason: string): boolean {
@@ -342,10 +364,10 @@ export class ControlStream {
     if (side.held.length === 0) return;
     const bytes = side.held.take();
     side.heldSince = NEVER;
-    if (this.#detached) this.#recorder.clear();
-    else endHelper(this.#inspector, bytes, side.direction, this.#recorder, side.ended);
+    if (this.#detached) recorder.clear();
+    else endHelper(this.#inspector, bytes, side.direction, recorder, side.ended);
     this.#remarks(side, bytes.length);
-    const refusal = this.#recorder.refusals[0];
+    const refusal = recorder.refusals[0];
     const whole =
       refusal === undefined ||
       this.#refuse(side, bytes, refusal.code, this.#words(refusal.code), refusal.at, refusal.instead);
@@ -367,19 +389,32 @@ export class ControlStream {
   }
 
   #remarks(side: Side, length: number): void {
-    for (const fault of this.#recorder.faults) this.#remark(side, "fault", fault, length);
-    for (const note of this.#recorder.notes) this.#remark(side, "note", note, length);
+    for (const fault of recorder.faults) this.#remark(side, "fault", fault, length);
+    for (const note of recorder.notes) this.#remark(side, "note", note, length);
   }
 
   #fault(side: Side, code: string): void {
     this.#remark(side, "fault", { code, at: null }, side.held.length);
   }
 
-  #decide(side: Side, ...made: Tail<Parameters<typeof decision>>): void {
-    this.#options.host.explain(decision(side, ...made));
+  #decide(
+    side: Side,
+    outcome: Decision["outcome"],
+    reason: string,
+    message: string,
+    at: ByteRange,
+    related: readonly RelatedEntry[] = [],
+  ): void {
+    this.#options.host.explain(decision(side, outcome, reason, message, at, related));
   }
 
   #side(direction: Direction): Side {
     return direction === "original" ? this.#original : this.#reply;
   }
+}
+
+/** Its own message settles it. */
+function isFinal(ref: Ref): boolean {
+  for (const settlement of recorder.settled) if (settlement.ref === ref) return true;
+  return false;
 }

@@ -16,6 +16,8 @@ export interface Barrier {
   readonly entries: readonly RelatedEntry[];
   /** The host's, for each entry: undefined until it comes, null when there is no end to be had. */
   readonly answers: (Endpoint | null | undefined)[];
+  /** Nothing will be said of it any more. */
+  readonly final: boolean;
   readonly expires: Ms;
   /** The host was told of all entries. Answers that came while it was told are looked at by whoever told it. */
   readonly raised: boolean;

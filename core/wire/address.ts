@@ -47,9 +47,10 @@ export class Address {
   }
 
   equals(other: Address): boolean {
-    const [a, b, c, d] = this.words;
-    const [e, f, g, h] = other.words;
-    return d === h && c === g && b === f && a === e;
+    if (this === other) return true;
+    const { words } = this;
+    const { words: others } = other;
+    return words[3] === others[3] && words[2] === others[2] && words[1] === others[1] && words[0] === others[0];
   }
 
   /** The network of `prefix` bits that this address is in; `prefix` counts in the address's own family. */

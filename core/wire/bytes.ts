@@ -31,3 +31,17 @@ export interface ByteOrder {
 
 export const bigEndian: ByteOrder = { big: true, u16, u32 };
 export const littleEndian: ByteOrder = { big: false, u16: u16le, u32: u32le };
+
+/** Below this many bytes, one by one is faster than `set` and the view that it needs. */
+const FEW = 96;
+
+/** Copies bytes `[start, end)` of `from` to `at` in `to`. Returns where they end. */
+export function copyBytes(from: Uint8Array, start: number, end: number, to: Uint8Array, at: number): number {
+  if (end - start > FEW) to.set(from.subarray(start, end), at);
+  else for (let i = start; i < end; i++) to[at + i - start] = from[i]!;
+  return at + end - start;
+}
+
+/** Bytes `[start, end)`; all of them need no view of their own. */
+export const part = (bytes: Uint8Array, start: number, end: number): Uint8Array =>
+  start === 0 && end === bytes.length ? bytes : bytes.subarray(start, end);

@@ -21,8 +21,14 @@ export function latin1(bytes: Uint8Array, start: number, end: number): string {
 /** Text of one byte a character (anything above 255 loses its upper bits) as bytes. */
 export function bytesOf(text: string): Uint8Array {
   const bytes = new Uint8Array(text.length);
-  for (let at = 0; at < text.length; at++) bytes[at] = text.charCodeAt(at);
+  putText(text, bytes, 0);
   return bytes;
+}
+
+/** The same into `bytes` from `at` on. Returns where it ends. */
+export function putText(text: string, bytes: Uint8Array, at: number): number {
+  for (let i = 0; i < text.length; i++) bytes[at + i] = text.charCodeAt(i);
+  return at + text.length;
 }
 
 /** The first byte at or after `at` that is no blank, at most `end`. */

@@ -64,7 +64,7 @@ export class Commands implements Reader {
   #other(command: Command, text: Uint8Array, line: Uint8Array, actions: Actions): void {
     if (isEmpty(text)) return;
     this.#remember(command, text, null, actions);
-    for (const at of behindBareCr(text)) {
+    for (let at = behindBareCr(text, 0); at >= 0; at = behindBareCr(text, at)) {
       if (!announces(parseCommand(text, at, text.length).verb)) continue;
       const whole = { start: 0, end: line.length + 1 };
       actions.refuse("hidden", whole, { ...whole, text: () => `${REFUSED_COMMAND}\r\n` });

@@ -80,10 +80,10 @@ export class Dialogue {
 
   /** The first command that fits, and nothing before it waits any longer; the front one goes when none fits. */
   #take(fits: (command: Pending) => boolean): Pending | null {
-    const index = this.#pending.findIndex(fits);
     this.#tolerated = false;
-    if (index >= 0) return this.#pending.splice(0, index + 1).at(-1)!;
-    this.#pending.shift();
-    return null;
+    const before = this.#pending.findIndex(fits);
+    for (let i = 0; i < before; i++) this.#pending.shift();
+    const front = this.#pending.shift();
+    return before < 0 ? null : front!;
   }
 }

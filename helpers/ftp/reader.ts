@@ -35,4 +35,7 @@ export interface Reader {
   abandon(line: Uint8Array, at: ByteRange, code: string, actions: Actions): boolean;
 }
 
-export const isEmpty = (line: Uint8Array): boolean => line.every((byte) => isBlank(byte) || byte === CR);
+export function isEmpty(line: Uint8Array): boolean {
+  for (let at = 0; at < line.length; at++) if (!isBlank(line[at]) && line[at] !== CR) return false;
+  return true;
+}

@@ -2,8 +2,10 @@
 import type { Render } from "../../core/helper/api.ts";
 import type { Endpoint } from "../../core/units.ts";
 
-const hostPort = ({ address, port }: Endpoint): string =>
-  `${address.toString().replaceAll(".", ",")},${port >> 8},${port & 255}`;
+function hostPort({ address, port }: Endpoint): string {
+  const word = address.words[3];
+  return `${word >>> 24},${(word >>> 16) & 255},${(word >>> 8) & 255},${word & 255},${port >> 8},${port & 255}`;
+}
 
 export const renderHostPort: Render = (seen) => (seen.address.family === 4 ? hostPort(seen) : null);
 

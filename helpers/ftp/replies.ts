@@ -1,5 +1,5 @@
 import type { Actions, Announcement } from "../../core/helper/api.ts";
-import type { ByteRange } from "../../core/units.ts";
+import type { ByteRange, PartialEndpoint } from "../../core/units.ts";
 import { CR, decimal, latin1, skipDigits } from "../../core/wire/text.ts";
 import type { Pending } from "./dialogue.ts";
 import type { Reader, Session } from "./reader.ts";
@@ -135,28 +135,33 @@ export class Replies implements Reader {
     }
     // Within a multi-line reply the code may not change.
     const shown = within === 0 ? 425 : within;
-    const instead = { ...whole, text: (reason: string) => refusedReply(shown, reason) };
+    const { start, end } = whole;
+    const instead = { start, end, text: (reason: string) => refusedReply(shown, reason) };
     if (typeof announced === "string") {
       actions.refuse(announced, whole, instead);
       return;
     }
-    const ref = actions.expect({
+    const announcement: Announcement = {
       kind: code === 229 ? "ftp-epsv" : "ftp-passive",
       said: String(code),
       transport: "tcp",
       opener: "original",
-      from: { address: null, port: null },
+      from: ANYBODY,
       to: announced,
       uses: 1,
       bytes: whole,
-      ...objectionTo(command),
       instead,
-    });
+    };
+    const objection = objectionTo(command);
+    const ref = actions.expect(objection === null ? announcement : { ...announcement, objection });
     const render = code === 229 ? extendedRenderer(line[announced.at[0]!.start]!) : renderHostPort;
     for (const { start, end } of announced.at) actions.rewrite(start, end, ref, render);
     actions.settle(ref, "accepted");
   }
 }
+
+/** The client, from whatever port. */
+const ANYBODY: PartialEndpoint = { address: null, port: null };
 
 const wholeOf = (line: Uint8Array): ByteRange => ({ start: 0, end: line.length + 1 });
 
@@ -166,9 +171,11 @@ const wholeOf = (line: Uint8Array): ByteRange => ({ start: 0, end: line.length +
  */
 function isVeiled(line: Uint8Array): boolean {
   const text = plain(line);
-  const [read, written] = [replyIn(text), replyIn(line)];
-  if (read?.code !== written?.code || read?.more !== written?.more) return true;
-  for (const at of behindBareCr(text)) if (codeAt(text, at) !== 0) return true;
+  if (text !== line) {
+    const [read, written] = [replyIn(text), replyIn(line)];
+    if (read?.code !== written?.code || read?.more !== written?.more) return true;
+  }
+  for (let at = behindBareCr(text, 0); at >= 0; at = behindBareCr(text, at)) if (codeAt(text, at) !== 0) return true;
   return false;
 }
 
@@ -185,9 +192,9 @@ function unveiled(line: Uint8Array): string {
   return `${latin1(text, 0, end).replaceAll("\r", " ")}\r\n`;
 }
 
-function objectionTo(command: Pending | null): Pick<Announcement, "objection"> {
-  if (command === null) return { objection: "unsolicited" };
-  return command.barred ? { objection: "epsv-all" } : {};
+function objectionTo(command: Pending | null): string | null {
+  if (command === null) return "unsolicited";
+  return command.barred ? "epsv-all" : null;
 }
 
 /** What the text of a passive reply announces from `start` on. */

@@ -12,7 +12,7 @@ const WILL = 0xfb;
 
 /** The line without NULs and telnet commands, IAC IAC being one byte 255; `line` itself where it has none. */
 export function plain(line: Uint8Array): Uint8Array {
-  if (!line.includes(IAC) && !line.includes(NUL)) return line;
+  if (isPlain(line)) return line;
   const out = new Uint8Array(line.length);
   let length = 0;
   for (let at = 0; at < line.length; ) {
@@ -25,6 +25,11 @@ export function plain(line: Uint8Array): Uint8Array {
     at += byte === IAC ? 2 : 1;
   }
   return out.subarray(0, length);
+}
+
+function isPlain(line: Uint8Array): boolean {
+  for (let at = 0; at < line.length; at++) if (line[at] === IAC || line[at] === NUL) return false;
+  return true;
 }
 
 /** How far telnet commands and NULs reach before the line's first other byte. */

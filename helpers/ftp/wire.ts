@@ -76,11 +76,12 @@ export function mayOpen(line: Uint8Array, start: number, words: readonly string[
 }
 
 /**
- * Where further lines would begin for a peer that ends a line at a bare CR (RFC 854 has it followed by NUL and mean no
- * line end; Python's ftplib, for one, reads with universal newlines).
+ * Where the next line would begin, from `start` on, for a peer that ends a line at a bare CR (RFC 854 has it followed by
+ * NUL and mean no line end; Python's ftplib, for one, reads with universal newlines); -1: nowhere.
  */
-export function* behindBareCr(line: Uint8Array): Generator<number> {
-  for (let at = line.indexOf(CR); at >= 0 && at + 1 < line.length; at = line.indexOf(CR, at + 1)) yield at + 1;
+export function behindBareCr(line: Uint8Array, start: number): number {
+  for (let at = start; at + 1 < line.length; at++) if (line[at] === CR) return at + 1;
+  return -1;
 }
 
 /** An endpoint and the bytes it was read from. */
@@ -96,40 +97,42 @@ export type Malformed = "bad-argument" | "bad-octet" | "bad-port" | "bad-address
 
 /** `h1,h2,h3,h4,p1,p2` and nothing else (RFC 959 §5.3.2 <host-port>). */
 export function parseHostPort(bytes: Uint8Array, start: number, end: number): Announced | Malformed {
-  const run = numbersAt(bytes, start, end);
-  return run.count === 6 && run.end === end ? announcedBy(run) : "bad-argument";
+  return numbersAt(bytes, start, end).end === end ? announcedBy(start) : "bad-argument";
 }
 
 interface Run {
-  readonly start: number;
-  readonly end: number;
-  readonly count: number;
-  /** The first six. */
-  readonly numbers: readonly number[];
+  end: number;
+  count: number;
 }
+
+/** The run that was looked at last, and its first six numbers: most digits of a text are no address. */
+const run: Run = { end: 0, count: 0 };
+const numbers = new Float64Array(6);
 
 /** The numbers from `start` on that only commas (and blanks, as sscanf skips them) part. */
 function numbersAt(bytes: Uint8Array, start: number, end: number): Run {
-  const numbers: number[] = [];
-  let count = 0;
-  let last = start;
+  run.count = 0;
+  run.end = start;
   for (let at = start; ; ) {
     const stop = skipDigits(bytes, at, end);
     if (stop === at) break;
-    if (++count <= 6) numbers.push(stop - at > 3 ? Number.POSITIVE_INFINITY : decimal(bytes, at, stop));
-    last = stop;
+    if (run.count < 6) numbers[run.count] = stop - at > 3 ? Number.POSITIVE_INFINITY : decimal(bytes, at, stop);
+    run.count++;
+    run.end = stop;
     const comma = skipBlanks(bytes, stop, end);
     if (bytes[comma] !== COMMA || comma >= end) break;
     at = skipBlanks(bytes, comma + 1, end);
   }
-  return { start, end: last, count, numbers };
+  return run;
 }
 
-function announcedBy({ start, end, numbers }: Run): Announced | Malformed {
-  if (numbers.some((n) => n > 255)) return "bad-octet";
-  const [a, b, c, d, high, low] = numbers as [number, number, number, number, number, number];
+/** What the run that was looked at last announces, if it has six numbers. */
+function announcedBy(start: number): Announced | Malformed {
+  if (run.count !== 6) return "bad-argument";
+  for (let i = 0; i < 6; i++) if (numbers[i]! > 255) return "bad-octet";
+  const [a, b, c, d, high, low] = [numbers[0]!, numbers[1]!, numbers[2]!, numbers[3]!, numbers[4]!, numbers[5]!];
   const address = Address.ipv4(((a << 24) | (b << 16) | (c << 8) | d) >>> 0);
-  return { address, port: high * 256 + low, at: [{ start, end }] };
+  return { address, port: high * 256 + low, at: [{ start, end: run.end }] };
 }
 
 /**
@@ -137,22 +140,23 @@ function announcedBy({ start, end, numbers }: Run): Announced | Malformed {
  * carries none (`227 Logout.`). Four or more numbers in a row that are not six are malformed; fewer are prose.
  */
 export function findHostPort(bytes: Uint8Array, start: number, end: number): Announced | Malformed | null {
-  const found: Announced[] = [];
+  let found: Announced | null = null;
   for (let at = start; at < end; at++) {
     if (!isDigit(bytes[at])) continue;
-    const run = numbersAt(bytes, at, end);
-    at = run.end;
-    if (run.count < 4) continue;
-    const next = run.count === 6 ? announcedBy(run) : "bad-argument";
+    const first = at;
+    const { count, end: stop } = numbersAt(bytes, first, end);
+    at = stop;
+    if (count < 4) continue;
+    const next = announcedBy(first);
     if (typeof next === "string") return next;
-    found.push(next);
+    // Clients differ in which of two they take. The same one twice is no question.
+    if (found !== null && !sameEndpoint(found, next)) return "ambiguous";
+    found = found === null ? next : again(found, next);
   }
-  const [first, ...others] = found;
-  if (first === undefined) return null;
-  // Clients differ in which of two they take. The same one twice is no question.
-  if (others.some((other) => !sameEndpoint(first, other))) return "ambiguous";
-  return { ...first, at: found.flatMap(({ at }) => at) };
+  return found;
 }
+
+const again = (first: Announced, { at }: Announced): Announced => ({ ...first, at: [...first.at, ...at] });
 
 const sameEndpoint = (a: Announced, b: Announced): boolean => a.port === b.port && a.address!.equals(b.address!);
 

@@ -22,6 +22,7 @@
 import type { RelatedEntry } from "../../flow/related.ts";
 import { type ControlHost, type ControlOptions, ControlStream } from "../../inspect/control.ts";
 import { type Direction, type Endpoint, type Ms, opposite } from "../../units.ts";
+import { part } from "../../wire/bytes.ts";
 import * as tcp from "../../wire/tcp.ts";
 import { TcpOptions } from "../../wire/tcp-options.ts";
 import type { ControlReason } from "./reason.ts";
@@ -37,6 +38,9 @@ const ENOUGH_DUPLICATES = 3;
 /** As Linux's tcp_retries2: a quarter of an hour. */
 const MOST_RETRIES = 15;
 
+/** Of the segment that is looked at. */
+const options = new TcpOptions();
+
 export interface ControlFlowOptions extends Omit<ControlOptions, "host"> {
   readonly host: Pick<ControlHost, "prepare" | "explain">;
 }
@@ -47,7 +51,6 @@ export class ControlFlow {
   readonly #speaker: Speaker;
   readonly #original = new Way("original");
   readonly #reply = new Way("reply");
-  readonly #options = new TcpOptions();
   #now = 0 as Ms;
   /** The client has answered the handshake. */
   #established = false;
@@ -58,17 +61,17 @@ export class ControlFlow {
   /** The stream is being fed: what it lets on is sent afterwards. */
   #feeding = false;
 
-  constructor(options: ControlFlowOptions, sink: ControlSink) {
-    const { prepare, explain } = options.host;
+  constructor(reading: ControlFlowOptions, sink: ControlSink) {
+    const { prepare, explain } = reading.host;
     const host: ControlHost = {
       forward: (direction, bytes) => this.#way(direction).outbound.append(bytes),
-      prepare: (entry, answered) => prepare.call(options.host, entry, answered),
-      explain: (decision) => explain.call(options.host, decision),
+      prepare: (entry, answered) => prepare.call(reading.host, entry, answered),
+      explain: (decision) => explain.call(reading.host, decision),
       abort: () => {
         this.#failed = true;
       },
     };
-    this.#stream = new ControlStream({ ...options, host });
+    this.#stream = new ControlStream({ ...reading, host });
     this.#sink = sink;
     this.#speaker = new Speaker(sink);
   }
@@ -79,7 +82,7 @@ export class ControlFlow {
     const back = this.#way(opposite(direction));
     const flags = tcp.flags(bytes, at);
     this.#now = now;
-    this.#options.read(bytes, at);
+    options.read(bytes, at);
     if (this.#ended) this.#answerEnded(way, flags, tcp.acknowledgment(bytes, at));
     else if ((flags & RST) !== 0) this.#reset(way, back, bytes, at);
     else if ((flags & SYN) !== 0) this.#synchronize(way, back, bytes, at);
@@ -158,7 +161,7 @@ export class ControlFlow {
       this.#sink.reject(way.direction, "handshake");
       return;
     }
-    way.open(tcp.sequence(bytes, at), this.#options);
+    way.open(tcp.sequence(bytes, at), options);
     back.outbound.edge = tcp.window(bytes, at);
     back.edge = back.outbound.edge;
     back.toldEdge = back.outbound.edge;
@@ -197,8 +200,8 @@ export class ControlFlow {
     // The handshake's last acknowledgment, whatever else there is to say.
     back.owes ||= !this.#established;
     this.#established = true;
-    if (this.#options.timestamps && start <= way.inbound.next && isLater(this.#options.value, way.clock)) {
-      way.clock = this.#options.value;
+    if (options.timestamps && start <= way.inbound.next && isLater(options.value, way.clock)) {
+      way.clock = options.value;
     }
     this.#hear(back, way, acknowledged, tcp.window(bytes, at), start, length === 0);
     if ((flags & URG) !== 0) this.#noteUrgent(way, start + tcp.urgentPointer(bytes, at));
@@ -217,7 +220,7 @@ export class ControlFlow {
   #hear(way: Way, back: Way, offset: number, window: number, at: number, bare: boolean): void {
     const { outbound } = way;
     if (offset < outbound.acknowledged) return;
-    const edge = offset + window * 2 ** way.scale;
+    const edge = offset + (window << way.scale);
     const moved = offset > outbound.acknowledged;
     this.#noteHeld(way);
     way.timer.fired = 0;
@@ -259,8 +262,8 @@ export class ControlFlow {
 
   /** R's selective acknowledgments, as far as they have a place in the input. */
   #noteHeld(way: Way): void {
-    const { blocks, edges } = this.#options;
-    const { outbound, offsets, held } = way;
+    const { blocks, edges } = options;
+    const { outbound, offsets } = way;
     way.heldBlocks = 0;
     for (let i = 0; i < blocks; i++) {
       const left = way.outputAt(edges[i * 2]!);
@@ -269,9 +272,7 @@ export class ControlFlow {
       const start = offsets.inputFrom(left);
       const end = offsets.inputBefore(right);
       if (start >= end) continue;
-      held[way.heldBlocks * 2] = start;
-      held[way.heldBlocks * 2 + 1] = end;
-      way.heldBlocks++;
+      way.hold(start, end);
     }
   }
 
@@ -290,7 +291,7 @@ export class ControlFlow {
     inbound.data(stop);
     if (fin === 1 && payload.length <= room) inbound.finish(stop);
     const at = Math.max(start, inbound.next);
-    if (stop > at) this.#read(way, payload.subarray(at - start, stop - start), at);
+    if (stop > at) this.#read(way, part(payload, at - start, stop - start), at);
     this.#drain(way);
   }
 

@@ -11,6 +11,8 @@ const UNKNOWN = -1;
 
 export class Inbound {
   readonly #pieces = new Pieces();
+  /** Anything is kept. */
+  waiting = false;
   /** Everything before this was read, the FIN included. */
   next = 0;
   /** Data was read up to the FIN, and that too. */
@@ -20,23 +22,21 @@ export class Inbound {
   /** Where the segment that came last out of order began. */
   #latest = 0;
 
-  get waiting(): boolean {
-    return this.#pieces.count > 0;
-  }
-
   /** Keeps bytes from `at` on. False: their turn has not come, and there is no room. */
   keep(at: number, bytes: Uint8Array): boolean {
     const full = this.#pieces.count >= MOST_PIECES || this.#pieces.held + bytes.length > MOST_KEPT;
     if (full && at > this.next) return false;
     this.#pieces.add(at, bytes, 0);
+    this.waiting = this.#pieces.count > 0;
     this.#latest = at;
     return true;
   }
 
   /** Bytes whose turn it is, taken out of what was kept; null: none. */
   take(): Uint8Array | null {
-    if (this.#pieces.first?.at !== this.next) return null;
+    if (!this.waiting || this.#pieces.first!.at !== this.next) return null;
     const { at, bytes } = this.#pieces.shift()!;
+    this.waiting = this.#pieces.count > 0;
     if (this.#latest < at + bytes.length) this.#latest = this.#pieces.first?.at ?? 0;
     return bytes;
   }

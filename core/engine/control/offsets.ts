@@ -15,6 +15,9 @@ export class Offsets {
   /** Where the first region begins. */
   #input = 0;
   #output = 0;
+  /** Where the last region ends. */
+  #inputEnd = 0;
+  #outputEnd = 0;
   /** Where each region ends. */
   readonly #inputs: number[] = [];
   readonly #outputs: number[] = [];
@@ -31,10 +34,12 @@ export class Offsets {
 
   /** All input before `input` has become all output before `output`. */
   extend(input: number, output: number): void {
-    const last = this.#inputs.length - 1;
-    const fromInput = last < 0 ? this.#input : this.#inputs[last]!;
-    const fromOutput = last < 0 ? this.#output : this.#outputs[last]!;
+    const fromInput = this.#inputEnd;
+    const fromOutput = this.#outputEnd;
     if (input === fromInput && output === fromOutput) return;
+    this.#inputEnd = input;
+    this.#outputEnd = output;
+    const last = this.#inputs.length - 1;
     const even = input - fromInput === output - fromOutput;
     if (last >= 0 && ((even && this.#even(last)) || last >= MOST_REGIONS - 1)) {
       this.#inputs[last] = input;
@@ -47,13 +52,10 @@ export class Offsets {
 
   /** The receiver has all output before `output`. */
   acknowledge(output: number): void {
-    let done = 0;
-    while (done < this.#outputs.length && this.#outputs[done]! <= output) done++;
-    if (done > 0) {
-      this.#input = this.#inputs[done - 1]!;
-      this.#output = this.#outputs[done - 1]!;
-      forget(this.#inputs, done);
-      forget(this.#outputs, done);
+    if (this.#inputEnd === this.#input && this.#outputEnd === this.#output) return;
+    while (this.#outputs.length > 0 && this.#outputs[0]! <= output) {
+      this.#input = this.#inputs.shift()!;
+      this.#output = this.#outputs.shift()!;
     }
     if (this.#outputs.length > 0 && output > this.#output && this.#even(0)) {
       this.#input += output - this.#output;
@@ -63,6 +65,7 @@ export class Offsets {
 
   /** Up to where all input is in the output before `output`. */
   inputBefore(output: number): number {
+    if (output >= this.#outputEnd) return this.#inputEnd;
     return this.#across(output, this.#outputs, this.#output, this.#inputs, this.#input, false);
   }
 
@@ -108,9 +111,4 @@ export class Offsets {
     const output = i === 0 ? this.#output : this.#outputs[i - 1]!;
     return this.#inputs[i]! - input === this.#outputs[i]! - output;
   }
-}
-
-function forget(ends: number[], count: number): void {
-  ends.copyWithin(0, count);
-  ends.length -= count;
 }

@@ -1,12 +1,12 @@
 /** A segment to be sent, and its bytes. */
-import { putU16, putU32 } from "../../wire/bytes.ts";
+import { copyBytes, putU16, putU32 } from "../../wire/bytes.ts";
 import { pseudoHeaderSum, sumOf } from "../../wire/checksum.ts";
 import * as tcp from "../../wire/tcp.ts";
 import { MOST_OPTIONS } from "../../wire/tcp-options.ts";
 
 const NOTHING = new Uint8Array(0);
 
-/** One object for all segments of a flow: it is valid during `emit` only. */
+/** One object for all segments: it is valid during `emit` only. */
 export class Segment {
   sequence = 0;
   acknowledgment = 0;
@@ -46,8 +46,7 @@ export function writeSegment(
   putU16(into, at + 18, segment.urgentPointer);
   for (let i = 0; i < optionsLength; i++) into[at + tcp.HEADER + i] = options[i]!;
   const payload = at + tcp.HEADER + optionsLength;
-  into.set(bytes.subarray(start, end), payload);
-  return payload + end - start;
+  return copyBytes(bytes, start, end, into, payload);
 }
 
 /** The segment in `[at, end)` gets its checksum. Both addresses of the IP header stand in `[addresses, addressesEnd)`. */

@@ -21,11 +21,13 @@ const MOST_URGENT = 0xffff;
 const KNOWN: readonly number[] = [2, 3, 4, 8];
 const NO_OPERATION = 1;
 
+/** Of all connections: what is said is said before anything else is. */
+const said = new Segment();
+const edges = new Float64Array(2 * MOST_BLOCKS);
+const sequences = new Uint32Array(2 * MOST_BLOCKS);
+
 export class Speaker {
   readonly #sink: ControlSink;
-  readonly #segment = new Segment();
-  readonly #edges = new Float64Array(2 * MOST_BLOCKS);
-  readonly #sequences = new Uint32Array(2 * MOST_BLOCKS);
 
   constructor(sink: ControlSink) {
     this.#sink = sink;
@@ -36,7 +38,7 @@ export class Speaker {
    * another way than this one (Multipath TCP) or could not be changed on it (RFC 5925).
    */
   handshake(direction: Direction, bytes: Uint8Array, at: number): void {
-    const segment = this.#segment;
+    const segment = said;
     segment.sequence = tcp.sequence(bytes, at);
     segment.acknowledgment = tcp.acknowledgment(bytes, at);
     segment.flags = tcp.flags(bytes, at) & (SYN | ACK);
@@ -83,8 +85,7 @@ export class Speaker {
   acknowledge(way: Way, back: Way): void {
     this.#begin(way, back, way.outbound.sent, ACK);
     const blocks = back.sackPermitted ? this.#blocks(back) : 0;
-    const segment = this.#segment;
-    if (blocks > 0) segment.optionsLength = putSack(segment.options, segment.optionsLength, this.#sequences, blocks);
+    if (blocks > 0) said.optionsLength = putSack(said.options, said.optionsLength, sequences, blocks);
     back.owes = false;
     this.#emit(way.direction, 0, 0);
   }
@@ -103,7 +104,7 @@ export class Speaker {
 
   /** The answer of a connection that is no more (RFC 9293 §3.10.7.1) to a segment with this acknowledgment. */
   refuse(direction: Direction, acknowledgment: number): void {
-    const segment = this.#segment;
+    const segment = said;
     segment.sequence = acknowledgment;
     segment.acknowledgment = 0;
     segment.flags = RST;
@@ -119,13 +120,12 @@ export class Speaker {
     if (end === outbound.dataEnd) flags |= PSH;
     if (to > outbound.dataEnd) flags |= FIN;
     this.#begin(way, back, from, flags);
-    const segment = this.#segment;
-    segment.bytes = outbound.buffer;
+    said.bytes = outbound.buffer;
     this.#emit(way.direction, outbound.indexOf(from), outbound.indexOf(end));
   }
 
   #begin(way: Way, back: Way, offset: number, flags: number): void {
-    const segment = this.#segment;
+    const segment = said;
     segment.sequence = way.sequenceOf(offset);
     segment.acknowledgment = back.sequenceOf(back.acknowledged);
     segment.flags = flags;
@@ -139,10 +139,9 @@ export class Speaker {
     back.tell(segment.window);
   }
 
-  /** What came out of order from the sender of `way`, then what its receiver has; into `#sequences`. Returns how many. */
+  /** What came out of order from the sender of `way`, then what its receiver has; into `sequences`. Returns how many. */
   #blocks(way: Way): number {
     const most = way.timestamps ? MOST_BLOCKS - 1 : MOST_BLOCKS;
-    const edges = this.#edges;
     let count = way.inbound.runs(edges, most);
     for (let i = 0; i < way.heldBlocks && count < most; i++) {
       if (way.held[i * 2]! <= way.acknowledged) continue;
@@ -150,13 +149,13 @@ export class Speaker {
       edges[count * 2 + 1] = way.held[i * 2 + 1]!;
       count++;
     }
-    for (let i = 0; i < count * 2; i++) this.#sequences[i] = way.sequenceOf(edges[i]!);
+    for (let i = 0; i < count * 2; i++) sequences[i] = way.sequenceOf(edges[i]!);
     return count;
   }
 
   #emit(direction: Direction, start: number, end: number): void {
-    this.#segment.start = start;
-    this.#segment.end = end;
-    this.#sink.emit(direction, this.#segment);
+    said.start = start;
+    said.end = end;
+    this.#sink.emit(direction, said);
   }
 }

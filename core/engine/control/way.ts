@@ -27,6 +27,9 @@ const DEFAULT_MSS = 536;
 const LEAST_MSS = 88;
 const MOST_WINDOW = 0xffff;
 const UNKNOWN = -1;
+/** R has something behind a hole but rarely. */
+const NOTHING_HELD = new Float64Array(0);
+const MOST_HELD = 4;
 
 export class Way {
   readonly direction: Direction;
@@ -80,7 +83,7 @@ export class Way {
   urgent = UNKNOWN;
   urgentOutput = UNKNOWN;
   /** Left and right edges of what R has, as input offsets. */
-  readonly held = new Float64Array(8);
+  held = NOTHING_HELD;
   heldBlocks = 0;
 
   constructor(direction: Direction) {
@@ -105,6 +108,14 @@ export class Way {
     this.sackPermitted &&= receiver.sackPermitted;
     this.timestamps &&= receiver.timestamps;
     this.segmentLimit = Math.min(this.mss, receiver.mss) - (this.timestamps ? TIMESTAMPS_LENGTH : 0);
+  }
+
+  /** R has input `[start, end)` behind a hole. */
+  hold(start: number, end: number): void {
+    if (this.held === NOTHING_HELD) this.held = new Float64Array(2 * MOST_HELD);
+    this.held[this.heldBlocks * 2] = start;
+    this.held[this.heldBlocks * 2 + 1] = end;
+    this.heldBlocks++;
   }
 
   /** The path to R carries no more than this much payload in a segment. */
@@ -183,7 +194,7 @@ export class Way {
 
   /** S should hear of its window though nothing else is to be said (RFC 9293 §3.8.6.2.2). */
   get windowDue(): boolean {
-    const edge = this.acknowledged + this.window() * 2 ** this.scale;
+    const edge = this.acknowledged + (this.window() << this.scale);
     if (edge <= this.toldEdge) return false;
     return this.windowNews || this.toldEdge <= this.inbound.next || edge - this.toldEdge >= this.segmentLimit;
   }
@@ -191,7 +202,7 @@ export class Way {
   /** S was told both. */
   tell(window: number): void {
     this.told = this.acknowledged;
-    this.toldEdge = this.acknowledged + window * 2 ** this.scale;
+    this.toldEdge = this.acknowledged + (window << this.scale);
     this.edge = Math.max(this.edge, this.toldEdge);
     this.windowNews = false;
   }

@@ -342,6 +342,23 @@ t.test("write: text of the helper's own, alone and between the ends that core gi
   }
 });
 
+t.test("what its own message settles is not remembered: whoever names it later names nothing", async (t) => {
+  for (const own of [true, false]) {
+    let ref: Ref;
+    const helper = lineHelper((line, actions, length) => {
+      if (line === "END\n") actions.revoke(ref);
+      else {
+        ref = actions.expect(...pair(length));
+        if (own) actions.settle(ref, "accepted");
+      }
+      return "pass";
+    });
+    const talk = new Conversation({ helper: helper() });
+    talk.client("PAIR\nEND\n");
+    t.equal(talk.pending.length, own ? 2 : 0);
+  }
+});
+
 t.test("of a bundle, what the answer does not take up is withdrawn", async (t) => {
   let ref: Ref;
   const helper = lineHelper((line, actions, length) => {
