@@ -25,9 +25,23 @@ export interface Farm {
   readonly clients: readonly Host[];
   readonly realservers: readonly Host[];
   readonly director: Host;
+  /** The way that the director is to be started on. */
+  readonly path: "socket" | "tun";
+  /** The realservers, as its configuration names them. */
+  readonly targets: readonly Target[];
+  /** The address that realservers see in a client's place. */
+  readonly seenAs: (client: Host) => string;
   /** How every address on the realservers' side begins: none of it is a client's business. */
   readonly hidden: string;
 }
+
+export interface Target {
+  readonly address: string;
+  readonly method?: "nat" | "dr" | "tunnel";
+}
+
+/** Makes one, for one path or the other. */
+export type FarmMaker = (sandbox: Sandbox, family: Family, clients: number, realservers: number) => Promise<Farm>;
 
 interface Network {
   readonly front: string;
@@ -45,8 +59,12 @@ const VIP = 100;
 
 let farms = 0;
 
-export const makeFarm = (sandbox: Sandbox, family: Family, clients: number, realservers: number): Promise<Farm> =>
-  layOut(sandbox, family, clients, realservers, true);
+export const makeFarm: FarmMaker = async (sandbox, family, clients, realservers) => {
+  const parts = await layOut(sandbox, family, clients, realservers, true);
+  const { director } = parts;
+  const targets = parts.realservers.map(({ address }) => ({ address }));
+  return { ...parts, path: "socket", targets, seenAs: () => director.address };
+};
 
 /** `ownVip`: the VIP is an address of the director's. */
 export async function layOut(
@@ -55,7 +73,7 @@ export async function layOut(
   clients: number,
   realservers: number,
   ownVip: boolean,
-): Promise<Farm> {
+): Promise<Omit<Farm, "path" | "targets" | "seenAs">> {
   const { front, back } = NETWORKS[family];
   const prefix = `kindred-${process.pid}-${++farms}`;
   const director = await makeNamespace(sandbox, `${prefix}-director`);

@@ -38,9 +38,10 @@ interface Layout {
   readonly empty: string;
   readonly family: Family;
   readonly passive: number | undefined;
+  readonly more?: Readonly<Record<string, string | number>>;
 }
 
-export function vsftpdConfig({ root, empty, family, passive }: Layout): string {
+export function vsftpdConfig({ root, empty, family, passive, more = {} }: Layout): string {
   const options: Record<string, string | number> = {
     [family === 6 ? "listen_ipv6" : "listen"]: "YES",
     // With the data connections from port 20 a director on the realserver's side would need that port for itself.
@@ -61,7 +62,7 @@ export function vsftpdConfig({ root, empty, family, passive }: Layout): string {
     xferlog_enable: "NO",
   };
   if (passive !== undefined) Object.assign(options, { pasv_min_port: passive, pasv_max_port: passive });
-  return Object.entries(options)
+  return Object.entries({ ...options, ...more })
     .map(([name, value]) => `${name}=${value}\n`)
     .join("");
 }

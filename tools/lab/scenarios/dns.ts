@@ -3,7 +3,7 @@ import { startDirector, untilReady } from "../director.ts";
 import { DNS_PORT, startNamed, ZONE } from "../named.ts";
 import type { Sandbox } from "../sandbox.ts";
 import type { Scenario } from "../scenario.ts";
-import { makeFarm } from "../topology.ts";
+import { type FarmMaker, makeFarm } from "../topology.ts";
 
 const NAMES = ["real-a", "real-b"];
 
@@ -16,8 +16,8 @@ interface Answer {
 
 type Dig = (...question: readonly string[]) => Promise<Answer>;
 
-async function startDns(sandbox: Sandbox): Promise<Dig> {
-  const farm = await makeFarm(sandbox, 4, 1, 2);
+async function startDns(sandbox: Sandbox, make: FarmMaker): Promise<Dig> {
+  const farm = await make(sandbox, 4, 1, 2);
   for (const [i, host] of farm.realservers.entries()) await startNamed(sandbox, host, NAMES[i]!);
   const service = {
     name: "dns",
@@ -25,10 +25,12 @@ async function startDns(sandbox: Sandbox): Promise<Dig> {
     ports: [`udp/${DNS_PORT}`, `tcp/${DNS_PORT}`],
     helper: "dns",
     scheduler: "rr",
-    realservers: farm.realservers.map(({ address }) => ({ address })),
+    realservers: farm.targets,
   };
   await untilReady(
-    startDirector(sandbox, { services: [service], log: { level: "info", format: "json" } }, farm.director.start),
+    startDirector(sandbox, { services: [service], log: { level: "info", format: "json" } }, farm.director.start, {
+      path: farm.path,
+    }),
   );
   return async (...question) =>
     read(await farm.clients[0]!.must(["dig", `@${farm.vip}`, "+nsid", "+tries=1", ...question]));
@@ -43,8 +45,8 @@ function read(told: string): Answer {
   };
 }
 
-async function spread(sandbox: Sandbox): Promise<string> {
-  const dig = await startDns(sandbox);
+export async function spread(sandbox: Sandbox, make: FarmMaker): Promise<string> {
+  const dig = await startDns(sandbox, make);
   const served = new Map(NAMES.map((name) => [name, 0]));
   for (let i = 0; i < 40; i++) {
     const { name, answered } = await dig(`www.${ZONE}`);
@@ -56,9 +58,8 @@ async function spread(sandbox: Sandbox): Promise<string> {
   return `40 queries: ${counts.join(" and ")} served`;
 }
 
-async function retry(sandbox: Sandbox): Promise<string> {
-  const dig = await startDns(sandbox);
-  const count = 100;
+export async function retry(sandbox: Sandbox, make: FarmMaker, count = 100): Promise<string> {
+  const dig = await startDns(sandbox, make);
   const met = new Map(NAMES.map((name) => [name, 0]));
   for (let i = 0; i < count; i++) {
     const question = [`n${i}.big.${ZONE}`, "TXT", "+bufsize=512"];
@@ -79,11 +80,16 @@ async function retry(sandbox: Sandbox): Promise<string> {
 }
 
 export const dns: readonly Scenario[] = [
-  { name: "dns-spread", about: "queries of dig reach both BIND servers", needs: ["named", "dig"], run: spread },
+  {
+    name: "dns-spread",
+    about: "queries of dig reach both BIND servers",
+    needs: ["named", "dig"],
+    run: (sandbox) => spread(sandbox, makeFarm),
+  },
   {
     name: "dns-tcp-retry",
     about: "the TCP retry of a truncated answer reaches the BIND server that gave it, 100 of 100 times",
     needs: ["named", "dig"],
-    run: retry,
+    run: (sandbox) => retry(sandbox, makeFarm),
   },
 ];

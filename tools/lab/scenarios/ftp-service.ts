@@ -10,7 +10,7 @@ export const ftpService = (farm: Farm): object => ({
       ports: [`tcp/${FTP_PORT}`],
       helper: "ftp",
       scheduler: "rr",
-      realservers: farm.realservers.map(({ address }) => ({ address, port: FTP_PORT })),
+      realservers: farm.targets,
     },
   ],
   log: { level: "info", format: "json" },

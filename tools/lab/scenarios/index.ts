@@ -4,6 +4,8 @@ import { ftpSamePort } from "./ftp-same-port.ts";
 import { ftpVsftpd } from "./ftp-vsftpd.ts";
 import { netbios } from "./netbios.ts";
 import { packetFtp } from "./packet-ftp.ts";
+import { packetGroups } from "./packet-groups.ts";
+import { packetUdp } from "./packet-udp.ts";
 import { radius } from "./radius.ts";
 import { rtsp } from "./rtsp.ts";
 import { tftp } from "./tftp.ts";
@@ -20,4 +22,6 @@ export const scenarios: readonly Scenario[] = [
   ...netbios,
   ...xdmcp,
   ...packetFtp,
+  ...packetUdp,
+  ...packetGroups,
 ];

@@ -5,10 +5,10 @@ import { ACCOUNTING_PORT, AUTHENTICATION_PORT, SECRET, startFreeradius } from ".
 import { prove } from "../prove.ts";
 import type { Sandbox } from "../sandbox.ts";
 import type { Scenario } from "../scenario.ts";
-import { makeFarm } from "../topology.ts";
+import { type FarmMaker, makeFarm } from "../topology.ts";
 
 const NAMES = ["real-a", "real-b"];
-const NEEDS = ["freeradius", "radclient", "openssl"];
+export const NEEDS = ["freeradius", "radclient", "openssl"];
 
 interface Radius {
   readonly vip: string;
@@ -17,10 +17,10 @@ interface Radius {
   run(command: readonly string[]): Promise<string>;
 }
 
-async function startRadius(sandbox: Sandbox, helper: object): Promise<Radius> {
-  const farm = await makeFarm(sandbox, 4, 1, 2);
+async function startRadius(sandbox: Sandbox, make: FarmMaker, helper: object): Promise<Radius> {
+  const farm = await make(sandbox, 4, 1, 2);
   for (const [i, host] of farm.realservers.entries()) {
-    await startFreeradius(sandbox, host, NAMES[i]!, farm.director.address);
+    await startFreeradius(sandbox, host, NAMES[i]!, farm.seenAs(farm.clients[0]!));
   }
   const service = {
     name: "radius",
@@ -28,10 +28,10 @@ async function startRadius(sandbox: Sandbox, helper: object): Promise<Radius> {
     ports: [`udp/${AUTHENTICATION_PORT}`, `udp/${ACCOUNTING_PORT}`],
     helper: "radius",
     scheduler: "rr",
-    realservers: farm.realservers.map(({ address }) => ({ address })),
+    realservers: farm.targets,
   };
   const config = { services: [service], helpers: { radius: helper }, log: { level: "info", format: "json" } };
-  await untilReady(startDirector(sandbox, config, farm.director.start));
+  await untilReady(startDirector(sandbox, config, farm.director.start, { path: farm.path }));
   const [nas] = farm.clients;
   const file = sandbox.path("requests");
   return {
@@ -47,8 +47,8 @@ async function startRadius(sandbox: Sandbox, helper: object): Promise<Radius> {
 /** How often each realserver has answered, by the names in their responses. */
 const servedBy = (told: string): number[] => NAMES.map((name) => told.split(`Reply-Message = "${name}"`).length - 1);
 
-async function spread(sandbox: Sandbox): Promise<string> {
-  const radius = await startRadius(sandbox, {});
+export async function spread(sandbox: Sandbox, make: FarmMaker): Promise<string> {
+  const radius = await startRadius(sandbox, make, {});
   const users = Array.from({ length: 200 }, (_, i) => `User-Name = "user${i}"\nUser-Password = "secret"`);
   const served = servedBy(await radius.ask(users, AUTHENTICATION_PORT, "auth"));
   prove(served[0] === 100 && served[1] === 100, `of 200 requests the realservers accepted ${served.join(" and ")}`);
@@ -65,8 +65,8 @@ const SUPPLICANT = `network={
 }
 `;
 
-async function eap(sandbox: Sandbox): Promise<string> {
-  const radius = await startRadius(sandbox, {});
+async function eap(sandbox: Sandbox, make: FarmMaker): Promise<string> {
+  const radius = await startRadius(sandbox, make, {});
   const file = sandbox.path("supplicant");
   writeFileSync(file, SUPPLICANT);
   const count = 100;
@@ -81,8 +81,8 @@ async function eap(sandbox: Sandbox): Promise<string> {
   return `EAP-TTLS: ${completed} of ${count} conversations completed`;
 }
 
-async function accounting(sandbox: Sandbox): Promise<string> {
-  const radius = await startRadius(sandbox, { key: ["Calling-Station-Id"] });
+export async function accounting(sandbox: Sandbox, make: FarmMaker): Promise<string> {
+  const radius = await startRadius(sandbox, make, { key: ["Calling-Station-Id"] });
   const both = [0, 0];
   for (let i = 0; i < 20; i++) {
     const station = `Calling-Station-Id = "00-00-00-00-00-${i}"`;
@@ -102,18 +102,18 @@ export const radius: readonly Scenario[] = [
     name: "radius-spread",
     about: "200 requests of one radclient socket reach both FreeRADIUS servers",
     needs: NEEDS,
-    run: spread,
+    run: (sandbox) => spread(sandbox, makeFarm),
   },
   {
     name: "radius-eap",
     about: "100 EAP-TTLS conversations of eapol_test are completed over two FreeRADIUS servers",
     needs: [...NEEDS, "eapol_test"],
-    run: eap,
+    run: (sandbox) => eap(sandbox, makeFarm),
   },
   {
     name: "radius-accounting",
     about: "by Calling-Station-Id, accounting reaches the FreeRADIUS server that authenticated",
     needs: NEEDS,
-    run: accounting,
+    run: (sandbox) => accounting(sandbox, makeFarm),
   },
 ];

@@ -6,7 +6,7 @@ import { digest, writeFiles } from "../files.ts";
 import type { Sandbox } from "../sandbox.ts";
 import type { Scenario } from "../scenario.ts";
 import { startTftpd, TFTP_PORT } from "../tftpd.ts";
-import { type Farm, makeFarm } from "../topology.ts";
+import { type Farm, type FarmMaker, makeFarm } from "../topology.ts";
 
 const FILE = "one.bin";
 const COUNT = 10;
@@ -14,7 +14,7 @@ const COUNT = 10;
 /** One transfer: `local` is a file of the client's. */
 type Transfer = (farm: Farm, what: "get" | "put", remote: string, local: string) => Promise<string>;
 
-const withCurl: Transfer = ({ vip, clients }, what, remote, local) => {
+export const withCurl: Transfer = ({ vip, clients }, what, remote, local) => {
   const url = `tftp://${vip}:${TFTP_PORT}/${remote}`;
   const rest = what === "get" ? ["--output", local, url] : ["--upload-file", local, url];
   return clients[0]!.must(["curl", "--silent", "--show-error", "--max-time", "30", ...rest]);
@@ -27,8 +27,8 @@ const withTftp: Transfer = ({ vip, clients }, what, remote, local) => {
 };
 
 /** Each file is read and written by one connection after the other, so that both realservers serve both. */
-async function transfers(sandbox: Sandbox, transfer: Transfer): Promise<string> {
-  const farm = await makeFarm(sandbox, 4, 1, 2);
+export async function transfers(sandbox: Sandbox, make: FarmMaker, transfer: Transfer, count = COUNT): Promise<string> {
+  const farm = await make(sandbox, 4, 1, 2);
   const folders = await Promise.all(farm.realservers.map((host, i) => startTftpd(sandbox, host, `real-${i}`)));
   const service = {
     name: "boot",
@@ -36,26 +36,26 @@ async function transfers(sandbox: Sandbox, transfer: Transfer): Promise<string> 
     ports: [`udp/${TFTP_PORT}`],
     helper: "tftp",
     scheduler: "rr",
-    realservers: farm.realservers.map(({ address }) => ({ address })),
+    realservers: farm.targets,
   };
   const config = { services: [service], log: { level: "info", format: "json" } };
-  await untilReady(startDirector(sandbox, config, farm.director.start));
+  await untilReady(startDirector(sandbox, config, farm.director.start, { path: farm.path }));
   const [sent, received] = [sandbox.path("sent"), sandbox.path("received")];
   for (const folder of [sent, received]) mkdirSync(folder);
   writeFiles(sent, [FILE]);
-  for (let i = 0; i < COUNT; i++) await transfer(farm, "put", `written-${i}`, join(sent, FILE));
+  for (let i = 0; i < count; i++) await transfer(farm, "put", `written-${i}`, join(sent, FILE));
   const whole = digest(sent, FILE);
   const written = folders.map((folder) => readdirSync(folder).filter((name) => digest(folder, name) === whole).length);
-  if (written.some((count) => count !== COUNT / 2)) throw new Error(`${COUNT} files: ${written.join(" and ")} written`);
+  if (written.some((count) => count !== count / 2)) throw new Error(`${count} files: ${written.join(" and ")} written`);
   // Of the same name, and each another: what arrives says who sent it.
   for (const folder of folders) writeFiles(folder, [FILE]);
   const got = [0, 0];
-  for (let i = 0; i < COUNT; i++) {
+  for (let i = 0; i < count; i++) {
     await transfer(farm, "get", FILE, join(received, FILE));
     const came = digest(received, FILE);
     for (const [n, folder] of folders.entries()) if (digest(folder, FILE) === came) got[n]!++;
   }
-  if (got.some((count) => count !== COUNT / 2)) throw new Error(`${COUNT} files: ${got.join(" and ")} read`);
+  if (got.some((count) => count !== count / 2)) throw new Error(`${count} files: ${got.join(" and ")} read`);
   return `1 MiB byte for byte: ${written.join(" and ")} written, ${got.join(" and ")} read`;
 }
 
@@ -64,12 +64,12 @@ export const tftp: readonly Scenario[] = [
     name: "tftp-curl",
     about: "curl reads and writes files of both tftpd-hpa servers",
     needs: ["in.tftpd", "curl"],
-    run: (sandbox) => transfers(sandbox, withCurl),
+    run: (sandbox) => transfers(sandbox, makeFarm, withCurl),
   },
   {
     name: "tftp-hpa",
     about: "tftp-hpa's client reads and writes files of both tftpd-hpa servers",
     needs: ["in.tftpd", "tftp"],
-    run: (sandbox) => transfers(sandbox, withTftp),
+    run: (sandbox) => transfers(sandbox, makeFarm, withTftp),
   },
 ];

@@ -1,0 +1,43 @@
+/** Protocols of datagrams on the packet path. With direct routing and in tunnels, requests are not seen one by one. */
+import { routed } from "../routed.ts";
+import type { Scenario } from "../scenario.ts";
+import * as dns from "./dns.ts";
+import * as radius from "./radius.ts";
+import * as tftp from "./tftp.ts";
+
+const nat = routed(["nat"]);
+const TRANSFERS = 4;
+const RETRIES = 30;
+
+export const packetUdp: readonly Scenario[] = [
+  {
+    name: "packet-radius-spread",
+    about: "200 requests of one radclient socket reach both FreeRADIUS servers",
+    needs: radius.NEEDS,
+    run: (sandbox) => radius.spread(sandbox, nat),
+  },
+  {
+    name: "packet-radius-accounting",
+    about: "by Calling-Station-Id, accounting reaches the FreeRADIUS server that authenticated",
+    needs: radius.NEEDS,
+    run: (sandbox) => radius.accounting(sandbox, nat),
+  },
+  {
+    name: "packet-dns-tcp-retry",
+    about: "the TCP retry of a truncated answer reaches the BIND server that gave it",
+    needs: ["named", "dig"],
+    run: (sandbox) => dns.retry(sandbox, nat, RETRIES),
+  },
+  {
+    name: "packet-dns-dr-tunnel",
+    about: "queries of dig reach two BIND servers, one routed to directly, one in a tunnel",
+    needs: ["named", "dig", "python3"],
+    run: (sandbox) => dns.spread(sandbox, routed(["dr", "tunnel"])),
+  },
+  {
+    name: "packet-tftp",
+    about: "curl reads and writes files of both tftpd-hpa servers",
+    needs: ["in.tftpd", "curl"],
+    run: (sandbox) => tftp.transfers(sandbox, nat, tftp.withCurl, TRANSFERS),
+  },
+];
