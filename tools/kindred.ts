@@ -1,32 +1,36 @@
 #!/usr/bin/env node
 /** The command line: the one place that knows both the director and the tools. */
 import { readFileSync } from "node:fs";
-import { Command } from "commander";
+import type { Command } from "commander";
 import type { Fields } from "../director/log.ts";
 import type { Director } from "../director/main.ts";
 import type { DemoRelated } from "./demo.ts";
+import type { ReplayOptions } from "./replay.ts";
 
-const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {
-  version: string;
-};
+/** The command line as people write it, with its help and all that may be wrong with it. */
+async function runCommand(): Promise<void> {
+  const { Command } = await import("commander");
+  /** Each is loaded when it is asked for: the director's configuration alone takes longer than reading a capture. */
+  const commands: Readonly<Record<string, () => Promise<Command>>> = {
+    run: async () => (await import("../director/main.ts")).runCommand(),
+    replay: async () => (await import("./replay/command.ts")).replayCommand(),
+    plan: async () => (await import("../director/plan/command.ts")).planCommand(),
+    demo: async () => demoCommand(new Command("demo")),
+  };
+  const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {
+    version: string;
+  };
+  const asked = process.argv[2] ?? "";
+  const program = new Command("kindred")
+    .description("protocol helpers for NAT directors: FTP and its kin through a load balancer, live and in captures")
+    .version(version)
+    .showHelpAfterError("(kindred --help shows what there is)");
+  for (const name of asked in commands ? [asked] : Object.keys(commands)) program.addCommand(await commands[name]!());
+  await program.parseAsync();
+}
 
-/** Each is loaded when it is asked for: the director's configuration alone takes longer than reading a capture. */
-const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
-  run: async () => (await import("../director/main.ts")).runCommand(),
-  replay: async () => (await import("./replay.ts")).replayCommand(),
-  plan: async () => (await import("../director/plan/command.ts")).planCommand(),
-  demo: async () => demoCommand(),
-};
-
-const asked = process.argv[2] ?? "";
-const program = new Command("kindred")
-  .description("protocol helpers for NAT directors: FTP and its kin through a load balancer, live and in captures")
-  .version(version)
-  .showHelpAfterError("(kindred --help shows what there is)");
-for (const name of asked in COMMANDS ? [asked] : Object.keys(COMMANDS)) program.addCommand(await COMMANDS[name]!());
-
-function demoCommand(): Command {
-  return new Command("demo")
+function demoCommand(command: Command): Command {
+  return command
     .description("the main job on loopback: a director, two embedded FTP servers, transfers in every mode")
     .option("--once", "exit after the transfers: 0 when all were byte-identical, else 1")
     .option("--port <port>", "where the director listens", Number, 2121)
@@ -40,6 +44,18 @@ function demoCommand(): Command {
       // ftp-srv keeps timers of its own running.
       process.exit();
     });
+}
+
+/** What `replay` is asked for most often, which needs no library to be understood; null: what is asked for is more. */
+function plainReplay([asked, ...words]: readonly string[]): { files: string[]; options: ReplayOptions } | null {
+  const options: Record<string, true> = {};
+  const files: string[] = [];
+  for (const word of words) {
+    if (word === "--json" || word === "--ndjson" || word === "--explain") options[word.slice(2)] = true;
+    else if (word.startsWith("-") && word !== "-") return null;
+    else files.push(word);
+  }
+  return asked !== "replay" || files.length === 0 ? null : { files, options };
 }
 
 async function startDemoDirector(text: string, related: (entry: DemoRelated) => void): Promise<Director> {
@@ -59,7 +75,9 @@ async function startDemoDirector(text: string, related: (entry: DemoRelated) => 
 process.stdout.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? 0 : 1));
 
 try {
-  await program.parseAsync();
+  const plain = plainReplay(process.argv.slice(2));
+  if (plain === null) await runCommand();
+  else process.exitCode = await (await import("./replay.ts")).runReplay(plain.files, plain.options, process);
 } catch (error) {
   console.error(`kindred: ${error instanceof Error ? error.message : String(error)}`);
   process.exitCode = 1;

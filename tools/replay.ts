@@ -2,16 +2,14 @@
  * `kindred replay`: a capture in; out comes which connections were announced, which of them appeared, and what a
  * director would have refused. The helpers are those of the director, byte for byte.
  */
-import { writeFile } from "node:fs/promises";
-import { Command } from "commander";
+import { writeFileSync } from "node:fs";
 import { helpers } from "../helpers/index.ts";
 import { bind } from "./replay/bindings.ts";
 import { directorText } from "./replay/director/records.ts";
 import type { ThroughDirector } from "./replay/director/through.ts";
 import { inert } from "./replay/escape.ts";
 import { type FrameSink, readCapture } from "./replay/file.ts";
-import { PageBuilder } from "./replay/html/data.ts";
-import { pageText } from "./replay/html/page.ts";
+import type { PageBuilder } from "./replay/html/data.ts";
 import { paintFor } from "./replay/paint.ts";
 import { ProgressLine } from "./replay/progress.ts";
 import { addCapture, append, emptyReport, jsonText, ndjsonText, numbered, type Report } from "./replay/report.ts";
@@ -53,7 +51,8 @@ export async function runReplay(files: readonly string[], options: ReplayOptions
     io.stderr.write(`kindred replay: ${inert(bindings)}\n`);
     return USAGE;
   }
-  const page = options.html === undefined ? null : new PageBuilder();
+  // Loaded when asked for, as is the director: most of what takes time with a small capture is loading.
+  const page = options.html === undefined ? null : new (await import("./replay/html/data.ts")).PageBuilder();
   const director = await directorFor(options);
   if (typeof director === "string") {
     io.stderr.write(`kindred replay: ${inert(director)}\n`);
@@ -101,7 +100,8 @@ function printer({ json, ndjson, explain }: ReplayOptions, { stdout }: ReplayIo)
 
 async function writePage(file: string, page: PageBuilder, { stderr }: ReplayIo): Promise<boolean> {
   try {
-    await writeFile(file, pageText(page.data()));
+    const { pageText } = await import("./replay/html/page.ts");
+    writeFileSync(file, pageText(page.data()));
     return true;
   } catch (error) {
     stderr.write(`kindred replay: ${inert(file)}: ${inert(error instanceof Error ? error.message : String(error))}\n`);
@@ -152,23 +152,3 @@ const shownTo = (tracker: Tracker, director: ThroughDirector | null): FrameSink 
           director.end();
         },
       };
-
-const collect = (value: string, previous: string[] = []): string[] => [...previous, value];
-
-/** The command `replay`, for the command line to add. */
-export function replayCommand(io: ReplayIo = process): Command {
-  return new Command("replay")
-    .description("explain a capture: which connections were announced, which appeared, what a director would refuse")
-    .argument("<capture...>", "pcap or pcapng files, plain or compressed (gzip, zstd); - is standard input")
-    .option("--json", "one JSON document")
-    .option("--ndjson", "the same records as JSON, a line each")
-    .option("--html <file>", "a page that needs nothing else: ladders, a timeline, tables, findings, explanations")
-    .option("--explain", "for each announcement and refusal: the bytes, the rule, what other helpers would have done")
-    .option("--config <file>", "a director's configuration: what it would have made of the capture")
-    .option("--write <file>", "with --config: both sides of that director, as pcapng with comments")
-    .option("--helper <name=ports>", "bind a helper to these server ports: ftp=21,2121 (repeatable)", collect)
-    .addHelpText("after", "\nExit status: 0, or 2 when a file is broken (what could be read is printed).")
-    .action(async (files: string[], options: ReplayOptions) => {
-      process.exitCode = await runReplay(files, options, io);
-    });
-}

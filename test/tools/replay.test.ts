@@ -3,8 +3,9 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { stripVTControlCharacters } from "node:util";
 import t from "tap";
+import { replayCommand } from "../../tools/replay/command.ts";
 import type { Report } from "../../tools/replay/report.ts";
-import { type ReplayOptions, replayCommand, runReplay } from "../../tools/replay.ts";
+import { type ReplayOptions, runReplay } from "../../tools/replay.ts";
 
 const fixture = (name: string) => resolve(import.meta.dirname, "..", "..", "fixtures", name);
 const MASQUERADED = fixture("ftp-own-pasv-masq-client-fixes.pcap");

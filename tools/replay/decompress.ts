@@ -1,5 +1,5 @@
 /** Compressed captures: a chunk in, and what it holds out, in bounded memory. */
-import { createGunzip } from "node:zlib";
+import type { Gunzip } from "node:zlib";
 
 /** Takes decompressed bytes. False: enough. */
 type Use = (bytes: Uint8Array) => boolean;
@@ -28,15 +28,21 @@ function isZstd(bytes: Uint8Array): boolean {
 export const isCompressed = (bytes: Uint8Array): boolean => isGzip(bytes) || isZstd(bytes);
 
 /** What reads that which begins like `bytes`. */
-export const decompressorFor = (bytes: Uint8Array, use: Use): Promise<Decompressor> | Decompressor =>
-  isGzip(bytes) ? new GzipDecompressor(use) : zstdDecompressor(use);
+export const decompressorFor = (bytes: Uint8Array, use: Use): Promise<Decompressor> =>
+  isGzip(bytes) ? gzipDecompressor(use) : zstdDecompressor(use);
+
+/** Loaded when it is needed, as what reads zstd is. */
+async function gzipDecompressor(use: Use): Promise<Decompressor> {
+  const { createGunzip } = await import("node:zlib");
+  return new GzipDecompressor(createGunzip({ chunkSize: 256 * 1024 }), use);
+}
 
 /**
  * Each chunk is waited for. The end is told only when everything was given out: of data that is cut short zlib throws the
  * last piece away if it knows of the end before.
  */
 class GzipDecompressor implements Decompressor {
-  readonly #gunzip = createGunzip({ chunkSize: 256 * 1024 });
+  readonly #gunzip: Gunzip;
   /** Settled when it is over, well or not. */
   readonly #closed: Promise<void>;
   #written = (): void => {};
@@ -44,7 +50,8 @@ class GzipDecompressor implements Decompressor {
   #failure: string | null = null;
   #read = 0;
 
-  constructor(use: Use) {
+  constructor(gunzip: Gunzip, use: Use) {
+    this.#gunzip = gunzip;
     this.#closed = new Promise((resolve) => {
       this.#gunzip.once("close", () => {
         // A write that fails is not called back.

@@ -1,4 +1,5 @@
 import { NO_LINK } from "../../core/wire/capture/frame.ts";
+import type { Records } from "../../core/wire/capture/pcap.ts";
 import { CaptureReader, type Frame } from "../../core/wire/capture/reader.ts";
 import { isReadable, linkTypeName } from "../../core/wire/link.ts";
 import type { CaptureRecord } from "./report.ts";
@@ -10,6 +11,8 @@ export type Progress = (read: number, size: number | null) => void;
 /** Who is shown the frames that can be read. */
 export interface FrameSink {
   frame(frame: Frame, number: number): void;
+  /** Frames that lie in a row: as many as it likes are walked, which `frame` is then not shown. */
+  walk?(records: Records, frame: Frame): void;
   /** There are no more. */
   end(): void;
 }
@@ -86,8 +89,14 @@ class Frames implements Receiver {
       if (frame.linkType !== this.#linkType) this.#turnTo(frame.linkType);
       if (this.#readable) sink.frame(frame, reader.frames);
       else this.#countUnread(linkTypeName(frame.linkType));
+      if (this.#readable && sink.walk !== undefined) reader.walk(this.#walk);
     }
   }
+
+  readonly #walk = (records: Records): void => {
+    this.#sink.walk?.(records, this.#reader.frame);
+    this.#bytes += records.captured;
+  };
 
   /** Nearly all files have one link type. */
   #turnTo(linkType: number): void {

@@ -1,8 +1,6 @@
-import { randomBytes } from "node:crypto";
 import * as key from "../../core/flow/key.ts";
 import { Address } from "../../core/wire/address.ts";
-import type { Frame } from "../../core/wire/capture/frame.ts";
-import type { Packet } from "../../core/wire/packet.ts";
+import type { AddressWords, Packet } from "../../core/wire/packet.ts";
 
 /** Which end of a flow; the lower one is `a`. */
 export const UNKNOWN = 0;
@@ -12,13 +10,15 @@ export type End = typeof A | typeof B;
 
 /** `Flows.mark` of a flow whose packets are counted, and not looked at. */
 export const COUNTED = 2;
+/** No helper is bound to its ports: what is said first tells what it is, and nothing was said yet. */
+export const SILENT = 3;
 
 /**
  * Words of a row, two cache lines: its key, with `A` as the source, and what is counted. What every packet of IPv4 reads
  * and writes, from the key's last four words to LAST_TIME_OF_B, is one line of them: V8's large arrays begin 16 bytes
  * behind the start of one.
  */
-const ROW = 32;
+export const ROW = 32;
 const FIRST_TIME = 0;
 const FIRST_FRAME = 2;
 const KEY_AT = 6;
@@ -34,8 +34,33 @@ const LAST_TIME_OF_B = 24;
 /** Words of a slot: a hash, and a row plus 1. */
 const SLOT = 2;
 const EMPTY = 0;
-const SMALLEST = 1024;
+const SMALLEST = 16_384;
 const MAPPED = 0x0000ffff;
+
+/**
+ * One more packet of the flow whose row begins at word `at` of `rows`, from its end `A` or not. `floats` is the same memory.
+ * A function, so that those who count millions keep both arrays at hand.
+ */
+export function tally(
+  rows: Int32Array,
+  floats: Float64Array,
+  at: number,
+  byA: boolean,
+  time: number,
+  frame: number,
+  bytes: number,
+  flags: number,
+): void {
+  if (rows[at + LAST_FRAME] === 0) {
+    rows[at + FIRST_FRAME] = frame;
+    floats[(at + FIRST_TIME) >> 1] = time;
+  }
+  rows[at + (byA ? FRAMES_OF_A : FRAMES_OF_B)]! += 1;
+  rows[at + FLAGS]! |= byA ? flags : flags << 8;
+  rows[at + LAST_FRAME] = frame;
+  floats[(at + (byA ? LAST_TIME_OF_A : LAST_TIME_OF_B)) >> 1] = time;
+  floats[(at + BYTES) >> 1]! += bytes;
+}
 
 /** Of a packet; `words` has the source's address and the destination's. */
 type Ends = Pick<Packet, "family" | "words" | "protocol">;
@@ -55,20 +80,59 @@ export class Flows {
   initial = new Float64Array(SMALLEST).fill(-1);
   /** For the owner's use. */
   mark = new Uint8Array(SMALLEST);
-  #rows = new Int32Array(SMALLEST * ROW);
-  #floats = new Float64Array(this.#rows.buffer);
+  /** What `tally` counts in. Both change with the number of rows. */
+  rows = new Int32Array(SMALLEST * ROW);
+  floats = new Float64Array(this.rows.buffer);
   #slots = new Int32Array(SMALLEST * 2 * SLOT);
   /** Of the packet that is looked for. */
   readonly #key = new Int32Array(key.KEY);
   /** The row that was found last: most packets come in bursts. */
   #last = -1;
-  /** So that nobody can make a capture whose flows all collide. */
-  readonly #seed = new Int32Array(new Uint8Array(randomBytes(8)).buffer);
+  /**
+   * So that nobody can make a capture whose flows all collide. V8 seeds its numbers from the system's randomness, and shows
+   * none of these; node:crypto takes milliseconds to load.
+   */
+  readonly #seed = new Int32Array(2).map(() => Math.random() * 2 ** 32);
 
   /** The row of the packet's flow, made if it is new; `sender` then tells which end sent it. */
   find({ family, words, protocol }: Ends, sourcePort: number, destinationPort: number): number {
-    if (family === 4) this.#ipv4(words[3]! | 0, words[7]! | 0, protocol, sourcePort, destinationPort);
-    else this.#ipv6(words, protocol | key.IPV6, sourcePort, destinationPort);
+    const ports = (sourcePort << 16) | destinationPort;
+    if (family === 4) return this.findIpv4(words[3]! | 0, words[7]! | 0, ports, protocol);
+    return this.findIpv6(words, ports, protocol);
+  }
+
+  /** The same, of what stands in the headers: addresses and both ports as signed words. */
+  findIpv4(source: number, destination: number, ports: number, protocol: number): number {
+    const forward = source < destination || (source === destination && ports >>> 16 <= (ports & 0xffff));
+    const wanted = this.#key;
+    this.sender = forward ? A : B;
+    wanted[key.SOURCE] = forward ? source : destination;
+    wanted[key.DESTINATION] = forward ? destination : source;
+    wanted[key.PORTS] = forward ? ports : (ports << 16) | (ports >>> 16);
+    wanted[key.KIND] = protocol;
+    return this.#find();
+  }
+
+  /** `words`: of both addresses, as in `Packet`. */
+  findIpv6(words: AddressWords, ports: number, protocol: number): number {
+    let unequal = 0;
+    while (unequal < 4 && words[unequal] === words[unequal + 4]) unequal++;
+    const forward = unequal < 4 ? words[unequal]! < words[unequal + 4]! : ports >>> 16 <= (ports & 0xffff);
+    const wanted = this.#key;
+    const source = forward ? 0 : 4;
+    for (let i = 0; i < 3; i++) {
+      wanted[key.SOURCE_PREFIX + i] = words[source + i]!;
+      wanted[key.DESTINATION_PREFIX + i] = words[4 - source + i]!;
+    }
+    this.sender = forward ? A : B;
+    wanted[key.SOURCE] = words[source + 3]!;
+    wanted[key.DESTINATION] = words[7 - source]!;
+    wanted[key.PORTS] = forward ? ports : (ports << 16) | (ports >>> 16);
+    wanted[key.KIND] = protocol | key.IPV6;
+    return this.#find();
+  }
+
+  #find(): number {
     if (this.#last >= 0 && this.#holds(this.#last)) return this.#last;
     const hash = this.#hash();
     const slot = this.#slot(hash);
@@ -78,50 +142,37 @@ export class Flows {
     return row;
   }
 
-  /** A packet from `sender` belongs to `row`: bytes of payload, TCP flags, and its frame's number. */
-  add(row: number, { seconds, nanoseconds }: Frame, frame: number, bytes: number, flags: number): void {
-    const rows = this.#rows;
-    const floats = this.#floats;
-    const at = row * ROW;
-    const time = seconds + nanoseconds / 1e9;
-    if (rows[at + LAST_FRAME] === 0) {
-      rows[at + FIRST_FRAME] = frame;
-      floats[(at + FIRST_TIME) >> 1] = time;
-    }
-    const byA = this.sender === A;
-    rows[at + (byA ? FRAMES_OF_A : FRAMES_OF_B)]! += 1;
-    rows[at + FLAGS]! |= byA ? flags : flags << 8;
-    rows[at + LAST_FRAME] = frame;
-    floats[(at + (byA ? LAST_TIME_OF_A : LAST_TIME_OF_B)) >> 1] = time;
-    floats[(at + BYTES) >> 1]! += bytes;
+  /** A packet from `sender` belongs to `row`: when it came, its frame's number, bytes of payload, TCP flags. */
+  add(row: number, time: number, frame: number, bytes: number, flags: number): void {
+    tally(this.rows, this.floats, row * ROW, this.sender === A, time, frame, bytes, flags);
   }
 
   /** A new row for the same ends as `row`, which packets belong to from now on. */
   renew(row: number): number {
-    this.#key.set(this.#rows.subarray(row * ROW + KEY_AT, row * ROW + KEY_AT + key.KEY));
+    this.#key.set(this.rows.subarray(row * ROW + KEY_AT, row * ROW + KEY_AT + key.KEY));
     const hash = this.#hash();
     return this.#insert(hash, this.#slot(hash));
   }
 
   frames(row: number): number {
-    return this.#rows[row * ROW + FRAMES_OF_A]! + this.#rows[row * ROW + FRAMES_OF_B]!;
+    return this.rows[row * ROW + FRAMES_OF_A]! + this.rows[row * ROW + FRAMES_OF_B]!;
   }
 
   framesOf(row: number, end: End): number {
-    return this.#rows[row * ROW + (end === A ? FRAMES_OF_A : FRAMES_OF_B)]!;
+    return this.rows[row * ROW + (end === A ? FRAMES_OF_A : FRAMES_OF_B)]!;
   }
 
   firstFrame(row: number): number {
-    return this.#rows[row * ROW + FIRST_FRAME]!;
+    return this.rows[row * ROW + FIRST_FRAME]!;
   }
 
   lastFrame(row: number): number {
-    return this.#rows[row * ROW + LAST_FRAME]!;
+    return this.rows[row * ROW + LAST_FRAME]!;
   }
 
   /** Seconds since 1970-01-01 UTC. */
   firstTime(row: number): number {
-    return this.#floats[(row * ROW + FIRST_TIME) >> 1]!;
+    return this.floats[(row * ROW + FIRST_TIME) >> 1]!;
   }
 
   lastTime(row: number): number {
@@ -130,26 +181,26 @@ export class Flows {
 
   /** When `end` sent its last packet; 0: it sent none. */
   lastTimeOf(row: number, end: End): number {
-    return this.#floats[(row * ROW + (end === A ? LAST_TIME_OF_A : LAST_TIME_OF_B)) >> 1]!;
+    return this.floats[(row * ROW + (end === A ? LAST_TIME_OF_A : LAST_TIME_OF_B)) >> 1]!;
   }
 
   /** TCP flags that `end` sent in any of its packets. */
   flagsOf(row: number, end: End): number {
-    const flags = this.#rows[row * ROW + FLAGS]!;
+    const flags = this.rows[row * ROW + FLAGS]!;
     return end === A ? flags & 0xff : flags >>> 8;
   }
 
   /** Of payload, both ways, as often as they were sent. */
   bytes(row: number): number {
-    return this.#floats[(row * ROW + BYTES) >> 1]!;
+    return this.floats[(row * ROW + BYTES) >> 1]!;
   }
 
   isTcp(row: number): boolean {
-    return (this.#rows[row * ROW + KEY_AT + key.KIND]! & 0xff) === 6;
+    return (this.rows[row * ROW + KEY_AT + key.KIND]! & 0xff) === 6;
   }
 
   port(row: number, end: End): number {
-    const ports = this.#rows[row * ROW + KEY_AT + key.PORTS]!;
+    const ports = this.rows[row * ROW + KEY_AT + key.PORTS]!;
     return end === A ? ports >>> 16 : ports & 0xffff;
   }
 
@@ -166,37 +217,9 @@ export class Flows {
   /** Word `i` of the four of an address. */
   #word(row: number, end: End, i: number): number {
     const at = row * ROW + KEY_AT;
-    if (i === 3) return this.#rows[at + (end === A ? key.SOURCE : key.DESTINATION)]! >>> 0;
-    if (this.#rows[at + key.KIND]! < key.IPV6) return i === 2 ? MAPPED : 0;
-    return this.#rows[at + (end === A ? key.SOURCE_PREFIX : key.DESTINATION_PREFIX) + i]! >>> 0;
-  }
-
-  /** The packet's ends into the key, the lower first: both directions are one flow. */
-  #ipv4(source: number, destination: number, kind: number, sourcePort: number, destinationPort: number): void {
-    const forward = source < destination || (source === destination && sourcePort <= destinationPort);
-    const wanted = this.#key;
-    this.sender = forward ? A : B;
-    wanted[key.SOURCE] = forward ? source : destination;
-    wanted[key.DESTINATION] = forward ? destination : source;
-    wanted[key.PORTS] = forward ? (sourcePort << 16) | destinationPort : (destinationPort << 16) | sourcePort;
-    wanted[key.KIND] = kind;
-  }
-
-  #ipv6(words: Uint32Array, kind: number, sourcePort: number, destinationPort: number): void {
-    let unequal = 0;
-    while (unequal < 4 && words[unequal] === words[unequal + 4]) unequal++;
-    const forward = unequal < 4 ? words[unequal]! < words[unequal + 4]! : sourcePort <= destinationPort;
-    const wanted = this.#key;
-    const source = forward ? 0 : 4;
-    for (let i = 0; i < 3; i++) {
-      wanted[key.SOURCE_PREFIX + i] = words[source + i]!;
-      wanted[key.DESTINATION_PREFIX + i] = words[4 - source + i]!;
-    }
-    this.sender = forward ? A : B;
-    wanted[key.SOURCE] = words[source + 3]!;
-    wanted[key.DESTINATION] = words[7 - source]!;
-    wanted[key.PORTS] = forward ? (sourcePort << 16) | destinationPort : (destinationPort << 16) | sourcePort;
-    wanted[key.KIND] = kind;
+    if (i === 3) return this.rows[at + (end === A ? key.SOURCE : key.DESTINATION)]! >>> 0;
+    if (this.rows[at + key.KIND]! < key.IPV6) return i === 2 ? MAPPED : 0;
+    return this.rows[at + (end === A ? key.SOURCE_PREFIX : key.DESTINATION_PREFIX) + i]! >>> 0;
   }
 
   #hash(): number {
@@ -215,7 +238,7 @@ export class Flows {
   }
 
   #holds(row: number): boolean {
-    const rows = this.#rows;
+    const rows = this.rows;
     const wanted = this.#key;
     const at = row * ROW + KEY_AT;
     if (
@@ -237,7 +260,7 @@ export class Flows {
     this.#last = row;
     if (row === this.mark.length) this.#widen();
     const first = this.#key[key.KIND]! < key.IPV6 ? key.SOURCE : 0;
-    for (let i = first; i < key.KEY; i++) this.#rows[row * ROW + KEY_AT + i] = this.#key[i]!;
+    for (let i = first; i < key.KEY; i++) this.rows[row * ROW + KEY_AT + i] = this.#key[i]!;
     this.#slots[slot] = hash;
     this.#slots[slot + 1] = row + 1;
     if (this.count * 2 * SLOT > this.#slots.length) this.#rehash();
@@ -247,9 +270,9 @@ export class Flows {
   #widen(): void {
     const rows = this.count * 2;
     const widened = new Int32Array(rows * ROW);
-    widened.set(this.#rows);
-    this.#rows = widened;
-    this.#floats = new Float64Array(widened.buffer);
+    widened.set(this.rows);
+    this.rows = widened;
+    this.floats = new Float64Array(widened.buffer);
     const initial = new Float64Array(rows).fill(-1);
     initial.set(this.initial);
     this.initial = initial;

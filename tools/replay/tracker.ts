@@ -4,6 +4,7 @@
  */
 import type { Helper } from "../../core/helper/api.ts";
 import { type Endpoint, isPort, type Port, type Transport } from "../../core/units.ts";
+import type { Records } from "../../core/wire/capture/pcap.ts";
 import type { Frame } from "../../core/wire/capture/reader.ts";
 import { Packet } from "../../core/wire/packet.ts";
 import * as tcp from "../../core/wire/tcp.ts";
@@ -12,8 +13,9 @@ import * as udp from "../../core/wire/udp.ts";
 import { type Control, type Place, type Segment, TcpControl } from "./control.ts";
 import { UdpControl } from "./datagrams.ts";
 import { candidates, directionOf } from "./detect.ts";
-import { A, B, COUNTED, type End, Flows, UNKNOWN } from "./flows.ts";
+import { A, B, COUNTED, type End, Flows, SILENT, UNKNOWN } from "./flows.ts";
 import { Neighbours } from "./neighbours.ts";
+import { Skimmer } from "./skim.ts";
 import { TRANSCRIPT_BYTES, Transcript, type TranscriptBudget } from "./transcript.ts";
 
 /** `Flows.mark` of a control connection; 0: nothing is known yet. */
@@ -41,6 +43,7 @@ export class Tracker {
   /** In the order of their first frames; some may not have shown yet whether they are what they seem. */
   readonly controls: Control[] = [];
   readonly #packet = new Packet();
+  readonly #skimmer = new Skimmer(this, this.#packet);
   readonly #bindings: Bindings;
   /** By port: is a helper bound to it? Asked of every flow. */
   readonly #bound: Readonly<Record<Transport, Uint8Array>>;
@@ -65,8 +68,19 @@ export class Tracker {
       this.neighbours.other(frame, number);
       return;
     }
-    if (packet.protocol === tcp.PROTOCOL) this.#tcp(frame, number);
-    else this.#udp(frame, number);
+    const { bytes, at, wireEnd } = packet;
+    const { flows } = this;
+    const isTcp = packet.protocol === tcp.PROTOCOL;
+    const header = isTcp ? tcp.headerLength(bytes, at) : udp.HEADER;
+    const flags = isTcp ? tcp.flags(bytes, at) : 0;
+    const row = flows.find(packet, tcp.sourcePort(bytes, at), tcp.destinationPort(bytes, at));
+    const own = flags & tcp.SYN ? this.opened(row, flags, tcp.sequence(bytes, at), tcp.acknowledgment(bytes, at)) : row;
+    flows.add(own, timeOf(frame), number, Math.max(0, wireEnd - at - header), flags);
+    this.look(own, frame, number);
+  }
+
+  walk(records: Records, frame: Frame): void {
+    this.#skimmer.walk(records, frame);
   }
 
   /** The capture ends here. */
@@ -80,12 +94,16 @@ export class Tracker {
     return this.controls.filter(({ confirmed }) => confirmed === true);
   }
 
-  #udp(frame: Frame, number: number): void {
+  /** What `Packet` has of this frame belongs to `row`, where it is counted already. */
+  look(row: number, frame: Frame, number: number): void {
+    if (this.flows.mark[row] === COUNTED) return;
+    if (this.#packet.protocol === tcp.PROTOCOL) this.#tcp(row, frame, number);
+    else this.#udp(row, frame, number);
+  }
+
+  #udp(row: number, frame: Frame, number: number): void {
     const { bytes, at, end } = this.#packet;
-    const row = this.flows.find(this.#packet, udp.sourcePort(bytes, at), udp.destinationPort(bytes, at));
-    this.#count(row, frame, udp.HEADER, 0, number);
     const { mark, sender } = this.flows;
-    if (mark[row] === COUNTED) return;
     const length = udp.length(bytes, at);
     const payload = bytes.subarray(at + udp.HEADER, length < udp.HEADER ? end : Math.min(end, at + length));
     const control = mark[row] === CONTROL ? this.#byRow.get(row) : this.#classifyUdp(row, payload);
@@ -96,32 +114,24 @@ export class Tracker {
     this.#forgetWrong(control);
   }
 
-  #tcp(frame: Frame, number: number): void {
+  #tcp(row: number, frame: Frame, number: number): void {
     const { bytes, at } = this.#packet;
-    const flags = tcp.flags(bytes, at);
-    let row = this.flows.find(this.#packet, tcp.sourcePort(bytes, at), tcp.destinationPort(bytes, at));
-    if (flags & tcp.SYN) row = this.#opened(row, flags);
     const header = tcp.headerLength(bytes, at);
-    this.#count(row, frame, header, flags, number);
-    const mark = this.flows.mark[row];
-    if (mark === COUNTED) return;
-    const control = mark === CONTROL ? this.#byRow.get(row) : this.#classify(row, header);
+    const control = this.flows.mark[row] === CONTROL ? this.#byRow.get(row) : this.#classify(row, header);
     if (!(control instanceof TcpControl)) return;
     if (this.flows.sender === control.clientEnd) this.neighbours.sent(frame, control.serverText, number);
-    this.#feed(control, frame, header, flags, number);
+    this.#feed(control, frame, header, tcp.flags(bytes, at), number);
   }
 
-  /** A SYN: who listens, and whether these ends were used before by another connection. */
-  #opened(row: number, flags: number): number {
-    const { bytes, at } = this.#packet;
+  /** A SYN: who listens, and whether these ends were used before by another connection. The row that it belongs to. */
+  opened(row: number, flags: number, sequence: number, acknowledgment: number): number {
     const { listener, initial, sender } = this.flows;
     if (flags & tcp.ACK) {
       // Captured before the SYN that it answers.
-      if (initial[row] === -1) initial[row] = (tcp.acknowledgment(bytes, at) - 1) >>> 0;
+      if (initial[row] === -1) initial[row] = (acknowledgment - 1) >>> 0;
       if (listener[row] === UNKNOWN) listener[row] = sender;
       return row;
     }
-    const sequence = tcp.sequence(bytes, at);
     if (initial[row] === sequence) return row;
     const renewed = this.flows.frames(row) === 0 ? row : this.#renew(row);
     this.flows.initial[renewed] = sequence;
@@ -136,11 +146,6 @@ export class Tracker {
     return this.flows.renew(row);
   }
 
-  #count(row: number, frame: Frame, header: number, flags: number, number: number): void {
-    const { at, wireEnd } = this.#packet;
-    this.flows.add(row, frame, number, Math.max(0, wireEnd - at - header), flags);
-  }
-
   /** Is a connection that is new to us a control connection? */
   #classify(row: number, header: number): Control | undefined {
     const server = this.#boundEnd(row, "tcp");
@@ -148,6 +153,8 @@ export class Tracker {
       const helper = this.#bindings.tcp.get(this.flows.port(row, server))!;
       return this.#control(row, server, (place) => new TcpControl([helper], place, false));
     }
+    const bound = this.#bound.tcp;
+    if (bound[this.flows.port(row, A)] === 0 && bound[this.flows.port(row, B)] === 0) this.flows.mark[row] = SILENT;
     const { bytes, at, end } = this.#packet;
     return at + header === end ? undefined : this.#detected(row, bytes.subarray(at + header, end));
   }

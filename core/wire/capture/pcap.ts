@@ -37,6 +37,23 @@ export function pcapByteOrder(bytes: Uint8Array, at: number): ByteOrder | null {
   return isMagic(u32le(bytes, at)) ? littleEndian : null;
 }
 
+/** Records of a pcap file as they lie in memory, for who walks them without a `Frame` for each. */
+export interface Records {
+  readonly bytes: Uint8Array;
+  /** The same bytes. */
+  readonly view: DataView;
+  readonly end: number;
+  readonly little: boolean;
+  readonly nanosecondsPerTick: number;
+  readonly linkType: number;
+  /** The first record that was not walked yet. */
+  at: number;
+  /** Of the last frame that was walked. */
+  number: number;
+  /** Bytes of frames that were walked. */
+  captured: number;
+}
+
 export class PcapDecoder {
   readonly format = "pcap";
   readonly #order: ByteOrder;
@@ -57,6 +74,19 @@ export class PcapDecoder {
   /** The link types declared so far. */
   get linkTypes(): readonly number[] {
     return this.#linkType < 0 ? [] : [this.#linkType];
+  }
+
+  /** What is there to be walked, behind frame `number`; null: its records are not the common ones. */
+  records({ bytes, view, at, length }: ByteQueue, number: number): Records | null {
+    if (!this.#header || this.#recordHeader !== RECORD_HEADER || this.#minor < 4) return null;
+    const [little, nanosecondsPerTick, linkType] = [this.#little, this.#nanosecondsPerTick, this.#linkType];
+    return { bytes, view, end: at + length, little, nanosecondsPerTick, linkType, at, number, captured: 0 };
+  }
+
+  /** They were walked to frame `number` and byte `at`. */
+  walked(queue: ByteQueue, { at, number }: Records): void {
+    queue.skip(at - queue.at);
+    this.#records = number;
   }
 
   /** The next record into `frame`: true. False: more bytes are needed. */

@@ -1,6 +1,6 @@
 import { u32 } from "../bytes.ts";
 import { type Damage, Frame } from "./frame.ts";
-import { PcapDecoder, pcapByteOrder } from "./pcap.ts";
+import { PcapDecoder, pcapByteOrder, type Records } from "./pcap.ts";
 import { PcapngDecoder, SECTION_HEADER } from "./pcapng.ts";
 import { ByteQueue } from "./queue.ts";
 
@@ -70,6 +70,16 @@ export class CaptureReader {
     }
     if (result !== false) this.damage = result;
     return false;
+  }
+
+  /** The frames that come next, for `walk` to walk as many of them as it likes. */
+  walk(walk: (records: Records) => void): void {
+    if (this.damage !== null || !(this.#decoder instanceof PcapDecoder)) return;
+    const records = this.#decoder.records(this.#queue, this.frames);
+    if (records === null) return;
+    walk(records);
+    this.#decoder.walked(this.#queue, records);
+    this.frames = records.number;
   }
 
   /** There are no more bytes. */

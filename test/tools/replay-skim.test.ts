@@ -1,0 +1,204 @@
+/** The short way through a pcap file finds what the long way finds. */
+import { readdirSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { isDeepStrictEqual } from "node:util";
+import fc from "fast-check";
+import t from "tap";
+import { putU16, putU32 } from "../../core/wire/bytes.ts";
+import { CaptureReader } from "../../core/wire/capture/reader.ts";
+import { helpers } from "../../helpers/index.ts";
+import { bind } from "../../tools/replay/bindings.ts";
+import { readCapture } from "../../tools/replay/file.ts";
+import { A, B } from "../../tools/replay/flows.ts";
+import { addCapture, emptyReport, jsonText } from "../../tools/replay/report.ts";
+import { type Bindings, Tracker } from "../../tools/replay/tracker.ts";
+import { captureEntries, capturePath } from "../captures.ts";
+
+const FIXTURES = resolve(import.meta.dirname, "..", "..", "fixtures");
+const own = readdirSync(FIXTURES).filter((name) => name.endsWith(".pcap"));
+
+const newTracker = () => new Tracker(bind(helpers, []) as Bindings, helpers);
+
+/** All that is known of the flows. */
+const rowsOf = ({ flows }: Tracker) =>
+  Array.from({ length: flows.count }, (_, row) => ({
+    ends: ([A, B] as const).map((end) => `${flows.address(row, end)} ${flows.port(row, end)}`),
+    frames: [flows.framesOf(row, A), flows.framesOf(row, B), flows.firstFrame(row), flows.lastFrame(row)],
+    times: [flows.firstTime(row), flows.lastTimeOf(row, A), flows.lastTimeOf(row, B)],
+    flags: [flows.flagsOf(row, A), flows.flagsOf(row, B)],
+    bytes: flows.bytes(row),
+    listener: flows.listener[row],
+    initial: flows.initial[row],
+    mark: flows.mark[row],
+  }));
+
+/** `short`: in place, where it can be. Otherwise a frame after the other. */
+async function found(file: string, short: boolean) {
+  const tracker = newTracker();
+  const long = {
+    frame: tracker.frame.bind(tracker),
+    end: tracker.end.bind(tracker),
+  };
+  const { capture, unread } = await readCapture(file, (async function* () {})(), short ? tracker : long, () => {});
+  const report = emptyReport(true);
+  addCapture(report, capture, tracker);
+  return { report: jsonText(report), unread: [...unread], rows: rowsOf(tracker) };
+}
+
+t.test("every capture gives the same report and the same flows either way", async (t) => {
+  for (const file of [...own.map((name) => join(FIXTURES, name)), ...captureEntries().map(capturePath)]) {
+    t.same(await found(file, true), await found(file, false), file);
+  }
+});
+
+interface Sent {
+  readonly tag: boolean;
+  readonly ipv6: boolean;
+  readonly protocol: number;
+  readonly client: number;
+  readonly reply: boolean;
+  readonly port: number;
+  readonly flags: number;
+  readonly sequence: number;
+  readonly text: string;
+  readonly cut: number;
+  readonly wrong: number;
+  readonly fragment: number;
+}
+
+const ETHERNET = 14;
+const SERVER = 0xc0000201;
+/** What is inside a VXLAN header: a frame of UDP between other ends. */
+const INNER = String.fromCharCode(8, 0, 0, 0, 0, 0, 7, 0, ...ethernetUdp());
+
+function ethernetUdp(): number[] {
+  const bytes = new Uint8Array(ETHERNET + 28);
+  putU16(bytes, 12, 0x0800);
+  putU16(bytes, ETHERNET, 0x4500);
+  putU16(bytes, ETHERNET + 2, 28);
+  bytes[ETHERNET + 9] = 17;
+  putU32(bytes, ETHERNET + 12, 0x0a000001);
+  putU32(bytes, ETHERNET + 16, 0x0a000002);
+  putU32(bytes, ETHERNET + 20, (7000 << 16) | 7001);
+  putU16(bytes, ETHERNET + 24, 8);
+  return [...bytes];
+}
+
+/** Ethernet, perhaps a VLAN tag, IP, TCP or UDP or whatever `protocol` is. */
+function frameOf(sent: Sent): Uint8Array {
+  const { tag, ipv6, protocol, text } = sent;
+  const at = ETHERNET + (tag ? 4 : 0);
+  const transport = at + (ipv6 ? 40 : 20);
+  const payload = transport + (protocol === 6 ? 20 : 8);
+  const bytes = new Uint8Array(payload + text.length);
+  for (let i = 0; i < text.length; i++) bytes[payload + i] = text.charCodeAt(i);
+  putU16(bytes, at - 2, ipv6 ? 0x86dd : 0x0800);
+  if (tag) putU16(bytes, 12, 0x8100);
+  putIp(bytes, at, sent, Math.max(0, bytes.length - (ipv6 ? transport : at) + sent.wrong));
+  putTransport(bytes, transport, sent);
+  return bytes;
+}
+
+function putIp(bytes: Uint8Array, at: number, { ipv6, protocol, fragment, reply, client }: Sent, length: number): void {
+  putU16(bytes, at, ipv6 ? 0x6000 : 0x4500);
+  putU16(bytes, at + (ipv6 ? 4 : 2), length);
+  if (!ipv6) putU16(bytes, at + 6, fragment);
+  bytes[at + (ipv6 ? 6 : 9)] = protocol;
+  putU32(bytes, at + (ipv6 ? 20 : 12), reply ? SERVER : client);
+  putU32(bytes, at + (ipv6 ? 36 : 16), reply ? client : SERVER);
+}
+
+function putTransport(bytes: Uint8Array, at: number, { protocol, reply, port, sequence, flags, text }: Sent): void {
+  putU16(bytes, at, reply ? port : 30_000);
+  putU16(bytes, at + 2, reply ? 30_000 : port);
+  putU32(bytes, at + 4, protocol === 6 ? sequence : (8 + text.length) << 16);
+  if (protocol === 6) putU16(bytes, at + 12, 0x5000 | flags);
+}
+
+function captureOf(packets: readonly Sent[], little: boolean): Uint8Array {
+  const parts: number[] = [];
+  const u32 = (...words: number[]) => {
+    for (const word of words) {
+      const bytes = [word >>> 24, word >>> 16, word >>> 8, word].map((byte) => byte & 255);
+      parts.push(...(little ? bytes.reverse() : bytes));
+    }
+  };
+  u32(0xa1b2c3d4, little ? 0x00040002 : 0x00020004, 0, 0, 65_535, 1);
+  for (const [i, sent] of packets.entries()) {
+    const frame = frameOf(sent);
+    const kept = Math.max(0, frame.length - sent.cut);
+    u32(1_700_000_000 + i, 999_999 - i, kept, frame.length);
+    parts.push(...frame.subarray(0, kept));
+  }
+  return Uint8Array.from(parts);
+}
+
+/** What comes of a capture that comes in chunks of `chunk` bytes. */
+function read(bytes: Uint8Array, chunk: number, short: boolean) {
+  const tracker = newTracker();
+  const reader = new CaptureReader();
+  let captured = 0;
+  for (let at = 0; at < bytes.length; at += chunk) {
+    reader.push(bytes.subarray(at, at + chunk));
+    while (reader.next()) {
+      captured += reader.frame.end - reader.frame.start;
+      tracker.frame(reader.frame, reader.frames);
+      if (!short) continue;
+      reader.walk((records) => {
+        tracker.walk(records, reader.frame);
+        captured += records.captured;
+      });
+    }
+  }
+  reader.end();
+  tracker.end();
+  const { frames, damage, position } = reader;
+  const report = emptyReport(true);
+  const capture = { file: "", format: null, linkType: null, packets: 0, bytes: 0, truncated: false, error: null };
+  addCapture(report, capture, tracker);
+  return { rows: rowsOf(tracker), report: jsonText(report), frames, damage, position, captured };
+}
+
+const packet = fc.record<Sent>({
+  tag: fc.constantFrom(false, false, false, true),
+  ipv6: fc.constantFrom(false, false, true),
+  protocol: fc.constantFrom(6, 6, 6, 17, 17, 1),
+  client: fc.constantFrom(0x0a000001, 0xc0000301),
+  reply: fc.boolean(),
+  port: fc.constantFrom(21, 80, 2100, 69, 4789, 8472),
+  flags: fc.constantFrom(0x02, 0x12, 0x10, 0x11, 0x18, 0x18, 0x18, 0x04),
+  sequence: fc.constantFrom(1, 2, 1000),
+  text: fc.constantFrom("", "", "220 ftp\r\n", "PASV\r\n", "227 (192,0,2,1,19,137)\r\n", "\0\u0001f\0octet\0", INNER),
+  cut: fc.constantFrom(0, 0, 0, 0, 1, 12, 30, 60),
+  wrong: fc.constantFrom(0, 0, 0, 0, -1, -9, -30, 5, 50),
+  fragment: fc.constantFrom(0, 0, 0, 0x4000, 0x2000, 7),
+});
+
+t.test("property: packets of all kinds give the same either way, however the file is cut into chunks", async () => {
+  fc.assert(
+    fc.property(
+      fc.array(packet, { minLength: 1, maxLength: 60 }),
+      fc.boolean(),
+      fc.integer({ min: 24, max: 5000 }),
+      fc.constantFrom(0, 0, 3, 20),
+      (packets, little, chunk, missing) => {
+        const whole = captureOf(packets, little);
+        const bytes = whole.subarray(0, whole.length - missing);
+        return isDeepStrictEqual(read(bytes, chunk, true), read(bytes, bytes.length, false));
+      },
+    ),
+    { numRuns: 300 },
+  );
+});
+
+t.test("a record too long to be one is where the short way ends, and the damage is told as ever", async (t) => {
+  const sent = { tag: false, ipv6: false, protocol: 6, client: 1, reply: false, port: 80, flags: 16, sequence: 1 };
+  const packets = Array.from({ length: 5 }, () => ({ ...sent, text: "", cut: 0, wrong: 0, fragment: 0 }));
+  for (const length of [262_145, 0x80000000, 0xffffffff]) {
+    const bytes = captureOf(packets, false);
+    putU32(bytes, 24 + 3 * (16 + 54) + 8, length);
+    const short = read(bytes, bytes.length, true);
+    t.match(short.damage, { byte: 24 + 3 * (16 + 54), message: `record 4 claims ${length} bytes` });
+    t.same(short, read(bytes, bytes.length, false));
+  }
+});
