@@ -13,16 +13,15 @@ import { atDirector, attract, forwarding } from "./director.ts";
 import { type Farm, gatewayFor } from "./farm.ts";
 import { chosen, commonPort, forVip, mappedPort, type Part, partsOf, portsThere, takers } from "./lvc-parts.ts";
 import { keyword, portsText } from "./nft.ts";
-import type { Numbers } from "./numbers.ts";
 import { realserverSteps } from "./realserver.ts";
-import { chain, nftTable, route, rule, type Step, single, tableOf } from "./step.ts";
+import { chain, nftTable, route, rule, type Step, single, TO_REALSERVERS, tableOf } from "./step.ts";
 
 const TABLE = "kindred_lvc";
 
 const servable = (farm: Farm): Part[] => partsOf(farm).filter(({ service }) => takers(service).length > 0);
 
 /** `lvc-rr` and `lvc-gateway`: the first packet is translated by rule, all others of its connection as that was. */
-export function lvcNat(farm: Farm, numbers: Numbers): Step[] {
+export function lvcNat(farm: Farm): Step[] {
   const masquerade = farm.wish.topology === "lvc-rr";
   const chains = [chain("prerouting", "type nat hook prerouting priority dstnat", servable(farm).map(translation))];
   if (masquerade) {
@@ -36,7 +35,7 @@ export function lvcNat(farm: Farm, numbers: Numbers): Step[] {
     ...forwarding(farm),
     ...attract(farm, farm.wish.vip ?? "director"),
     atDirector(why, nftTable(TABLE, chains)),
-    ...(masquerade ? [] : farm.reals.flatMap((real) => realserverSteps(real, farm, numbers))),
+    ...(masquerade ? [] : farm.reals.flatMap((real) => realserverSteps(real, farm))),
   ];
 }
 
@@ -104,8 +103,8 @@ function restoring(own: Address, farm: Farm): string[] {
 }
 
 /** A table of routes for each realserver, and a mark that leads to it. */
-export function lvcDr(farm: Farm, numbers: Numbers): Step[] {
-  const marks = new Map(farm.reals.map(({ address }) => [String(address), numbers.next()]));
+export function lvcDr(farm: Farm): Step[] {
+  const marks = new Map(farm.reals.map(({ address }, i) => [String(address), TO_REALSERVERS + i]));
   const markOf = ({ address }: { address: Address }): number => marks.get(String(address))!;
   const ways = farm.reals.flatMap(({ address }) => {
     const { family } = address;
@@ -133,7 +132,7 @@ export function lvcDr(farm: Farm, numbers: Numbers): Step[] {
       "a mark, and so a realserver, by the client's address and port",
       nftTable(TABLE, [chain("prerouting", "type filter hook prerouting priority raw", rules)]),
     ),
-    ...farm.reals.flatMap((real) => realserverSteps(real, farm, numbers)),
+    ...farm.reals.flatMap((real) => realserverSteps(real, farm)),
   ];
 }
 

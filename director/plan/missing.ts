@@ -10,10 +10,10 @@ const isKindreds = (topology: Topology | null): boolean => topology === null || 
 /** A sentence with its remedy each. */
 export const missing = (farm: Farm): string[] => [...devices(farm), ...gateways(farm), ...misplaced(farm)];
 
-function devices({ wish: { topology, vip, front, rate, shares } }: Farm): string[] {
+function devices(farm: Farm): string[] {
+  const { topology, front, rate, shares } = farm.wish;
   const problems: string[] = [];
-  const nowhere = topology === "lvc-dr" || (isKindreds(topology) ? vip !== "director" : vip === "nowhere");
-  if (front === null && (isQueues(topology) || nowhere)) {
+  if (front === null && needFront(farm)) {
     problems.push("--front is missing: the director's device towards the clients, as in --front eth0");
   }
   if (isQueues(topology) && rate === null) {
@@ -23,6 +23,13 @@ function devices({ wish: { topology, vip, front, rate, shares } }: Farm): string
     problems.push("--share is missing: the percentage of a service, as in --share web=70 --share mail=30");
   }
   return problems;
+}
+
+function needFront({ vips, wish: { topology, vip } }: Farm): boolean {
+  if (isQueues(topology) || topology === "lvc-dr") return true;
+  // An IPv6 host answers its neighbours only for addresses of the device that was asked.
+  if (vips.some(({ family }) => family === 6)) return true;
+  return isKindreds(topology) ? vip !== "director" : vip === "nowhere";
 }
 
 function gateways(farm: Farm): string[] {

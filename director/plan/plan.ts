@@ -4,7 +4,6 @@ import { attract, forwarding } from "./director.ts";
 import { type Farm, farmOf } from "./farm.ts";
 import { lvcDr, lvcNat, lvcProblems, lvcSnat } from "./lvc.ts";
 import { foreign, isQueues, missing } from "./missing.ts";
-import { Numbers } from "./numbers.ts";
 import { bandwidth, queueProblems, urgency } from "./queues.ts";
 import { realserverSteps } from "./realserver.ts";
 import type { Step } from "./step.ts";
@@ -28,31 +27,30 @@ export function planFor(config: Config, wish: Wish): Plan | string[] {
 }
 
 function stepsOf(farm: Farm): Step[] {
-  const numbers = new Numbers();
   switch (farm.wish.topology) {
     case "lvc-rr":
     case "lvc-gateway":
-      return lvcNat(farm, numbers);
+      return lvcNat(farm);
     case "lvc-snat":
       return lvcSnat(farm);
     case "lvc-dr":
-      return lvcDr(farm, numbers);
+      return lvcDr(farm);
     case "lvc-bandwidth":
       return bandwidth(farm);
     case "lvc-tos":
       return urgency(farm);
     default:
-      return throughKindred(farm, numbers);
+      return throughKindred(farm);
   }
 }
 
 /** With `kindred run` between: the packet path, or the socket path where the VIP is the director's own address. */
-function throughKindred(farm: Farm, numbers: Numbers): Step[] {
+function throughKindred(farm: Farm): Step[] {
   if (farm.wish.vip === "director") return attract(farm, "director");
   return [
     ...forwarding(farm),
     ...attract(farm, "nowhere"),
-    ...farm.reals.flatMap((real) => realserverSteps(real, farm, numbers)),
+    ...farm.reals.flatMap((real) => realserverSteps(real, farm)),
   ];
 }
 

@@ -1,65 +1,60 @@
 /** What a realserver needs, for each way that connections get to it. */
 import type { Address } from "../../core/wire/address.ts";
-import { type Farm, gatewayFor, type Real } from "./farm.ts";
+import { type Farm, families, gatewayFor, type Real } from "./farm.ts";
 import { keyword } from "./nft.ts";
-import type { Numbers } from "./numbers.ts";
 import {
   address,
+  BY_DIRECTOR,
   type Change,
   chain,
   device,
   deviceUp,
-  FIRST_NUMBER,
+  NEIGHBOURS,
   nftTable,
   route,
   rule,
   type Step,
   single,
   sysctl,
+  TO_PROXIES,
   tableOf,
 } from "./step.ts";
 
-export function realserverSteps(real: Real, farm: Farm, numbers: Numbers): Step[] {
+export function realserverSteps(real: Real, farm: Farm): Step[] {
   const host = String(real.address);
   const named = (why: string, change: Change): Step => ({ host, why, ...change });
   switch (real.method) {
     case "nat":
-      return throughDirector(real.address, farm, numbers, named);
+      return throughDirector(real.address.family, farm, named);
     case "dr":
-      return [...acceptVips(real, farm, named), ...repliesOf(real, farm, numbers, named)];
+      return [...acceptVips(real, farm, named), ...repliesOf(real, farm, named)];
     case "tunnel":
-      return [...decapsulate(real, named), ...acceptVips(real, farm, named), ...repliesOf(real, farm, numbers, named)];
+      return [...decapsulate(real, named), ...acceptVips(real, farm, named), ...repliesOf(real, farm, named)];
   }
 }
 
 type Named = (why: string, change: Change) => Step;
 
 /**
- * As if the director were the default gateway, for what comes from `from` alone: the host's own default route stays,
- * and taking this back takes nothing else.
+ * The director as the default gateway. The host's own default route stays, and waits: taking this back takes nothing
+ * else. Not for the service's address alone: a datagram's source is chosen only after its route.
  */
-function throughDirector(from: Address, farm: Farm, numbers: Numbers, named: Named): Step[] {
-  const { family } = from;
+function throughDirector(family: 4 | 6, farm: Farm, named: Named): Step[] {
   const gateway = gatewayFor(farm, family);
   if (gateway === null) return [];
-  const near = numbers.next();
-  const far = numbers.next();
-  const neighbours = named(
-    `${from} reaches its own networks as before`,
-    rule(family, near, "from", String(from), "lookup", "main", "suppress_prefixlength", "0"),
-  );
+  const near = ["lookup", "main", "suppress_prefixlength", "0"];
   return [
-    ...(farm.wish.oneNetwork ? [] : [neighbours]),
+    ...(farm.wish.oneNetwork ? [] : [named("neighbours are reached as before", rule(family, NEIGHBOURS, ...near))]),
     named(
-      `everything else from ${from} goes back through the director, who puts the VIP into it`,
-      route(family, ["default"], ["via", String(gateway)], far),
+      "what leaves for others goes by the director, who puts the VIP into it",
+      route(family, ["default"], ["via", String(gateway)], BY_DIRECTOR),
     ),
-    named(`packets from ${from} look there`, rule(family, far, "from", String(from), "lookup", String(far))),
+    named("so the host's own default route waits", rule(family, BY_DIRECTOR, "lookup", String(BY_DIRECTOR))),
   ];
 }
 
-const repliesOf = ({ vips }: Real, farm: Farm, numbers: Numbers, named: Named): Step[] =>
-  farm.wish.replies === "direct" ? [] : vips.flatMap((vip) => throughDirector(vip, farm, numbers, named));
+const repliesOf = ({ vips }: Real, farm: Farm, named: Named): Step[] =>
+  farm.wish.replies === "direct" ? [] : families(vips).flatMap((family) => throughDirector(family, farm, named));
 
 /** Takes connections to the VIPs as its own, and tells nobody on the network that it has them. */
 function acceptVips(real: Real, farm: Farm, named: Named): Step[] {
@@ -114,12 +109,11 @@ const redirect = ({ address: own, vips }: Real): Change =>
   ]);
 
 function transparentProxy({ address: own, vips }: Real, named: Named): Step[] {
-  const mark = FIRST_NUMBER;
+  const mark = TO_PROXIES;
   const marked = vips.map(
     (vip) =>
       `${keyword(vip)} daddr ${vip} ${REDIRECTED} meta mark set ${mark} tproxy ${keyword(vip)} to ${own.family === 6 ? `[${own}]` : own} accept`,
   );
-  const families = [4, 6] as const;
   return [
     named(
       `what comes for ${vips.join(", ")} goes to sockets with IP_TRANSPARENT`,
@@ -127,12 +121,10 @@ function transparentProxy({ address: own, vips }: Real, named: Named): Step[] {
         chain("prerouting", "type filter hook prerouting priority mangle", marked),
       ]),
     ),
-    ...families
-      .filter((family) => vips.some((vip) => vip.family === family))
-      .flatMap((family) => [
-        named("what is marked is this host's own", route(family, ["local", "default"], ["dev", "lo"], mark)),
-        named("what is marked looks there", rule(family, mark, "fwmark", String(mark), "lookup", String(mark))),
-      ]),
+    ...families(vips).flatMap((family) => [
+      named("what is marked is this host's own", route(family, ["local", "default"], ["dev", "lo"], mark)),
+      named("what is marked looks there", rule(family, mark, "fwmark", String(mark), "lookup", String(mark))),
+    ]),
   ];
 }
 

@@ -38,8 +38,12 @@ export interface Step extends Change {
   readonly why: string;
 }
 
-/** Rules and tables of routes that are ours have these numbers; others are left alone. */
-export const FIRST_NUMBER = 7780;
+/** Priorities of our rules, with tables of routes and marks of the same number; others are left alone. */
+export const TO_PROXIES = 7780;
+export const NEIGHBOURS = 7781;
+export const BY_DIRECTOR = 7782;
+/** The first realserver's; the others' follow. */
+export const TO_REALSERVERS = 7790;
 
 const ip = (family: 4 | 6, ...rest: readonly string[]): string[] =>
   family === 6 ? ["ip", "-6", ...rest] : ["ip", ...rest];

@@ -101,7 +101,7 @@ export async function layOut(
   return farm;
 }
 
-async function makeNamespace(sandbox: Sandbox, name: string): Promise<string> {
+export async function makeNamespace(sandbox: Sandbox, name: string): Promise<string> {
   await must(["ip", "netns", "add", name]);
   sandbox.defer(async () => {
     await must(["ip", "netns", "del", name]);
@@ -135,14 +135,14 @@ async function addBridge(namespace: string, name: string, addresses: string[], f
 }
 
 /** `nodad`: nobody else is there, and duplicate address detection would cost a second. */
-async function addAddress(namespace: string, device: string, address: string, family: Family): Promise<void> {
+export async function addAddress(namespace: string, device: string, address: string, family: Family): Promise<void> {
   const cidr = `${address}/${NETWORKS[family].prefix}`;
   const options = family === 6 ? ["nodad"] : [];
   await must(["ip", "-n", namespace, "address", "add", cidr, "dev", device, ...options]);
 }
 
 /** Device names are local to a namespace, so only the namespaces' names need to be unique. */
-async function plug(
+export async function plug(
   sandbox: Sandbox,
   name: string,
   director: string,

@@ -98,6 +98,12 @@ const WEB = "{ name: web, vip: 203.0.113.10, ports: [tcp/80], realservers: [{ ad
 const refused: [why: string, config: string, texts: Parameters<typeof planned>[1], says: RegExp][] = [
   ["NAT without the director's address", WEB, { topology: "nat", front: "eth0" }, /--gateway is missing.*IPv4/],
   ["NAT without the device of the clients", WEB, { topology: "nat", gateway: ["192.168.0.1"] }, /--front is missing/],
+  [
+    "an IPv6 VIP on no device that neighbours ask",
+    "{ name: web, vip: 2001:db8::10, ports: [tcp/80], realservers: [{ address: fd00::2 }] }",
+    { topology: "lvc-rr" },
+    /--front is missing/,
+  ],
   ["queues without a rate", WEB, { topology: "lvc-tos", front: "eth0" }, /--rate is missing/],
   ["bandwidth without shares", WEB, { topology: "lvc-bandwidth", front: "eth0", rate: "1mbit" }, /--share is missing/],
   [
@@ -121,7 +127,7 @@ const refused: [why: string, config: string, texts: Parameters<typeof planned>[1
   [
     "a realserver of the other family",
     "{ name: web, vip: 2001:db8::10, ports: [tcp/80], realservers: [{ address: 192.168.0.2 }] }",
-    { topology: "lvc-rr", vip: "director" },
+    { topology: "lvc-rr", vip: "director", front: "eth0" },
     /192\.168\.0\.2 is IPv4, the VIP IPv6/,
   ],
   [

@@ -15,7 +15,7 @@ const gateway = GATEWAYS;
 export const PLANS: Readonly<Record<string, { config: string; texts: WishTexts }>> = {
   nat: { config: "kindred.yaml", texts: { topology: "nat", front, gateway } },
   "nat-one-network": { config: "kindred.yaml", texts: { topology: "nat", front, gateway, oneNetwork: true } },
-  "nat-socket": { config: "kindred.yaml", texts: { topology: "nat", vip: "director" } },
+  "nat-socket": { config: "kindred.yaml", texts: { topology: "nat", vip: "director", front } },
   methods: { config: "direct.yaml", texts: { front, gateway } },
   dr: { config: "direct.yaml", texts: { topology: "dr", front } },
   "dr-replies": { config: "direct.yaml", texts: { topology: "dr", front, gateway, replies: "director" } },
@@ -23,9 +23,9 @@ export const PLANS: Readonly<Record<string, { config: string; texts: WishTexts }
   "dr-tproxy": { config: "direct.yaml", texts: { topology: "dr", front, accept: "tproxy" } },
   "dr-route": { config: "direct.yaml", texts: { topology: "dr", front, accept: "route" } },
   tunnel: { config: "direct.yaml", texts: { topology: "tunnel", front } },
-  "lvc-rr": { config: "kindred.yaml", texts: { topology: "lvc-rr" } },
-  "lvc-gateway": { config: "kindred.yaml", texts: { topology: "lvc-gateway", gateway } },
-  "lvc-snat": { config: "kindred.yaml", texts: { topology: "lvc-snat", gateway } },
+  "lvc-rr": { config: "kindred.yaml", texts: { topology: "lvc-rr", front } },
+  "lvc-gateway": { config: "kindred.yaml", texts: { topology: "lvc-gateway", front, gateway } },
+  "lvc-snat": { config: "kindred.yaml", texts: { topology: "lvc-snat", front, gateway } },
   "lvc-dr": { config: "direct.yaml", texts: { topology: "lvc-dr", front } },
   "lvc-bandwidth": {
     config: "kindred.yaml",

@@ -2,10 +2,12 @@ import type { Scenario } from "../scenario.ts";
 import { dns } from "./dns.ts";
 import { ftpSamePort } from "./ftp-same-port.ts";
 import { ftpVsftpd } from "./ftp-vsftpd.ts";
+import { lvc } from "./lvc.ts";
 import { netbios } from "./netbios.ts";
 import { packetFtp } from "./packet-ftp.ts";
 import { packetGroups } from "./packet-groups.ts";
 import { packetUdp } from "./packet-udp.ts";
+import { queues } from "./queues.ts";
 import { radius } from "./radius.ts";
 import { rtsp } from "./rtsp.ts";
 import { tftp } from "./tftp.ts";
@@ -24,4 +26,6 @@ export const scenarios: readonly Scenario[] = [
   ...packetFtp,
   ...packetUdp,
   ...packetGroups,
+  ...lvc,
+  ...queues,
 ];
