@@ -10,7 +10,7 @@
 import type { Sandbox } from "./sandbox.ts";
 import { addAddress, type Family, type Farm, type Host, layOut, makeNamespace, plug } from "./topology.ts";
 
-export interface TwoWays extends Farm {
+export interface TwoWays extends Omit<Farm, "path" | "targets" | "seenAs"> {
   readonly gate: Host;
   /** The director's devices. */
   readonly front: string;
