@@ -4,8 +4,10 @@
  *   file -> text -> YAML with places -> schema -> checks -> Config
  *           file.ts  source.ts          schema.ts  service.ts, checks.ts
  */
+
+import { dirname, resolve } from "node:path";
 import { helpers as builtIn } from "../helpers/index.ts";
-import { checkNames, checkPorts, checkRelated } from "./config/checks.ts";
+import { checkControl, checkNames, checkPorts, checkRelated } from "./config/checks.ts";
 import { explain } from "./config/explain.ts";
 import { isFile, readText } from "./config/file.ts";
 import { type Helpers, resolveHelpers } from "./config/helpers.ts";
@@ -13,6 +15,7 @@ import { ConfigError } from "./config/problem.ts";
 import { Report } from "./config/report.ts";
 import {
   type ConfigInput,
+  type ControlInput,
   type HelperInput,
   parts,
   type RelatedInput,
@@ -21,7 +24,7 @@ import {
 } from "./config/schema.ts";
 import { checkService, type Entry } from "./config/service.ts";
 import { readYaml } from "./config/source.ts";
-import type { Config, ConfigOptions, HelperConfig, ServiceConfig } from "./config/types.ts";
+import type { Config, ConfigOptions, ControlConfig, Document, HelperConfig, ServiceConfig } from "./config/types.ts";
 
 export { ConfigError, formatConfigError } from "./config/problem.ts";
 export type * from "./config/types.ts";
@@ -42,20 +45,31 @@ export async function loadConfig(file: string, options: ConfigOptions = {}): Pro
 export const parseConfig = (text: string, file: string, options: ConfigOptions = {}): Config =>
   read(text, file, options).config;
 
+/** A configuration that was changed since it was read: problems have paths in it, and no lines. */
+export function checkDocument(document: Document, file: string, options: ConfigOptions = {}): Config {
+  const report = new Report(file);
+  report.lines.addNewLine(0);
+  return understand(structuredClone(document), file, options, report);
+}
+
 function read(text: string, file: string, options: ConfigOptions): { config: Config; report: Report } {
   const report = new Report(file);
   const value = readYaml(text, report);
   if (value === undefined) throw new ConfigError(report.sorted());
+  return { config: understand(value, file, options, report), report };
+}
+
+function understand(value: unknown, file: string, options: ConfigOptions, report: Report): Config {
   const result = schema.safeParse(value);
   if (!result.success) explain(result.error.issues, schema, value, report);
   const helpers = check(value, file, options, report);
   if (!result.success || report.problems.length > 0) throw new ConfigError(report.sorted());
-  return { config: freeze(build(result.data, file, helpers, report)), report };
+  return freeze(build(result.data, value as Document, file, helpers, report));
 }
 
 /** The parts that the schema takes are checked even where it refuses others. */
 function check(value: unknown, file: string, options: ConfigOptions, report: Report): Helpers {
-  const { services, groups, helpers: inputs, related } = sections(value);
+  const { services, groups, helpers: inputs, related, control } = sections(value);
   const entries: Entry[] = [...entriesOf("services", services), ...entriesOf("groups", groups)].filter(
     ({ path }) => !report.holdsBroken(path),
   );
@@ -66,6 +80,8 @@ function check(value: unknown, file: string, options: ConfigOptions, report: Rep
   checkPorts(entries, report);
   const pool = parts.related.safeParse(related ?? {});
   if (pool.success) checkRelated(pool.data, entries, report);
+  const operated = parts.control.safeParse(control ?? {});
+  if (operated.success) checkControl(operated.data, report);
   if (isEmpty(services) && isEmpty(groups) && report.problems.length === 0) {
     report.error([], "serves nothing", 'add "services:", each with a name, a vip, ports and realservers');
   }
@@ -93,7 +109,7 @@ function helperInputs(section: unknown): Map<string, HelperInput | null> {
   return new Map(inputs);
 }
 
-function build(input: ConfigInput, file: string, helpers: Helpers, report: Report): Config {
+function build(input: ConfigInput, document: Document, file: string, helpers: Helpers, report: Report): Config {
   return {
     file,
     services: input.services.map((service) => serviceConfig(service, helpers)),
@@ -103,6 +119,9 @@ function build(input: ConfigInput, file: string, helpers: Helpers, report: Repor
     timeouts: input.timeouts,
     backend: input.backend,
     log: input.log,
+    control: input.control === undefined ? null : controlConfig(input.control, file),
+    watch: input.watch,
+    document,
     warnings: report.sorted(report.warnings),
   };
 }
@@ -141,6 +160,26 @@ const STANDING = 256;
 function relatedConfig({ ports, standing, perClient, total }: RelatedInput): Config["related"] {
   const room = ports === undefined ? STANDING : ports.last - ports.first + 1;
   return { ports: ports ?? null, standing: standing ?? Math.min(STANDING, room), perClient, total };
+}
+
+/** Only who runs it may operate it. */
+const PRIVATE = 0o600;
+
+function controlConfig({ cert, key, ...input }: ControlInput, file: string): ControlConfig {
+  const path = (text: string | undefined): string | null => (text === undefined ? null : resolve(dirname(file), text));
+  const { socket, mode = PRIVATE, tcp = null, hosts, anonymous } = input;
+  return {
+    socket: socket === "none" ? socket : path(socket),
+    mode,
+    tcp,
+    tokenFile: path(input.tokenFile),
+    tls:
+      cert === undefined || key === undefined
+        ? null
+        : { cert: path(cert)!, key: path(key)!, clientCa: path(input.clientCa) },
+    hosts,
+    anonymous,
+  };
 }
 
 /** Through and through; addresses are immutable by themselves. */

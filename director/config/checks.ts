@@ -1,8 +1,9 @@
 /** What no service can see by itself: names and ports that are taken, and the pool of listeners. */
-import { type Port, type PortRange, rangeText } from "../../core/units.ts";
+import { endpointText, type Port, type PortRange, rangeText } from "../../core/units.ts";
+import type { Address } from "../../core/wire/address.ts";
 import { type Path, quote } from "./problem.ts";
 import type { Report } from "./report.ts";
-import type { RelatedInput } from "./schema.ts";
+import type { ControlInput, RelatedInput } from "./schema.ts";
 import type { Entry } from "./service.ts";
 
 export function checkNames(entries: readonly Entry[], report: Report): void {
@@ -93,3 +94,31 @@ export function checkRelated(related: RelatedInput, entries: readonly Entry[], r
     report.error(["related", "ports"], `${rangeText(hit)} of ${service.vip} is served by ${owner}`, remedy);
   }
 }
+
+/** Whether whoever may operate the director is known. */
+export function checkControl({ tcp, tokenFile, cert, key, clientCa, anonymous }: ControlInput, report: Report): void {
+  const at = (name: string): Path => ["control", name];
+  if ((cert === undefined) !== (key === undefined)) {
+    const [there, missing] = cert === undefined ? ["key", "cert"] : ["cert", "key"];
+    report.error(at(there), `without "${missing}" it is of no use`, `add "${missing}", or remove it`, "key");
+  }
+  if (clientCa !== undefined && cert === undefined) {
+    report.error(at("clientCa"), "TLS needs a certificate of the director's own", 'add "cert" and "key"', "key");
+  }
+  if (tcp === undefined) {
+    if (tokenFile !== undefined)
+      report.error(at("tokenFile"), "the socket needs no token", 'add "tcp", or remove it', "key");
+    return;
+  }
+  if (tokenFile === undefined && clientCa === undefined && anonymous === "none") {
+    const remedy = 'add "tokenFile", or "clientCa" with "cert" and "key"';
+    report.error(at("tcp"), "nobody could prove that he may", remedy);
+  }
+  if (tokenFile !== undefined && cert === undefined && !isLoopback(tcp.address)) {
+    report.warn(at("tcp"), `tokens go to ${endpointText(tcp)} as they are`, 'add "cert" and "key"');
+  }
+}
+
+/** RFC 1122 §3.2.1.3, RFC 4291 §2.5.3. */
+const isLoopback = ({ family, words }: Address): boolean =>
+  family === 4 ? words[3] >>> 24 === 127 : words[0] === 0 && words[1] === 0 && words[2] === 0 && words[3] === 1;

@@ -2,7 +2,16 @@
  * The texts and numbers that stand in a configuration. A reader returns what the value means, or what is `Wrong` with
  * it; it never guesses.
  */
-import { isPort, type Ms, ms, type Port, type PortRange, port, type Transport } from "../../core/units.ts";
+import {
+  type Endpoint,
+  isPort,
+  type Ms,
+  ms,
+  type Port,
+  type PortRange,
+  port,
+  type Transport,
+} from "../../core/units.ts";
 import { Address } from "../../core/wire/address.ts";
 import { nearest } from "./nearest.ts";
 import { quote } from "./problem.ts";
@@ -156,4 +165,31 @@ export function modulePath(value: unknown): string | Wrong {
     `${quote(value)} is no module path`,
     "write the file's path, beginning with ./ or /, as in ./acme-helper.js",
   );
+}
+
+/** A file, relative to the configuration's own. */
+export function filePath(value: unknown): string | Wrong {
+  if (typeof value === "string" && /^[^\0]+$/.test(value)) return value;
+  return new Wrong(`${quote(value)} is no path`, "write the file's path, as in ./kindred.token");
+}
+
+/** Permissions of a file, as text: a number would be read as decimal. */
+export function fileMode(value: unknown): number | Wrong {
+  if (typeof value === "string" && /^0?[0-7]{3}$/.test(value)) return Number.parseInt(value, 8);
+  return new Wrong(`${quote(value)} is no file mode`, 'write three octal digits in quotes, as in "660"');
+}
+
+/** `127.0.0.1:9421`, `[::1]:9421`. */
+export function endpoint(value: unknown): Endpoint | Wrong {
+  const match = /^(?:\[(.+)\]|([^:]+)):(\d{1,5})$/.exec(String(value));
+  const host = match === null ? null : Address.parse(match[1] ?? match[2]!);
+  const number = Number(match?.[3]);
+  if (host !== null && isPort(number)) return { address: host, port: number };
+  return new Wrong(`${quote(value)} is no address with a port`, "write both, as in 127.0.0.1:9421 or [::1]:9421");
+}
+
+/** A name or address as browsers write it in `Host`, without the port. */
+export function hostName(value: unknown): string | Wrong {
+  if (typeof value === "string" && /^[A-Za-z0-9][A-Za-z0-9.-]{0,252}$/.test(value)) return value.toLowerCase();
+  return new Wrong(`${quote(value)} is no host name`, "write the name that clients use, as in director.example.net");
 }

@@ -1,12 +1,16 @@
 /** The one schema: what keys there are, what each means, what holds when it is left out. */
 import { z } from "zod";
 import { schedulerNames } from "../../core/schedule/scheduler.ts";
-import { type Ms, ms, type Port, seconds } from "../../core/units.ts";
+import { type Endpoint, type Ms, ms, type Port, seconds } from "../../core/units.ts";
 import type { Address } from "../../core/wire/address.ts";
 import {
   address,
   choice,
   duration,
+  endpoint,
+  fileMode,
+  filePath,
+  hostName,
   integer,
   modulePath,
   name,
@@ -19,39 +23,62 @@ import {
   yesOrNo,
 } from "./formats.ts";
 
-/** A scalar read by `reader`. `example` is shown to who left it out. */
-function scalar<T>(reader: Reader<T>, example: string) {
-  return z.unknown().transform((value, context): T => {
-    const result = value === undefined || value === null ? new Wrong(MISSING, example) : reader(value);
-    if (!(result instanceof Wrong)) return result;
-    context.issues.push({ code: "custom", input: value, message: result.message, params: { remedy: result.remedy } });
-    return z.NEVER;
-  });
+/**
+ * A scalar read by `reader`. `example` is shown to who left it out; `json` is what a JSON Schema says of it, as far as
+ * that goes: it may take what `reader` refuses, never the reverse.
+ */
+function scalar<T>(reader: Reader<T>, example: string, json: Json) {
+  return z
+    .unknown()
+    .meta(json)
+    .transform((value, context): T => {
+      const result = value === undefined || value === null ? new Wrong(MISSING, example) : reader(value);
+      if (!(result instanceof Wrong)) return result;
+      context.issues.push({ code: "custom", input: value, message: result.message, params: { remedy: result.remedy } });
+      return z.NEVER;
+    });
 }
+
+type Json = Readonly<Record<string, unknown>>;
+const text = (pattern: string, examples: readonly string[]): Json => ({ type: "string", pattern, examples });
+const NAME = text("^[A-Za-z0-9][\\w.-]{0,62}$", ["ftp"]);
+const ADDRESS = text("^[0-9A-Fa-f:.]+$", ["203.0.113.10", "2001:db8::10"]);
+const DURATION = text("^\\d+(ms|s|m|h)$", ["500ms", "30s", "5m", "1h"]);
+const PATH = { type: "string", minLength: 1 };
+/** Of one transport; a single port may be a number. */
+const PORTS = { anyOf: [{ type: "integer" }, text("^\\d{1,5}(-\\d{1,5})?$", ["40000-40100"])] };
+const RANGE = "\\d{1,5}(-\\d{1,5})?$";
 
 /** The message for a required key that is not there; its remedy is an example of the value. */
 export const MISSING = "missing";
 
-const vip = scalar<Address>(address, "203.0.113.10");
-const time = (example: string) => scalar<Ms>(duration, example);
-const count = (least: number, most: number) => scalar(integer(least, most), String(most));
+const ip = (example: string) => scalar<Address>(address, example, ADDRESS);
+const vip = ip("203.0.113.10");
+const time = (example: string) => scalar<Ms>(duration, example, DURATION);
+const count = (least: number, most: number, example = most) =>
+  scalar(integer(least, most), String(example), { type: "integer", minimum: least, maximum: most });
+const tcpPort = scalar<Port>(portNumber, "21", { type: "integer", minimum: 1, maximum: 65535 });
+const flag = scalar(yesOrNo, "false", { type: "boolean" });
+const named = (example: string) => scalar(name, example, NAME);
+const oneOf = <const Word extends string>(noun: string, words: readonly Word[], example: Word) =>
+  scalar(choice(noun, words), example, { enum: words });
 
 const realserver = z.strictObject({
-  address: scalar<Address>(address, "192.168.0.2"),
-  port: scalar<Port>(portNumber, "21").optional(),
+  address: ip("192.168.0.2"),
+  port: tcpPort.optional(),
   // As in ipvsadm and the kernel's netlink interface.
-  weight: scalar(integer(0, 65535), "1").default(1),
-  method: scalar(choice("forwarding method", ["nat", "dr", "tunnel"]), "nat").default("nat"),
-  announces: z.array(scalar<Address>(address, "203.0.113.7")).default([]),
-  passivePorts: scalar(portsOf("tcp"), "40000-40100").optional(),
+  weight: count(0, 65535, 1).default(1),
+  method: oneOf("forwarding method", ["nat", "dr", "tunnel"], "nat").default("nat"),
+  announces: z.array(ip("203.0.113.7")).default([]),
+  passivePorts: scalar(portsOf("tcp"), "40000-40100", PORTS).optional(),
 });
 
 const service = {
-  name: scalar(name, "ftp"),
+  name: named("ftp"),
   vip,
-  ports: z.array(scalar(transportPorts, "tcp/21")),
-  scheduler: scalar(choice("scheduler", schedulerNames), "wlc").default("wlc"),
-  persistenceNetmask: scalar(integer(1, 128), "24").optional(),
+  ports: z.array(scalar(transportPorts, "tcp/21", text(`^(tcp|udp)/${RANGE}`, ["tcp/21", "tcp/40000-40100"]))),
+  scheduler: oneOf("scheduler", schedulerNames, "wlc").default("wlc"),
+  persistenceNetmask: count(1, 128, 24).optional(),
   realservers: z.array(realserver),
 };
 
@@ -63,17 +90,17 @@ const limits = z.strictObject({
 });
 
 const helper = z.strictObject({
-  module: scalar(modulePath, "./acme-helper.js").optional(),
-  ports: z.array(scalar<Port>(portNumber, "21")).optional(),
-  strict: scalar(yesOrNo, "false").default(false),
-  onRefuse: scalar(choice("policy", ["refuse", "forward"]), "refuse").default("refuse"),
+  module: scalar(modulePath, "./acme-helper.js", PATH).optional(),
+  ports: z.array(tcpPort).optional(),
+  strict: flag.default(false),
+  onRefuse: oneOf("policy", ["refuse", "forward"], "refuse").default("refuse"),
   limits: limits.prefault({}),
-  key: z.array(scalar(name, "User-Name")).optional(),
-  primary: scalar<Address>(address, "192.168.0.2").optional(),
+  key: z.array(named("User-Name")).optional(),
+  primary: ip("192.168.0.2").optional(),
 });
 
 const related = z.strictObject({
-  ports: scalar(portNumbers, "50000-50999").optional(),
+  ports: scalar(portNumbers, "50000-50999", PORTS).optional(),
   standing: count(1, 64511).optional(),
   perClient: count(1, 1_000_000).default(100),
   total: count(1, 10_000_000).default(10_000),
@@ -86,17 +113,32 @@ const timeouts = z.strictObject({
 });
 
 const log = z.strictObject({
-  level: scalar(choice("log level", ["debug", "info", "warn", "error", "silent"]), "info").default("info"),
-  format: scalar(choice("log format", ["json", "text"]), "json").default("json"),
+  level: oneOf("log level", ["debug", "info", "warn", "error", "silent"], "info").default("info"),
+  format: oneOf("log format", ["json", "text"], "json").default("json"),
+});
+
+const control = z.strictObject({
+  socket: scalar(filePath, "/run/kindred/kindred.sock", PATH).optional(),
+  mode: scalar(fileMode, '"660"', text("^0?[0-7]{3}$", ["660"])).optional(),
+  tcp: scalar<Endpoint>(endpoint, "127.0.0.1:9421", text("^.+:\\d{1,5}$", ["127.0.0.1:9421"])).optional(),
+  tokenFile: scalar(filePath, "./kindred.token", PATH).optional(),
+  cert: scalar(filePath, "./director.pem", PATH).optional(),
+  key: scalar(filePath, "./director.key", PATH).optional(),
+  clientCa: scalar(filePath, "./operators.pem", PATH).optional(),
+  hosts: z
+    .array(scalar(hostName, "director.example.net", text("^[A-Za-z0-9.-]+$", ["director.example.net"])))
+    .default([]),
+  anonymous: oneOf("right", ["none", "read"], "none").default("none"),
 });
 
 /** Also read one by one: what is wrong with one service is no reason not to look at the others. */
 export const parts = {
+  control,
   helper,
   related,
   service: z.strictObject({
     ...service,
-    helper: scalar(name, "ftp").optional(),
+    helper: named("ftp").optional(),
     persistence: time("300s").optional(),
   }),
   group: z.strictObject({ ...service, persistence: time("300s").default(seconds(300)) }),
@@ -108,13 +150,16 @@ export const schema = z.strictObject({
   helpers: z.record(z.string(), helper).prefault({}),
   related: related.prefault({}),
   timeouts: timeouts.prefault({}),
-  backend: scalar(choice("backend", ["auto", "net", "epoll"]), "auto").default("auto"),
+  backend: oneOf("backend", ["auto", "net", "epoll"], "auto").default("auto"),
   log: log.prefault({}),
+  control: control.optional(),
+  watch: flag.default(false),
 });
 
 export type RealserverInput = z.output<typeof realserver>;
 /** A group is a service without a helper. */
 export type ServiceInput = z.output<typeof parts.service>;
 export type HelperInput = z.output<typeof helper>;
+export type ControlInput = z.output<typeof control>;
 export type RelatedInput = z.output<typeof related>;
 export type ConfigInput = z.output<typeof schema>;

@@ -1,7 +1,7 @@
 /** The configuration as the director uses it: checked, complete, frozen. */
 import type { Helper, Limits } from "../../core/helper/api.ts";
 import type { SchedulerName } from "../../core/schedule/scheduler.ts";
-import type { Ms, Port, PortRange } from "../../core/units.ts";
+import type { Endpoint, Ms, Port, PortRange } from "../../core/units.ts";
 import type { Address } from "../../core/wire/address.ts";
 import type { PortNumbers } from "./formats.ts";
 import type { Problem } from "./problem.ts";
@@ -21,8 +21,34 @@ export interface Config {
   /** What the socket path stands on; auto: epoll where it can be had, else net. */
   readonly backend: "auto" | "net" | "epoll";
   readonly log: LogConfig;
+  /** How it is operated while it runs; null: nothing is said, and it is by the usual socket where that can be had. */
+  readonly control: ControlConfig | null;
+  /** Whether it is loaded again when its file changes. */
+  readonly watch: boolean;
+  /** What was read, as it was written: plain values, without defaults. */
+  readonly document: Document;
   /** What is odd, but can run. */
   readonly warnings: readonly Problem[];
+}
+
+/** A configuration as it is written. */
+export type Document = Readonly<Record<string, unknown>>;
+
+/** Paths are absolute. */
+export interface ControlConfig {
+  /** The unix socket; null: the usual one; "none": none. */
+  readonly socket: string | null;
+  /** Its permissions. */
+  readonly mode: number;
+  readonly tcp: Endpoint | null;
+  /** Holds the token of who may change things; null: nobody may by a token. */
+  readonly tokenFile: string | null;
+  /** What TLS needs; null: none is spoken. `clientCa`: who has a certificate of it needs no token. */
+  readonly tls: { readonly cert: string; readonly key: string; readonly clientCa: string | null } | null;
+  /** Names in `Host` beside the address itself. */
+  readonly hosts: readonly string[];
+  /** What may be done over TCP without a token. */
+  readonly anonymous: "none" | "read";
 }
 
 export interface ServiceConfig {

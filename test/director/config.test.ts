@@ -2,6 +2,7 @@ import { chmod, readFile, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import fc from "fast-check";
 import t from "tap";
+import { parse as parseYaml } from "yaml";
 import { port, seconds } from "../../core/units.ts";
 import { Address } from "../../core/wire/address.ts";
 import {
@@ -147,6 +148,21 @@ t.test("the example says all that can be said", async (t) => {
     timeouts: { connect: 3000, idle: 900_000, drain: 30_000 },
     backend: "auto",
     log: { level: "info", format: "json" },
+    control: {
+      socket: "/run/kindred/kindred.sock",
+      mode: 0o600,
+      tcp: { address: "127.0.0.1", port: 9421 },
+      tokenFile: resolve("fixtures/config/kindred.token"),
+      tls: {
+        cert: resolve("fixtures/config/director.pem"),
+        key: resolve("fixtures/config/director.key"),
+        clientCa: resolve("fixtures/config/operators.pem"),
+      },
+      hosts: ["director.example.net"],
+      anonymous: "none",
+    },
+    watch: false,
+    document: parseYaml(await readFile(EXAMPLE, "utf8")),
     warnings: [],
   });
 });
