@@ -48,7 +48,6 @@ export const parseConfig = (text: string, file: string, options: ConfigOptions =
 /** A configuration that was changed since it was read: problems have paths in it, and no lines. */
 export function checkDocument(document: Document, file: string, options: ConfigOptions = {}): Config {
   const report = new Report(file);
-  report.lines.addNewLine(0);
   return understand(structuredClone(document), file, options, report);
 }
 

@@ -18,12 +18,14 @@ export interface LogOptions {
 
 export function createLog({ level, format }: LogOptions, out: NodeJS.WritableStream = process.stdout): Log {
   if (format === "text") return textLog(level, out);
-  const logger = pino(
-    { level, base: null, formatters: { level: (label) => ({ level: label }) }, timestamp: isoTime },
-    out,
-  );
-  return (at, event, fields = {}) => logger[at]({ event, ...fields });
+  const options = { base: null, formatters: { level: (label: string) => ({ level: label }) }, timestamp: isoTime };
+  const logger = pino({ ...options, level }, out);
+  const notices = level === "silent" ? logger : pino({ ...options, level: "info" }, out);
+  return (at, event, fields = {}) => (NOTICES.has(event) ? notices : logger)[at]({ event, ...fields });
 }
+
+/** What supervisors and scripts wait for: said at every level but silent. */
+const NOTICES: ReadonlySet<string> = new Set(["ready", "changed", "stopped"]);
 
 const isoTime = (): string => `,"time":"${new Date().toISOString()}"`;
 
@@ -31,7 +33,7 @@ const RANK: Readonly<Record<LogOptions["level"], number>> = { debug: 0, info: 1,
 
 function textLog(level: LogOptions["level"], out: NodeJS.WritableStream): Log {
   return (at, event, fields = {}) => {
-    if (RANK[at] < RANK[level]) return;
+    if (RANK[at] < RANK[level] && (level === "silent" || !NOTICES.has(event))) return;
     const shown = Object.entries(fields).filter(([, value]) => value !== undefined && value !== null);
     const text = shown.map(([name, value]) => `${name}=${valueText(String(value))}`).join(" ");
     out.write(`${new Date().toISOString()} ${at.padEnd(5)} ${event.padEnd(12)} ${text}\n`);

@@ -10,7 +10,7 @@ import type { Log } from "./log.ts";
 
 export type PathName = NonNullable<ConfigOptions["path"]>;
 
-export interface PathKind {
+interface PathKind {
   /** Not started yet. Throws what it misses: a BackendError, a HelperError. */
   open(config: Config, log: Log): Promise<Datapath>;
   /** What it would do, a sentence a line. */

@@ -2,8 +2,8 @@
 /** The command line: the one place that knows both the director and the tools. */
 import { readFileSync } from "node:fs";
 import type { Command } from "commander";
-import type { Fields } from "../director/log.ts";
-import type { Director } from "../director/main.ts";
+import type { Director } from "../director/director.ts";
+import type { Fields, Level } from "../director/log.ts";
 import type { DemoRelated } from "./demo.ts";
 import type { ReplayOptions } from "./replay.ts";
 
@@ -61,12 +61,13 @@ function plainReplay([asked, ...words]: readonly string[]): { files: string[]; o
 async function startDemoDirector(text: string, related: (entry: DemoRelated) => void): Promise<Director> {
   const [{ parseConfig }, { Director }] = await Promise.all([
     import("../director/config.ts"),
-    import("../director/main.ts"),
+    import("../director/director.ts"),
   ]);
   const show = (fields: Fields): DemoRelated => fields as unknown as DemoRelated;
-  const director = new Director(parseConfig(text, "demonstration"), (_level, event, fields = {}) => {
+  const log = (_level: Level, event: string, fields: Fields = {}): void => {
     if (event === "related") related(show(fields));
-  });
+  };
+  const director = new Director(parseConfig(text, "demonstration"), { log });
   await director.start();
   return director;
 }

@@ -1,0 +1,159 @@
+/**
+ * What may be done to a director that runs: each change is a change of its configuration, which is checked, compared
+ * with the one that runs, and applied, one after the other.
+ */
+import { isDeepStrictEqual } from "node:util";
+import { type Config, checkDocument, type Document, loadConfig, parseConfig } from "../config.ts";
+import { ChangeError } from "../datapath/change-error.ts";
+import type { Datapath } from "../datapath/path.ts";
+import type { Log } from "../log.ts";
+import type { PathName } from "../paths.ts";
+import { difference } from "./difference.ts";
+import { findRealserver } from "./document.ts";
+import type { FlowCounts, Operated } from "./operated.ts";
+import { Refusal } from "./refusal.ts";
+
+export interface OperatorOptions {
+  readonly config: Config;
+  readonly path: Datapath;
+  readonly pathName: PathName;
+  readonly log: Log;
+  /** Told of the configuration that runs from now on. */
+  readonly changed: (config: Config) => void;
+}
+
+/** What a change does, or would do. */
+export interface Plan {
+  /** A sentence each. */
+  readonly changes: readonly string[];
+  /** Odd, but it can run: `file:line:column: …`. */
+  readonly warnings: readonly string[];
+}
+
+export interface Drain {
+  readonly service: string;
+  readonly realserver: string;
+  /** Flows it still has. */
+  readonly flows: FlowCounts;
+  readonly left: number;
+}
+
+export class Operator {
+  readonly #options: OperatorOptions;
+  readonly #since = new Date();
+  #config: Config;
+  #busy: Promise<unknown> = Promise.resolve();
+  #reloads = 0;
+
+  constructor(options: OperatorOptions) {
+    this.#options = options;
+    this.#config = options.config;
+  }
+
+  get config(): Config {
+    return this.#config;
+  }
+
+  /** The path; some cannot be operated. */
+  get path(): Operated {
+    const { operated } = this.#options.path;
+    if (operated !== null) return operated;
+    throw new Refusal(
+      501,
+      "not-operated",
+      `the path ${this.#options.pathName} cannot be asked while it runs`,
+      "restart it",
+    );
+  }
+
+  status(): Readonly<Record<string, unknown>> {
+    const { path, pathName } = this.#options;
+    return {
+      pid: process.pid,
+      path: pathName,
+      ...path.about,
+      file: this.#config.file,
+      since: this.#since.toISOString(),
+      services: this.#config.services.length + this.#config.groups.length,
+      changes: this.#reloads,
+      memory: process.memoryUsage.rss(),
+    };
+  }
+
+  /** What `text`, as the file `file`, would change. Throws a ConfigError. */
+  plan(text: string, file: string): Plan {
+    return this.#compare(this.#read(text, file));
+  }
+
+  /** Applies `text` as the file `file`. `mayLoad`: also helpers of modules that are not loaded yet. */
+  apply(text: string, file: string, mayLoad: boolean): Promise<Plan> {
+    return this.#change(() => {
+      const config = this.#read(text, file);
+      if (!mayLoad) refuseModules(this.#config, config);
+      return config;
+    });
+  }
+
+  /** Reads its file again. */
+  reload(): Promise<Plan> {
+    const { pathName: path } = this.#options;
+    return this.#change(() => loadConfig(this.#config.file, { path }));
+  }
+
+  /** Applies what `change` makes of the configuration that runs. */
+  edit(change: (config: Config) => Document): Promise<Plan> {
+    const { pathName: path } = this.#options;
+    return this.#change(() => checkDocument(change(this.#config), this.#config.file, { path }));
+  }
+
+  /** What a realserver still has. */
+  async drained(service: string, text: string): Promise<Drain> {
+    const { key } = findRealserver(this.#config, service, text);
+    const state = (await this.path.services()).find(({ name, removed }) => name === service && !removed);
+    const flows = state?.realservers.find(({ realserver }) => realserver === key)?.flows;
+    const { control, related, data, plain } = flows ?? { control: 0, related: 0, data: 0, plain: 0 };
+    const left = control + related + data + plain;
+    return { service, realserver: key, flows: { control, related, data, plain }, left };
+  }
+
+  #read(text: string, file: string): Config {
+    return parseConfig(text, file, { path: this.#options.pathName });
+  }
+
+  #compare(config: Config): Plan {
+    const warnings = config.warnings.map(
+      ({ file, line, column, message, remedy }) => `${file}:${line}:${column}: ${message}; ${remedy}`,
+    );
+    return { changes: difference(this.#config, config), warnings };
+  }
+
+  #change(next: () => Config | Promise<Config>): Promise<Plan> {
+    const change = this.#busy
+      .catch(() => {})
+      .then(async () => {
+        const config = await next();
+        if (!isDeepStrictEqual(config.control, this.#config.control)) {
+          const remedy = "restart the director, or leave it as it was";
+          throw new ChangeError("restart-needed", "control cannot change while it runs", remedy);
+        }
+        const plan = this.#compare(config);
+        await this.path.apply(config);
+        this.#config = config;
+        this.#reloads++;
+        this.#options.changed(config);
+        this.#options.log("info", "changed", { changes: plan.changes });
+        return plan;
+      });
+    this.#busy = change;
+    return change;
+  }
+}
+
+/** A module is a program: who comes from afar may not choose one. */
+function refuseModules(before: Config, after: Config): void {
+  const known = new Set(before.helpers.map(({ module }) => module));
+  const unknown = after.helpers.find(({ module }) => !known.has(module));
+  if (unknown === undefined) return;
+  const remedy = "do it through the unix socket, or in the file";
+  throw new Refusal(403, "module-from-afar", `helper ${unknown.name} would be loaded from a module`, remedy);
+}
