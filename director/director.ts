@@ -93,8 +93,8 @@ export class Director {
   async run(): Promise<number> {
     // Other commands end when nobody reads on. Whoever read the log may go: that is no reason to drop connections.
     process.stdout.removeAllListeners("error").on("error", () => {});
-    await this.start();
     process.on("SIGHUP", () => void this.reload());
+    await this.start();
     const signal = new Promise<void>((resolve) => {
       let signals = 0;
       const signalled = (): void => {

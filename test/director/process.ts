@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { chmod, writeFile } from "node:fs/promises";
-import { join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import type { Test } from "tap";
 import { type Event, folder, onBackend, until } from "./live.ts";
 
@@ -36,7 +36,8 @@ export class Process {
     const limit = files === undefined ? "" : `ulimit -n ${files}; `;
     this.child = spawn("/bin/sh", ["-c", `${limit}exec "$@"`, "sh", process.execPath, KINDRED, ...args], {
       stdio: ["ignore", "pipe", "pipe"],
-      env: { ...process.env, ...env },
+      // The usual control socket is in a folder of its own: several run at once.
+      env: { ...process.env, RUNTIME_DIRECTORY: dirname(args.at(-1)!), ...env },
       ...identity,
     });
     this.child.stdout?.setEncoding("utf8").on("data", (text: string) => (this.stdout += text));

@@ -1,0 +1,158 @@
+/** Who may: every route of the table, without the right and with it. */
+import { statSync } from "node:fs";
+import { chmod, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import t from "tap";
+import { routes } from "../../../director/control/routes.ts";
+import { usualSocket } from "../../../director/control/server.ts";
+import { freePort } from "../../../tools/demo/realserver.ts";
+import { folder, plainConfig, VIP } from "../live.ts";
+import { built, Process } from "../process.ts";
+import { type Asked, ask, type OperatedDirector, operated, TOKEN } from "./operated.ts";
+
+const config = async (): Promise<string> =>
+  plainConfig(VIP, await freePort(VIP), [{ address: "192.0.2.10", port: 80 }]);
+const bearer = (token: string): Asked["headers"] => ({ authorization: `Bearer ${token}` });
+/** With something in place of what the path names. */
+const concrete = (path: string): string => path.replace(":service", "nobody").replace(":realserver", "192.0.2.99:80");
+
+async function state({ socket }: OperatedDirector): Promise<string> {
+  return (await ask(socket, "/v1/services")).text + (await ask(socket, "/v1/config")).text;
+}
+
+t.test("over TCP nothing answers without the token, and nothing changes", async (t) => {
+  const director = await operated(t, await config());
+  const before = await state(director);
+  for (const { method, path } of routes) {
+    for (const [how, headers] of [
+      ["without a token", {}],
+      ["with a wrong one", bearer("swordfish-0123456788")],
+      ["with the beginning of it", bearer(TOKEN.slice(0, -1))],
+      ["with an empty one", bearer("")],
+      ["with the right one, of another scheme", { authorization: `Basic ${TOKEN}` }],
+    ] as const) {
+      const asked = method === "GET" ? {} : { raw: "{}" };
+      const answer = await ask(director.tcp, concrete(path), { method, headers: headers!, ...asked });
+      t.equal(answer.status, 401, `${method} ${path} ${how}`);
+      t.match(answer.body, { error: "not-authorized", message: String, remedy: String });
+      t.equal(answer.headers["www-authenticate"], 'Bearer realm="kindred"');
+    }
+  }
+  t.equal(await state(director), before);
+});
+
+t.test("with the token each route answers for itself", async (t) => {
+  const director = await operated(t, await config());
+  for (const { method, path, stream } of routes) {
+    if (stream) continue;
+    const asked = method === "GET" ? {} : { raw: "{}" };
+    const answer = await ask(director.tcp, concrete(path), { method, headers: bearer(TOKEN)!, ...asked });
+    t.not(answer.status, 401, `${method} ${path}`);
+    t.ok(answer.status < 500, `${method} ${path}: ${answer.text}`);
+  }
+});
+
+t.test("who may only look without a token changes nothing", async (t) => {
+  const director = await operated(t, await config(), ", anonymous: read");
+  const before = await state(director);
+  for (const { method, path, needs, stream } of routes) {
+    if (stream) continue;
+    const asked = method === "GET" ? {} : { raw: "{}" };
+    const answer = await ask(director.tcp, concrete(path), { method, ...asked });
+    if (needs === "write") t.equal(answer.status, 401, `${method} ${path}`);
+    else t.ok([200, 404].includes(answer.status), `${method} ${path}: ${answer.status}`);
+    t.equal((await ask(director.tcp, concrete(path), { method, headers: bearer("wrong")!, ...asked })).status, 401);
+  }
+  t.equal(await state(director), before);
+});
+
+t.test("routes that change something are those that are not GET, and say so", async (t) => {
+  for (const { method, needs, path } of routes)
+    t.equal(needs, method === "GET" ? "read" : "write", `${method} ${path}`);
+});
+
+t.test("a page of somebody else's gets nowhere: Host and Origin", async (t) => {
+  const director = await operated(t, await config(), ", hosts: [director.example.net]");
+  const { port } = director.tcp;
+  const status = async (
+    headers: Record<string, string>,
+    at: Parameters<typeof ask>[0] = director.tcp,
+  ): Promise<number> => (await ask(at, "/v1/status", { headers: { ...bearer(TOKEN), ...headers } })).status;
+  for (const host of [`127.0.0.1:${port}`, "127.0.0.1", `localhost:${port}`, `Director.Example.NET:${port}`]) {
+    t.equal(await status({ host }), 200, host);
+  }
+  for (const host of ["evil.example", `evil.example:${port}`, `127.0.0.1:${port + 1}`, "127.0.0.1.evil.example"]) {
+    t.equal(await status({ host }), 421, `Host: ${host}`);
+  }
+  t.equal(await status({ origin: `http://127.0.0.1:${port}` }), 200);
+  for (const origin of ["http://evil.example", `https://127.0.0.1:${port}`, "null", "http://127.0.0.1"]) {
+    t.equal(await status({ origin }), 403, `Origin: ${origin}`);
+    t.equal(await status({ origin }, director.socket), 403, "nor through the socket");
+  }
+});
+
+t.test("a path that is none is told only to who may look", async (t) => {
+  const director = await operated(t, await config());
+  t.equal((await ask(director.tcp, "/v1/nothing")).status, 401);
+  const answer = await ask(director.tcp, "/v1/nothing", { headers: bearer(TOKEN)! });
+  t.match([answer.status, answer.body.error], [404, "no-such-route"]);
+  t.equal((await ask(director.socket, "/v1/services", { method: "PUT" })).status, 404);
+});
+
+t.test("programs are loaded for who comes by the socket, not for who comes from afar", async (t) => {
+  const director = await operated(t, await config());
+  const module = join(director.folder, "acme.mjs");
+  await writeFile(module, "globalThis.loaded = true;");
+  const text = `${await config()}\nhelpers: { acme: { module: ${module}, ports: [9000] } }\n`;
+  const asked = { method: "POST", headers: bearer(TOKEN)!, body: { text } };
+  t.match(await ask(director.tcp, "/v1/config", asked), { status: 403, body: { error: "module-from-afar" } });
+  t.equal((globalThis as { loaded?: boolean }).loaded, undefined);
+});
+
+t.test("the socket is its owner's, unless the configuration says otherwise", async (t) => {
+  const director = await operated(t, await config());
+  t.equal(statSync(director.socket.socketPath).mode & 0o777, 0o600);
+  const shared = await operated(t, await config(), ', mode: "660"');
+  t.equal(statSync(shared.socket.socketPath).mode & 0o777, 0o660);
+});
+
+t.test("a socket that a dead director left is taken over; a living one's, and what is no socket, stay", async (t) => {
+  const first = await operated(t, await config());
+  const text = `${await config()}control: { socket: "${first.socket.socketPath}" }\n`;
+  const { parseConfig } = await import("../../../director/config.ts");
+  const { Director } = await import("../../../director/director.ts");
+  const second = new Director(parseConfig(text, first.file), { log: () => {} });
+  t.teardown(() => second.abort());
+  await t.rejects(second.start(), { name: "ControlError", message: /another director is at/ });
+  t.equal((await ask(first.socket, "/v1/status")).status, 200);
+  const occupied = join(await folder(t), "file");
+  await writeFile(occupied, "precious");
+  const third = new Director(parseConfig(text.replace(first.socket.socketPath, occupied), first.file), {
+    log: () => {},
+  });
+  t.teardown(() => third.abort());
+  await t.rejects(third.start(), { name: "ControlError", message: /is no socket/ });
+});
+
+t.test("a token that anybody can read, or guess, is none: nothing is started", built, async (t) => {
+  for (const [mode, token, says] of [
+    [0o644, TOKEN, /anybody can read .*; chmod 600/],
+    [0o600, "xq7", /too short; put at least 16/],
+  ] as const) {
+    const path = await folder(t);
+    await writeFile(join(path, "token"), token);
+    await chmod(join(path, "token"), mode);
+    const text = `${await config()}control: { tcp: "127.0.0.1:${await freePort("127.0.0.1")}", tokenFile: "${path}/token" }\n`;
+    const director = await Process.start(t, text);
+    t.equal(await director.exited, 2);
+    t.match(director.stderr, says);
+    t.notMatch(director.stdout, /ready/);
+    t.notMatch(director.stdout + director.stderr, token);
+  }
+});
+
+t.test("where the usual socket is", async (t) => {
+  t.equal(usualSocket({ RUNTIME_DIRECTORY: "/run/kindred" }), "/run/kindred/kindred.sock");
+  const others = usualSocket({ XDG_RUNTIME_DIR: "/run/user/1000" });
+  t.equal(others, process.getuid?.() === 0 ? "/run/kindred/kindred.sock" : "/run/user/1000/kindred.sock");
+});
