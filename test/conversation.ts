@@ -108,6 +108,8 @@ export class Conversation implements ControlHost {
   /** Entries that the host was asked to put in place and has not answered for. */
   readonly waiting: RelatedEntry[] = [];
   readonly announced: RelatedEntry[] = [];
+  /** Of each of `announced`, the flow that it is the other end of. */
+  readonly answered: (RelatedEntry | null)[] = [];
   aborted: string | null = null;
   now: Ms = seconds(1000);
   readonly #heard: Record<Direction, Buffer[]> = { original: [], reply: [] };
@@ -189,8 +191,9 @@ export class Conversation implements ControlHost {
     this.#heard[direction].push(Buffer.from(bytes));
   }
 
-  prepare(entry: RelatedEntry): void {
+  prepare(entry: RelatedEntry, answered: RelatedEntry | null): void {
     this.announced.push(entry);
+    this.answered.push(answered);
     if (this.#options.answers === "late") this.waiting.push(entry);
     else this.stream.prepared(entry, this.#seen(entry), this.now);
   }

@@ -154,6 +154,8 @@ export interface Announcement {
    * lists them once; `settle` adds what the answer says.
    */
   readonly answers?: Ref;
+  /** Which flow of its bundle, counted from 0; absent: the one of the same kind. */
+  readonly answersIndex?: number;
   /** Opened by the realserver: the port of the VIP that the client expects it from (FTP's control port - 1). */
   readonly leaves?: Port;
   /** The lowest port that the protocol names, where that is a reserved one (rsh: 512); otherwise 1024. */

@@ -254,11 +254,7 @@ export class ControlStream {
       expires: later(now, BARRIER_PATIENCE),
       raised: false,
     };
-    const { answers } = announced.bundle[0]!;
-    const answered = (answers === undefined ? null : this.#announced.get(answers)) ?? [];
-    for (const entry of entries) {
-      host.prepare(entry, answered.find(({ kind, state }) => kind === entry.kind && state !== "gone") ?? null);
-    }
+    for (const [i, entry] of entries.entries()) host.prepare(entry, this.#answered(announced.bundle[i]!, entry));
     if (side.barrier.answers.includes(undefined)) {
       const rewrites = [...recorder.rewrites];
       side.barrier = { ...side.barrier, message: new Uint8Array(message), rewrites, raised: true };
@@ -266,6 +262,13 @@ export class ControlStream {
       this.#release(side);
     }
     return false;
+  }
+
+  /** The flow that `entry` is the other end of. */
+  #answered({ answers, answersIndex }: Announcement, { kind }: RelatedEntry): RelatedEntry | null {
+    const offered = (answers === undefined ? null : this.#announced.get(answers)) ?? [];
+    const isIt = (one: RelatedEntry, index: number): boolean => one.kind === kind && (answersIndex ?? index) === index;
+    return offered.find((one, index) => isIt(one, index) && one.state !== "gone") ?? null;
   }
 
   /** The entries of a bundle, all or none; of names for one end, that of the first that is let in. */

@@ -194,8 +194,9 @@ async function openDatagrams(first: ServicePlan, at: Endpoint, options: Listener
   };
 }
 
+/** Of a helper that reads connections the same port may have datagrams too, which it does not read (WMS). */
 const helperAt = (plan: ServicePlan, { port }: Endpoint): ServicePlan["helper"] =>
-  roleOf(plan, port) === "control" ? plan.helper : null;
+  roleOf(plan, port) === "control" && plan.helper?.transport !== "tcp" ? plan.helper : null;
 
 /** Scheduled by the helper's requests where it has such; else by the client's socket. */
 const kindOf = (plan: ServicePlan, at: Endpoint): string => {

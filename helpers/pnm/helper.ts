@@ -46,7 +46,8 @@ class PnmInspector implements Inspector {
   /** What of each direction was read; `refused`: what follows goes nowhere. */
   readonly #state: Record<Direction, "opening" | "done" | "refused"> = { original: "opening", reply: "opening" };
   #ref: Ref | null = null;
-  #robust = false;
+  /** Which of what the client announced is for robust delivery; -1: none. */
+  #robust = -1;
 
   constructor(hold: number) {
     this.#hold = hold;
@@ -108,23 +109,24 @@ class PnmInspector implements Inspector {
     const ref = actions.expect(...bundle);
     for (const [index, { value }] of options.entries()) actions.rewrite(value.start, value.end, ref, renderPort, index);
     this.#ref = ref;
-    this.#robust = options.some(({ robust }) => robust);
+    this.#robust = options.findIndex(({ robust }) => robust);
   }
 
   #answer(payload: Uint8Array, actions: Actions): Inspection {
     // A failure is shorter than the answer that names a port.
-    const wanted = this.#robust && !parseAnswer(payload).failed ? ANSWER : ANSWER - 7;
+    const wanted = this.#robust >= 0 && !parseAnswer(payload).failed ? ANSWER : ANSWER - 7;
     if (payload.length < wanted) return WAIT;
     const { failed, robust } = parseAnswer(payload);
     this.#state.reply = "done";
     if (failed && this.#ref !== null) actions.revoke(this.#ref);
-    if (robust !== null && this.#robust && this.#ref !== null) {
+    if (robust !== null && this.#robust >= 0 && this.#ref !== null) {
       const ref = actions.expect({
         ...announcement("PNA", robust.value, "\0\0"),
         opener: "original",
         from: { address: null, port: null },
         to: { address: null, port: robust.port },
         answers: this.#ref,
+        answersIndex: this.#robust,
       });
       actions.rewrite(robust.value.start, robust.value.end, ref, renderPort);
     }

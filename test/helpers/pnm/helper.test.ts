@@ -54,6 +54,20 @@ t.test("a host with ports of its own has them written into both greetings", asyn
   t.equal(pnm.server(answer(7000)), answer(7001));
 });
 
+t.test("the server's port is the other end of the flow for robust delivery, wherever that was named", async (t) => {
+  for (const [robust, options] of [
+    [1, [PLAYER, ROBUST]],
+    [0, [ROBUST, PLAYER]],
+    [0, [ROBUST]],
+  ] as const) {
+    const pnm = talk();
+    pnm.client(hello(...options));
+    pnm.server(answer(7000));
+    t.equal(pnm.answered.at(-1), pnm.announced[robust]);
+    t.equal(pnm.announced[robust]!.target.port, 6972);
+  }
+});
+
 t.test("without a port the stream comes within the connection: no entry", async (t) => {
   const pnm = talk();
   pnm.client(hello() + BEHIND);

@@ -7,10 +7,12 @@ import { netbios } from "./netbios.ts";
 import { packetFtp } from "./packet-ftp.ts";
 import { packetGroups } from "./packet-groups.ts";
 import { packetUdp } from "./packet-udp.ts";
+import { pnm } from "./pnm.ts";
 import { queues } from "./queues.ts";
 import { radius } from "./radius.ts";
 import { rtsp } from "./rtsp.ts";
 import { tftp } from "./tftp.ts";
+import { wms } from "./wms.ts";
 import { xdmcp } from "./xdmcp.ts";
 
 /** Every scenario there is, in the order in which they run. */
@@ -22,6 +24,8 @@ export const scenarios: readonly Scenario[] = [
   ...rtsp,
   ...tftp,
   ...netbios,
+  ...wms,
+  ...pnm,
   ...xdmcp,
   ...packetFtp,
   ...packetUdp,
