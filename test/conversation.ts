@@ -191,7 +191,7 @@ export class Conversation implements ControlHost {
     this.#heard[direction].push(Buffer.from(bytes));
   }
 
-  prepare(entry: RelatedEntry, answered: RelatedEntry | null): void {
+  prepare(entry: RelatedEntry, answered: RelatedEntry | null = null): void {
     this.announced.push(entry);
     this.answered.push(answered);
     if (this.#options.answers === "late") this.waiting.push(entry);
