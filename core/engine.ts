@@ -114,6 +114,12 @@ export class Engine {
     this.#forwarding = new Forwarding(this.flows, options.tunnels);
   }
 
+  /** The balancer's services have changed (`Balancer.change`): new flows follow them, others stay where they are. */
+  update(): void {
+    this.flows.update();
+    this.requests.update();
+  }
+
   /** Judges every packet of `batch`, and translates those that go on. */
   process(batch: Batch, now: Ms, out: Output): void {
     this.#now = now;

@@ -15,6 +15,7 @@ import type { Ms, Port } from "../units.ts";
 import { Address } from "../wire/address.ts";
 import * as tcp from "../wire/tcp.ts";
 import type { Controls } from "./controls.ts";
+import { Destinations, isPersonal } from "./destinations.ts";
 import { destination, source, sourceAddress, transportOf } from "./ends.ts";
 import { Ending, endings, Reason } from "./reason.ts";
 import { openingKey } from "./request-port.ts";
@@ -38,18 +39,6 @@ const METHODS = { nat: 0, dr: DIRECT, tunnel: TUNNEL } as const;
 /** A control connection in one of these announces nothing any more. */
 const OVER: readonly number[] = [State.TIME_WAIT, State.CLOSE, State.LAST_ACK];
 
-const MOST_DESTINATIONS = 0x10000;
-
-/** One realserver of one service. */
-interface Destination {
-  readonly service: Service;
-  readonly realserver: Realserver;
-  readonly words: Int32Array;
-  readonly family: 4 | 6;
-  /** Whether the service's choice hangs on the client's address, or it remembers it. */
-  readonly personal: boolean;
-}
-
 const REFUSALS = {
   "no-service": Reason.NO_SERVICE,
   "no-realserver": Reason.NO_REALSERVER,
@@ -71,11 +60,10 @@ export class Flows {
   readonly #balancer: Balancer;
   readonly #controls: Controls;
   readonly #observer: FlowObserver | undefined;
-  readonly #virtual: VirtualServices;
-  readonly #destinations: Destination[] = [];
-  readonly #numbers = new Map<Realserver, number>();
+  readonly #destinations = new Destinations();
+  #virtual: VirtualServices;
   /** By service, as of its destinations. */
-  readonly #personal: readonly boolean[];
+  #personal: readonly boolean[];
   /** By id, for control connections and related ones. */
   readonly #entries = new Map<number, ConnectionEntry>();
   readonly ended = new Tally(endings);
@@ -88,21 +76,20 @@ export class Flows {
     this.#controls = controls;
     this.#virtual = new VirtualServices(balancer.services);
     this.#personal = balancer.services.map(isPersonal);
-    for (const service of balancer.services) {
-      const personal = isPersonal(service);
-      for (const realserver of service.realservers) {
-        const { address } = realserver;
-        this.#numbers.set(realserver, this.#destinations.length);
-        const words = Int32Array.from(address.words);
-        this.#destinations.push({ service, realserver, words, family: address.family, personal });
-      }
-    }
-    if (this.#destinations.length > MOST_DESTINATIONS) throw new RangeError("more than 65536 realservers");
+    this.#destinations.update(balancer.services);
+  }
+
+  /** The balancer's services have changed. Flows stay with their realservers. */
+  update(): void {
+    const { services } = this.#balancer;
+    this.#virtual = new VirtualServices(services);
+    this.#personal = services.map(isPersonal);
+    this.#destinations.update(services);
   }
 
   /** The realserver that `Output.destination` names. */
   destination(number: number): Realserver {
-    return this.#destinations[number]!.realserver;
+    return this.#destinations.at(number).realserver;
   }
 
   /** The balancer's entry of a control connection, or of a related one. */
@@ -122,9 +109,10 @@ export class Flows {
     const realserver = assign(service, role, transportOf(keys, at), client, port, now);
     if (typeof realserver === "string") return ~refusalOf(realserver);
     const direct = hasVip(realserver);
-    const words = direct ? this.#virtualWords(keys, at) : this.#destinations[this.#numbers.get(realserver)!]!.words;
+    const number = this.#destinations.numberOf(realserver);
+    const words = direct ? this.#virtualWords(keys, at) : this.#destinations.at(number).words;
     const to = direct ? port : realPort(service.spec, realserver, port);
-    const id = this.#add(realserver, role, words, to, keys, at, hash, state, now);
+    const id = this.#add(number, role, words, to, keys, at, hash, state, now);
     if (id < 0) return id;
     opened(service, role, realserver, client, now);
     this.account(id, state);
@@ -182,7 +170,8 @@ export class Flows {
   ): number {
     const { realserver, role, real } = entry;
     const words = Int32Array.from(real.address.words);
-    const id = this.#add(realserver, role, words, real.port, keys, at, hash, state, now);
+    const number = this.#destinations.numberOf(realserver);
+    const id = this.#add(number, role, words, real.port, keys, at, hash, state, now);
     if (id < 0) {
       this.#balancer.close(entry, now);
       return id;
@@ -194,7 +183,7 @@ export class Flows {
   }
 
   #add(
-    realserver: Realserver,
+    number: number,
     role: ConnectionEntry["role"],
     words: Int32Array,
     port: Port,
@@ -204,9 +193,8 @@ export class Flows {
     state: number,
     now: Ms,
   ): number {
-    const number = this.#numbers.get(realserver)!;
-    if ((this.#destinations[number]!.family === 6) !== ((keys[at + KIND]! & IPV6) !== 0))
-      return ~Reason.FAMILY_MISMATCH;
+    const { family, realserver } = this.#destinations.at(number);
+    if ((family === 6) !== ((keys[at + KIND]! & IPV6) !== 0)) return ~Reason.FAMILY_MISMATCH;
     let id = this.table.add(keys, at, hash, words, port, number, state);
     if (id === FULL) {
       const victim = this.table.victim();
@@ -231,7 +219,7 @@ export class Flows {
     const marked = (kind & (INACTIVE << rows.MARKS_SHIFT)) !== 0;
     if (inactive === marked) return;
     table[row + rows.KIND] = kind ^ (INACTIVE << rows.MARKS_SHIFT);
-    const { realserver } = this.#destinations[table[row + rows.INNER_PORT]! & 0xffff]!;
+    const { realserver } = this.#destinations.at(table[row + rows.INNER_PORT]! & 0xffff);
     realserver.active += inactive ? -1 : 1;
     realserver.inactive += inactive ? 1 : -1;
   }
@@ -256,7 +244,7 @@ export class Flows {
       this.#entries.delete(id);
       this.#controls.close(id);
     } else {
-      const { service, realserver, personal } = this.#destinations[table.rows[row + rows.INNER_PORT]! & 0xffff]!;
+      const { service, realserver, personal } = this.#destinations.at(table.rows[row + rows.INNER_PORT]! & 0xffff);
       const role = (marks & ROLES.data) === 0 ? "plain" : "data";
       closed(service, role, realserver, personal ? this.#clientOf(id) : ANYONE, now);
     }
@@ -288,6 +276,3 @@ function methodOf({ method = "nat" }: Realserver, protocol: number): number {
   const seen = method === "nat" || protocol !== tcp.PROTOCOL;
   return METHODS[method] | (seen ? 0 : REPLIES_UNSEEN);
 }
-
-const isPersonal = ({ spec, templates }: Service): boolean =>
-  spec.helper !== null || templates !== null || spec.scheduler === "sh" || spec.scheduler === "maglev";

@@ -49,6 +49,8 @@ export class RequestPort {
   readonly #entries = new Map<Asked, ConnectionEntry>();
   readonly #heard = new Map<Realserver, Ms>();
   readonly #clients: Set<string>;
+  /** Those of the service, and those that it had and that were asked something. */
+  #realservers: readonly Realserver[] = [];
   #now = 0 as Ms;
 
   constructor({ service, at, balancer, settings, counters, clients }: RequestPortOptions) {
@@ -71,10 +73,22 @@ export class RequestPort {
     });
   }
 
-  /** Whether requests go to `real`. */
+  /** The service's realservers may have changed: all that may say something. */
+  update(): readonly Realserver[] {
+    const all = new Set([...this.#realservers, ...this.service.realservers]);
+    this.#realservers = [...all].filter(({ removed, active }) => !removed || active > 0);
+    return this.#realservers;
+  }
+
+  /** It is served no more. */
+  close(): void {
+    for (const asked of [...this.#entries.keys()]) this.#settle(asked);
+  }
+
+  /** Whether requests go to `real`, or did. */
   asks(real: Endpoint): boolean {
-    const { spec, realservers } = this.service;
-    return realservers.some(
+    const { spec } = this.service;
+    return this.#realservers.some(
       (one) => one.address.equals(real.address) && realPort(spec, one, this.at.port) === real.port,
     );
   }

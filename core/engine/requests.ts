@@ -30,26 +30,49 @@ export const NONE = -1;
 export class RequestPath {
   /** What was asked and answered, and what was dropped, by name. */
   readonly counters = new Counters();
+  readonly #balancer: Balancer;
   readonly #related: RelatedFlows;
-  readonly #services: readonly Service[];
-  readonly #virtual: VirtualServices;
+  readonly #settings: (service: Service) => Settings;
+  #virtual = new VirtualServices([]);
   /** By virtual service's endpoint, and by realserver's address. */
-  readonly #ports = new Map<string, RequestPort>();
+  #ports = new Map<string, RequestPort>();
   readonly #byReal = new Map<string, RequestPort[]>();
 
   constructor(balancer: Balancer, related: RelatedFlows, settings: (service: Service) => Settings) {
-    const { counters } = this;
+    this.#balancer = balancer;
     this.#related = related;
-    this.#services = balancer.services.filter(isAsked);
-    this.#virtual = new VirtualServices(this.#services);
-    for (const service of this.#services) {
-      const { address, controlPorts } = service.spec;
+    this.#settings = settings;
+    this.update();
+  }
+
+  /** The balancer's services have changed. Who was asked may still answer. */
+  update(): void {
+    const services = this.#balancer.services.filter(isAsked);
+    const before = this.#ports;
+    this.#virtual = new VirtualServices(services);
+    this.#ports = new Map();
+    this.#byReal.clear();
+    for (const service of services) {
       const clients = new Set<string>();
-      for (const port of controlPorts.filter((one) => servesPort(service.spec, "udp", one))) {
-        const at = { address, port };
-        this.#add(new RequestPort({ service, at, balancer, settings: settings(service), counters, clients }));
+      for (const port of service.spec.controlPorts.filter((one) => servesPort(service.spec, "udp", one))) {
+        const at = { address: service.spec.address, port };
+        const known = before.get(endpointText(at));
+        this.#add(known?.service === service ? known : this.#open(service, at, clients));
       }
     }
+    for (const [at, port] of before) if (this.#ports.get(at) !== port) port.close();
+  }
+
+  #open(service: Service, at: Endpoint, clients: Set<string>): RequestPort {
+    const { counters } = this;
+    return new RequestPort({
+      service,
+      at,
+      balancer: this.#balancer,
+      settings: this.#settings(service),
+      counters,
+      clients,
+    });
   }
 
   /** Whether there is any service of the kind. */
@@ -79,7 +102,7 @@ export class RequestPath {
 
   #add(port: RequestPort): void {
     this.#ports.set(endpointText(port.at), port);
-    for (const { address } of port.service.realservers) {
+    for (const { address } of port.update()) {
       const known = this.#byReal.get(address.toString());
       if (known === undefined) this.#byReal.set(address.toString(), [port]);
       else known.push(port);

@@ -1,0 +1,66 @@
+/**
+ * Numbers for realservers, by which rows name them. A realserver keeps its number as long as it is configured, or has
+ * connections; then another one may get it.
+ */
+import type { Realserver, Service } from "../service.ts";
+
+const MOST = 0x10000;
+
+/** One realserver of one service. */
+export interface Destination {
+  readonly service: Service;
+  readonly realserver: Realserver;
+  readonly words: Int32Array;
+  readonly family: 4 | 6;
+  /** Whether the service's choice hangs on the client's address, or it remembers it. */
+  personal: boolean;
+}
+
+export class Destinations {
+  readonly #all: (Destination | null)[] = [];
+  readonly #numbers = new Map<Realserver, number>();
+  readonly #free: number[] = [];
+
+  /** `services` are those that there are now. */
+  update(services: readonly Service[]): void {
+    for (const [realserver, number] of this.#numbers) {
+      if (!realserver.removed || realserver.active + realserver.inactive > 0) continue;
+      this.#numbers.delete(realserver);
+      this.#all[number] = null;
+      this.#free.push(number);
+    }
+    for (const service of services) for (const realserver of service.realservers) this.#know(service, realserver);
+  }
+
+  /** One that rows name, or that is configured. */
+  at(number: number): Destination {
+    return this.#all[number]!;
+  }
+
+  numberOf(realserver: Realserver): number {
+    return this.#numbers.get(realserver)!;
+  }
+
+  #know(service: Service, realserver: Realserver): void {
+    const known = this.#numbers.get(realserver);
+    const personal = isPersonal(service);
+    if (known !== undefined) {
+      this.#all[known]!.personal = personal;
+      return;
+    }
+    const number = this.#free.pop() ?? this.#all.length;
+    if (number >= MOST) throw new RangeError("more than 65536 realservers");
+    const { address } = realserver;
+    this.#numbers.set(realserver, number);
+    this.#all[number] = {
+      service,
+      realserver,
+      words: Int32Array.from(address.words),
+      family: address.family,
+      personal,
+    };
+  }
+}
+
+export const isPersonal = ({ spec, templates }: Service): boolean =>
+  spec.helper !== null || templates !== null || spec.scheduler === "sh" || spec.scheduler === "maglev";

@@ -1,0 +1,113 @@
+import t from "tap";
+import { Destinations } from "../../../core/engine/destinations.ts";
+import { port } from "../../../core/units.ts";
+import { ftp } from "../../../helpers/ftp/helper.ts";
+import { radius } from "../../../helpers/radius/helper.ts";
+import { accessRequest, packet } from "../../helpers/radius/packets.ts";
+import { tcp, udp } from "../../packets.ts";
+import { Director, realserver, service } from "../director.ts";
+import { Session } from "./session.ts";
+
+const CLIENT = "192.0.2.7";
+const VIP = "203.0.113.10";
+const [A, B] = ["10.0.0.1", "10.0.0.2"] as const;
+
+const web = (...reals: string[]) =>
+  service(
+    VIP,
+    [["tcp", 80, 80]],
+    reals.map((real) => realserver(real, null)),
+  );
+const mail = () => service(VIP, [["tcp", 25, 25]], [realserver(B, null)]);
+
+function change(d: Director, ...services: ReturnType<typeof web>[]): void {
+  d.balancer.change(services);
+  d.engine.update();
+}
+
+const syn = (n: number, to = 80) => tcp({ from: `${CLIENT}:${40_000 + n}`, to: `${VIP}:${to}`, flags: "S" });
+const to = (n: number, real: string) => `to-real: ${CLIENT}:${40_000 + n} -> ${real}:80`;
+
+t.test("a realserver that comes gets new flows; one that goes keeps those that it has, and no more", async (t) => {
+  const d = new Director([web(A)]);
+  t.equal(d.say(syn(0)), to(0, A));
+  change(d, web(A, B));
+  t.same([d.say(syn(1)), d.say(syn(2))], [to(1, B), to(2, A)]);
+  change(d, web(B));
+  t.same([d.say(syn(3)), d.say(syn(4))], [to(3, B), to(4, B)]);
+  const reply = tcp({ from: `${A}:80`, to: `${CLIENT}:40000`, flags: "SA" });
+  t.equal(d.say(reply), `to-client: ${VIP}:80 -> ${CLIENT}:40000`);
+  t.equal(d.say(tcp({ from: `${CLIENT}:40000`, to: `${VIP}:80` })), to(0, A));
+});
+
+t.test("services come before others and go, and each port stays its own", async (t) => {
+  const d = new Director([web(A)]);
+  t.equal(d.say(syn(0)), to(0, A));
+  change(d, mail(), web(A));
+  t.equal(d.say(syn(1)), to(1, A));
+  t.equal(d.say(syn(2, 25)), `to-real: ${CLIENT}:40002 -> ${B}:25`);
+  change(d, mail());
+  t.equal(d.say(syn(3)), "drop: no-service");
+  t.equal(d.say(tcp({ from: `${CLIENT}:40000`, to: `${VIP}:80` })), to(0, A), "what was begun goes on");
+  d.wait(3_600_000);
+  t.equal(d.engine.table.size, 0);
+  t.same(
+    d.balancer.services.flatMap(({ realservers }) => realservers.map(({ active, inactive }) => active + inactive)),
+    [0],
+  );
+});
+
+t.test("a control connection is read on, and announces, when its realserver goes", async (t) => {
+  const ftpOf = (real: string) =>
+    service(VIP, [["tcp", 21, 21]], [realserver(real, null)], { helper: ftp, controlPorts: [port(21)] });
+  const d = new Director([ftpOf(A)]);
+  const session = new Session(d, `${CLIENT}:40000`, `${VIP}:21`, `${A}:21`).open();
+  session.reply("220 ready\r\n");
+  change(d, ftpOf(B));
+  session.say("PASV\r\n");
+  t.equal(session.reply("227 (10,0,0,1,19,137)\r\n"), "227 (203,0,113,10,19,137)\r\n");
+  t.equal(
+    d.say(tcp({ from: `${CLIENT}:40001`, to: `${VIP}:5001`, flags: "S" })),
+    `to-real: ${CLIENT}:40001 -> ${A}:5001`,
+  );
+});
+
+t.test("a realserver that goes may still answer what it was asked, and is asked nothing more", async (t) => {
+  const auth = (...reals: string[]) =>
+    service(
+      VIP,
+      [["udp", 1812, 1812]],
+      reals.map((real) => realserver(real, null)),
+      { helper: radius, controlPorts: [port(1812)] },
+    );
+  const ask = (id: number) => udp({ from: `${CLIENT}:40000`, to: `${VIP}:1812`, payload: accessRequest(id) });
+  const answer = (id: number) => udp({ from: `${A}:1812`, to: `${CLIENT}:40000`, payload: packet(2, id) });
+  const d = new Director([auth(A)]);
+  t.equal(d.say(ask(1), "CLIENT"), `to-real: ${CLIENT}:40000 -> ${A}:1812`);
+  t.equal(d.say(ask(2), "CLIENT"), `to-real: ${CLIENT}:40000 -> ${A}:1812`);
+  change(d, auth(B));
+  t.equal(d.say(ask(3), "CLIENT"), `to-real: ${CLIENT}:40000 -> ${B}:1812`);
+  t.equal(d.say(answer(1), "REAL"), `to-client: ${VIP}:1812 -> ${CLIENT}:40000`);
+  t.match(d.say(answer(3), "REAL"), /^drop/, "that was asked of another");
+  change(d);
+  t.match(d.say(answer(2), "REAL"), /^drop/, "the service is gone");
+  t.match(d.say(ask(4), "CLIENT"), /^drop/);
+  t.equal(d.balancer.connections.size, 0);
+});
+
+t.test("numbers of realservers that are gone are given out again, but not while they have connections", async (t) => {
+  const d = new Director([web(A)]);
+  const { services } = d.balancer;
+  const destinations = new Destinations();
+  destinations.update(services);
+  const [first] = services[0]!.realservers;
+  first!.inactive = 1;
+  for (let n = 0; n < 70_000; n++) {
+    d.balancer.change([web(`10.1.${(n >> 8) & 255}.${n & 255}`)]);
+    destinations.update(services);
+  }
+  t.equal(destinations.at(destinations.numberOf(first!)).realserver, first);
+  first!.inactive = 0;
+  destinations.update(services);
+  t.equal(destinations.numberOf(first!), undefined);
+});
