@@ -49,6 +49,11 @@ export interface Helper {
    * ports, closed to a client until `group` opens them (FTPS).
    */
   readonly others?: "plain";
+  /**
+   * Its servers take it for a proof that a client comes from a reserved port (rcmd(3): 512 to 1023): who does is relayed
+   * from one, and nobody else is.
+   */
+  readonly reserved?: true;
   /** The documents it implements, e.g. `RFC 959 §4.1.2`. */
   readonly sources: readonly string[];
   readonly limits: Limits;

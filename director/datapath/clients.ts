@@ -9,10 +9,12 @@ import { askHelper } from "../../core/helper/run.ts";
 import { roleOf } from "../../core/service.ts";
 import type { Endpoint, Ms } from "../../core/units.ts";
 import { endpointText } from "../../core/units.ts";
+import { Address } from "../../core/wire/address.ts";
 import { now } from "../clock.ts";
 import type { ServicePlan } from "../config/services.ts";
 import type { Fields, Log } from "../log.ts";
 import { OpeningStream } from "./opening.ts";
+import { isReserved, notAllowed, ReservedPorts } from "./reserved.ts";
 import type { Backend, Reason, Stream } from "./transport.ts";
 import { isLocalFailure } from "./upstream.ts";
 
@@ -33,6 +35,7 @@ export interface ClientsOwner {
 
 export class Clients {
   readonly #owner: ClientsOwner;
+  readonly #reserved = new ReservedPorts();
 
   constructor(owner: ClientsOwner) {
     this.#owner = owner;
@@ -66,8 +69,7 @@ export class Clients {
 
   /** Connects to the realserver chosen, or to the next one when it refuses. */
   #connect(plan: ServicePlan, client: Stream, entry: ConnectionEntry): void {
-    const options = { to: entry.real, timeout: this.#owner.connectTimeout(), bulk: entry.role !== "control" };
-    this.#owner.backend.connect(options, (real, reason) => {
+    this.#reach(plan, entry, (real, reason) => {
       if (client.gone) {
         real?.reset();
         this.#owner.closed(entry);
@@ -79,6 +81,20 @@ export class Clients {
       } else {
         this.#refused(plan, client, entry, reason);
       }
+    });
+  }
+
+  /** A client that comes from a reserved port, where that counts, is connected from one. */
+  #reach(plan: ServicePlan, entry: ConnectionEntry, done: (real: Stream | null, reason: Reason) => void): void {
+    const { backend, log } = this.#owner;
+    const options = { to: entry.real, timeout: this.#owner.connectTimeout(), bulk: entry.role !== "control" };
+    const { port } = entry.client;
+    if (plan.helper?.reserved !== true || !isReserved(port)) return backend.connect(options, done);
+    const from = { address: Address.parse(entry.real.address.family === 4 ? "0.0.0.0" : "::")! };
+    this.#reserved.connect(backend, { ...options, from }, port, (real, reason) => {
+      if (!notAllowed(reason)) return done(real, reason);
+      log("warn", "no-reserved-port", { service: plan.name, reason });
+      backend.connect(options, done);
     });
   }
 

@@ -94,7 +94,7 @@ export class ControlCarrier implements Carrier, ControlHost {
       this.#stream?.prepared(entry, seen, now());
       if (seen !== null && entry.state === "gone" && entry.seen === null) this.#owner.release(entry, seen);
     };
-    if (entry.transport === "tcp") this.#owner.prepare(address, answer);
+    if (entry.transport === "tcp") this.#owner.prepare(entry, address, answer);
     else answer(entry.opener === "reply" && entry.target.port === client.port ? this.#local : null);
   }
 

@@ -21,7 +21,7 @@ export interface DatagramOwner {
   /** A number for the next connection, in logs. */
   id(): number;
   /** Find a listener on `at` for an announced connection, and answer. */
-  prepare(at: Address, answer: (seen: Endpoint | null) => void): void;
+  prepare(entry: RelatedEntry, at: Address, answer: (seen: Endpoint | null) => void): void;
   /** What was prepared for `entry` is free. */
   release(entry: RelatedEntry, seen: Endpoint): void;
   /** A flow that was announced has begun; it has ended. */

@@ -13,6 +13,7 @@ import { now } from "../clock.ts";
 import type { Fields, Log } from "../log.ts";
 import type { ControlSession } from "./control.ts";
 import { ListenerPool } from "./pool.ts";
+import { isReserved, RESERVED, ReservedPorts } from "./reserved.ts";
 import type { Backend, ConnectOptions, Reason, Stream } from "./transport.ts";
 import { connectFrom } from "./upstream.ts";
 
@@ -44,6 +45,8 @@ export class RelatedListeners {
   readonly #plan: RelatedPlan;
   readonly #owner: RelatedOwner;
   readonly #pools = new Map<string, ListenerPool>();
+  readonly #reserved = new Map<string, ListenerPool>();
+  readonly #reservedPorts = new ReservedPorts();
 
   constructor(plan: RelatedPlan, owner: RelatedOwner) {
     this.#plan = plan;
@@ -57,32 +60,36 @@ export class RelatedListeners {
     return pool.listening;
   }
 
-  /** Finds a listener for an announced connection on `address`. */
-  prepare(address: Address, answer: (seen: Endpoint | null) => void): void {
-    this.#pool(address).take((port) => answer(port === null ? null : { address, port }));
+  /** Finds a listener for `entry` on `address`. */
+  prepare(entry: RelatedEntry, address: Address, answer: (seen: Endpoint | null) => void): void {
+    this.#poolOf(entry, address).take((port) => answer(port === null ? null : { address, port }));
   }
 
-  /** Nobody is waited for at `seen` any more. */
-  release({ address, port }: Endpoint): void {
-    this.#pool(address).give(port);
+  /** Nobody is waited for at `seen` as `entry` any more. */
+  release(entry: RelatedEntry, { address, port }: Endpoint): void {
+    this.#poolOf(entry, address).give(port);
   }
 
   close(): void {
-    for (const pool of this.#pools.values()) pool.close();
+    for (const pools of [this.#pools, this.#reserved]) for (const pool of pools.values()) pool.close();
   }
 
-  #pool(address: Address): ListenerPool {
-    const known = this.#pools.get(address.toString());
+  /** What is announced as a reserved port must be one for its opener too (rsh). */
+  #poolOf({ target: { port } }: RelatedEntry, address: Address): ListenerPool {
+    return isReserved(port) ? this.#pool(address, this.#reserved, RESERVED) : this.#pool(address);
+  }
+
+  #pool(address: Address, pools = this.#pools, ports = this.#plan.ports): ListenerPool {
+    const known = pools.get(address.toString());
     if (known !== undefined) return known;
-    const { total, ports } = this.#plan;
     const pool = new ListenerPool(address, {
-      most: total,
+      most: this.#plan.total,
       ports,
       backend: this.#owner.backend,
       connected: (stream, seen) => this.#claim(stream, seen),
       failed: (at, reason) => this.#owner.log("error", "listener", { address: at.toString(), reason }),
     });
-    this.#pools.set(address.toString(), pool);
+    pools.set(address.toString(), pool);
     return pool;
   }
 
@@ -98,13 +105,19 @@ export class RelatedListeners {
     }
     const { related, connection } = claimed;
     this.#owner.opened(connection);
-    if (related.uses === 1) this.release(seen);
-    const way = wayOut(related, connection, this.#owner.control(connection));
-    connectFrom(backend, { to: related.target, ...way, timeout, bulk: true }, (target, reason) => {
+    if (related.uses === 1) this.release(related, seen);
+    const done = (target: Stream | null, reason: Reason): void => {
       if (target === null || opener.gone) return this.#failed(opener, target, claimed, reason);
       const [client, real] = related.opener === "original" ? [opener, target] : [target, opener];
       this.#owner.join(client, real, connection, related);
-    });
+    };
+    const options = { to: related.target, timeout, bulk: true };
+    if (related.opener === "reply" && isReserved(related.target.port) && isReserved(from.port)) {
+      const way = { from: { address: connection.virtual.address } };
+      return this.#reservedPorts.connect(backend, { ...options, ...way }, from.port, done);
+    }
+    const way = wayOut(related, connection, this.#owner.control(connection));
+    connectFrom(backend, { ...options, ...way }, done);
   }
 
   #failed(
@@ -127,11 +140,12 @@ export class RelatedListeners {
 
 /** Towards a client an active connection leaves as the VIP, from the port before the control port where it can. */
 function wayOut(
-  { opener }: RelatedEntry,
+  { opener, target }: RelatedEntry,
   { virtual: { address } }: ConnectionEntry,
   control: ControlSession | undefined,
 ): Pick<ConnectOptions, "from"> {
   if (opener === "original") return {};
   const port = control?.entry.virtual.port ?? 0;
-  return { from: { address, port: port > 1 ? ((port - 1) as Port) : null } };
+  const before = port > 1 && !isReserved(target.port) ? ((port - 1) as Port) : null;
+  return { from: { address, port: before } };
 }

@@ -99,11 +99,11 @@ export class Sessions implements ControlOwner {
     if (client === null || real === null) return answer(null);
     const at = { original: client.address, reply: real.address };
     if (entry.transport === "udp") this.#owner.media.prepare(at, entry, answered, answer);
-    else this.#owner.related.prepare(at[entry.opener], answer);
+    else this.#owner.related.prepare(entry, at[entry.opener], answer);
   }
 
   release(entry: RelatedEntry, seen: Endpoint): void {
-    if (entry.transport === "tcp") this.#owner.related.release(seen);
+    if (entry.transport === "tcp") this.#owner.related.release(entry, seen);
     else this.#owner.media.gone(entry);
   }
 

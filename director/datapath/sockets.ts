@@ -319,7 +319,7 @@ export class SocketPath implements Datapath, Operated {
       log: this.#log.log,
       count: (name) => this.counters.count(name),
       id: () => ++this.#ids,
-      prepare: (at, answer) => this.#related.prepare(at, answer),
+      prepare: (entry, at, answer) => this.#related.prepare(entry, at, answer),
       release: (entry, seen) => this.#sessions.release(entry, seen),
       opened: (connection) => this.#transfers.opened(connection),
       closed: (connection) => this.#close(connection),

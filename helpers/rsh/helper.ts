@@ -14,6 +14,7 @@ export const rsh: Helper = {
   name: "rsh",
   transport: "tcp",
   ports: [port(514), port(512)],
+  reserved: true,
   sources: ["rcmd(3)", "rshd(8)", "rexecd(8)"],
   limits: { pending: 1, ttl: seconds(30), hold: LONGEST, patience: seconds(60) },
   reasons,

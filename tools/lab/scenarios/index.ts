@@ -10,6 +10,7 @@ import { packetUdp } from "./packet-udp.ts";
 import { pnm } from "./pnm.ts";
 import { queues } from "./queues.ts";
 import { radius } from "./radius.ts";
+import { rsh } from "./rsh.ts";
 import { rtsp } from "./rtsp.ts";
 import { tftp } from "./tftp.ts";
 import { wms } from "./wms.ts";
@@ -22,6 +23,7 @@ export const scenarios: readonly Scenario[] = [
   ...radius,
   ...dns,
   ...rtsp,
+  ...rsh,
   ...tftp,
   ...netbios,
   ...wms,
