@@ -4,9 +4,7 @@ import { ftpSamePort } from "./ftp-same-port.ts";
 import { ftpVsftpd } from "./ftp-vsftpd.ts";
 import { lvc } from "./lvc.ts";
 import { netbios } from "./netbios.ts";
-import { packetFtp } from "./packet-ftp.ts";
-import { packetGroups } from "./packet-groups.ts";
-import { packetUdp } from "./packet-udp.ts";
+import { packet } from "./packet.ts";
 import { pnm } from "./pnm.ts";
 import { queues } from "./queues.ts";
 import { radius } from "./radius.ts";
@@ -29,9 +27,7 @@ export const scenarios: readonly Scenario[] = [
   ...wms,
   ...pnm,
   ...xdmcp,
-  ...packetFtp,
-  ...packetUdp,
-  ...packetGroups,
+  ...packet,
   ...lvc,
   ...queues,
 ];
