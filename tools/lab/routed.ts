@@ -6,6 +6,7 @@
  *
  * A client still has no route to a realserver.
  */
+import { readFileSync } from "node:fs";
 import { type Family, type FarmMaker, type Host, layOut, type Target } from "./topology.ts";
 
 type Method = NonNullable<Target["method"]>;
@@ -20,6 +21,7 @@ export const routed =
       const method = methods[i % methods.length]!;
       targets.push({ address: host.address, method });
       await host.must(["ip", flag(family), "route", "add", "default", "via", parts.director.address]);
+      await forbidNames(host);
       if (method !== "nat") await takeVip(host, parts.vip, family);
       if (method === "tunnel") await startDecapsulation(host, family);
     }
@@ -29,6 +31,12 @@ export const routed =
 export const makeRoutedFarm = routed(["nat"]);
 
 const flag = (family: Family): string => (family === 6 ? "-6" : "-4");
+
+/** Nobody answers there for names: without this, servers that look up their clients' wait long for it. */
+async function forbidNames({ must }: Host): Promise<void> {
+  const servers = readFileSync("/etc/resolv.conf", "utf8").matchAll(/^nameserver\s+([\d.]+)$/gm);
+  for (const [, server] of servers) await must(["ip", "route", "replace", "unreachable", server!]);
+}
 
 /** The realserver has the VIP, and neither answers nor asks for it on the wire. */
 async function takeVip({ must }: Host, vip: string, family: Family): Promise<void> {

@@ -12,7 +12,7 @@ import { prove } from "../prove.ts";
 import { makeRoutedFarm, routed } from "../routed.ts";
 import type { Sandbox } from "../sandbox.ts";
 import type { Scenario } from "../scenario.ts";
-import type { Farm, Host } from "../topology.ts";
+import type { Host } from "../topology.ts";
 import { ftpService } from "./ftp-service.ts";
 
 const MODES: Readonly<Record<string, readonly string[]>> = {

@@ -1,9 +1,12 @@
 /** Protocols of datagrams on the packet path. With direct routing and in tunnels, requests are not seen one by one. */
+import { players } from "../players.ts";
 import { routed } from "../routed.ts";
 import type { Scenario } from "../scenario.ts";
 import * as dns from "./dns.ts";
 import * as radius from "./radius.ts";
+import * as rtsp from "./rtsp.ts";
 import * as tftp from "./tftp.ts";
+import * as xdmcp from "./xdmcp.ts";
 
 const nat = routed(["nat"]);
 const TRANSFERS = 4;
@@ -39,5 +42,17 @@ export const packetUdp: readonly Scenario[] = [
     about: "curl reads and writes files of both tftpd-hpa servers",
     needs: ["in.tftpd", "curl"],
     run: (sandbox) => tftp.transfers(sandbox, nat, tftp.withCurl, TRANSFERS),
+  },
+  {
+    name: "packet-xdmcp",
+    about: "two Xvfb terminals, both display 0, show the login screens of two xdm; X11 comes from the VIP",
+    needs: [...xdmcp.NEEDS, "xdotool", "xclock"],
+    run: (sandbox) => xdmcp.logins(sandbox, nat),
+  },
+  {
+    name: "packet-rtsp",
+    about: "ffmpeg plays from both GStreamer servers, over UDP and interleaved; every picture and sample is right",
+    needs: rtsp.needsOf(players["ffmpeg"]!),
+    run: (sandbox) => rtsp.playThrough(sandbox, nat, 4, players["ffmpeg"]!),
   },
 ];

@@ -5,11 +5,11 @@ import { prove } from "../prove.ts";
 import type { Sandbox } from "../sandbox.ts";
 import type { Scenario } from "../scenario.ts";
 import { type Colour, Terminal, X11_PORT } from "../terminal.ts";
-import { type Farm, type Host, makeFarm } from "../topology.ts";
+import { type Farm, type FarmMaker, type Host, makeFarm } from "../topology.ts";
 import { decoded, untilDecoded } from "../tshark.ts";
 import { startXdm, USER, XDMCP_PORT, type Xdm } from "../xdm.ts";
 
-const NEEDS = ["xdm", "Xvfb", "xsetroot", "tcpdump", "tshark", "mount"];
+export const NEEDS = ["xdm", "Xvfb", "xsetroot", "tcpdump", "tshark", "mount"];
 
 const COLOURS: readonly { readonly name: string; readonly login: Colour; readonly session: Colour }[] = [
   { name: "real-a", login: [0x10, 0x40, 0x80], session: [0x20, 0x50, 0x90] },
@@ -28,8 +28,8 @@ interface Logins {
   readonly wires: ReadonlyMap<Host, Capture>;
 }
 
-async function startLogins(sandbox: Sandbox, clients: number): Promise<Logins> {
-  const farm = await makeFarm(sandbox, 4, clients, 2);
+async function startLogins(sandbox: Sandbox, make: FarmMaker, clients: number): Promise<Logins> {
+  const farm = await make(sandbox, 4, clients, 2);
   const managers = await Promise.all(farm.realservers.map((host, i) => startXdm(sandbox, host, COLOURS[i]!)));
   const service = {
     name: "logins",
@@ -37,10 +37,10 @@ async function startLogins(sandbox: Sandbox, clients: number): Promise<Logins> {
     ports: [`udp/${XDMCP_PORT}`],
     helper: "xdmcp",
     scheduler: "rr",
-    realservers: farm.realservers.map(({ address }) => ({ address })),
+    realservers: farm.targets,
   };
   const config = { services: [service], log: { level: "info", format: "json" } };
-  await untilReady(startDirector(sandbox, config, farm.director.start));
+  await untilReady(startDirector(sandbox, config, farm.director.start, { path: farm.path }));
   const hosts = [...farm.clients, ...farm.realservers];
   const captures = hosts.map(
     async (host) => [host, await Capture.start(sandbox, host, `tcp or udp port ${XDMCP_PORT}`)] as const,
@@ -50,8 +50,8 @@ async function startLogins(sandbox: Sandbox, clients: number): Promise<Logins> {
 
 const loginsOf = (managers: readonly Xdm[]): Colour[] => managers.map(({ login }) => login);
 
-async function logins(sandbox: Sandbox): Promise<string> {
-  const { farm, managers, wires } = await startLogins(sandbox, 2);
+export async function logins(sandbox: Sandbox, make: FarmMaker): Promise<string> {
+  const { farm, managers, wires } = await startLogins(sandbox, make, 2);
   const terminals: Terminal[] = [];
   for (const host of farm.clients) terminals.push(await Terminal.start(sandbox, host, farm.vip));
   const [one, other] = terminals as [Terminal, Terminal];
@@ -71,7 +71,10 @@ async function logins(sandbox: Sandbox): Promise<string> {
   const displays = await Promise.all(
     farm.realservers.map(async (host) => provenToDirector(await wires.get(host)!.end(), farm)),
   );
-  prove(new Set(displays.flat()).size === displays.flat().length, `displays of both terminals: ${displays.join(" ")}`);
+  const known = displays.flat();
+  // Where clients keep their addresses, they keep their display numbers as well.
+  const distinct = farm.path === "tun" || new Set(known).size === known.length;
+  prove(distinct, `displays of both terminals: ${displays.join(" ")}`);
   return `two terminals, both display 0, with login screens of two xdm; a session and a new login; ${windows} X11 connections, all from the VIP`;
 }
 
@@ -86,19 +89,20 @@ async function provenFromVip(file: string, terminal: Host, { vip }: Farm): Promi
   return opened.length;
 }
 
-/** An xdm is told of displays at the director, and opens its connections there; the display numbers it was told. */
-async function provenToDirector(file: string, { director, hidden }: Farm): Promise<string[]> {
+/** An xdm is told of displays where it sees its clients, and opens its connections there; the display numbers. */
+async function provenToDirector(file: string, { clients, seenAs, hidden }: Farm): Promise<string[]> {
   const address = "xdmcp.connection_address_ipv4";
   const requests = await decoded(file, `xdmcp.opcode == ${REQUEST}`, ["xdmcp.display_number", address]);
   const managed = await decoded(file, `xdmcp.opcode == ${MANAGE}`, ["xdmcp.display_number"]);
   const opened = await decoded(file, OPENS, ["ip.src", "ip.dst", "tcp.dstport"]);
-  for (const [, at] of requests) prove(at === director.address, `a Request named ${at}`);
+  const seen = clients.map(seenAs);
+  for (const [, at] of requests) prove(seen.includes(at!), `a Request named ${at}`);
   const displays = new Set(requests.map(([display]) => display!));
   prove(opened.length > 0 && managed.length > 0, "an xdm was not asked, or opened nothing");
   for (const [display] of managed) prove(displays.has(display!), `a Manage named display ${display}`);
   for (const [from, to, port] of opened) {
     const known = displays.has(String(Number(port) - X11_PORT));
-    prove(from!.startsWith(hidden) && to === director.address && known, `an xdm opened ${to} port ${port}`);
+    prove(from!.startsWith(hidden) && seen.includes(to!) && known, `an xdm opened ${to} port ${port}`);
   }
   return [...displays];
 }
@@ -107,7 +111,7 @@ async function provenToDirector(file: string, { director, hidden }: Farm): Promi
 const HURRY = 30;
 
 async function keepAlive(sandbox: Sandbox): Promise<string> {
-  const { farm, managers, wires } = await startLogins(sandbox, 1);
+  const { farm, managers, wires } = await startLogins(sandbox, makeFarm, 1);
   const [host] = farm.clients as [Host];
   const terminal = await Terminal.start(sandbox, host, farm.vip, HURRY);
   const shown = await terminal.untilFullOf(...loginsOf(managers));
@@ -132,7 +136,7 @@ export const xdmcp: readonly Scenario[] = [
     name: "xdmcp-login",
     about: "two Xvfb terminals, both display 0, show the login screens of two xdm; a login, a log-out",
     needs: [...NEEDS, "xdotool", "xclock"],
-    run: logins,
+    run: (sandbox) => logins(sandbox, makeFarm),
   },
   {
     name: "xdmcp-keepalive",
