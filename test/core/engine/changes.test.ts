@@ -1,6 +1,6 @@
 import t from "tap";
 import { Destinations } from "../../../core/engine/destinations.ts";
-import { port } from "../../../core/units.ts";
+import { port, seconds } from "../../../core/units.ts";
 import { ftp } from "../../../helpers/ftp/helper.ts";
 import { radius } from "../../../helpers/radius/helper.ts";
 import { accessRequest, packet } from "../../helpers/radius/packets.ts";
@@ -57,6 +57,16 @@ t.test("services come before others and go, and each port stays its own", async 
   );
 });
 
+t.test("a service that becomes persistent knows its clients from then on", async (t) => {
+  const d = new Director([web(A, B)]);
+  change(d, mail(), { ...web(A, B), persistence: seconds(60) });
+  const from = (n: number) => d.say(tcp({ from: `192.0.2.${n}:40000`, to: `${VIP}:80`, flags: "S" })).split(" -> ")[1];
+  const again = (n: number) => d.say(tcp({ from: `192.0.2.${n}:40001`, to: `${VIP}:80`, flags: "S" })).split(" -> ")[1];
+  const first = [1, 2, 3, 4].map(from);
+  t.same(new Set(first).size, 2);
+  t.same([1, 2, 3, 4].map(again), first);
+});
+
 t.test("a control connection is read on, and announces, when its realserver goes", async (t) => {
   const ftpOf = (real: string) =>
     service(VIP, [["tcp", 21, 21]], [realserver(real, null)], { helper: ftp, controlPorts: [port(21)] });
@@ -83,9 +93,11 @@ t.test("a realserver that goes may still answer what it was asked, and is asked 
   const ask = (id: number) => udp({ from: `${CLIENT}:40000`, to: `${VIP}:1812`, payload: accessRequest(id) });
   const answer = (id: number) => udp({ from: `${A}:1812`, to: `${CLIENT}:40000`, payload: packet(2, id) });
   const d = new Director([auth(A)]);
+  const reals = new Set(d.balancer.services[0]!.realservers);
   t.equal(d.say(ask(1), "CLIENT"), `to-real: ${CLIENT}:40000 -> ${A}:1812`);
   t.equal(d.say(ask(2), "CLIENT"), `to-real: ${CLIENT}:40000 -> ${A}:1812`);
   change(d, auth(B));
+  for (const real of d.balancer.services[0]!.realservers) reals.add(real);
   t.equal(d.say(ask(3), "CLIENT"), `to-real: ${CLIENT}:40000 -> ${B}:1812`);
   t.equal(d.say(answer(1), "REAL"), `to-client: ${VIP}:1812 -> ${CLIENT}:40000`);
   t.match(d.say(answer(3), "REAL"), /^drop/, "that was asked of another");
@@ -93,6 +105,11 @@ t.test("a realserver that goes may still answer what it was asked, and is asked 
   t.match(d.say(answer(2), "REAL"), /^drop/, "the service is gone");
   t.match(d.say(ask(4), "CLIENT"), /^drop/);
   t.equal(d.balancer.connections.size, 0);
+  t.same(
+    [...reals].map(({ active }) => active),
+    [0, 0],
+    "nobody waits for its answers",
+  );
 });
 
 t.test("numbers of realservers that are gone are given out again, but not while they have connections", async (t) => {
