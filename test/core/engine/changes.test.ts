@@ -3,6 +3,7 @@ import { Destinations } from "../../../core/engine/destinations.ts";
 import { port, seconds } from "../../../core/units.ts";
 import { ftp } from "../../../helpers/ftp/helper.ts";
 import { radius } from "../../../helpers/radius/helper.ts";
+import { address } from "../../addresses.ts";
 import { accessRequest, packet } from "../../helpers/radius/packets.ts";
 import { tcp, udp } from "../../packets.ts";
 import { Director, realserver, service } from "../director.ts";
@@ -65,6 +66,8 @@ t.test("a service that becomes persistent knows its clients from then on", async
   const first = [1, 2, 3, 4].map(from);
   t.same(new Set(first).size, 2);
   t.same([1, 2, 3, 4].map(again), first);
+  d.wait(3_600_000);
+  t.equal(d.balancer.services[1]!.templates!.isOpen(address("192.0.2.1")), false, "nor does it count them for ever");
 });
 
 t.test("a control connection is read on, and announces, when its realserver goes", async (t) => {
