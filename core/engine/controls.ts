@@ -165,6 +165,14 @@ export class Controls {
     return this.#byFlow.get(id)?.shifts === null;
   }
 
+  /** The sender's own number for what went `direction` as `sequence`. */
+  quoted(id: number, direction: Direction, sequence: number): number {
+    const control = this.#byFlow.get(id);
+    if (control === undefined || control.flow === null) return sequence;
+    if (control.shifts === null) return control.flow.quoted(direction, sequence);
+    return (sequence - control.shifts[direction === "original" ? 0 : 1].sequence) >>> 0;
+  }
+
   /** A router on the way of `direction` lets packets of `mtu` bytes pass, and no larger ones. */
   limit(id: number, direction: Direction, mtu: number): void {
     const control = this.#byFlow.get(id);

@@ -10,10 +10,12 @@ import {
   mayTravel,
   readdressIpv4,
   readdressIpv6,
+  renumberEmbedded,
   SOURCE,
   settleIcmp,
   translateEmbedded,
 } from "../nat/translate.ts";
+import type { Direction } from "../units.ts";
 import { u32 } from "../wire/bytes.ts";
 import { Headers } from "../wire/headers.ts";
 import * as icmp from "../wire/icmp.ts";
@@ -79,6 +81,15 @@ export class IcmpErrors {
     if (mtu > 0) this.#controls.limit(found >>> 1, (found & 1) === rows.ORIGINAL ? "reply" : "original", mtu);
   }
 
+  /** A segment of a control connection, which went `direction`: its sender may know it by another number. */
+  #renumber(view: DataView, id: number, direction: Direction): number {
+    const { protocol, transport } = this.#inner;
+    if (protocol !== tcp.PROTOCOL) return 0;
+    const sequence = view.getUint32(transport + tcp.SEQUENCE);
+    const known = this.#controls.quoted(id, direction, sequence);
+    return known === sequence ? 0 : renumberEmbedded(view, this.#inner, known);
+  }
+
   #translate(view: DataView, at: number, family: 4 | 6, header: number, found: number): void {
     const { rows: table, prefixes } = this.#table;
     const id = found >>> 1;
@@ -88,7 +99,8 @@ export class IcmpErrors {
     const prefix = id * rows.PREFIXES + (toReal ? rows.REAL_PREFIX : rows.VIRTUAL_PREFIX);
     const port = toReal ? table[row + rows.INNER_PORT]! >>> 16 : table[row + rows.OUTER_PORTS]! & 0xffff;
     const inner = header + icmp.EMBEDDED;
-    const seen = translateEmbedded(
+    const renumbered = this.#renumber(view, id, toReal ? "reply" : "original");
+    const translated = translateEmbedded(
       view,
       inner,
       this.#inner,
@@ -98,6 +110,7 @@ export class IcmpErrors {
       low,
       port,
     );
+    const seen = renumbered + translated;
     const end = toReal ? DESTINATION : SOURCE;
     if (family === 4) {
       readdressIpv4(view, at, end, low);

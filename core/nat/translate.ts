@@ -18,7 +18,7 @@ import { adjust, adjusted, adjustPartial, adjustUdp, difference16, difference32 
 import { CHECKSUM as ICMP_CHECKSUM } from "../wire/icmp.ts";
 import { CHECKSUM as IPV4_CHECKSUM, SOURCE as IPV4_SOURCE, TIME_TO_LIVE } from "../wire/ipv4.ts";
 import { HOP_LIMIT, SOURCE as IPV6_SOURCE } from "../wire/ipv6.ts";
-import { PROTOCOL as TCP, CHECKSUM as TCP_CHECKSUM } from "../wire/tcp.ts";
+import { PROTOCOL as TCP, CHECKSUM as TCP_CHECKSUM, SEQUENCE as TCP_SEQUENCE } from "../wire/tcp.ts";
 import { CHECKSUM as UDP_CHECKSUM } from "../wire/udp.ts";
 
 /** Which end of the packet is rewritten. */
@@ -136,6 +136,21 @@ export function translateEmbedded(
   if (protocol === TCP) adjust(view, checksum, difference + ports);
   else adjustUdp(view, checksum, difference + ports);
   return seen + ports + difference16(before, view.getUint16(checksum));
+}
+
+/**
+ * The embedded TCP segment gets the sequence number by which its sender knows it, where what it carries was rewritten on
+ * the way. Returns the difference that the ICMP checksum sees.
+ */
+export function renumberEmbedded(view: DataView, { transport, end }: Embedded, sequence: number): number {
+  const place = transport + TCP_SEQUENCE;
+  const difference = difference32(view.getInt32(place), sequence | 0);
+  view.setInt32(place, sequence);
+  const checksum = transport + TCP_CHECKSUM;
+  if (checksum + 2 > end) return difference;
+  const before = view.getUint16(checksum);
+  adjust(view, checksum, difference);
+  return difference + difference16(before, view.getUint16(checksum));
 }
 
 /** The ICMP checksum of the error at `at` follows; `pseudo`: the change of the pseudo-header, which ICMPv6 counts in. */

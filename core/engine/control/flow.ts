@@ -129,6 +129,11 @@ export class ControlFlow {
     };
   }
 
+  /** The sender's own number for what went `direction` as `sequence`. */
+  quoted(direction: Direction, sequence: number): number {
+    return this.#way(direction).quoted(sequence);
+  }
+
   /** The path to the receiver of `direction` carries no more than this much payload in a segment. */
   limitSegments(direction: Direction, payload: number): void {
     this.#way(direction).limitSegments(payload);

@@ -135,6 +135,15 @@ export class Way {
     return sent + ((acknowledgment - this.first - sent) | 0);
   }
 
+  /** S's number for the output that R knows as `sequence`: of that which came of no one byte, where it came of began. */
+  quoted(sequence: number): number {
+    if (!this.opened) return sequence;
+    const { acknowledged } = this.outbound;
+    const offset = this.outputAt(sequence);
+    const behind = Math.min(0, offset - acknowledged);
+    return this.sequenceOf(this.offsets.inputBefore(offset - behind) + behind);
+  }
+
   sequenceOf(offset: number): number {
     return (this.first + offset) >>> 0;
   }

@@ -1,7 +1,10 @@
 import fc from "fast-check";
 import t from "tap";
+import { port } from "../../../core/units.ts";
+import { ftp } from "../../../helpers/ftp/helper.ts";
 import { embedded, icmp, joined, route, tcp, ttlOf, udp, wrong } from "../../packets.ts";
 import { Director, realserver, service } from "../director.ts";
+import { Session } from "./session.ts";
 
 const V4 = { client: "192.0.2.7", vip: "203.0.113.10", real: "10.0.0.3", router: "198.51.100.1" };
 const V6 = { client: "2001:db8::7", vip: "2001:db8:1::10", real: "fd00::3", router: "2001:db8:9::1" };
@@ -127,3 +130,61 @@ t.test("queries and redirects are no errors: nobody answers them here", async (t
     "malformed",
   );
 });
+
+// --- what a reader has rewritten ------------------------------------------------------------------------------------
+
+const sequenceIn = (packet: Uint8Array): number => {
+  const { buffer, byteOffset } = embedded(packet);
+  return new DataView(buffer, byteOffset).getUint32(24);
+};
+
+/** A session in which the realserver's words have become longer, and what it says next, as it went to the client. */
+function stretched(encrypted: boolean) {
+  const reals = [realserver(V4.real, null)];
+  const d = new Director([service(V4.vip, [["tcp", 21, 21]], reals, { helper: ftp, controlPorts: [port(21)] })]);
+  const session = new Session(d, at(V4.client, 40_000), at(V4.vip, 21), at(V4.real, 21)).open();
+  session.reply("220 ready\r\n");
+  session.say("PASV\r\n");
+  session.reply("227 (10,0,0,3,19,137)\r\n");
+  if (encrypted) {
+    session.say("AUTH TLS\r\n");
+    session.reply("234 go\r\n");
+    session.say("no such record");
+  }
+  const { server } = session;
+  const said = tcp({
+    from: server.name,
+    to: server.peer,
+    flags: "AP",
+    sequence: server.sequence,
+    acknowledgment: server.heard,
+    payload: new TextEncoder().encode("150 here it comes\r\n"),
+  });
+  const judged = d.one(said, "REAL");
+  return { d, sequence: server.sequence, packet: judged.verdict === "taken" ? d.sent[0]!.packet : judged.packet };
+}
+
+for (const encrypted of [false, true]) {
+  t.test(
+    `what was said behind longer words${encrypted ? ", and is read no more," : ""} is quoted by its sender's own number`,
+    async (t) => {
+      const { d, sequence, packet } = stretched(encrypted);
+      const { verdict } = d.one(packet.slice());
+      t.equal(verdict, "drop", "it is a packet to the client");
+      for (const kept of [28, packet.length]) {
+        const about = packet.subarray(0, kept);
+        const error = icmp({ from: V4.router, to: V4.vip, type: 3, code: 4, rest: 1400, about });
+        t.not(sequenceIn(error), sequence);
+        const judged = d.one(error, "CLIENT");
+        t.equal(judged.verdict, "to-real");
+        t.equal(sequenceIn(judged.packet), sequence);
+        t.equal(wrong(judged.packet), null);
+      }
+      const early = packet.slice();
+      const view = new DataView(early.buffer);
+      view.setUint32(24, view.getUint32(24) - 1000);
+      const judged = d.one(icmp({ from: V4.router, to: V4.vip, type: 3, code: 4, about: early }), "CLIENT");
+      t.ok(((sequenceIn(judged.packet) - sequence) | 0) < -900, "what was acknowledged long ago stays so");
+    },
+  );
+}
