@@ -15,6 +15,10 @@ async function runCommand(): Promise<void> {
     run: async () => (await import("../director/main.ts")).runCommand(),
     replay: async () => (await import("./replay/command.ts")).replayCommand(),
     plan: async () => (await import("../director/plan/command.ts")).planCommand(),
+    doctor: async () =>
+      (await import("../director/doctor/command.ts")).doctorCommand(async (file) =>
+        (await import("./replay/found.ts")).foundIn(file),
+      ),
     demo: async () => demoCommand(new Command("demo")),
   };
   const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {

@@ -16,7 +16,7 @@ export function execute({ argv, input }: Command): Promise<Finished> {
   const [program, ...rest] = argv;
   const env = { ...process.env, PATH, LC_ALL: "C" };
   return new Promise((resolve) => {
-    const child = execFile(program!, rest, { env, timeout: LONGEST }, (error, stdout, stderr) => {
+    const child = execFile(program!, rest, { env, timeout: LONGEST, maxBuffer: 64 << 20 }, (error, stdout, stderr) => {
       const status = error === null ? 0 : typeof error.code === "number" ? error.code : null;
       const missing = error?.code === ("ENOENT" as unknown) ? `${program}: not installed` : String(error?.message);
       resolve({ status, stdout, stderr: status === null ? missing : stderr });

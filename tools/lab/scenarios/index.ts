@@ -1,4 +1,5 @@
 import type { Scenario } from "../scenario.ts";
+import { arp } from "./arp.ts";
 import { dns } from "./dns.ts";
 import { ftpSamePort } from "./ftp-same-port.ts";
 import { ftpVsftpd } from "./ftp-vsftpd.ts";
@@ -28,6 +29,7 @@ export const scenarios: readonly Scenario[] = [
   ...pnm,
   ...xdmcp,
   ...packet,
+  arp,
   ...lvc,
   ...queues,
 ];

@@ -1,0 +1,57 @@
+/** What is wrong with the configuration as a whole, or is seen in a capture of it. */
+import { rangeText } from "../../../core/units.ts";
+import type { RealserverConfig, ServiceConfig } from "../../config/types.ts";
+import { type Finding, finding } from "../finding.ts";
+import type { Scene } from "../scene.ts";
+
+export function* serviceFindings({ services }: Scene): Generator<Finding> {
+  for (const service of services) {
+    yield* overlapping(service);
+    const direct = service.realservers.filter(({ method }) => method !== "nat");
+    if (service.helper === null || direct.length === 0) continue;
+    const who = direct.map(({ address, method }) => `${address} (${method})`).join(", ");
+    const what = `replies of ${who} need not pass the director; ${service.helper.name} then reads only what clients say`;
+    yield finding("helper-bypassed", "warning", service.name, what);
+  }
+}
+
+/** Where a client stays with its realserver, its address says whose port it is. */
+function* overlapping({ name, realservers, persistence }: ServiceConfig): Generator<Finding> {
+  if (persistence > 0) return;
+  const ranged = realservers.filter(({ passivePorts }) => passivePorts !== null);
+  for (const [i, one] of ranged.entries()) {
+    const other = ranged.slice(0, i).find((earlier) => overlap(earlier, one));
+    if (other === undefined) continue;
+    const what = `${rangeText(one.passivePorts!)} of ${one.address} overlaps ${rangeText(other.passivePorts!)} of ${other.address}`;
+    yield finding("passive-ranges-overlap", "warning", name, what);
+  }
+}
+
+function overlap({ passivePorts: a }: RealserverConfig, { passivePorts: b }: RealserverConfig): boolean {
+  return a!.transport === b!.transport && a!.first <= b!.last && b!.first <= a!.last;
+}
+
+const ENCRYPTED = "control-encrypted";
+
+export function* captureFindings({ captured, services }: Scene): Generator<Finding> {
+  for (const { code, severity, frames, message, remedy, server } of captured) {
+    const where = `frame ${frames.join(", ")}`;
+    if (code === ENCRYPTED) {
+      const open = services.filter((service) => isThere(service, server) && !grouped(service));
+      for (const { name } of open) yield finding("ftps-without-group", "error", where, `${name}: ${message}`);
+    } else if (severity !== "info") {
+      yield { code: "capture-finding", severity, where, what: `${code}: ${message}`, remedy };
+    }
+  }
+}
+
+/** A capture at the director shows the VIP, one behind it the realserver. */
+const isThere = ({ vip, realservers, helper }: ServiceConfig, server: string | null): boolean =>
+  helper !== null && [vip, ...realservers.map(({ address }) => address)].some((one) => String(one) === server);
+
+const grouped = ({ realservers, ports }: ServiceConfig): boolean =>
+  realservers.every(
+    ({ passivePorts: at }) =>
+      at !== null &&
+      ports.some((range) => range.transport === at.transport && range.first <= at.first && range.last >= at.last),
+  );
