@@ -27,13 +27,16 @@ export interface MediaOwner extends MediaRelayOwner {
 
 export class MediaRelays {
   readonly #owner: MediaOwner;
+  readonly #most: number;
+  readonly #relays = new Set<MediaRelay>();
   /** By each of the entries that lead to it. */
-  readonly #relays = new Map<RelatedEntry, MediaRelay>();
+  readonly #byEntry = new Map<RelatedEntry, MediaRelay>();
   /** The flow that was announced last, and what the one side by side with it will have. */
   #last: { readonly entry: RelatedEntry; readonly courses: Promise<readonly Course[]> } | null = null;
 
-  constructor(owner: MediaOwner) {
+  constructor(owner: MediaOwner, most = MOST_RELAYS) {
     this.#owner = owner;
+    this.#most = most;
   }
 
   /** Finds where `entry` can be met. `answered`: the flow that it completes. */
@@ -53,7 +56,7 @@ export class MediaRelays {
 
   /** `entry` left the table unused. */
   gone(entry: RelatedEntry): void {
-    const relay = this.#relays.get(entry);
+    const relay = this.#byEntry.get(entry);
     if (relay?.unused === true) this.#close(relay, null);
   }
 
@@ -63,52 +66,54 @@ export class MediaRelays {
   }
 
   controlClosed(master: Handle): void {
-    for (const entry of this.#relays.keys()) if (entry.master === master) this.#end(entry, "control-closed");
+    for (const entry of this.#byEntry.keys()) if (entry.master === master) this.#end(entry, "control-closed");
   }
 
   /** Ends the flows whose connection `matches`; how many. */
   cut(reason: Reason, matches: (entry: ConnectionEntry) => boolean): number {
-    const those = new Set([...this.#relays.values()].filter((relay) => relay.carries(matches)));
+    const those = [...this.#relays].filter((relay) => relay.carries(matches));
     for (const relay of those) this.#close(relay, reason);
-    return those.size;
+    return those.length;
   }
 
   sweep(at: Ms): void {
-    for (const relay of this.#relays.values()) {
+    for (const relay of this.#relays) {
       if (at - relay.lastActive >= IDLE && !relay.awaited) this.#close(relay, "idle");
     }
   }
 
   close(): void {
-    for (const relay of this.#relays.values()) this.#close(relay, "stopped");
+    for (const relay of this.#relays) this.#close(relay, "stopped");
   }
 
   #stand(entry: RelatedEntry, course: Course | undefined): Endpoint | null {
-    const wanted = entry.state !== "gone" && this.#relays.size < MOST_RELAYS;
+    const wanted = entry.state !== "gone" && this.#relays.size < this.#most;
     if (course === undefined || !wanted || !course.take()) {
       course?.close();
       return null;
     }
     const relay = new MediaRelay(entry, course, this.#owner);
-    this.#relays.set(entry, relay);
+    this.#relays.add(relay);
+    this.#byEntry.set(entry, relay);
     return relay.seen.reply;
   }
 
   #complete(entry: RelatedEntry, answered: RelatedEntry | null): Endpoint | null {
-    const relay = answered === null ? undefined : this.#relays.get(answered);
+    const relay = answered === null ? undefined : this.#byEntry.get(answered);
     if (relay === undefined || relay.entries.original !== null) return null;
     relay.entries.original = entry;
-    this.#relays.set(entry, relay);
+    this.#byEntry.set(entry, relay);
     return relay.seen.original;
   }
 
   #end(entry: RelatedEntry, reason: Reason | null): void {
-    const relay = this.#relays.get(entry);
+    const relay = this.#byEntry.get(entry);
     if (relay !== undefined) this.#close(relay, reason);
   }
 
   #close(relay: MediaRelay, reason: Reason | null): void {
-    for (const entry of Object.values(relay.entries)) if (entry !== null) this.#relays.delete(entry);
+    this.#relays.delete(relay);
+    for (const entry of Object.values(relay.entries)) if (entry !== null) this.#byEntry.delete(entry);
     relay.close(reason);
   }
 }
