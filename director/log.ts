@@ -29,7 +29,7 @@ const NOTICES: ReadonlySet<string> = new Set(["ready", "changed", "stopped"]);
 
 const isoTime = (): string => `,"time":"${new Date().toISOString()}"`;
 
-const RANK: Readonly<Record<LogOptions["level"], number>> = { debug: 0, info: 1, warn: 2, error: 3, silent: 4 };
+export const RANK: Readonly<Record<LogOptions["level"], number>> = { debug: 0, info: 1, warn: 2, error: 3, silent: 4 };
 
 function textLog(level: LogOptions["level"], out: NodeJS.WritableStream): Log {
   return (at, event, fields = {}) => {

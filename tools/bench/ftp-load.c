@@ -1,6 +1,6 @@
-/* ftp-load ADDRESS PORT SECONDS CONCURRENCY SOURCES: whole FTP sessions, one after the other on each of CONCURRENCY
-   lanes: connect, 220, USER, PASS, PASV, RETR of 1 KB, 226, QUIT, 221. Sessions come from 127.0.0.2 and so on, SOURCES
-   addresses, so that ports do not run out. A session counts when each byte of its file was right.
+/* ftp-load ADDRESS PORT SECONDS CONCURRENCY SOURCES [FIRST]: whole FTP sessions, one after the other on each of CONCURRENCY
+   lanes: connect, 220, USER, PASS, PASV, RETR of 1 KB, 226, QUIT, 221. Sessions come from FIRST (127.0.0.2) and so on,
+   SOURCES addresses, so that ports do not run out. A session counts when each byte of its file was right.
    Prints one line of JSON. The first half second warms up and is not counted. */
 #define _GNU_SOURCE
 #include "load.h"
@@ -23,7 +23,7 @@ struct connection {
 static struct connection *connections;
 static int epoll, active, descriptors;
 static struct sockaddr_in server;
-static uint32_t sources, sessions;
+static uint32_t first = INADDR_LOOPBACK + 1, sources, sessions;
 static long done, failed;
 static float *durations;
 static long measured, room;
@@ -47,7 +47,7 @@ static void close_connection(int fd) {
 
 static int begin_session(void) {
   uint32_t number = sessions++;
-  int fd = open_connection(INADDR_LOOPBACK + 1 + number % sources, &server, CONTROL, -1);
+  int fd = open_connection(first + number % sources, &server, CONTROL, -1);
   if (fd < 0) return 0;
   connections[fd].number = number;
   connections[fd].begun = now();
@@ -154,8 +154,8 @@ static void turn(int concurrency) {
 }
 
 int main(int count, char **arguments) {
-  if (count != 6) {
-    fprintf(stderr, "usage: ftp-load ADDRESS PORT SECONDS CONCURRENCY SOURCES\n");
+  if (count != 6 && count != 7) {
+    fprintf(stderr, "usage: ftp-load ADDRESS PORT SECONDS CONCURRENCY SOURCES [FIRST]\n");
     return 2;
   }
   descriptors = raise_descriptor_limit();
@@ -166,6 +166,7 @@ int main(int count, char **arguments) {
   double seconds = atof(arguments[3]);
   int concurrency = atoi(arguments[4]);
   sources = atoi(arguments[5]);
+  if (count == 7) first = ntohl(inet_addr(arguments[6]));
 
   double start = now(), looked = start, counting = 0, time;
   while ((time = now()) - start < WARM_UP + seconds) {

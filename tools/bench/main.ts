@@ -7,6 +7,7 @@ import { bulk } from "./bulk.ts";
 import { controlLines } from "./control-lines.ts";
 import { engine } from "./engine.ts";
 import { ftpSessions } from "./ftp-sessions.ts";
+import { packet } from "./packet.ts";
 import { pinning } from "./place.ts";
 import { replay } from "./replay.ts";
 import { machine, type Report, type Result, table } from "./report.ts";
@@ -19,6 +20,7 @@ const BENCHMARKS: Readonly<Record<string, readonly Part[]>> = {
   socket: [ftpSessions, bulk, controlLines],
   engine: [engine],
   replay: [replay],
+  packet: [packet],
 };
 
 async function measure(name: string, settings: Settings): Promise<Report> {
@@ -43,7 +45,7 @@ interface Options {
 
 const names = Object.keys(BENCHMARKS);
 const program = new Command("npm run bench --")
-  .description("benchmarks beside named peers; traffic stays on loopback")
+  .description("benchmarks beside named peers; traffic stays on loopback, or in namespaces of its own")
   .argument("[name...]", `which: ${names.join(", ")}`, names)
   .option("--json", "one JSON document for each instead of a table")
   .option("--rounds <n>", "turns of each contestant that count", positive, 3)

@@ -7,6 +7,7 @@ import type { Ms } from "../../../core/units.ts";
 import { Address } from "../../../core/wire/address.ts";
 import { planServices, type ServicePlan } from "../../config/services.ts";
 import type { Config } from "../../config.ts";
+import { RANK } from "../../log.ts";
 import type { Calls } from "./calls.ts";
 import { EngineLog } from "./engine-log.ts";
 import { PacketLoop } from "./loop.ts";
@@ -50,14 +51,17 @@ export class Forwarder {
   private constructor(
     calls: Calls,
     plan: WorkerPlan,
-    { related }: Config,
+    { related, log: { level: least } }: Config,
     services: readonly ServicePlan[],
     tell: (report: Report) => void,
     nextCommand: () => Command | null,
   ) {
     this.#tell = tell;
     this.#nextCommand = nextCommand;
-    this.#log = new EngineLog((level, event, fields = {}) => this.#event({ level, event, fields }));
+    this.#log = new EngineLog((level, event, fields = {}) => {
+      // What nobody will read is not sent to the other thread.
+      if (RANK[level] >= RANK[least]) this.#event({ level, event, fields });
+    });
     this.#balancer = new Balancer(services, {
       limits: related,
       seed: plan.seed[0],
