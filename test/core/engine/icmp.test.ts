@@ -149,7 +149,7 @@ function stretched(encrypted: boolean) {
   if (encrypted) {
     session.say("AUTH TLS\r\n");
     session.reply("234 go\r\n");
-    session.say("no such record");
+    session.say("\x01 is no record");
   }
   const { server } = session;
   const said = tcp({
@@ -161,6 +161,7 @@ function stretched(encrypted: boolean) {
     payload: new TextEncoder().encode("150 here it comes\r\n"),
   });
   const judged = d.one(said, "REAL");
+  if ((judged.verdict === "taken") === encrypted) throw new Error(judged.verdict);
   return { d, sequence: server.sequence, packet: judged.verdict === "taken" ? d.sent[0]!.packet : judged.packet };
 }
 
