@@ -156,6 +156,16 @@ t.test("what was announced is gone when its control connection is over: RST, or 
   }
 });
 
+t.test("nor does it outlive a control connection that times out", async (t) => {
+  const { d, announce, real } = directed();
+  new Session(d, CONTROL, `${VIP}:21`, `${real}:21`).open();
+  announce(announcement("original", 5001), `${VIP}:5001`);
+  d.wait(899_000);
+  t.equal(d.balancer.related.size, 1);
+  d.wait(2_000);
+  t.same([d.balancer.related.size, d.engine.table.size], [0, 0]);
+});
+
 t.test("an established data connection outlives its control connection", async (t) => {
   const { d, announce, real } = directed();
   const session = new Session(d, CONTROL, `${VIP}:21`, `${real}:21`).open();
