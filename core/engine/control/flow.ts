@@ -21,7 +21,7 @@
  */
 import type { RelatedEntry } from "../../flow/related.ts";
 import { type ControlHost, type ControlOptions, ControlStream } from "../../inspect/control.ts";
-import { type Direction, type Endpoint, type Ms, opposite } from "../../units.ts";
+import { type Direction, type Endpoint, type Ms, opposite, seconds } from "../../units.ts";
 import { part } from "../../wire/bytes.ts";
 import * as tcp from "../../wire/tcp.ts";
 import { TcpOptions } from "../../wire/tcp-options.ts";
@@ -37,6 +37,10 @@ const NEVER = Number.POSITIVE_INFINITY as Ms;
 const ENOUGH_DUPLICATES = 3;
 /** As Linux's tcp_retries2: a quarter of an hour. */
 const MOST_RETRIES = 15;
+
+/** Challenge acknowledgments in a while (RFC 5961 §7): whoever provokes them does not make two floods of one. */
+const MOST_CHALLENGES = 10;
+const CHALLENGES_WHILE = seconds(1);
 
 /** Of the segment that is looked at. */
 const options = new TcpOptions();
@@ -58,6 +62,8 @@ export class ControlFlow {
   #failed = false;
   /** The connection is no more. */
   #ended = false;
+  #challenges = 0;
+  #challengedSince = 0 as Ms;
   /** The stream is being fed: what it lets on is sent afterwards. */
   #feeding = false;
 
@@ -156,7 +162,7 @@ export class ControlFlow {
   #synchronize(way: Way, back: Way, bytes: Uint8Array, at: number): void {
     const answer = (tcp.flags(bytes, at) & ACK) !== 0;
     if (this.#established) {
-      way.owes = true;
+      this.#challenge(way);
       this.#sink.reject(way.direction, "syn-in-flow");
       return;
     }
@@ -360,12 +366,21 @@ export class ControlFlow {
       way.first = sequence;
     } else if (start !== way.inbound.next && start !== way.acknowledged) {
       const inWindow = start > way.acknowledged && start < way.edge;
-      way.owes ||= inWindow;
+      if (inWindow) this.#challenge(way);
       this.#sink.reject(way.direction, inWindow ? "reset-inexact" : "reset-outside-window");
       return;
     }
     this.#ended = true;
     this.#speaker.reset(way, back);
+  }
+
+  /** RFC 5961 §3.2, §4.2: whoever it really is answers with what is exactly next. */
+  #challenge(way: Way): void {
+    if (this.#now - this.#challengedSince >= CHALLENGES_WHILE) {
+      this.#challengedSince = this.#now;
+      this.#challenges = 0;
+    }
+    if (this.#challenges++ < MOST_CHALLENGES) way.owes = true;
   }
 
   #giveUp(way: Way, reason: ControlReason): void {

@@ -95,6 +95,26 @@ t.test("a SYN in an open connection is challenged, and goes no further (RFC 5961
   t.same(talk.rejected, ["syn-in-flow"]);
 });
 
+t.test("challenges are few: ten a second of one connection, whatever provokes them (RFC 5961)", async (t) => {
+  const talk = new Scripted().login();
+  const { original: at } = talk.said;
+  const provoke = () => {
+    let answers = 0;
+    for (let n = 0; n < 20; n++) {
+      answers += talk.segment("original", { flags: SYN, at: 77 }).length;
+      answers += talk.client("", { flags: RST, at: at + 1 }).length;
+    }
+    return answers;
+  };
+  talk.wait(5_000);
+  t.equal(provoke(), 10);
+  talk.wait(999);
+  t.equal(provoke(), 0);
+  talk.wait(1);
+  t.equal(provoke(), 10);
+  t.equal(talk.client("NOOP\r\n", { at }).length, 1, "the connection goes on");
+});
+
 t.test("a server that did not get the end of the handshake is told so when it repeats its part", async (t) => {
   const talk = new Scripted().open();
   t.same(talk.segment("reply", { flags: SYN | ACK, at: -1, ack: 0 }), ["> 0 ack 0"]);
