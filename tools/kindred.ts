@@ -14,6 +14,7 @@ async function runCommand(): Promise<void> {
   const commands: Readonly<Record<string, () => Promise<Command>>> = {
     run: async () => (await import("../director/main.ts")).runCommand(),
     replay: async () => (await import("./replay/command.ts")).replayCommand(),
+    ctl: async () => (await import("../director/ctl/command.ts")).ctlCommand(),
     plan: async () => (await import("../director/plan/command.ts")).planCommand(),
     doctor: async () =>
       (await import("../director/doctor/command.ts")).doctorCommand(async (file) =>

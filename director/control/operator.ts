@@ -41,6 +41,8 @@ export interface Drain {
 export class Operator {
   readonly #options: OperatorOptions;
   readonly #since = new Date();
+  /** What is read again: the file that it was started with, whatever was applied since. */
+  readonly #file: string;
   #config: Config;
   #busy: Promise<unknown> = Promise.resolve();
   #reloads = 0;
@@ -48,6 +50,7 @@ export class Operator {
   constructor(options: OperatorOptions) {
     this.#options = options;
     this.#config = options.config;
+    this.#file = options.config.file;
   }
 
   get config(): Config {
@@ -72,7 +75,7 @@ export class Operator {
       pid: process.pid,
       path: pathName,
       ...path.about,
-      file: this.#config.file,
+      file: this.#file,
       since: this.#since.toISOString(),
       services: this.#config.services.length + this.#config.groups.length,
       changes: this.#reloads,
@@ -97,7 +100,7 @@ export class Operator {
   /** Reads its file again. */
   reload(): Promise<Plan> {
     const { pathName: path } = this.#options;
-    return this.#change(() => loadConfig(this.#config.file, { path }));
+    return this.#change(() => loadConfig(this.#file, { path }));
   }
 
   /** Applies what `change` makes of the configuration that runs. */

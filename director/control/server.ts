@@ -3,8 +3,7 @@ import { chmodSync, existsSync, lstatSync, mkdirSync, readFileSync, statSync, un
 import { createServer, type Server } from "node:http";
 import { createServer as createTlsServer } from "node:https";
 import { connect } from "node:net";
-import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { dirname } from "node:path";
 import { createAdaptorServer } from "@hono/node-server";
 import { endpointText } from "../../core/units.ts";
 import type { ControlConfig } from "../config.ts";
@@ -13,6 +12,7 @@ import { type Access, socketAccess, tcpAccess } from "./access.ts";
 import { makeApi } from "./api.ts";
 import type { Events } from "./events.ts";
 import type { Operator } from "./operator.ts";
+import { usualSocket } from "./usual-socket.ts";
 
 /** The control interface cannot be had as it is configured. */
 export class ControlError extends Error {
@@ -36,7 +36,6 @@ export interface ControlOptions {
   readonly log: Log;
 }
 
-const SOCKET = "kindred.sock";
 const PRIVATE_FOLDER = 0o700;
 const PRIVATE_FILE = 0o600;
 const SHORTEST_TOKEN = 16;
@@ -70,15 +69,6 @@ export async function openControl(config: ControlConfig | null, options: Control
     options.log("warn", "control-unavailable", { reason: error.message });
   }
   return { at, close };
-}
-
-/** Where clients look as well: see `socketCandidates` in director/ctl/client.ts. */
-export function usualSocket(env: NodeJS.ProcessEnv = process.env): string {
-  const { RUNTIME_DIRECTORY: service, XDG_RUNTIME_DIR: user } = env;
-  if (service) return join(service, SOCKET);
-  const uid = process.getuid?.() ?? 0;
-  if (uid === 0 && process.getuid !== undefined) return `/run/kindred/${SOCKET}`;
-  return join(user || join(tmpdir(), `kindred-${uid}`), SOCKET);
 }
 
 function serverFor(options: ControlOptions, access: Access, tls: ControlConfig["tls"]): Server {

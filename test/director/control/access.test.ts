@@ -4,7 +4,7 @@ import { chmod, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import t from "tap";
 import { routes } from "../../../director/control/routes.ts";
-import { usualSocket } from "../../../director/control/server.ts";
+import { usualSocket } from "../../../director/control/usual-socket.ts";
 import { freePort } from "../../../tools/demo/realserver.ts";
 import { folder, plainConfig, VIP } from "../live.ts";
 import { built, Process } from "../process.ts";

@@ -1,0 +1,135 @@
+/** Requests to a running director: by its unix socket, or over TCP. */
+import { readFileSync } from "node:fs";
+import { type IncomingMessage, type RequestOptions, request } from "node:http";
+import { request as tlsRequest } from "node:https";
+import type { ErrorBody } from "../control/refusal.ts";
+import { usualSocket } from "../control/usual-socket.ts";
+
+export interface Where {
+  readonly socket?: string;
+  /** `http://127.0.0.1:9421`, or https. */
+  readonly url?: string;
+  readonly tokenFile?: string;
+  /** Who signed the director's certificate, and the operator's own. */
+  readonly ca?: string;
+  readonly cert?: string;
+  readonly key?: string;
+}
+
+/** The director said no, and why. */
+export class Refused extends Error {
+  override readonly name = "Refused";
+  readonly status: number;
+  readonly body: ErrorBody;
+  constructor(status: number, body: ErrorBody) {
+    super(`${body.message}; ${body.remedy}`);
+    this.status = status;
+    this.body = body;
+  }
+}
+
+/** There is no director to be heard. */
+export class Unreachable extends Error {
+  override readonly name = "Unreachable";
+}
+
+export interface Send {
+  readonly method: "GET" | "POST" | "PATCH" | "DELETE";
+  readonly path: string;
+  readonly query?: Readonly<Record<string, string | undefined>>;
+  readonly body?: unknown;
+}
+
+export class Client {
+  readonly #options: RequestOptions;
+  readonly #at: string;
+  readonly #tls: boolean;
+
+  constructor({ socket, url, tokenFile, ca, cert, key }: Where, env: NodeJS.ProcessEnv = process.env) {
+    const token = tokenFile ?? env["KINDRED_TOKEN_FILE"];
+    if (url === undefined) {
+      const socketPath = socket ?? env["KINDRED_SOCKET"] ?? usualSocket(env);
+      this.#options = { socketPath, headers: { host: "kindred" } };
+      this.#at = socketPath;
+      this.#tls = false;
+      return;
+    }
+    const { protocol, hostname, port } = new URL(url);
+    this.#tls = protocol === "https:";
+    this.#at = url;
+    const files = Object.entries({ ca, cert, key }).flatMap(([name, file]) =>
+      file === undefined ? [] : [[name, readFileSync(file)] as const],
+    );
+    this.#options = {
+      host: hostname.replace(/^\[|\]$/g, ""),
+      port,
+      ...Object.fromEntries(files),
+      headers: token === undefined ? {} : { authorization: `Bearer ${readFileSync(token, "utf8").trim()}` },
+    };
+  }
+
+  async send<T>(send: Send): Promise<T> {
+    const text = await textOf(await this.#request(send));
+    return JSON.parse(text) as T;
+  }
+
+  /** Lines as they come. */
+  async *lines(path: string): AsyncGenerator<string> {
+    const response = await this.#request({ method: "GET", path });
+    let rest = "";
+    for await (const chunk of response.setEncoding("utf8")) {
+      const lines = (rest + String(chunk)).split("\n");
+      rest = lines.pop()!;
+      yield* lines;
+    }
+  }
+
+  async #request({ method, path, query = {}, body }: Send): Promise<IncomingMessage> {
+    const asked = Object.entries(query).flatMap(([name, value]) =>
+      value === undefined ? [] : [`${name}=${encodeURIComponent(value)}`],
+    );
+    const sent = body === undefined ? "" : JSON.stringify(body);
+    const headers = {
+      ...this.#options.headers,
+      ...(sent === "" ? {} : { "content-type": "application/json", "content-length": Buffer.byteLength(sent) }),
+    };
+    const options = { ...this.#options, method, path: [path, ...asked.slice(0, 1)].join("?"), headers };
+    options.path += asked
+      .slice(1)
+      .map((one) => `&${one}`)
+      .join("");
+    const response = await new Promise<IncomingMessage>((resolve, reject) => {
+      const asking = (this.#tls ? tlsRequest : request)(options, resolve);
+      asking.on("error", (error: NodeJS.ErrnoException) => reject(this.#unreachable(error)));
+      asking.end(sent);
+    });
+    if (response.statusCode === 200) return response;
+    throw new Refused(response.statusCode!, refusalIn(await textOf(response)));
+  }
+
+  #unreachable({ code, message }: NodeJS.ErrnoException): Unreachable {
+    const why: Record<string, string> = {
+      ENOENT: "no director is there; start one (kindred run), or name its socket with --socket or KINDRED_SOCKET",
+      ECONNREFUSED: "no director listens there any more; start one (kindred run)",
+      EACCES: 'it is another user\'s; use sudo, or "control.mode"',
+    };
+    return new Unreachable(`${this.#at}: ${why[code ?? ""] ?? `cannot be reached: ${code ?? message}`}`);
+  }
+}
+
+async function textOf(response: IncomingMessage): Promise<string> {
+  let text = "";
+  for await (const chunk of response.setEncoding("utf8")) text += String(chunk);
+  return text;
+}
+
+function refusalIn(text: string): ErrorBody {
+  try {
+    return JSON.parse(text) as ErrorBody;
+  } catch {
+    return { error: "no-director", message: "what answers there is no director", remedy: "check the address" };
+  }
+}
+
+/** A part of a path: realservers have brackets and colons in their names. */
+export const part = encodeURIComponent;

@@ -1,0 +1,115 @@
+/** `kindred ctl` as its users run it: processes of their own. */
+import { once } from "node:events";
+import { readFile, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import t, { type Test } from "tap";
+import { freePort } from "../../../tools/demo/realserver.ts";
+import { CLIENT, dial, ftpConfig, REAL_A, REAL_B, until, VIP } from "../live.ts";
+import { built, Process } from "../process.ts";
+import { announced, type Scripted, scripted } from "../scripted.ts";
+
+interface Farm {
+  readonly director: Process & { readonly file: string };
+  readonly port: number;
+  readonly reals: readonly [Scripted, Scripted];
+  /** Runs `kindred ctl`, and returns it when it is over. */
+  ctl(...args: string[]): Promise<Process & { readonly status: number | string | null }>;
+}
+
+async function farm(t: Test): Promise<Farm> {
+  const reals = [await scripted(t, REAL_A), await scripted(t, REAL_B)] as const;
+  const port = await freePort(VIP);
+  const director = await Process.start(t, ftpConfig(VIP, port, reals));
+  await director.untilEvent("ready");
+  const env = { KINDRED_SOCKET: join(dirname(director.file), "kindred.sock") };
+  const ctl: Farm["ctl"] = async (...args) => {
+    const process = new Process(t, ["ctl", ...args], { env });
+    return Object.assign(process, { status: await process.exited });
+  };
+  return { director, port, reals, ctl };
+}
+
+/** A session that says nothing of itself while other processes run. */
+async function session(t: Test, port: number): Promise<(line: string) => Promise<string>> {
+  const socket = await dial(t, VIP, port, CLIENT);
+  await once(socket, "data");
+  return async (line) => {
+    socket.write(`${line}\r\n`);
+    return String((await once(socket, "data"))[0]);
+  };
+}
+
+t.test("what is there is listed; what is asked for is done, and said", built, async (t) => {
+  const { director, port, reals, ctl } = await farm(t);
+  const say = await session(t, port);
+  await say("PASV");
+  const [a, b] = reals.map(({ address, port }) => `${address}:${port}`) as [string, string];
+
+  t.equal(
+    (await ctl("services")).stdout.replace(/ +/g, " "),
+    `SERVICE VIP PORTS SCHEDULER HELPER REALSERVERS FLOWS\nftp ${VIP} tcp/${port} rr ftp 2/2 1\n`,
+  );
+  const connections = JSON.parse((await ctl("connections", "-o", "json", "--role", "control")).stdout);
+  t.match(connections, [{ service: "ftp", role: "control", real: a, virtual: `${VIP}:${port}` }]);
+  const related = await ctl("related", "-o", "csv");
+  t.match(related.stdout, new RegExp(`^proto,kind,.*\r\ntcp,ftp-passive,ftp,${CLIENT}:\\*,`));
+
+  const saved = await ctl("save");
+  t.equal((await ctl("weight", "ftp", b, "7")).stdout, `service ftp: realserver ${b}: weight 1 becomes 7\n`);
+  const listed = (await ctl("-o", "ndjson", "realservers", "ftp")).stdout
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line));
+  t.match(listed, [
+    { realserver: a, weight: 1, flows: { control: 1 } },
+    { realserver: b, weight: 7 },
+  ]);
+  await writeFile(join(dirname(director.file), "saved.yaml"), saved.stdout);
+  const restored = await ctl("restore", join(dirname(director.file), "saved.yaml"));
+  t.equal(restored.stdout, `service ftp: realserver ${b}: weight 7 becomes 1\n`);
+  t.equal((await ctl("save")).stdout, saved.stdout, "what was saved is there again, byte for byte");
+  t.equal((await ctl("reload")).stdout, "nothing changes\n");
+  await say("QUIT");
+});
+
+t.test("drain --wait ends when the last flow has ended, related ones too", built, async (t) => {
+  const { director, port, reals, ctl } = await farm(t);
+  const at = `${REAL_A}:${reals[0].port}`;
+  const say = await session(t, port);
+  const data = await dial(t, VIP, announced(await say("PASV")).port, CLIENT);
+  await until(() => director.of("connection").length === 2, "both are there");
+  const impatient = await ctl("drain", "ftp", at, "--wait", "--timeout", "0.3");
+  t.equal(impatient.status, 4);
+  t.match(impatient.stdout, /has 2 flows left \(1 control, 1 related, 0 data, 0 plain\)/);
+  const waiting = ctl("drain", "ftp", at, "--wait");
+  await say("QUIT");
+  data.resetAndDestroy();
+  const { status, stdout } = await waiting;
+  t.equal(status, 0);
+  t.match(stdout, /has 0 flows left/);
+});
+
+t.test("exit statuses say what kind of failure it was", built, async (t) => {
+  const { director, ctl } = await farm(t);
+  const refused = await ctl("weight", "ftp", "192.0.2.1", "5");
+  t.same([refused.status, refused.stdout], [1, ""]);
+  t.match(refused.stderr, /"192\.0\.2\.1" is no realserver of "ftp"; known: /);
+  const wrong = await ctl("edit", "service", "ftp", "--scheduler", "wlcc");
+  t.equal(wrong.status, 2);
+  t.match(wrong.stderr, /services\[0\]\.scheduler: "wlcc" is no scheduler; did you mean "wlc"\?/);
+  const text = (await readFile(director.file, "utf8")).replace("scheduler: rr", "scheduler: wlcc");
+  const file = join(dirname(director.file), "wrong.yaml");
+  await writeFile(file, text);
+  const line = text.split("\n").findIndex((one) => one.includes("wlcc")) + 1;
+  for (const args of [
+    ["apply", file],
+    ["apply", file, "--dry-run"],
+  ]) {
+    const applied = await ctl(...args);
+    t.equal(applied.status, 2);
+    t.match(applied.stderr, `${file}:${line}:16: services[0].scheduler`);
+  }
+  const nowhere = await ctl("--socket", join(dirname(director.file), "nothing.sock"), "services");
+  t.equal(nowhere.status, 3);
+  t.match(nowhere.stderr, /no director is there; start one/);
+});
