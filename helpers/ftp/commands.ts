@@ -16,6 +16,7 @@ import {
   parseHostPort,
   type Verb,
   verb,
+  verbAt,
 } from "./wire.ts";
 
 const [PORT, EPRT, LPRT, EPSV] = [verb("PORT"), verb("EPRT"), verb("LPRT"), verb("EPSV")];
@@ -64,12 +65,9 @@ export class Commands implements Reader {
   #other(command: Command, text: Uint8Array, line: Uint8Array, actions: Actions): void {
     if (isEmpty(text)) return;
     this.#remember(command, text, null, actions);
-    for (let at = behindBareCr(text, 0); at >= 0; at = behindBareCr(text, at)) {
-      if (!announces(parseCommand(text, at, text.length).verb)) continue;
-      const whole = { start: 0, end: line.length + 1 };
-      actions.refuse("hidden", whole, { ...whole, text: () => `${REFUSED_COMMAND}\r\n` });
-      return;
-    }
+    if (!hides(text) && (text === line || !hides(line))) return;
+    const whole = { start: 0, end: line.length + 1 };
+    actions.refuse("hidden", whole, { ...whole, text: () => `${REFUSED_COMMAND}\r\n` });
   }
 
   #remember({ verb, argument, end }: Command, text: Uint8Array, ref: Ref | null, actions: Actions): void {
@@ -108,6 +106,15 @@ export class Commands implements Reader {
     this.#remember(command, text, ref, actions);
     actions.rewrite(at.start, at.end, ref, port ? renderPort : renderEprt);
   }
+}
+
+/** Whether to a peer that ends a line at a bare CR there is an announcement behind one. */
+function hides(text: Uint8Array): boolean {
+  for (let at = behindBareCr(text, 0); at >= 0; at = behindBareCr(text, at)) {
+    const start = skipBlanks(text, at, text.length);
+    if (announces(verbAt(text, start, text.length))) return true;
+  }
+  return false;
 }
 
 function argumentOf({ verb, argument, end }: Command, text: Uint8Array): Announced | Malformed | "not-supported" {

@@ -71,9 +71,9 @@ class FtpInspector implements Inspector {
       case "tls":
         return this.#records(stream, payload, actions);
       case "skipping":
-        return restOfLine(stream, payload, "pass");
+        return this.#unread(stream, payload, actions);
       case "erasing":
-        return restOfLine(stream, payload, "drop");
+        return erased(stream, payload);
       default:
         if (this.#startsEncrypted(stream, payload, actions)) return this.#records(stream, payload, actions);
         return this.#line(stream, payload, actions);
@@ -107,7 +107,7 @@ class FtpInspector implements Inspector {
     // Of a line that is too long the same is looked at, however much of it has come.
     const line = payload.subarray(0, tooLong ? this.#hold + 1 : length);
     if (stream.mode === "opening" && !stream.reader.opens(line)) return this.#close("not-ftp", payload, actions);
-    if (tooLong) return this.#tooLong(stream, line, lf < 0 ? null : lf + 1, payload.length, actions);
+    if (tooLong) return this.#tooLong(stream, line, lf < 0 ? null : lf + 1, payload, actions);
     this.#read(stream, line, actions);
     return { verdict: "pass", consumed: lf + 1 };
   }
@@ -119,14 +119,22 @@ class FtpInspector implements Inspector {
   }
 
   /** An announcement that is too long goes nowhere, anything else goes on unread. `next`: where the line ends, if here. */
-  #tooLong(stream: Stream, line: Uint8Array, next: number | null, shown: number, actions: Actions): Inspection {
-    const consumed = next ?? shown;
+  #tooLong(stream: Stream, line: Uint8Array, next: number | null, payload: Uint8Array, actions: Actions): Inspection {
+    const consumed = next ?? payload.length;
     const at = { start: 0, end: consumed };
     const refused = stream.reader.abandon(line, at, "line-too-long", actions);
-    if (!refused) actions.fault("line-too-long", at);
     if (next !== null) stream.mode = "lines";
     else stream.mode = refused ? "erasing" : "skipping";
-    return { verdict: "pass", consumed };
+    if (refused) return { verdict: "pass", consumed };
+    actions.fault("line-too-long", at);
+    return { verdict: "pass", consumed: joinLine(payload, consumed, actions) };
+  }
+
+  /** The rest of a line that is too long, or too slow. */
+  #unread(stream: Stream, payload: Uint8Array, actions: Actions): Inspection {
+    const lf = payload.indexOf(LF);
+    if (lf >= 0) stream.mode = "lines";
+    return { verdict: "pass", consumed: joinLine(payload, lf < 0 ? payload.length : lf + 1, actions) };
   }
 
   /** TLS from the first byte (port 990). The data ports open when the server has agreed, by answering in kind. */
@@ -175,10 +183,21 @@ const dataPort = ({ port: control }: Endpoint): Port | null => (control > 1 ? po
 
 const blind = ({ length }: Uint8Array): Inspection => ({ verdict: "detach", consumed: length });
 
-function restOfLine(stream: Stream, payload: Uint8Array, verdict: "pass" | "drop"): Inspection {
+function erased(stream: Stream, payload: Uint8Array): Inspection {
   const lf = payload.indexOf(LF);
   if (lf >= 0) stream.mode = "lines";
-  return { verdict, consumed: lf < 0 ? payload.length : lf + 1 };
+  return { verdict: "drop", consumed: lf < 0 ? payload.length : lf + 1 };
+}
+
+/**
+ * Unread bytes of one line must stay one line to peers that end lines at a bare CR, too. Returns how many of the first
+ * `length` may go: what follows a CR at their end is not known yet.
+ */
+function joinLine(payload: Uint8Array, length: number, actions: Actions): number {
+  for (let at = payload.indexOf(CR); at >= 0 && at + 1 < length; at = payload.indexOf(CR, at + 1)) {
+    if (payload[at + 1] !== LF) actions.write(at, at + 1, " ");
+  }
+  return payload[length - 1] === CR ? length - 1 : length;
 }
 
 /** Printable, or a telnet command: what plain FTP may go on with. */

@@ -175,6 +175,11 @@ function isVeiled(line: Uint8Array): boolean {
     const [read, written] = [replyIn(text), replyIn(line)];
     if (read?.code !== written?.code || read?.more !== written?.more) return true;
   }
+  return hides(text) || (text !== line && hides(line));
+}
+
+/** Whether to a client that ends a line at a bare CR there is a code behind one. */
+function hides(text: Uint8Array): boolean {
   for (let at = behindBareCr(text, 0); at >= 0; at = behindBareCr(text, at)) if (codeAt(text, at) !== 0) return true;
   return false;
 }
@@ -202,7 +207,8 @@ function addressIn(code: number, line: Uint8Array, start: number): Announced | M
   const text = plain(line);
   const find = code === 229 ? findExtended : findHostPort;
   const found = find(text, Math.min(start, text.length), text.length);
-  if (found === null) return null;
+  // Not all clients take telnet commands out, and one may swallow an address.
+  if (found === null) return text !== line && find(line, start, line.length) !== null ? "bad-argument" : null;
   if (code === 228) return "bad-family";
   // An address that shows when NULs and telnet commands are taken out is not where it would have to be rewritten.
   return text === line && !isVeiled(line) ? found : "bad-argument";

@@ -4,10 +4,22 @@
  * differ, and whoever ends a line earlier than we do would read a message that we did not.
  */
 import { Address } from "../../core/wire/address.ts";
-import { CR, decimal, isBlank, isDigit, isLetter, latin1, skipBlanks, skipDigits } from "../../core/wire/text.ts";
+import {
+  CR,
+  decimal,
+  HT,
+  isBlank,
+  isDigit,
+  isLetter,
+  latin1,
+  SPACE,
+  skipBlanks,
+  skipDigits,
+} from "../../core/wire/text.ts";
 
 const COMMA = 0x2c;
 const HYPHEN = 0x2d;
+const PLUS = 0x2b;
 const OPEN = 0x28;
 
 /** Up to four letters, upper case, as one number: comparing verbs needs no text. 0: no verb. */
@@ -44,12 +56,18 @@ export interface Command {
 /** Command in the line `[start, end)`, `end` being its LF. Leading blanks are skipped, as servers do. */
 export function parseCommand(bytes: Uint8Array, start: number, end: number): Command {
   const first = skipBlanks(bytes, start, end);
-  let code = 0;
   let at = first;
-  while (at < end && isLetter(bytes[at]) && at - first < 4) code = code * 256 + (bytes[at++]! & 0xdf);
-  const whole = at === end || isBlank(bytes[at]) || bytes[at] === CR;
+  while (at < end && isLetter(bytes[at]) && at - first < 4) at++;
   const argument = skipBlanks(bytes, at, end);
-  return { verb: whole ? code : 0, start: first, argument, end: trimEnd(bytes, argument, end) };
+  return { verb: verbAt(bytes, first, end), start: first, argument, end: trimEnd(bytes, argument, end) };
+}
+
+/** The verb that begins at `start`; nothing behind it is looked at. */
+export function verbAt(bytes: Uint8Array, start: number, end: number): Verb {
+  let code = 0;
+  let at = start;
+  while (at < end && isLetter(bytes[at]) && at - start < 4) code = code * 256 + (bytes[at++]! & 0xdf);
+  return at === end || isBlank(bytes[at]) || bytes[at] === CR ? code : 0;
 }
 
 function trimEnd(bytes: Uint8Array, start: number, end: number): number {
@@ -109,26 +127,41 @@ interface Run {
 const run: Run = { end: 0, count: 0 };
 const numbers = new Float64Array(6);
 
-/** The numbers from `start` on that only commas (and blanks, as sscanf skips them) part. */
+/** The numbers from `start` on that only commas (and what sscanf skips) part. NaN: one with a sign. */
 function numbersAt(bytes: Uint8Array, start: number, end: number): Run {
   run.count = 0;
   run.end = start;
   for (let at = start; ; ) {
-    const stop = skipDigits(bytes, at, end);
-    if (stop === at) break;
-    if (run.count < 6) numbers[run.count] = stop - at > 3 ? Number.POSITIVE_INFINITY : decimal(bytes, at, stop);
+    const first = run.count === 0 ? at : skipSign(bytes, at, end);
+    const stop = skipDigits(bytes, first, end);
+    if (stop === first) break;
+    if (run.count < 6) numbers[run.count] = first > at ? Number.NaN : numberIn(bytes, at, stop);
     run.count++;
     run.end = stop;
-    const comma = skipBlanks(bytes, stop, end);
+    const comma = skipSpace(bytes, stop, end);
     if (bytes[comma] !== COMMA || comma >= end) break;
-    at = skipBlanks(bytes, comma + 1, end);
+    at = skipSpace(bytes, comma + 1, end);
   }
   return run;
 }
 
+/** More than three digits are out of range, whatever they say. */
+const numberIn = (bytes: Uint8Array, start: number, end: number): number =>
+  end - start > 3 ? Number.POSITIVE_INFINITY : decimal(bytes, start, end);
+
+/** sscanf's %u skips all of C's isspace, and takes a sign. */
+function skipSpace(bytes: Uint8Array, at: number, end: number): number {
+  while (at < end && (bytes[at] === SPACE || (bytes[at]! >= HT && bytes[at]! <= CR))) at++;
+  return at;
+}
+
+const skipSign = (bytes: Uint8Array, at: number, end: number): number =>
+  at < end && (bytes[at] === PLUS || bytes[at] === HYPHEN) ? at + 1 : at;
+
 /** What the run that was looked at last announces, if it has six numbers. */
 function announcedBy(start: number): Announced | Malformed {
   if (run.count !== 6) return "bad-argument";
+  for (let i = 0; i < 6; i++) if (Number.isNaN(numbers[i])) return "bad-argument";
   for (let i = 0; i < 6; i++) if (numbers[i]! > 255) return "bad-octet";
   const [a, b, c, d, high, low] = [numbers[0]!, numbers[1]!, numbers[2]!, numbers[3]!, numbers[4]!, numbers[5]!];
   const address = Address.ipv4(((a << 24) | (b << 16) | (c << 8) | d) >>> 0);
@@ -158,7 +191,9 @@ export function findHostPort(bytes: Uint8Array, start: number, end: number): Ann
 
 const again = (first: Announced, { at }: Announced): Announced => ({ ...first, at: [...first.at, ...at] });
 
-const sameEndpoint = (a: Announced, b: Announced): boolean => a.port === b.port && a.address!.equals(b.address!);
+function sameEndpoint(a: Announced, b: Announced): boolean {
+  return a.port === b.port && (a.address === null ? b.address === null : b.address?.equals(a.address) === true);
+}
 
 /** `<d>net-prt<d>net-addr<d>tcp-port<d>` and nothing else (RFC 2428 §2). */
 export function parseExtended(bytes: Uint8Array, start: number, end: number): Announced | Malformed {
@@ -182,6 +217,8 @@ interface Fields {
   readonly second: number;
   readonly third: number;
   readonly end: number;
+  /** Before the digits stands what only sscanf takes for a part of a number. */
+  readonly loose: boolean;
 }
 
 /** Longest text between the delimiters: an IPv6 address with a dotted tail has 45 characters. */
@@ -194,9 +231,10 @@ function fieldsAt(bytes: Uint8Array, start: number, end: number): Fields | null 
   const second = indexWithin(bytes, delimiter, start + 1, end);
   const third = second < 0 ? -1 : indexWithin(bytes, delimiter, second + 1, end);
   if (third < 0) return null;
-  const last = skipDigits(bytes, third + 1, end);
-  if (last === third + 1 || bytes[last] !== delimiter || last >= end) return null;
-  return { start, second, third, end: last + 1 };
+  const first = skipSign(bytes, skipSpace(bytes, third + 1, Math.min(end, third + LONGEST_FIELD)), end);
+  const last = skipDigits(bytes, first, end);
+  if (last === first || bytes[last] !== delimiter || last >= end) return null;
+  return { start, second, third, end: last + 1, loose: first > third + 1 };
 }
 
 function indexWithin(bytes: Uint8Array, byte: number, start: number, end: number): number {
@@ -205,7 +243,9 @@ function indexWithin(bytes: Uint8Array, byte: number, start: number, end: number
   return -1;
 }
 
-function portOf(bytes: Uint8Array, { start, third, end }: Fields, address: Address | null): Announced | Malformed {
+function portOf(bytes: Uint8Array, fields: Fields, address: Address | null): Announced | Malformed {
+  const { start, third, end, loose } = fields;
+  if (loose) return "bad-argument";
   const port = decimal(bytes, third + 1, end - 1);
   return port > 0xffff ? "bad-port" : { address, port, at: [{ start, end }] };
 }
@@ -217,14 +257,22 @@ function portOf(bytes: Uint8Array, { start, third, end }: Fields, address: Addre
 export function findExtended(bytes: Uint8Array, start: number, end: number): Announced | Malformed | null {
   const open = indexOf(bytes, OPEN, start, end);
   const bracketed = open < 0 ? null : fieldsAt(bytes, open + 1, end);
-  if (bracketed !== null) return extendedIn(bytes, bracketed);
+  let found: Announced | null = null;
   for (let at = start; at + 4 < end; at++) {
-    if (bytes[at] !== bytes[at + 1] || bytes[at] !== bytes[at + 2] || !isDigit(bytes[at + 3])) continue;
-    const bare = fieldsAt(bytes, at, end);
-    if (bare !== null) return extendedIn(bytes, bare);
+    const fields = at === bracketed?.start ? bracketed : bareAt(bytes, at, end);
+    if (fields === null) continue;
+    const next = extendedIn(bytes, fields);
+    if (typeof next === "string") return next;
+    if (found !== null && !sameEndpoint(found, next)) return "ambiguous";
+    found = found === null ? next : again(found, next);
+    at = fields.end - 1;
   }
-  return null;
+  return found;
 }
+
+/** Without parentheses the first two fields are empty. */
+const bareAt = (bytes: Uint8Array, at: number, end: number): Fields | null =>
+  bytes[at] === bytes[at + 1] && bytes[at] === bytes[at + 2] ? fieldsAt(bytes, at, end) : null;
 
 function indexOf(bytes: Uint8Array, byte: number, start: number, end: number): number {
   const at = bytes.indexOf(byte, start);

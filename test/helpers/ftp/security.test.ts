@@ -152,6 +152,36 @@ t.test("a 229 within a multi-line 227, and a 227 within a multi-line 229, reach 
   t.equal(ftp.announced.length, 0);
 });
 
+// Found by the fuzzer, each: what only some clients read as an address is not let out as it is.
+t.test("addresses that sscanf reads, that telnet hides, or that stand beside another reach no client", async (t) => {
+  for (const [asked, reply, reason] of [
+    ["PASV", "227 (192,168,0,+2,19,137)", "bad-argument"],
+    ["EPSV", "229 (||| 5001|)", "bad-argument"],
+    ["EPSV", "229 (|||+5001|)", "bad-argument"],
+    ["EPSV", "229 |||5002| (|||5001|)", "ambiguous"],
+    ["EPSV", "229 (\xff\xfa|||5001|)", "bad-argument"],
+  ] as const) {
+    const ftp = session();
+    ftp.client(`${asked}\r\n`);
+    t.match(ftp.server(`${reply}\r\n`), new RegExp(`^425 .*${reason}`), reply);
+    t.equal(ftp.announced.length, 0);
+  }
+  const ftp = session();
+  ftp.client("PASV\r\nNOOP\r\n");
+  t.equal(ftp.server("227 (192,\v168,0\f,2,19,\v137)\r\n"), "227 (1,2,3,4,19,137)\r\n");
+  t.equal(ftp.server("200\xff\xfa\r227 (192,168,0,2,19,137)\r\n"), "200\r\n", "and what telnet swallows is taken out");
+});
+
+t.test("a line that is too long has no bare CR with something behind it", async (t) => {
+  const long = "x".repeat(5000);
+  for (const cut of [1, 3000, 6000]) {
+    const ftp = session();
+    const said = `SITE ${long}\rPORT 10,0,0,9,4,1 ${long}\r\rPORT 10,0,0,9,4,1\r\n`;
+    for (let at = 0; at < said.length; at += cut) ftp.client(said.slice(at, at + cut));
+    t.equal(ftp.heard("original").split("\r\n")[1], said.slice(0, -2).replaceAll("\r", " "));
+  }
+});
+
 t.test("after a failed parse no second verb is tried on the same bytes", async (t) => {
   const ftp = session();
   for (const line of [

@@ -16,9 +16,15 @@ const WHEREVER: ReadonlySet<string> = new Set([
 export const described = ({ kind, from, seen, target }: RelatedEntry): string =>
   `${kind} ${from.address}:${from.port ?? "any"} -> ${seen === null ? "?" : endpointText(seen)} => ${endpointText(target)}`;
 
-export function told({ outcome, reason, direction, offset, related }: Decision): string {
+function told({ outcome, reason, direction, offset, related }: Decision): string {
   const where = WHEREVER.has(reason) ? "" : ` at ${offset}`;
   return `${outcome} ${reason} ${direction}${where}${related.map((entry) => ` ${described(entry)}`).join("")}`;
+}
+
+/** Decisions in order. Notes explain and decide nothing: where they stand among the others may differ. */
+export function toldOf(decisions: readonly Decision[]): string[] {
+  const notes = decisions.filter(({ outcome }) => outcome === "note");
+  return [...decisions.filter(({ outcome }) => outcome !== "note"), ...notes].map(told);
 }
 
 /** The first place where two lists differ, for a report. */

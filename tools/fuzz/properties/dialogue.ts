@@ -7,7 +7,7 @@ import { PacketRun } from "../hosts/packets.ts";
 import { ReplayRun } from "../hosts/replay.ts";
 import type { Place } from "../hosts/service.ts";
 import { SocketRun } from "../hosts/socket.ts";
-import { firstDifference, firstDifferentByte, told } from "../hosts/trace.ts";
+import { firstDifference, firstDifferentByte, toldOf } from "../hosts/trace.ts";
 import { type Property, type Violation, violation } from "./finding.ts";
 import { Meter } from "./meter.ts";
 import { checkModel } from "./model.ts";
@@ -52,7 +52,7 @@ function compare(
   whole: SocketRun,
   other: Pick<SocketRun, "decisions" | "heard">,
 ): Violation | null {
-  const decided = firstDifference(whole.decisions.map(told), other.decisions.map(told));
+  const decided = firstDifference(toldOf(whole.decisions), toldOf(other.decisions));
   if (decided !== null) return violation(property, `${name} decides otherwise: ${decided}`);
   for (const direction of DIRECTIONS) {
     const heard = firstDifferentByte(whole.heard(direction), other.heard(direction));

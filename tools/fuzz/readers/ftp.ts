@@ -27,7 +27,7 @@ const VERBS = ["PORT", "EPRT", "LPRT"];
 export function offersToServer(stream: string): Offer[] {
   const found: Offer[] = [];
   for (const line of linesOf(stream)) {
-    const text = line.trimStart();
+    const text = line.slice(line.search(/[^ \t]|$/));
     const said = text.slice(0, 4).toUpperCase();
     if (!VERBS.includes(said) || (text.length > 4 && !" \t\r".includes(text[4]!))) continue;
     const argument = text.slice(4).trim();

@@ -52,6 +52,8 @@ const PIECES = [
 ] as const;
 
 const MOST_CHANGES = 4;
+/** Turns that are seldom changed: a stream that does not open like FTP is not read at all. */
+const OPENING = 3;
 
 type Change = (said: string, at: number, choices: Choices) => string;
 
@@ -78,10 +80,11 @@ const unknown = ({ about }: Message, said: string): Message => ({ said, outcome:
 /** Messages are changed here and there, turns are dropped, repeated and swapped. */
 export function wild(dialogue: Dialogue, choices: Choices): Dialogue {
   const rate = pick(choices, [2, 4, 12]);
-  const turns: Turn[] = dialogue.turns.map(({ speaker, messages }) => ({
+  const spared = oneIn(choices, 8) ? 0 : OPENING;
+  const turns: Turn[] = dialogue.turns.map(({ speaker, messages }, i) => ({
     speaker,
     messages: messages.map((message) =>
-      unknown(message, oneIn(choices, rate) ? changed(message.said, choices) : message.said),
+      unknown(message, i >= spared && oneIn(choices, rate) ? changed(message.said, choices) : message.said),
     ),
   }));
   for (let n = choices.below(3); n > 0 && turns.length > 2; n--) disorder(turns, choices);

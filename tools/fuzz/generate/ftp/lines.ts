@@ -1,0 +1,262 @@
+/**
+ * Single-line replies, made or changed in one buffer: as fast as they can be read. The grammar is that of replies.ts, with
+ * numbers and pieces put together anew for each.
+ */
+import type { Random } from "../choices.ts";
+import { sixOf } from "./ends.ts";
+import type { Ends } from "./model.ts";
+
+/** What must come of a line. `UNKNOWN`: its bytes were changed. */
+export const Fate = { UNKNOWN: 0, SAME: 1, ANNOUNCED: 2, REFUSED: 3 } as const;
+
+const bytes = (text: string): Uint8Array => new Uint8Array(Buffer.from(text, "latin1"));
+const all = (...texts: string[]): readonly Uint8Array[] => texts.map(bytes);
+
+/** No longer than this before it is changed. */
+const LONGEST = 400;
+const LF = 10;
+const CR = 13;
+const ZERO = 0x30;
+const COMMA = 0x2c;
+const FIRST_PORT = 1024;
+const PORTS = 0x10000 - FIRST_PORT;
+
+const BEFORE = all(
+  "227 Entering Passive Mode (",
+  "227 Entering Passive Mode (",
+  "227 =",
+  "227 ",
+  "227 Entering passive mode. ",
+  "227 Passive mode OK [",
+  "227 Data port 2 is at <",
+  "227\t",
+);
+const BEHIND = all(").", ")", "", " ", ".", "]", "> ok", ") for 1 client");
+const BEFORE_EXTENDED = all("229 Entering Extended Passive Mode (", "229 (", "229 Port ", "229 ok (");
+const BEHIND_EXTENDED = all(")", ").", "", ") go on");
+const DELIMITERS = bytes("|||||!#$%&*+;@^_~/x");
+const STRANGERS = ["10.9.9.9", "8.8.8.8", "192.168.0.99", "127.0.0.1", "0.0.0.0", "255.255.255.255"];
+const NOTHING = all(
+  "425 Can't open.",
+  "500 Unknown command.",
+  "530 Log in first.",
+  "227 Logout.",
+  "229 none",
+  "227 1,2,3",
+);
+const SEPARATORS = all(",", ",", ",", ",", ", ", " ,", ",\t");
+
+/** What is put into lines that are changed. */
+const PIECES = all(
+  ...[
+    "\0",
+    "\r",
+    "\n",
+    "\r\n",
+    "\xff\xf4",
+    "\xff\xff",
+    "\xff\xfa",
+    "\xff\xfb\x01",
+    ",",
+    ",,",
+    " ",
+    "\t",
+    "\v",
+    "\f",
+    "+",
+    "-",
+  ],
+  ...[
+    "|",
+    "|||",
+    "(",
+    ")",
+    "0",
+    "00",
+    "255",
+    "256",
+    "999",
+    "65536",
+    "4294967297",
+    "227 ",
+    "227-",
+    "229 ",
+    "228 ",
+    "220 ",
+  ],
+  ...["192,168,0,2,19,137", "10,9,9,9,4,1", "|||5000|", "(1,2,3,4,5,6)", "150-", "\x16\x03\x01", "425 ", "PASV"],
+);
+
+export class LineMaker {
+  readonly buffer = new Uint8Array(2048);
+  length = 0;
+  fate: number = Fate.UNKNOWN;
+  /** Of an announced one: the port, and the bytes that name the end. */
+  port = 0;
+  start = 0;
+  end = 0;
+  readonly #random: Random;
+  readonly #own: readonly number[];
+  readonly #strangers: readonly (readonly number[])[];
+  /** Lines that have shown something new. */
+  readonly corpus: Uint8Array[] = [];
+
+  constructor(random: Random, { real }: Ends) {
+    this.#random = random;
+    const numbers = (address: string): number[] => sixOf(address, 0).slice(0, 4).map(Number);
+    this.#own = numbers(real);
+    this.#strangers = STRANGERS.map(numbers);
+  }
+
+  /** A line of the grammar, whose fate is known. */
+  make(): void {
+    const random = this.#random;
+    this.length = 0;
+    this.fate = Fate.REFUSED;
+    const shape = random.below(32);
+    if (shape < 13) this.#passive(this.#own, this.#freePort(), Fate.ANNOUNCED);
+    else if (shape < 20) this.#extended(this.#freePort(), Fate.ANNOUNCED);
+    else if (shape < 22) this.#passive(this.#strangers[random.below(this.#strangers.length)]!, this.#freePort());
+    else if (shape < 24) this.#passive(this.#own, random.below(FIRST_PORT));
+    else if (shape === 24) this.#extended(random.below(FIRST_PORT));
+    else if (shape === 25) this.#extended(0x10000 + random.below(0x7ff0000));
+    else if (shape < 28) this.#octet();
+    else if (shape < 30) this.#count();
+    else this.#nothing();
+    if (random.below(16) > 0) this.#put(CR);
+    this.#put(LF);
+  }
+
+  /** A line of the grammar, or one that has shown something new, changed in a few places. */
+  bend(): void {
+    const random = this.#random;
+    const known = this.corpus.length;
+    if (known === 0 || random.below(2) === 0) this.make();
+    else this.#copy(this.corpus[random.below(known)]!);
+    this.fate = Fate.UNKNOWN;
+    for (let n = 1 + random.below(3); n > 0; n--) this.#change();
+  }
+
+  #copy(line: Uint8Array): void {
+    this.buffer.set(line);
+    this.length = line.length;
+  }
+
+  #freePort(): number {
+    return FIRST_PORT + this.#random.below(PORTS);
+  }
+
+  #put(byte: number): void {
+    this.buffer[this.length++] = byte;
+  }
+
+  #piece(piece: Uint8Array): void {
+    const { buffer } = this;
+    let to = this.length;
+    for (let i = 0; i < piece.length; i++) buffer[to++] = piece[i]!;
+    this.length = to;
+  }
+
+  #oneOf(pieces: readonly Uint8Array[]): void {
+    this.#piece(pieces[this.#random.below(pieces.length)]!);
+  }
+
+  #decimal(value: number): void {
+    if (value >= 10) this.#decimal(Math.floor(value / 10));
+    this.#put(ZERO + (value % 10));
+  }
+
+  /** 227 with an address and a port. */
+  #passive(address: readonly number[], port: number, fate: number = Fate.REFUSED): void {
+    this.fate = fate;
+    this.port = port;
+    this.#oneOf(BEFORE);
+    this.start = this.length;
+    const separator = SEPARATORS[this.#random.below(SEPARATORS.length)]!;
+    for (let i = 0; i < 4; i++) {
+      this.#decimal(address[i]!);
+      this.#piece(separator);
+    }
+    this.#decimal(port >>> 8);
+    this.#piece(separator);
+    this.#decimal(port & 255);
+    this.end = this.length;
+    this.#oneOf(BEHIND);
+  }
+
+  /** 229 with a port. */
+  #extended(port: number, fate: number = Fate.REFUSED): void {
+    this.fate = fate;
+    this.port = port;
+    const delimiter = DELIMITERS[this.#random.below(DELIMITERS.length)]!;
+    this.#oneOf(BEFORE_EXTENDED);
+    this.start = this.length;
+    for (let i = 0; i < 3; i++) this.#put(delimiter);
+    this.#decimal(port);
+    this.#put(delimiter);
+    this.end = this.length;
+    this.#oneOf(BEHIND_EXTENDED);
+  }
+
+  /** One of six numbers is too large, by a multiple of 256 as often as not. */
+  #octet(): void {
+    const random = this.#random;
+    const wrong = random.below(6);
+    const port = this.#freePort();
+    const six = [...this.#own, port >>> 8, port & 255];
+    this.#oneOf(BEFORE);
+    for (let i = 0; i < 6; i++) {
+      if (i > 0) this.#put(COMMA);
+      this.#decimal(i === wrong ? six[i]! + 256 * (1 + random.below(random.below(2) === 0 ? 2 : 70_000)) : six[i]!);
+    }
+    this.#oneOf(BEHIND);
+  }
+
+  /** Four, five, seven or eight numbers. */
+  #count(): void {
+    const random = this.#random;
+    const count = 4 + random.below(2) + 3 * random.below(2);
+    this.#oneOf(BEFORE);
+    for (let i = 0; i < count; i++) {
+      if (i > 0) this.#put(COMMA);
+      this.#decimal(i < 4 ? this.#own[i]! : random.below(256));
+    }
+    this.#oneOf(BEHIND);
+  }
+
+  #nothing(): void {
+    this.fate = Fate.SAME;
+    this.#oneOf(NOTHING);
+  }
+
+  #change(): void {
+    const random = this.#random;
+    const { buffer } = this;
+    const at = random.below(this.length);
+    switch (random.below(6)) {
+      case 0:
+        buffer[at] = random.below(256);
+        return;
+      case 1:
+        buffer[at] = ZERO + random.below(10);
+        return;
+      case 2: {
+        const gone = Math.min(1 + random.below(3), this.length - at - 1);
+        buffer.copyWithin(at, at + gone, this.length);
+        this.length -= gone;
+        return;
+      }
+      case 3:
+        if (this.length < LONGEST) this.#insert(buffer.slice(at, Math.min(this.length, at + 1 + random.below(24))), at);
+        return;
+      default:
+        if (this.length < LONGEST) this.#insert(PIECES[random.below(PIECES.length)]!, at);
+    }
+  }
+
+  #insert(piece: Uint8Array, at: number): void {
+    this.buffer.copyWithin(at + piece.length, at, this.length);
+    this.buffer.set(piece, at);
+    this.length += piece.length;
+  }
+}
