@@ -20,6 +20,7 @@ async function runCommand(): Promise<void> {
       (await import("../director/doctor/command.ts")).doctorCommand(async (file) =>
         (await import("./replay/found.ts")).foundIn(file),
       ),
+    fuzz: async () => (await import("./fuzz.ts")).fuzzCommand(),
     demo: async () => demoCommand(new Command("demo")),
   };
   const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {

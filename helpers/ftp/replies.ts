@@ -95,7 +95,7 @@ export class Replies implements Reader {
     const code = this.#multiline;
     if (!isPassive(code)) return this.#other(line, actions);
     const coded = replyIn(plain(line)) !== null;
-    if (addressIn(code, line, coded ? 4 : 0) === null && !announcesItself(line) && !isVeiled(line)) return;
+    if (addressIn(code, line, coded ? 3 : 0) === null && !announcesItself(line) && !isVeiled(line)) return;
     actions.refuse("address-in-continuation", wholeOf(line), { ...wholeOf(line), text: () => `${code}-\r\n` });
   }
 
@@ -127,7 +127,7 @@ export class Replies implements Reader {
 
   #passive(code: number, within: number, command: Pending | null, line: Uint8Array, actions: Actions): void {
     const whole = wholeOf(line);
-    const announced = addressIn(code, line, 4);
+    const announced = addressIn(code, line, 3);
     if (announced === null) {
       if (command !== null) actions.fault("no-address", whole);
       this.#other(line, actions);

@@ -15,7 +15,7 @@ import { checkDialogue } from "../../../tools/fuzz/properties/dialogue.ts";
 
 const ftp = helpers.find(({ name }) => name === "ftp")!;
 const SEED = 20_261_121;
-const COUNT = 300;
+const COUNT = 120;
 
 /** What the first broken dialogue among `count` shows, for a report. */
 function firstBroken(helper: Helper, count: number, make: (random: Random) => Dialogue): string | null {

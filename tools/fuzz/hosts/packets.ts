@@ -9,7 +9,7 @@ import { type Direction, type Endpoint, type Ms, opposite } from "../../../core/
 import { putU16, putU32, u16, u32 } from "../../../core/wire/bytes.ts";
 import type { Piece } from "../generate/segments.ts";
 import { balancerFor, clientOf, type Place, realOf, SEED, virtualOf } from "./service.ts";
-import { bytesText, textBytes } from "./text.ts";
+import { bytesText } from "./text.ts";
 
 const NOW = 0 as Ms;
 const [FIN, SYN, RST, PSH, ACK] = [1, 2, 4, 8, 16];
@@ -65,9 +65,8 @@ export class PacketRun {
     this.#handshake();
   }
 
-  /** Its speaker says `said`, in segments of the given pieces of it, which all of it is in. */
-  say(direction: Direction, said: string, segments: readonly Piece[]): void {
-    const bytes = textBytes(said);
+  /** Its speaker says `bytes`, in segments of the given pieces of it, which all of it is in. */
+  say(direction: Direction, bytes: Uint8Array, segments: readonly Piece[]): void {
     const from = this.#speaker(direction);
     const begun = from.sequence;
     for (const { start, end } of segments) {

@@ -4,7 +4,7 @@ import type { Decision } from "../../../core/inspect/control.ts";
 import { endpointText } from "../../../core/units.ts";
 
 /** Which bytes these are told about depends on how much had come: it is the network's doing. */
-const WHEREVER: ReadonlySet<string> = new Set([
+export const WHEREVER: ReadonlySet<string> = new Set([
   "line-too-long",
   "unfinished",
   "encryption-unknown",

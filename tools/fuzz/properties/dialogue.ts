@@ -7,6 +7,7 @@ import { PacketRun } from "../hosts/packets.ts";
 import { ReplayRun } from "../hosts/replay.ts";
 import type { Place } from "../hosts/service.ts";
 import { SocketRun } from "../hosts/socket.ts";
+import { textBytes } from "../hosts/text.ts";
 import { firstDifference, firstDifferentByte, toldOf } from "../hosts/trace.ts";
 import { type Property, type Violation, violation } from "./finding.ts";
 import { Meter } from "./meter.ts";
@@ -83,7 +84,7 @@ function onPackets(place: Place, { turns }: Dialogue, choices: Choices, whole: S
   const run = new PacketRun(place, { client: choices.below(2) - 700, server: choices.below(0xffff) - 3000 });
   for (const turn of turns) {
     const said = saidBy(turn);
-    run.say(turn.speaker, said, segments(choices, said.length, SEGMENT));
+    run.say(turn.speaker, textBytes(said), segments(choices, said.length, SEGMENT));
   }
   run.end();
   if (run.wrong !== null) return violation("hosts", `the packet engine: ${run.wrong}`);

@@ -76,6 +76,7 @@ export function extendedIn(text: string): Read[] {
     const end = skipDigits(text, first);
     if (end === first || text[end] !== d) continue;
     found.push({ address: null, port: Number(text.slice(first, end)), start: at, end: end + 1 });
+    at = end;
   }
   return found;
 }

@@ -1,0 +1,166 @@
+/**
+ * `kindred fuzz`: inputs on which a helper might misread, open a hole, lose step, stall or grow. Everything that it says
+ * is made from a seed; what it finds is made small, kept, and can be had again.
+ */
+import { existsSync, readFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { Command } from "commander";
+import { brokenCopy } from "./fuzz/mutants/broken.ts";
+import type { Finding, Kind } from "./fuzz/run/campaign.ts";
+import * as own from "./fuzz/run/campaign.ts";
+import { Distinct } from "./fuzz/run/distinct.ts";
+import { keep, smallest } from "./fuzz/run/keep.ts";
+import { runLoop, type State } from "./fuzz/run/loop.ts";
+import { progressText, type Summary, summaryText } from "./fuzz/run/show.ts";
+
+export interface FuzzOptions {
+  readonly seconds?: number;
+  /** Stops after so many. */
+  readonly executions?: number;
+  readonly seed?: number;
+  /** `KIND/NUMBER`: this one and no other. */
+  readonly only?: string;
+  readonly json?: boolean;
+  /** Where findings are kept. */
+  readonly corpus?: string;
+  /** A copy with a known bug instead of the helper. */
+  readonly mutant?: string;
+}
+
+export interface FuzzIo {
+  readonly stdout: { write(text: string): unknown };
+  readonly stderr: { write(text: string): unknown; readonly isTTY?: boolean };
+}
+
+const OK = 0;
+const FOUND = 1;
+const USAGE = 2;
+const SECONDS = 10;
+const CORPUS = ".kindred-fuzz";
+const MOST_FINDINGS = 20;
+const KINDS: readonly string[] = ["lines", "dialogue", "wild"] satisfies Kind[];
+/** What the build made: this file is in it. */
+const BUILT = resolve(import.meta.dirname, "..");
+
+/** Of the package that this is part of, built or not. */
+function version(): string {
+  const inside = join(BUILT, "package.json");
+  const file = existsSync(inside) ? inside : join(BUILT, "..", "package.json");
+  return (JSON.parse(readFileSync(file, "utf8")) as { version: string }).version;
+}
+
+/** The exit status. */
+export async function runFuzz(helper: string, options: FuzzOptions, io: FuzzIo): Promise<number> {
+  const only = options.only === undefined ? null : chosen(options.only);
+  if (helper !== "ftp" || only === "none") {
+    const problem =
+      only === "none"
+        ? `--only is ${KINDS.join(", ")} and a number: lines/12`
+        : `no fuzzer for "${helper}"; there is ftp`;
+    io.stderr.write(`kindred fuzz: ${problem}\n`);
+    return USAGE;
+  }
+  const broken = options.mutant === undefined ? null : await brokenCopy(options.mutant, BUILT);
+  try {
+    const { Campaign } = broken?.campaign ?? own;
+    const seed = options.seed ?? Date.now() % 2 ** 31;
+    const distinct = new Distinct();
+    const campaign = new Campaign({ seed, each: (bytes, length) => distinct.add(bytes, length) });
+    const state = only === null ? await loop(campaign, options, io) : one(campaign, only);
+    const findings = broken === null ? state.findings.map(smallest) : state.findings;
+    const kept = await keepAll(findings, options);
+    const summary = summaryOf(helper, seed, { ...state, findings }, distinct.count);
+    io.stdout.write(options.json === true ? `${JSON.stringify(summary, null, 1)}\n` : summaryText(summary, kept));
+    return findings.length === 0 ? OK : FOUND;
+  } finally {
+    await broken?.remove();
+  }
+}
+
+type Chosen = readonly [kind: Kind, number: number];
+
+function chosen(text: string): Chosen | "none" {
+  const [kind, number] = text.split("/") as [string, string?];
+  if (!KINDS.includes(kind) || !/^\d{1,15}$/.test(number ?? "")) return "none";
+  return [kind as Kind, Number(number)];
+}
+
+function one(campaign: own.Campaign, [kind, number]: Chosen): State {
+  const found = campaign.only(kind, number);
+  return { fuzzer: campaign, findings: found === null ? [] : [found], milliseconds: 0 };
+}
+
+async function loop(campaign: own.Campaign, options: FuzzOptions, { stderr }: FuzzIo): Promise<State> {
+  let stopped = false;
+  const stop = (): void => {
+    stopped = true;
+  };
+  process.once("SIGINT", stop).once("SIGTERM", stop);
+  const unlimited = Number.POSITIVE_INFINITY;
+  const limits = {
+    seconds: options.seconds ?? (options.executions === undefined ? SECONDS : unlimited),
+    executions: options.executions ?? unlimited,
+    findings: options.mutant === undefined ? MOST_FINDINGS : 1,
+  };
+  let shown = 0;
+  const state = await runLoop(campaign, limits, {
+    now: () => performance.now(),
+    stopped: () => stopped,
+    show: (now) => {
+      if (stderr.isTTY !== true || now.milliseconds - shown < 250) return;
+      shown = now.milliseconds;
+      stderr.write(`\r\u001b[K${progressText(now, null)}`);
+    },
+  });
+  if (stderr.isTTY === true) stderr.write("\r\u001b[K");
+  process.removeListener("SIGINT", stop).removeListener("SIGTERM", stop);
+  return state;
+}
+
+/** Names of the files, without their endings. */
+async function keepAll(findings: readonly Finding[], { corpus, mutant }: FuzzOptions): Promise<string[]> {
+  if (mutant !== undefined) return [];
+  const folder = join(corpus ?? CORPUS, "findings");
+  return Promise.all(findings.map(async (finding) => join(folder, await keep(finding, folder))));
+}
+
+function summaryOf(helper: string, seed: number, { fuzzer, findings, milliseconds }: State, distinct: number): Summary {
+  const seconds = Math.round(milliseconds / 10) / 100;
+  return {
+    helper,
+    version: version(),
+    node: process.version,
+    seed,
+    executions: fuzzer.executions,
+    distinct,
+    dialogues: fuzzer.dialogues,
+    seconds,
+    executionsPerSecond: Math.round(fuzzer.executions / Math.max(0.01, seconds)),
+    coverage: null,
+    findings,
+  };
+}
+
+const whole = (text: string): number => {
+  const number = Number(text);
+  if (!Number.isInteger(number) || number < 0) throw new Error(`not a whole number: ${text}`);
+  return number;
+};
+
+/** The command `fuzz`, for the command line to add. */
+export function fuzzCommand(io: FuzzIo = process): Command {
+  return new Command("fuzz")
+    .description("make inputs on which a helper might misread, open a hole, lose step, stall or grow")
+    .argument("<helper>", "ftp")
+    .option("--seconds <n>", `how long (${SECONDS})`, whole)
+    .option("--executions <n>", "how many single-line replies, however long it takes", whole)
+    .option("--seed <n>", "of everything that is said; the time of day unless it is given", whole)
+    .option("--only <kind/number>", "one session of lines, dialogue or wild dialogue: lines/12")
+    .option("--corpus <folder>", "where findings are kept", CORPUS)
+    .option("--mutant <name>", "a copy of the helper with a known bug instead, to see it found")
+    .option("--json", "the summary as one JSON document")
+    .addHelpText("after", "\nExit status: 0, 1 when something was found, 2 when asked for what there is not.")
+    .action(async (helper: string, options: FuzzOptions) => {
+      process.exitCode = await runFuzz(helper, options, io);
+    });
+}

@@ -1,0 +1,89 @@
+/**
+ * Control streams of the socket path one after the other, on one balancer and with buffers that are used again: for the
+ * many short sessions of the line fuzzer.
+ */
+import type { Balancer, ConnectionEntry } from "../../../core/balancer.ts";
+import { Placing } from "../../../core/engine/placing.ts";
+import type { RelatedEntry } from "../../../core/flow/related.ts";
+import type { Helper } from "../../../core/helper/api.ts";
+import { type ControlHost, ControlStream, type Decision } from "../../../core/inspect/control.ts";
+import type { Direction, Ms } from "../../../core/units.ts";
+import { balancerFor, clientOf, type Place, SEED, virtualOf } from "./service.ts";
+
+const NOW = 0 as Ms;
+const MOST_HEARD = 0x40000;
+
+export class StreamHost implements ControlHost {
+  readonly balancer: Balancer;
+  /** What the client has heard of this session. */
+  readonly heard = new Uint8Array(MOST_HEARD);
+  length = 0;
+  /** How much the realserver has. */
+  commands = 0;
+  /** Those of this session. */
+  decisions: Decision[] = [];
+  placed: RelatedEntry[] = [];
+  control: ConnectionEntry | null = null;
+  stream: ControlStream | null = null;
+  /** The control connection of the session before. */
+  #before: ConnectionEntry | null = null;
+  readonly #place: Place;
+  #placing: Placing;
+
+  constructor(place: Place) {
+    this.#place = place;
+    this.balancer = balancerFor(place);
+    this.#placing = new Placing(this.balancer, SEED);
+  }
+
+  /** A new session, read by `helper`. */
+  open(helper: Helper): void {
+    this.length = 0;
+    this.commands = 0;
+    this.decisions = [];
+    this.placed = [];
+    this.#placing = new Placing(this.balancer, SEED);
+    const entry = this.balancer.admit("tcp", clientOf(this.#place), virtualOf(this.#place), NOW);
+    if (typeof entry === "string") throw new Error(entry);
+    this.control = entry;
+    this.stream = new ControlStream({
+      helper,
+      settings: { strict: false, hold: helper.limits.hold },
+      entry,
+      balancer: this.balancer,
+      host: this,
+      onRefuse: "refuse",
+      onFailure: "open",
+    });
+  }
+
+  /** What is there of the last session that should not be; null: nothing. */
+  close(): string | null {
+    const { balancer } = this;
+    const stale = this.#before !== null && balancer.connections.get(this.#before.handle) !== null;
+    this.#before = this.control;
+    balancer.close(this.control!, NOW);
+    if (balancer.related.size > 0) return "an entry of a control connection that is closed";
+    return stale ? "the handle of a closed connection leads to another" : null;
+  }
+
+  forward(direction: Direction, bytes: Uint8Array): void {
+    if (direction === "original") {
+      this.commands += bytes.length;
+      return;
+    }
+    this.heard.set(bytes, this.length);
+    this.length += bytes.length;
+  }
+
+  prepare(entry: RelatedEntry): void {
+    this.placed.push(entry);
+    this.stream!.prepared(entry, this.#placing.find(this.control!, entry, null), NOW);
+  }
+
+  explain(decision: Decision): void {
+    this.decisions.push(decision);
+  }
+
+  abort(): void {}
+}

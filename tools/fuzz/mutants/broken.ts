@@ -1,0 +1,50 @@
+/** A copy of what was built with one bug in it, and the fuzzer of that copy. */
+import { cp, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+import type * as campaign from "../run/campaign.ts";
+import { type Mutant, mutants } from "./list.ts";
+
+const COPIED = ["core", "helpers", join("tools", "fuzz")];
+
+export interface Broken {
+  readonly campaign: typeof campaign;
+  /** Takes the copy away again. */
+  remove(): Promise<void>;
+}
+
+/** `built`: the folder that the build made. A mutant that does not apply there is an error. */
+export async function brokenCopy(name: string, built: string): Promise<Broken> {
+  const mutant = mutants.find((one) => one.name === name);
+  if (mutant === undefined) {
+    throw new Error(`no mutant "${name}"; there are ${mutants.map((one) => one.name).join(", ")}`);
+  }
+  const folder = await mkdtemp(join(tmpdir(), "kindred-mutant-"));
+  const remove = () => rm(folder, { recursive: true, force: true });
+  try {
+    for (const part of COPIED) await copy(resolve(built, part), join(folder, part));
+    await writeFile(join(folder, "package.json"), '{"type":"module"}');
+    await apply(mutant, folder);
+    const url = pathToFileURL(join(folder, "tools", "fuzz", "run", "campaign.js")).href;
+    return { campaign: (await import(url)) as typeof campaign, remove };
+  } catch (error) {
+    await remove();
+    throw error;
+  }
+}
+
+/** Modules, and no maps. */
+const copy = (from: string, to: string): Promise<void> =>
+  cp(from, to, { recursive: true, filter: (file) => !file.endsWith(".map") });
+
+async function apply({ name, file, from, to }: Mutant, folder: string): Promise<void> {
+  const path = join(folder, file);
+  const text = await readFile(path, "utf8");
+  const places = text.split(from).length - 1;
+  if (places !== 1) throw new Error(`mutant ${name}: ${places} places in ${file}, instead of one`);
+  await writeFile(
+    path,
+    text.replace(from, () => to),
+  );
+}

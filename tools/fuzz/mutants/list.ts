@@ -1,0 +1,86 @@
+/**
+ * Ten classic bugs of FTP helpers, each as a change of one place of what was built. The fuzzer must find every one.
+ */
+export interface Mutant {
+  readonly name: string;
+  /** In the folder that was built. */
+  readonly file: string;
+  /** Stands there exactly once. */
+  readonly from: string;
+  readonly to: string;
+}
+
+export const mutants: readonly Mutant[] = [
+  {
+    name: "octet-wrap",
+    file: "helpers/ftp/wire.js",
+    from: `if (numbers.some((n) => n > 255))
+        return "bad-octet";
+    const [a, b, c, d, high, low] = numbers;`,
+    to: "const [a, b, c, d, high, low] = numbers.map((n) => n & 255);",
+  },
+  {
+    name: "unsolicited-227",
+    file: "helpers/ftp/replies.js",
+    from: 'return { objection: "unsolicited" };',
+    to: "return {};",
+  },
+  {
+    name: "armed-by-a-file-name",
+    file: "helpers/ftp/commands.js",
+    from: "#remember({ verb, argument, end }, text, ref, actions) {",
+    to: `#remember({ verb: said, argument, end }, text, ref, actions) {
+        const named = latin1(text, argument, end).toUpperCase();
+        const verb = named.includes("PASV") ? 0x50415356 : said;`,
+  },
+  {
+    name: "split-reply-missed",
+    file: "helpers/ftp/helper.js",
+    from: `if (lf < 0 && !tooLong)
+            return { verdict: "pass", consumed: 0 };`,
+    to: `if (lf < 0 && !tooLong)
+            return { verdict: "pass", consumed: payload.length };`,
+  },
+  {
+    name: "foreign-address",
+    file: "core/helper/judge.js",
+    from: 'return address.family === own.family ? "bounce" : "family-mismatch";',
+    to: 'return address.family === own.family ? null : "family-mismatch";',
+  },
+  {
+    name: "port-below-1024",
+    file: "core/helper/judge.js",
+    from: "const FIRST_UNRESERVED_PORT = 1024;",
+    to: "const FIRST_UNRESERVED_PORT = 1;",
+  },
+  {
+    name: "stale-generation",
+    file: "core/flow/slots.js",
+    from: "this.#generations[index] = (this.#generations[index] + 1) % GENERATIONS;",
+    to: "this.#generations[index] = this.#generations[index] % GENERATIONS;",
+  },
+  {
+    name: "regular-expression-blow-up",
+    file: "helpers/ftp/wire.js",
+    from: `export function findHostPort(bytes, start, end) {
+    const found = [];`,
+    to: `export function findHostPort(bytes, start, end) {
+    const found = [];
+    if (!/(\\d+,?)+[^\\d,]?$/.test(latin1(bytes, start, end)))
+        return null;`,
+  },
+  {
+    name: "rewrite-off-by-one",
+    file: "helpers/ftp/replies.js",
+    from: "actions.rewrite(start, end, ref, render);",
+    to: "actions.rewrite(start, end - 1, ref, render);",
+  },
+  {
+    name: "forgotten-telnet-bytes",
+    file: "helpers/ftp/telnet.js",
+    from: `if (!line.includes(IAC) && !line.includes(NUL))
+        return line;`,
+    to: `if (line.length >= 0)
+        return line;`,
+  },
+];

@@ -1,0 +1,25 @@
+/**
+ * Counts distinct inputs, at least: one bit for each of 2^30 hashes. Two inputs with one hash count as one, so that the
+ * count is a little too low and never too high.
+ */
+const BITS = 30;
+
+export class Distinct {
+  /** Distinct inputs. */
+  count = 0;
+  readonly #seen = new Int32Array(2 ** (BITS - 5));
+
+  add(bytes: Uint8Array, length: number): void {
+    // FNV-1a, mixed.
+    let hash = 0x811c9dc5;
+    for (let i = 0; i < length; i++) hash = Math.imul(hash ^ bytes[i]!, 0x01000193);
+    hash = Math.imul(hash ^ (hash >>> 15), 0x2c1b3c6d);
+    hash = (hash ^ (hash >>> 13)) >>> (32 - BITS);
+    const word = hash >>> 5;
+    const bit = 1 << (hash & 31);
+    const seen = this.#seen[word]!;
+    if ((seen & bit) !== 0) return;
+    this.#seen[word] = seen | bit;
+    this.count++;
+  }
+}
