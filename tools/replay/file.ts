@@ -55,8 +55,11 @@ class Frames implements Receiver {
     return this.#reader.room(count);
   }
 
-  filled(count: number): boolean {
+  filled(count: number): void {
     this.#reader.filled(count);
+  }
+
+  use(): boolean {
     this.#drain();
     return this.#reader.damage === null;
   }

@@ -1,9 +1,9 @@
 /** The bytes of a capture: of a file or of standard input, decompressed where they are compressed. */
-import { closeSync, fstatSync, openSync, readSync } from "node:fs";
+import { closeSync, fstatSync, openSync, read as readLater, readSync } from "node:fs";
 import { type Decompressor, decompressorFor, isCompressed, MAGIC } from "./decompress.ts";
 
-/** Bytes read at once: few enough to stay in the processor's cache, and many enough for a call each to cost little. */
-const CHUNK = 512 * 1024;
+/** Bytes read at once: few enough to stay in a processor's cache, and many enough for a turn each to cost little. */
+const CHUNK = 1024 * 1024;
 
 /** Standard input, by its usual name. */
 export const STDIN = "-";
@@ -11,8 +11,10 @@ export const STDIN = "-";
 export interface Receiver {
   /** Where the next `count` bytes, or fewer, are to be put. */
   room(count: number): Uint8Array;
-  /** So many were put there. False: enough. */
-  filled(count: number): boolean;
+  /** So many were put there. */
+  filled(count: number): void;
+  /** Uses what was put there so far, while more may be put behind it. False: enough. */
+  use(): boolean;
   /** So many bytes of the source were read; it has `size` (null: nobody knows). */
   progress(read: number, size: number | null): void;
 }
@@ -35,17 +37,27 @@ async function pourFile(handle: number, receiver: Receiver): Promise<string | nu
   const stat = fstatSync(handle);
   if (!stat.isFile()) return pourChunks(recognizable(chunksOf(handle)), receiver, null);
   const { size } = stat;
-  for (let read = 0; ; ) {
-    const room = receiver.room(CHUNK);
-    const count = readSync(handle, room);
-    if (read === 0 && isCompressed(room.subarray(0, count))) {
-      return pourChunks(chunksOf(handle, room.slice(0, count)), receiver, size);
-    }
-    read += count;
-    if (count === 0 || !receiver.filled(count)) return null;
+  const first = receiver.room(CHUNK);
+  let count = readSync(handle, first);
+  if (isCompressed(first.subarray(0, count))) {
+    return pourChunks(chunksOf(handle, first.slice(0, count)), receiver, size);
+  }
+  for (let read = count; count > 0; read += count) {
+    receiver.filled(count);
+    // Another thread reads what comes next in the meantime.
+    const next = readInto(handle, receiver.room(CHUNK));
+    const more = receiver.use();
+    count = await next;
+    if (!more) return null;
     receiver.progress(read, size);
   }
+  return null;
 }
+
+const readInto = (handle: number, room: Uint8Array): Promise<number> =>
+  new Promise((resolve, reject) => {
+    readLater(handle, room, 0, room.length, null, (error, count) => (error === null ? resolve(count) : reject(error)));
+  });
 
 function* chunksOf(handle: number, first?: Uint8Array): Generator<Uint8Array> {
   if (first !== undefined) yield first;
@@ -97,5 +109,6 @@ async function pourChunks(chunks: Chunks, receiver: Receiver, size: number | nul
 
 function put(receiver: Receiver, bytes: Uint8Array): boolean {
   receiver.room(bytes.length).set(bytes);
-  return receiver.filled(bytes.length);
+  receiver.filled(bytes.length);
+  return receiver.use();
 }

@@ -1,5 +1,8 @@
+/** What is not read yet is moved to the front of the buffer once for so many chunks. */
+const CHUNKS = 4;
+
 /**
- * Bytes that arrived and are not read yet, in one buffer that is filled again and again: memory is bounded by one chunk
+ * Bytes that arrived and are not read yet, in one buffer that is filled again and again: memory is bounded by a few chunks
  * and the longest record that is waited for, not by the file.
  */
 export class ByteQueue {
@@ -38,7 +41,7 @@ export class ByteQueue {
     if (unread + count <= this.bytes.length) this.bytes.copyWithin(0, this.at, this.#end);
     else {
       // More than is needed now, so that a long record made of many chunks is copied a bounded number of times.
-      const larger = new Uint8Array(count + unread * 2);
+      const larger = new Uint8Array(Math.max(count * CHUNKS, count + unread * 2));
       larger.set(this.bytes.subarray(this.at, this.#end));
       this.bytes = larger;
       this.view = new DataView(larger.buffer);
