@@ -69,6 +69,8 @@ export interface Helper {
    * False for what the protocol would not say first. Absent: only bound ports are looked at.
    */
   detect?(opening: Opening): boolean | null;
+  /** What `detect` looks for begins with one of these characters; it need not be asked of anything else. Absent: any. */
+  readonly initials?: string;
   /** Of a protocol whose datagrams are scheduled one by one, whatever socket they come from (RADIUS, DNS). */
   readonly requests?: Requests;
   /** What can be configured for it beyond what holds for all. */

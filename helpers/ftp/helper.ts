@@ -28,6 +28,7 @@ export const ftp: Helper = {
   reasons,
   open: (connection, settings) => new FtpInspector(connection, settings),
   detect: opensLikeFtp,
+  initials: "2Uu",
 };
 
 /** One direction. */

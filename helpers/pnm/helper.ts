@@ -23,6 +23,7 @@ export const pnm: Helper = {
   reasons,
   open: (_connection, { hold }) => new PnmInspector(hold),
   detect: ({ original }) => (original.length === 0 ? false : isPnm(original)),
+  initials: "P",
 };
 
 const WAIT: Inspection = { verdict: "pass", consumed: 0 };

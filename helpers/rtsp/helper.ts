@@ -10,7 +10,7 @@ import {
 } from "../../core/helper/api.ts";
 import { type ByteRange, port, seconds } from "../../core/units.ts";
 import { headEnd, numberIn } from "../../core/wire/head.ts";
-import { CR, LF, latin1 } from "../../core/wire/text.ts";
+import { CR, LETTERS, LF, latin1 } from "../../core/wire/text.ts";
 import { descriptionEdits, differ, type Edit, type Names, urlEdits } from "./names.ts";
 import { reasons } from "./reasons.ts";
 import { Exchange, failureText, REFUSED_TRANSPORT } from "./setup.ts";
@@ -43,6 +43,7 @@ export const rtsp: Helper = {
   limits: { pending: 32, ttl: seconds(60), hold: 16_384, patience: seconds(60) },
   reasons,
   open: (connection, settings) => new RtspInspector(connection, settings),
+  initials: `${LETTERS}_-`,
   detect({ original, reply }) {
     const said = original.length > 0 ? original : reply;
     const lf = said.indexOf(LF);

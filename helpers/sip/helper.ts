@@ -11,7 +11,7 @@ import {
 } from "../../core/helper/api.ts";
 import { type ByteRange, port, seconds } from "../../core/units.ts";
 import { headEnd } from "../../core/wire/head.ts";
-import { CR, LF } from "../../core/wire/text.ts";
+import { CR, LETTERS, LF } from "../../core/wire/text.ts";
 import { hostEdits, type Names } from "./names.ts";
 import { offer } from "./offer.ts";
 import { reasons } from "./reasons.ts";
@@ -43,6 +43,7 @@ export const sip: Helper = {
   limits: { pending: 48, ttl: seconds(180), hold: 16_384, patience: seconds(60) },
   reasons,
   open: (connection, settings) => new SipInspector(connection, settings),
+  initials: LETTERS,
   detect({ original, reply }) {
     const said = original.length > 0 ? original : reply;
     const lf = said.indexOf(LF);

@@ -34,6 +34,7 @@ export const wms: Helper = {
   reasons,
   open: (connection, { hold }) => new WmsInspector(connection, hold),
   detect: ({ original }) => (original.length === 0 ? false : isPacket(original)),
+  initials: "\u0001",
 };
 
 /** A name that no server can send to (2.2.4.18: ports are 1 to 65535): it reports the funnel as disconnected. */

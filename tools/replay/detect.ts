@@ -5,6 +5,15 @@ import { opensLike } from "../../core/helper/run.ts";
 
 const NOTHING = new Uint8Array(0);
 
+/** By the first byte of what is said: the helpers that may know it. */
+export type ByInitial = readonly (readonly Helper[])[];
+
+export const byInitial = (helpers: readonly Helper[]): ByInitial =>
+  Array.from({ length: 256 }, (_, byte) => {
+    const initial = String.fromCharCode(byte);
+    return helpers.filter(({ initials }) => initials === undefined || initials.includes(initial));
+  });
+
 /** The helpers whose protocol may open with this payload of `direction`. */
 export function candidates(helpers: readonly Helper[], direction: Direction, payload: Uint8Array): readonly Helper[] {
   const said = payload.subarray(0, DETECTABLE);

@@ -12,7 +12,7 @@ import { tunnelIn } from "../../core/wire/tunnel.ts";
 import * as udp from "../../core/wire/udp.ts";
 import { type Control, type Place, type Segment, TcpControl } from "./control.ts";
 import { UdpControl } from "./datagrams.ts";
-import { candidates, directionOf } from "./detect.ts";
+import { type ByInitial, byInitial, candidates, directionOf } from "./detect.ts";
 import { A, B, COUNTED, type End, Flows, SILENT, UNKNOWN } from "./flows.ts";
 import { Neighbours } from "./neighbours.ts";
 import { Skimmer } from "./skim.ts";
@@ -48,7 +48,7 @@ export class Tracker {
   /** By port: is a helper bound to it? Asked of every flow. */
   readonly #bound: Readonly<Record<Transport, Uint8Array>>;
   /** The helpers for connections found by how they open. */
-  readonly #detecting: Readonly<Record<Transport, readonly Helper[]>>;
+  readonly #detecting: Readonly<Record<Transport, ByInitial>>;
   readonly #byRow = new Map<number, Control>();
   readonly #budget: TranscriptBudget | null;
 
@@ -58,7 +58,7 @@ export class Tracker {
     this.#bindings = bindings;
     this.#bound = { tcp: portsOf(bindings.tcp), udp: portsOf(bindings.udp) };
     const detecting = (without: Transport) =>
-      helpers.filter(({ detect, transport }) => detect !== undefined && transport !== without);
+      byInitial(helpers.filter(({ detect, transport }) => detect !== undefined && transport !== without));
     this.#detecting = { tcp: detecting("udp"), udp: detecting("tcp") };
   }
 
@@ -156,17 +156,21 @@ export class Tracker {
     const bound = this.#bound.tcp;
     if (bound[this.flows.port(row, A)] === 0 && bound[this.flows.port(row, B)] === 0) this.flows.mark[row] = SILENT;
     const { bytes, at, end } = this.#packet;
-    return at + header === end ? undefined : this.#detected(row, bytes.subarray(at + header, end));
+    if (at + header === end) return undefined;
+    const likely = this.#detecting.tcp[bytes[at + header]!]!;
+    if (likely.length > 0) return this.#detected(row, likely, bytes.subarray(at + header, end));
+    this.flows.mark[row] = COUNTED;
+    return undefined;
   }
 
   /** By what is said first. Without a SYN either end may be the server. */
-  #detected(row: number, payload: Uint8Array): Control | undefined {
+  #detected(row: number, likely: readonly Helper[], payload: Uint8Array): Control | undefined {
     const listener = this.flows.listener[row];
     const { sender } = this.flows;
     const receiver = other(sender);
-    const reply = listener === receiver ? NONE : candidates(this.#detecting.tcp, "reply", payload);
+    const reply = listener === receiver ? NONE : candidates(likely, "reply", payload);
     if (reply.length > 0) return this.#control(row, sender, (place) => new TcpControl(reply, place, true));
-    const original = listener === sender ? NONE : candidates(this.#detecting.tcp, "original", payload);
+    const original = listener === sender ? NONE : candidates(likely, "original", payload);
     if (original.length > 0) return this.#control(row, receiver, (place) => new TcpControl(original, place, true));
     this.flows.mark[row] = COUNTED;
     return undefined;
@@ -179,7 +183,7 @@ export class Tracker {
     if (!this.#mayBeTunnel(row)) flows.mark[row] = COUNTED;
     const helper =
       bound === UNKNOWN
-        ? this.#detecting.udp.find((one) => directionOf(one, payload) !== null)
+        ? this.#detecting.udp[payload[0] ?? 0]!.find((one) => directionOf(one, payload) !== null)
         : this.#bindings.udp.get(flows.port(row, bound))!;
     if (helper === undefined) return undefined;
     const direction = directionOf(helper, payload);
