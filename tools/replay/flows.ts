@@ -204,6 +204,35 @@ export class Flows {
     return end === A ? ports >>> 16 : ports & 0xffff;
   }
 
+  /** Whether an end has a port that is not 0 in `ports`, which has all of them. */
+  hasPort(row: number, ports: Uint8Array): boolean {
+    const both = this.rows[row * ROW + KEY_AT + key.PORTS]!;
+    return (ports[both >>> 16]! | ports[both & 0xffff]!) !== 0;
+  }
+
+  /** The rows of which an end has one of these ports, in the order of their first frames. */
+  having(ports: Iterable<number>): number[] {
+    const wanted = new Uint8Array(65_536);
+    for (const port of ports) wanted[port] = 1;
+    const found: number[] = [];
+    for (let row = 0; row < this.count; row++) if (this.hasPort(row, wanted)) found.push(row);
+    return found;
+  }
+
+  /** A number that flows between the same two addresses share, whatever the order. */
+  between(row: number): number {
+    return (this.#mixed(row, A) + this.#mixed(row, B)) | 0;
+  }
+
+  #mixed(row: number, end: End): number {
+    let sum = 0;
+    for (let i = 0; i < 4; i++) {
+      const word = this.#word(row, end, i);
+      sum = Math.imul(sum ^ word ^ (word >>> 15), 0x9e3779b1);
+    }
+    return sum;
+  }
+
   address(row: number, end: End): Address {
     const word = (i: number) => this.#word(row, end, i);
     return Address.ipv6(word(0), word(1), word(2), word(3));

@@ -69,7 +69,7 @@ export function matchFlows(related: readonly Related[], flows: Flows, controls: 
     wanted.get(port)!.push(one);
   }
   if (wanted.size === 0) return;
-  for (let row = 0; row < flows.count; row++) {
+  for (const row of flows.having(wanted.keys())) {
     for (const end of [A, B] as const) {
       const candidates = wanted.get(flows.port(row, end));
       for (const one of candidates ?? []) consider(one, flows, row, end, byRow.get(row));

@@ -148,18 +148,18 @@ export class Tracker {
 
   /** Is a connection that is new to us a control connection? */
   #classify(row: number, header: number): Control | undefined {
-    const server = this.#boundEnd(row, "tcp");
+    const { flows } = this;
+    if (!flows.hasPort(row, this.#bound.tcp)) flows.mark[row] = SILENT;
+    const server = flows.mark[row] === SILENT ? UNKNOWN : this.#boundEnd(row, "tcp");
     if (server !== UNKNOWN) {
-      const helper = this.#bindings.tcp.get(this.flows.port(row, server))!;
+      const helper = this.#bindings.tcp.get(flows.port(row, server))!;
       return this.#control(row, server, (place) => new TcpControl([helper], place, false));
     }
-    const bound = this.#bound.tcp;
-    if (bound[this.flows.port(row, A)] === 0 && bound[this.flows.port(row, B)] === 0) this.flows.mark[row] = SILENT;
     const { bytes, at, end } = this.#packet;
     if (at + header === end) return undefined;
     const likely = this.#detecting.tcp[bytes[at + header]!]!;
     if (likely.length > 0) return this.#detected(row, likely, bytes.subarray(at + header, end));
-    this.flows.mark[row] = COUNTED;
+    flows.mark[row] = COUNTED;
     return undefined;
   }
 
@@ -179,7 +179,7 @@ export class Tracker {
   /** A flow of datagrams, by the port of an end and by its first datagram. */
   #classifyUdp(row: number, payload: Uint8Array): Control | undefined {
     const { flows } = this;
-    const bound = this.#boundEnd(row, "udp");
+    const bound = flows.hasPort(row, this.#bound.udp) ? this.#boundEnd(row, "udp") : UNKNOWN;
     if (!this.#mayBeTunnel(row)) flows.mark[row] = COUNTED;
     const helper =
       bound === UNKNOWN

@@ -38,7 +38,7 @@ function* ident({ flows, controls }: Scene): Generator<Finding> {
     const key = String(one.control.client.address);
     if (!byClient.has(key)) byClient.set(key, one);
   }
-  for (let row = 0; row < flows.count; row++) {
+  for (const row of flows.having([IDENT])) {
     const listener = flows.isTcp(row) ? listenerOf(flows, row) : null;
     if (listener === null || flows.port(row, listener) !== IDENT) continue;
     const asked = byClient.get(String(flows.address(row, listener)));

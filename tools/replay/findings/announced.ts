@@ -136,7 +136,7 @@ class Detours {
       for (const { observed, to } of related) if (observed.refusal === "bounce") this.#byPort.set(to.port, []);
     }
     if (this.#byPort.size === 0) return;
-    for (let row = 0; row < flows.count; row++) {
+    for (const row of flows.having(this.#byPort.keys())) {
       const listener = flows.isTcp(row) ? listenerOf(flows, row) : null;
       if (listener !== null) this.#byPort.get(flows.port(row, listener))?.push(row);
     }

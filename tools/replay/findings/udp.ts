@@ -47,7 +47,7 @@ function serviceOf(flows: Flows, port: number, uses: readonly Use[]): Service {
 
 function usesByPort(flows: Flows): Map<number, Use[]> {
   const byPort = new Map<number, Use[]>();
-  for (let row = 0; row < flows.count; row++) {
+  for (const row of flows.having(PORTS)) {
     if (flows.isTcp(row)) continue;
     const server = serverEnd(flows, row);
     if (server === null) continue;

@@ -1,5 +1,4 @@
 /** Connections between the ends of a control connection that nobody announced on it. */
-import type { Address } from "../../../core/wire/address.ts";
 import { A, B, type End, type Flows } from "../flows.ts";
 import { type Finding, finding, type NumberedControl, type Scene } from "./finding.ts";
 import { endText, flowText, listenerOf, otherEnd } from "./flow.ts";
@@ -14,29 +13,19 @@ export function* unannouncedFindings({ flows, controls }: Scene): Generator<Find
   const known = new Set(controls.flatMap(({ control, related }) => [control.row, ...related.map(({ flow }) => flow)]));
   const pairs = new Map<number, NumberedControl[]>();
   for (const numbered of readable) {
-    const key = pairKey(numbered.control.client.address, numbered.control.server.address);
-    if (!pairs.has(key)) pairs.set(key, []);
-    pairs.get(key)!.push(numbered);
+    const pair = flows.between(numbered.control.row);
+    if (!pairs.has(pair)) pairs.set(pair, []);
+    pairs.get(pair)!.push(numbered);
   }
-  const announced = new Set(controls.flatMap(({ related }) => related.map(({ to }) => to.port)));
+  const announced = new Set(flows.having(controls.flatMap(({ related }) => related.map(({ to }) => to.port))));
   for (let row = 0; row < flows.count; row++) {
-    if (
-      known.has(row) ||
-      !unreserved(flows, row) ||
-      announced.has(flows.port(row, A)) ||
-      announced.has(flows.port(row, B))
-    )
-      continue;
-    const near = pairs.get(pairKey(flows.address(row, A), flows.address(row, B)));
+    if (!unreserved(flows, row) || known.has(row) || announced.has(row)) continue;
+    // Pairs that only seem to be the same are told apart by their addresses.
+    const near = pairs.get(flows.between(row));
     const during = near?.find((one) => between(flows, row, one) && alive(flows, row, one));
     if (during !== undefined) yield found(flows, row, during);
   }
 }
-
-/** The same for both orders; equal keys are compared whole afterwards. */
-const pairKey = (one: Address, another: Address): number => (hash(one) + hash(another)) | 0;
-const hash = ({ words }: Address): number =>
-  words.reduce((sum, word) => Math.imul(sum ^ word ^ (word >>> 15), 0x9e3779b1), 0);
 
 /** FTP's own data port is the one reserved port that a data connection has. */
 function unreserved(flows: Flows, row: number): boolean {
