@@ -1,7 +1,13 @@
 /** What is remembered of a control connection for the outputs, and who answers for an address on the link. */
 import t from "tap";
+import { port } from "../../core/units.ts";
+import { Address } from "../../core/wire/address.ts";
 import { Frame } from "../../core/wire/capture/frame.ts";
 import { bytesOf } from "../../core/wire/text.ts";
+import { ftp } from "../../helpers/ftp/helper.ts";
+import { TcpControl } from "../../tools/replay/control.ts";
+import { A } from "../../tools/replay/flows.ts";
+import { messagesOf } from "../../tools/replay/html/messages.ts";
 import { Neighbours } from "../../tools/replay/neighbours.ts";
 import { Transcript } from "../../tools/replay/transcript.ts";
 
@@ -80,3 +86,26 @@ t.test(
     t.same([...bySender.get("02:00:00:00:00:01")!.keys()], ["02:00:00:00:00:03"]);
   },
 );
+
+/** What a page shows of an FTP connection whose client says this in one segment, `missing` bytes behind its SYN. */
+function shown(text: string, missing: number | null): string {
+  const transcript = new Transcript({ bytes: 10_000 });
+  const end = (last: number, number: number) => ({ address: Address.ipv4(0x0a000000 + last), port: port(number) });
+  const control = new TcpControl(
+    [ftp],
+    { row: 0, clientEnd: A, client: end(1, 40_000), server: end(2, 21), transcript },
+    false,
+  );
+  const syn = { sequence: 499, acknowledgment: 0, acknowledges: false, syn: true, fin: false, length: 0 };
+  if (missing !== null) control.segment(A, syn, bytesOf(""), 1);
+  const sequence = 500 + (missing ?? 0);
+  transcript.packet("original", 2, 1, sequence, bytesOf(text));
+  control.segment(A, { ...syn, syn: false, sequence, length: text.length }, bytesOf(text), 2);
+  return messagesOf(control, 10)[0]!.text;
+}
+
+t.test("a page does not show the first line of a client whose beginning was not captured", async (t) => {
+  t.equal(shown("USER joe\r\nSYST\r\n", 0), "USER joe\\r\\nSYST");
+  t.equal(shown("unter2\r\nSYST\r\n", null), " ****\\r\\nSYST");
+  t.equal(shown("unter2\r\nSYST\r\n", 6), " ****\\r\\nSYST");
+});

@@ -84,6 +84,11 @@ export abstract class Control {
     return null;
   }
 
+  /** The sequence number of the first byte of `direction`; null: its beginning is not in the capture. */
+  begins(_direction: Direction): number | null {
+    return null;
+  }
+
   direction(end: End): Direction {
     return end === this.clientEnd ? "original" : "reply";
   }
@@ -137,6 +142,11 @@ export class TcpControl extends Control {
 
   protected get observer(): ControlObserver | null {
     return this.#session?.readings[0]?.observer ?? null;
+  }
+
+  override begins(direction: Direction): number | null {
+    const initial = this.#initial[direction];
+    return initial < 0 ? null : (initial + 1) >>> 0;
   }
 
   /** A segment from `end`, with as much of its payload as was captured. */

@@ -16,13 +16,14 @@ export interface Message {
 const LONGEST_TEXT = 400;
 
 /** The first `limit` of them. */
-export function messagesOf({ helper, transport, transcript, notes, groups }: Control, limit: number): Message[] {
+export function messagesOf(control: Control, limit: number): Message[] {
+  const { helper, transport, transcript, notes, groups } = control;
   const encrypted = [
     ...notes.filter(({ code }) => code === "encrypted"),
     ...groups.filter(({ reason }) => reason === "tls"),
   ].map(({ frame }) => frame);
   const dark = Math.min(...encrypted, Number.POSITIVE_INFINITY);
-  const readers = { original: new Reader(), reply: new Reader() };
+  const readers = { original: new Reader(control, "original"), reply: new Reader(control, "reply") };
   return transcript.said.slice(0, limit).map((said) => {
     const { frame, time, direction, length } = said;
     const whole = transport === "udp" || !isText(helper.name);
@@ -39,8 +40,14 @@ const shortened = (text: string): string => {
 /** One direction of a stream: what is sent again is not shown again, and a secret stays one across segments. */
 class Reader {
   readonly #redactor = new Redactor();
-  /** Sequence number of the next byte; -1: nothing was seen. */
-  #next = -1;
+  /** Sequence number of the next byte; -1: nobody knows. */
+  #next: number;
+
+  constructor(control: Control, direction: Direction) {
+    this.#next = control.begins(direction) ?? -1;
+    // What a client said first may be the rest of a password.
+    if (this.#next < 0 && direction === "original") this.#redactor.gap();
+  }
 
   show({ sequence, length, bytes }: Said): string {
     const ahead = this.#next < 0 ? 0 : (sequence - this.#next) | 0;
