@@ -15,8 +15,8 @@ export interface Carrier {
   readonly silent: boolean;
   /** The client's next datagram. */
   send(message: Buffer): void;
-  /** What time brings. */
-  advance(at: Ms): void;
+  /** What time brings. `draining`: what has come to its end is not waited for. */
+  advance(at: Ms, draining: boolean): void;
   close(): void;
 }
 

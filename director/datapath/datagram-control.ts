@@ -23,6 +23,8 @@ import { Transfer } from "./transfer.ts";
 import { ANY_PORT, addressTowards, bound } from "./udp.ts";
 
 const TRANSFER_IDLE = seconds(60);
+/** Stopping: a transfer does not say that it is over. One that goes on sends again sooner than this. */
+const TRANSFER_QUIET = seconds(5);
 /** Transfers of one client socket at once; the one that came first gives way. */
 const MOST_TRANSFERS = 16;
 /** Datagrams that may wait for the socket to their realserver. */
@@ -67,9 +69,10 @@ export class ControlCarrier implements Carrier, ControlHost {
     else if (this.#waiting.length < MOST_WAITING) this.#waiting.push(message);
   }
 
-  advance(at: Ms): void {
+  advance(at: Ms, draining: boolean): void {
+    const idle = draining ? TRANSFER_QUIET : TRANSFER_IDLE;
     if (this.#stream !== null && at >= this.#stream.deadline) this.#stream.advance(at);
-    for (const transfer of this.#transfers.values()) if (at - transfer.lastActive >= TRANSFER_IDLE) transfer.close();
+    for (const transfer of this.#transfers.values()) if (at - transfer.lastActive >= idle) transfer.close();
   }
 
   close(): void {

@@ -35,6 +35,7 @@ export class DatagramListener {
   readonly #most: number;
   readonly #socket: Socket;
   readonly #flows = new Map<string, Flow>();
+  #draining = false;
   readonly #heard = (message: Buffer, from: RemoteInfo): void => this.#fromClient(message, from);
 
   /** On `socket`, which is bound to `at`. `helper`: of control ports, reads what is announced, or what belongs together. */
@@ -49,10 +50,17 @@ export class DatagramListener {
   /** Ends the flows that were idle too long. One whose windows are open (XDMCP) is not: they say nothing by UDP. */
   sweep(at: Ms): void {
     for (const [key, { carrier, entry }] of this.#flows) {
-      carrier.advance(at);
+      carrier.advance(at, this.#draining);
       if (this.#owner.busy(entry)) carrier.lastActive = at;
-      else if (at - carrier.lastActive >= IDLE) this.#end(key);
+      else if (this.#draining || at - carrier.lastActive >= IDLE) this.#end(key);
     }
+  }
+
+  /** Hears nobody any more, and keeps the flows that something announced still uses. */
+  drain(): void {
+    this.#draining = true;
+    this.#socket.removeListener("message", this.#heard);
+    for (const [key, { entry }] of this.#flows) if (!this.#owner.busy(entry)) this.#end(key);
   }
 
   /** Ends the flows whose entry `matches`; how many. */

@@ -99,7 +99,14 @@ export class ServiceListeners {
     for (const door of this.#datagrams.values()) door.sweep(at);
   }
 
-  /** Takes no further clients. Datagrams know no end that could be waited for: theirs ends now. */
+  /** Takes no further clients. What datagrams have announced, and is in use, goes on. */
+  drain(): void {
+    for (const door of this.#streams.values()) door.close();
+    this.#streams.clear();
+    for (const { datagrams } of this.#datagrams.values()) datagrams?.drain();
+  }
+
+  /** Takes no further clients, and ends all that datagrams have begun. */
   close(): void {
     for (const doors of [this.#streams, this.#datagrams]) {
       for (const door of doors.values()) door.close();

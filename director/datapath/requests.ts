@@ -81,6 +81,11 @@ export class RequestListener {
     return those.length;
   }
 
+  /** Requests are not waited for: who asks, asks again. */
+  drain(): void {
+    this.end();
+  }
+
   /** Ends all requests, and hears nothing any more; the socket is another's. */
   end(): void {
     this.#socket.removeListener("message", this.#message);

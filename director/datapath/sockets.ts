@@ -135,7 +135,7 @@ export class SocketPath implements Datapath, Operated {
       this.#stopping = resolve;
     });
     await this.#changing.catch(() => {});
-    this.#services.close();
+    this.#services.drain();
     this.#say("info", "draining", { ...this.open });
     const timer = setTimeout(() => this.#stopping?.(), this.#plan.timeouts.drain);
     this.#sweep(now());

@@ -194,3 +194,25 @@ t.test("stopping ends transfers, and leaves nothing open", async (t) => {
   await live.path.stop();
   t.equal(live.path.open.connections, 0);
 });
+
+t.test("a director that stops lets a transfer finish, and takes no new one", async (t) => {
+  const one = await server(t, REAL_A, content);
+  const live = await director(t, [one]);
+  const client = await bound(t, CLIENT);
+  client.send(request(RRQ, "file"), live.port, VIP);
+  let [message, from] = (await once(client, "message")) as [Buffer, RemoteInfo];
+  const stopped = live.path.stop();
+  await live.untilEvent("draining");
+  (await bound(t, CLIENT)).send(request(RRQ, "file"), live.port, VIP);
+  const blocks: Buffer[] = [];
+  for (;;) {
+    blocks[blockOf(message) - 1] = message.subarray(4);
+    client.send(ack(blockOf(message)), from.port, from.address);
+    if (message.length < BLOCK + 4) break;
+    [message, from] = (await once(client, "message")) as [Buffer, RemoteInfo];
+  }
+  t.equal(sha256(Buffer.concat(blocks)), sha256(content));
+  await stopped;
+  t.same(live.of("cut"), [], "nothing was left to be cut");
+  t.equal(one.asked.length, 1, "the second request went nowhere");
+});
