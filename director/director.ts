@@ -55,6 +55,7 @@ export class Director {
       path.abort();
       throw error;
     }
+    path.confine?.();
     if (this.#watch) this.#watcher = watchFile(this.#config.file, () => void this.reload());
     log("info", "ready", {
       services: this.#config.services.length + this.#config.groups.length,

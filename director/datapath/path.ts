@@ -11,6 +11,8 @@ export interface Datapath {
   readonly failure?: Promise<Error>;
   /** Takes clients from then on; on failure nothing is left open, and why is thrown. */
   start(): Promise<void>;
+  /** All that needs privileges was done: gives up what it can. */
+  confine?(): void;
   /** Takes no new clients, lets flows finish for as long as the configuration gives them, then cuts what is left. */
   stop(): Promise<void>;
   /** Ends at once. What still runs is cut, so that nobody takes it for whole. */

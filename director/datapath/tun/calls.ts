@@ -4,9 +4,11 @@ import type { Reason } from "../transport.ts";
 
 /** As the manual pages say; -1: `errno`. */
 export interface Calls {
+  capset(header: number, sets: number): number;
   eventfd(initial: number, flags: number): number;
   ioctl(fd: number, request: number, argument: number): number;
   poll(fds: number, count: number, timeout: number): number;
+  prctl(option: number, a: number, b: number, c: number, d: number): number;
   read(fd: number, to: number, length: number): number;
   write(fd: number, from: number, length: number): number;
   writev(fd: number, vectors: number, count: number): number;
@@ -17,6 +19,8 @@ export interface Calls {
 }
 
 const SIGNATURES = {
+  capset: "int capset(size_t, size_t)",
+  prctl: "int prctl(int, unsigned long, unsigned long, unsigned long, unsigned long)",
   eventfd: "int eventfd(unsigned int, int)",
   ioctl: "int ioctl(int, unsigned long, size_t)",
   poll: "int poll(size_t, unsigned long, int)",

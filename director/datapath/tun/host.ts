@@ -3,7 +3,18 @@
  * made, so that whoever comes after a director that was killed can do it. One file for each network namespace.
  */
 import { spawnSync } from "node:child_process";
-import { mkdirSync, readFileSync, readlinkSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import {
+  closeSync,
+  ftruncateSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  readlinkSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
 import { join } from "node:path";
 import { PathError } from "./error.ts";
 import type { Change } from "./setup.ts";
@@ -38,24 +49,31 @@ export function cleanUp(): number {
   return journal.undo.length;
 }
 
-/** Makes `changes`; where one fails, takes back those before it and throws a PathError. */
-export function apply(changes: readonly Change[]): void {
-  const journal = { pid: process.pid, begun: begunOf(process.pid)!, undo: changes.flatMap(undoOf).reverse() };
-  writeJournal(journal);
-  for (const change of changes) {
-    const problem = make(change);
-    if (problem === null) continue;
-    takeBack();
-    throw problem;
-  }
-}
+/** What this director has changed. */
+export class HostChanges {
+  /** The journal stays open: whoever gave up root can still empty it. */
+  #journal = -1;
+  #undo: readonly Undo[] = [];
 
-/** Takes back what `apply` did. */
-export function takeBack(): void {
-  const journal = readJournal();
-  if (journal === null || journal.pid !== process.pid) return;
-  undo(journal.undo);
-  rmSync(journalFile(), { force: true });
+  /** Makes `changes`; where one fails, takes back those before it and throws a PathError. */
+  apply(changes: readonly Change[]): void {
+    this.#undo = changes.flatMap(undoOf).reverse();
+    this.#journal = writeJournal({ pid: process.pid, begun: begunOf(process.pid)!, undo: this.#undo });
+    for (const change of changes) {
+      const problem = make(change);
+      if (problem === null) continue;
+      this.takeBack();
+      throw problem;
+    }
+  }
+
+  takeBack(): void {
+    if (this.#journal < 0) return;
+    undo(this.#undo);
+    ftruncateSync(this.#journal);
+    closeSync(this.#journal);
+    this.#journal = -1;
+  }
 }
 
 function make(change: Change): PathError | null {
@@ -100,6 +118,7 @@ function undo(steps: readonly Undo[]): void {
   }
 }
 
+/** Empty: all of it was taken back. */
 function readJournal(): Journal | null {
   try {
     return JSON.parse(readFileSync(journalFile(), "utf8")) as Journal;
@@ -108,12 +127,15 @@ function readJournal(): Journal | null {
   }
 }
 
-function writeJournal(journal: Journal): void {
+/** Only root may write there: whoever could would have root undo what they please. */
+function writeJournal(journal: Journal): number {
   const file = journalFile();
   try {
-    mkdirSync(FOLDER, { recursive: true });
-    writeFileSync(`${file}.new`, JSON.stringify(journal));
+    mkdirSync(FOLDER, { recursive: true, mode: 0o755 });
+    const fd = openSync(`${file}.new`, "w", 0o600);
+    writeSync(fd, JSON.stringify(journal));
     renameSync(`${file}.new`, file);
+    return fd;
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     throw new PathError(`${file}: ${code}`, `${FOLDER} must be writable: what is to be taken back is noted there`);

@@ -15,8 +15,9 @@ import { type Calls, EFD_CLOEXEC, EFD_NONBLOCK, loadTunCalls } from "./calls.ts"
 import { packConfig } from "./config.ts";
 import { type Offload, openTun, type TunDevice } from "./device.ts";
 import { PathError } from "./error.ts";
-import { apply, cleanUp, takeBack } from "./host.ts";
+import { cleanUp, HostChanges } from "./host.ts";
 import type { Command, Report, Snapshot, WorkerPlan } from "./messages.ts";
+import { giveUpRoot } from "./privileges.ts";
 import { changeText, DEVICE, planSetup, type Setup } from "./setup.ts";
 import { lookAround } from "./surroundings.ts";
 
@@ -30,6 +31,7 @@ export class PacketPath implements Datapath {
   readonly failure: Promise<Error>;
   readonly #config: Config;
   readonly #log: LogLimit;
+  readonly #host = new HostChanges();
   #calls: Calls | null = null;
   #devices: TunDevice[] = [];
   #wake = -1;
@@ -65,13 +67,18 @@ export class PacketPath implements Datapath {
     const setup = planSetup(this.#config, lookAround());
     try {
       this.#openDevices(calls, setup);
-      apply(setup.changes);
+      this.#host.apply(setup.changes);
       await this.#startWorker(setup);
     } catch (error) {
       this.abort();
       throw error;
     }
     this.#flusher = setInterval(() => this.#log.flush(now()), FLUSH_EVERY);
+  }
+
+  confine(): void {
+    const reason = giveUpRoot(this.#calls!);
+    if (reason !== null) this.#log.log("warn", "still-privileged", { reason });
   }
 
   async counts(): Promise<Readonly<Record<string, number>>> {
@@ -100,7 +107,7 @@ export class PacketPath implements Datapath {
   /** Ends at once: takes everything back. What still runs stands still, and its ends give it up. */
   abort(): void {
     clearInterval(this.#flusher);
-    takeBack();
+    this.#host.takeBack();
     const worker = this.#worker;
     this.#worker = null;
     worker?.removeAllListeners("error").removeAllListeners("exit");

@@ -1,7 +1,7 @@
 /** What goes wrong around the packet path: bad wires, a pending entry among thousands of connections, kill -9. */
 
 import { randomBytes } from "node:crypto";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { BadWire } from "../bad-wire.ts";
 import { events, startDirector, untilReady } from "../director.ts";
@@ -164,6 +164,22 @@ async function tracesOf(host: Host): Promise<string> {
   return found.join("");
 }
 
+const CAP_NET_ADMIN = 1n << 12n;
+
+/** proc_pid_status(5), of every thread: nobody's, and no capability but the one in the main thread. */
+function proveConfined({ pid }: Running): void {
+  for (const task of readdirSync(`/proc/${pid}/task`)) {
+    const status = readFileSync(`/proc/${pid}/task/${task}/status`, "latin1");
+    const field = (name: string): string => new RegExp(`^${name}:\\s+(\\S+)`, "m").exec(status)![1]!;
+    const allowed = Number(task) === pid ? CAP_NET_ADMIN : 0n;
+    prove(field("Uid") !== "0", `thread ${task} still runs as root`);
+    for (const set of ["CapEff", "CapPrm"]) {
+      const capabilities = BigInt(`0x${field(set)}`);
+      prove((capabilities & ~allowed) === 0n, `thread ${task} has ${set} ${field(set)}`);
+    }
+  }
+}
+
 async function killed(sandbox: Sandbox): Promise<string> {
   const farm = await routed(["nat", "dr"])(sandbox, 4, 1, 2);
   const folders = await makeFtpFolders(sandbox);
@@ -175,6 +191,7 @@ async function killed(sandbox: Sandbox): Promise<string> {
     return director;
   };
   const first = await start();
+  proveConfined(first);
   const second = startDirector(sandbox, ftpService(farm), farm.director.start, { path: "tun" });
   prove((await second.exited) === 2, "a second director did not refuse to start");
   prove(second.stderr.includes("another director runs"), `it said: ${second.stderr}`);
@@ -189,7 +206,7 @@ async function killed(sandbox: Sandbox): Promise<string> {
   await third.end();
   const after = await tracesOf(farm.director);
   prove(after === before, `left behind:\n${after}\nthere was before:\n${before}`);
-  return `a second director refused; after kill -9 and a restart and its end, rules, routes, devices and settings are as before`;
+  return `no thread is root's; a second director refused; after kill -9 and a restart and its end, rules, routes, devices and settings are as before`;
 }
 
 export const packetHard: readonly Scenario[] = [
