@@ -42,7 +42,7 @@ export interface ServiceSpec {
   /** Bits of the client's network that persist together; null: single clients. */
   readonly persistencePrefix: number | null;
   /**
-   * Packet path: ports at clients that realservers may connect to by themselves, leaving as the VIP (ident, tcp/113).
+   * Ports at clients that realservers may connect to by themselves, leaving as the VIP (ident, tcp/113).
    * What is not listed, and was not announced, goes nowhere.
    */
   readonly originates?: readonly PortRange[];

@@ -144,6 +144,7 @@ function serviceConfig(input: ServiceInput, helpers: Helpers): ServiceConfig {
     scheduler,
     persistence: input.persistence ?? NOT,
     persistenceNetmask: input.persistenceNetmask ?? null,
+    originates: input.originates,
     realservers: input.realservers.map((realserver) => ({
       ...realserver,
       port: realserver.port ?? null,

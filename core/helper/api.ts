@@ -71,6 +71,11 @@ export interface Helper {
   detect?(opening: Opening): boolean | null;
   /** What `detect` looks for begins with one of these characters; it need not be asked of anything else. Absent: any. */
   readonly initials?: string;
+  /**
+   * Of a protocol by which realservers ask about their clients' connections (ident): the one that these first bytes ask
+   * about; a text: why they ask about none; null: more of them are needed. Who is asked depends on it.
+   */
+  asksAbout?(bytes: Uint8Array): PortPair | string | null;
   /** Of a protocol whose datagrams are scheduled one by one, whatever socket they come from (RADIUS, DNS). */
   readonly requests?: Requests;
   /** What can be configured for it beyond what holds for all. */

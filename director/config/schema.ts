@@ -78,6 +78,7 @@ const service = {
   vip,
   ports: z.array(scalar(transportPorts, "tcp/21", text(`^(tcp|udp)/${RANGE}`, ["tcp/21", "tcp/40000-40100"]))),
   scheduler: oneOf("scheduler", schedulerNames, "wlc").default("wlc"),
+  originates: z.array(scalar(transportPorts, "tcp/113", text(`^(tcp|udp)/${RANGE}`, ["tcp/113"]))).default([]),
   persistenceNetmask: count(1, 128, 24).optional(),
   realservers: z.array(realserver),
 };

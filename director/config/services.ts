@@ -40,6 +40,7 @@ function planService(service: ServiceConfig, loaded: ReadonlyMap<string, Helper>
     scheduler,
     persistence,
     persistencePrefix: service.persistenceNetmask,
+    originates: service.originates,
     realservers,
     settings: settingsOf(configured, helper),
     onRefuse: configured?.onRefuse ?? "refuse",

@@ -66,6 +66,8 @@ export interface ServiceConfig {
   readonly persistence: Ms;
   /** Bits of the client's network that persist together; null: each client by itself. */
   readonly persistenceNetmask: number | null;
+  /** Ports at clients that realservers may connect to by themselves, leaving as the VIP (ident: tcp/113). */
+  readonly originates: readonly PortRange[];
   /** At least one; no two of the same address and port. */
   readonly realservers: readonly RealserverConfig[];
 }

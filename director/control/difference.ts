@@ -66,6 +66,7 @@ function serviceStays(before: ServiceConfig, after: ServiceConfig): string[] {
     ...said("helper", ({ helper }) => helper?.name ?? "none"),
     ...said("scheduler", ({ scheduler }) => scheduler),
     ...said("persistence", ({ persistence }) => (persistence === 0 ? "none" : `${persistence / 1000} s`)),
+    ...said("originates", ({ originates }) => originates.map(rangeText).join(", ") || "nothing"),
     ...said("persistenceNetmask", ({ persistenceNetmask }) => String(persistenceNetmask ?? "none")),
     ...changes(before.realservers, after.realservers, keyOf, {
       comes: (one) => [realserverComes(name, one)],

@@ -1,6 +1,7 @@
 /** One control connection on the socket path: two streams, and the core's control stream between them. */
 import type { ConnectionEntry } from "../../core/balancer.ts";
 import type { RelatedEntry } from "../../core/flow/related.ts";
+import type { PortPair } from "../../core/helper/api.ts";
 import { type ControlHost, type ControlOptions, ControlStream, type Decision } from "../../core/inspect/control.ts";
 import type { Direction, Endpoint, Ms } from "../../core/units.ts";
 import { opposite } from "../../core/units.ts";
@@ -21,6 +22,8 @@ export interface ControlOwner {
   withdrawn(entries: readonly RelatedEntry[]): void;
   /** An announcement was answered too late, or refused after all: its listener is free. */
   release(entry: RelatedEntry, seen: Endpoint): void;
+  /** How the receiver of `direction` knows the connection that its sender knows as `pair`. */
+  translate(session: ControlSession, direction: Direction, pair: PortPair): PortPair | null;
   explained(session: ControlSession, decision: Decision): void;
   log(level: Level, event: string, fields: Fields): void;
   closed(session: ControlSession): void;
@@ -58,7 +61,6 @@ export class ControlSession implements ControlHost {
     this.real = streams.real;
     this.#owner = owner;
     this.#decisions = new DecisionLog(id, "stream", (level, event, fields = {}) => owner.log(level, event, fields));
-    if (this.real.local !== null) entry.source = this.real.local;
     this.#stream = new ControlStream({ ...options, entry, host: this });
     this.client.read(this.#events("original"));
     this.real.read(this.#events("reply"));
@@ -116,6 +118,10 @@ export class ControlSession implements ControlHost {
 
   withdrawn(entries: readonly RelatedEntry[]): void {
     this.#owner.withdrawn(entries);
+  }
+
+  translate(direction: Direction, pair: PortPair): PortPair | null {
+    return this.#owner.translate(this, direction, pair);
   }
 
   explain(decision: Decision): void {

@@ -3,10 +3,11 @@
  * are looked at before it is scheduled, and are the first that its reader gets.
  */
 import type { Endpoint, Ms } from "../../core/units.ts";
+import { seconds } from "../../core/units.ts";
 import type { ReadEvents, Reason, Stream } from "./transport.ts";
 
 /** Who says nothing for so long is scheduled like anybody. */
-const PATIENCE = 5000;
+const PATIENCE = seconds(5);
 
 /** What was said so far, or null: no more will be waited for. True: it was enough. */
 type Look = (bytes: Uint8Array | null) => boolean;
@@ -21,10 +22,10 @@ export class OpeningStream implements Stream {
   /** What happened before there was a reader. */
   readonly #missed: ((reader: ReadEvents) => void)[] = [];
 
-  constructor(stream: Stream, look: Look) {
+  constructor(stream: Stream, look: Look, patience = PATIENCE) {
     this.#stream = stream;
     this.#look = look;
-    this.#timer = setTimeout(() => this.#decide(), PATIENCE);
+    this.#timer = setTimeout(() => this.#decide(), patience);
     stream.read({
       data: (bytes) => this.#data(bytes),
       drained: () => this.#tell((reader) => reader.drained()),

@@ -2,13 +2,15 @@
 import type { Balancer, ConnectionEntry } from "../../core/balancer.ts";
 import type { RelatedEntry } from "../../core/flow/related.ts";
 import type { Handle } from "../../core/flow/slots.ts";
+import type { PortPair } from "../../core/helper/api.ts";
 import type { Decision } from "../../core/inspect/control.ts";
-import type { Endpoint, Ms } from "../../core/units.ts";
+import type { Direction, Endpoint, Ms } from "../../core/units.ts";
 import { seconds } from "../../core/units.ts";
 import type { ServicePlan } from "../config/services.ts";
 import type { Fields, Level, Log } from "../log.ts";
 import { type ControlOwner, ControlSession } from "./control.ts";
 import type { MediaRelays } from "./media.ts";
+import { translated } from "./originated.ts";
 import type { RelatedListeners } from "./related.ts";
 import type { Transfers } from "./transfers.ts";
 import type { Stream } from "./transport.ts";
@@ -23,6 +25,9 @@ const PATIENCE = 3000;
 const HALF_CLOSED = 500;
 /** And the other side of it is given so long to end as well, once it has nothing more to say. */
 const LINGER = 5000;
+
+/** Who reads a connection, and how. */
+export type Reader = Pick<ServicePlan, "helper" | "settings" | "onRefuse" | "onFailure">;
 
 export interface SessionsOwner {
   readonly balancer: Balancer;
@@ -50,7 +55,7 @@ export class Sessions implements ControlOwner {
     return this.#sessions.get(handle);
   }
 
-  open(id: number, plan: ServicePlan, client: Stream, real: Stream, entry: ConnectionEntry): void {
+  open(id: number, plan: Reader, client: Stream, real: Stream, entry: ConnectionEntry): void {
     for (const stream of [client, real]) stream.keepAlive(KEEP_ALIVE);
     const { helper, settings, onRefuse, onFailure } = plan;
     const options = { helper: helper!, settings, onRefuse, onFailure, balancer: this.#owner.balancer };
@@ -109,6 +114,10 @@ export class Sessions implements ControlOwner {
 
   withdrawn(entries: readonly RelatedEntry[]): void {
     this.#owner.media.withdrawn(entries);
+  }
+
+  translate({ entry }: ControlSession, direction: Direction, pair: PortPair): PortPair | null {
+    return translated(this.#owner.balancer, entry, direction, pair);
   }
 
   explained(_session: ControlSession, { outcome, reason }: Decision): void {

@@ -4,9 +4,11 @@
  *   listeners.ts  client -> VIP:port                 clients.ts   admitted, and connected to a realserver
  *   sessions.ts   control connections, read          related.ts   what they announced; media.ts the same of datagrams
  *   transfers.ts  what is relayed as it is           state.ts     what is there, for who asks
+ *   originated.ts realserver -> client:113           whom it means is known by what it asks
  */
 import { Balancer, type ConnectionEntry } from "../../core/balancer.ts";
 import type { RelatedEntry } from "../../core/flow/related.ts";
+import type { Helper } from "../../core/helper/api.ts";
 import { Counters } from "../../core/metrics.ts";
 import type { Ms } from "../../core/units.ts";
 import { endpointText } from "../../core/units.ts";
@@ -21,6 +23,7 @@ import type { DatagramOwner } from "./datagram-owner.ts";
 import { DatagramPorts } from "./datagram-ports.ts";
 import { ServiceListeners } from "./listeners.ts";
 import { MediaRelays } from "./media.ts";
+import { OriginatedListeners } from "./originated.ts";
 import type { Datapath } from "./path.ts";
 import { RelatedListeners, type RelatedPlan } from "./related.ts";
 import { Relay } from "./relay.ts";
@@ -54,6 +57,7 @@ export class SocketPath implements Datapath, Operated {
   readonly #sessions: Sessions;
   readonly #clients: Clients;
   readonly #services: ServiceListeners;
+  readonly #originated: OriginatedListeners;
   #ids = 0;
   #sweeper: NodeJS.Timeout | undefined;
   #stopping: (() => void) | null = null;
@@ -104,6 +108,11 @@ export class SocketPath implements Datapath, Operated {
       opened,
       join: (service, client, real, entry) => this.#join(service, client, real, entry),
     });
+    this.#originated = new OriginatedListeners({
+      ...shared,
+      opened,
+      join: (helper, client, real, entry) => this.#joinOriginated(helper, client, real, entry),
+    });
     this.#services = new ServiceListeners({
       backend,
       accepted: (service, client, at) => this.#clients.accept(service, client, at),
@@ -125,6 +134,7 @@ export class SocketPath implements Datapath, Operated {
   async start(): Promise<void> {
     const prepared = await this.#services.prepare(this.#plan.services);
     await this.#stand(this.#plan.services);
+    await this.#originated.listen(this.#plan.services);
     prepared.commit();
     this.#sweeper = setInterval(() => this.#sweep(now()), SWEEP_EVERY);
   }
@@ -149,6 +159,7 @@ export class SocketPath implements Datapath, Operated {
     clearInterval(this.#sweeper);
     this.#services.close();
     this.#related.close();
+    this.#originated.close();
     const { controls, connections } = this.open;
     if (connections > 0) this.#say("warn", "cut", { controls, connections });
     this.#sessions.cut("stopped");
@@ -181,6 +192,7 @@ export class SocketPath implements Datapath, Operated {
     this.balancer.change(services);
     this.balancer.related.limit(related);
     prepared.commit();
+    await this.#originated.listen(services);
     await this.#stand(services.filter(({ address }) => !before.some((other) => other.address.equals(address))));
   }
 
@@ -230,8 +242,17 @@ export class SocketPath implements Datapath, Operated {
     const id = ++this.#ids;
     this.#say("info", "connection", { id, service: service.name, role: entry.role, ...ends(entry) });
     this.counters.count(`connections.${entry.role}`);
+    if (real.local !== null) entry.source = real.local;
     if (entry.role !== "control" || service.helper === null) return this.#relay(id, client, real, entry);
     this.#sessions.open(id, service, client, real, entry);
+  }
+
+  #joinOriginated(helper: Helper, client: Stream, real: Stream, entry: ConnectionEntry): void {
+    const id = ++this.#ids;
+    this.#say("info", "connection", { id, service: entry.service.spec.name, role: "originated", ...ends(entry) });
+    this.counters.count("connections.originated");
+    const settings = { strict: false, hold: helper.limits.hold };
+    this.#sessions.open(id, { helper, settings, onRefuse: "refuse", onFailure: "open" }, client, real, entry);
   }
 
   #joinRelated(client: Stream, real: Stream, connection: ConnectionEntry, related: RelatedEntry): void {

@@ -4,6 +4,9 @@ import { LF, latin1 } from "../../core/wire/text.ts";
 import { reasons } from "./reasons.ts";
 import { type Line, parseLine } from "./wire.ts";
 
+/** RFC 1413 §6: a line has no more characters. */
+const LONGEST = 1000;
+
 /**
  * A server asks the client's host whose a connection is, naming it by its ports. Behind a director the client knows that
  * connection by another port than the realserver does, where the realserver's port is not the virtual service's:
@@ -20,10 +23,20 @@ export const ident: Helper = {
   transport: "tcp",
   ports: [port(113)],
   sources: ["RFC 1413"],
-  limits: { pending: 0, ttl: seconds(0), hold: 1000, patience: seconds(60) },
+  limits: { pending: 0, ttl: seconds(0), hold: LONGEST, patience: seconds(60) },
   reasons,
   open: (_connection, { hold }) => new IdentInspector(hold),
+  asksAbout,
 };
+
+/** The first line that a realserver says, to whomever it takes for its client. */
+function asksAbout(bytes: Uint8Array): PortPair | string | null {
+  const lf = bytes.indexOf(LF);
+  if (lf < 0) return bytes.length > LONGEST ? "not-ident" : null;
+  const line = parseLine(bytes.subarray(0, lf));
+  if (typeof line === "string") return line;
+  return line.response ? "unsolicited" : { client: line.asked, server: line.asking };
+}
 
 /** Queries without a response. */
 const DEPTH = 16;

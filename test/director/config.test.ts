@@ -59,6 +59,7 @@ t.test("the example says all that can be said", async (t) => {
         scheduler: "wlc",
         persistence: 300_000,
         persistenceNetmask: 24,
+        originates: [{ transport: "tcp", first: 113, last: 113 }],
         realservers: [
           {
             address: "192.168.0.2",
@@ -92,6 +93,7 @@ t.test("the example says all that can be said", async (t) => {
         scheduler: "wlc",
         persistence: 300_000,
         persistenceNetmask: null,
+        originates: [],
         realservers: ["192.168.0.2", "192.168.0.3"].map((address) => ({
           address,
           port: null,

@@ -3,6 +3,7 @@ import { arp } from "./arp.ts";
 import { dns } from "./dns.ts";
 import { ftpSamePort } from "./ftp-same-port.ts";
 import { ftpVsftpd } from "./ftp-vsftpd.ts";
+import { ident } from "./ident.ts";
 import { lvc } from "./lvc.ts";
 import { netbios } from "./netbios.ts";
 import { packet } from "./packet.ts";
@@ -25,6 +26,7 @@ export const scenarios: readonly Scenario[] = [
   ...rsh,
   ...tftp,
   ...netbios,
+  ...ident,
   ...wms,
   ...pnm,
   ...xdmcp,
