@@ -8,36 +8,14 @@
  */
 import { writeFileSync } from "node:fs";
 import { stringify } from "yaml";
-import { KINDRED, startDirector, untilReady } from "../director.ts";
+import { startDirector, untilReady } from "../director.ts";
+import { doctor, expectFound } from "../doctor.ts";
 import { ask, Planned, startLines } from "../plan.ts";
-import { run } from "../process.ts";
 import type { Sandbox } from "../sandbox.ts";
 import type { Scenario } from "../scenario.ts";
 import { type Host, makeFarm } from "../topology.ts";
 
 const PORT = 2300;
-
-interface Report {
-  readonly role: string;
-  readonly findings: readonly { readonly code: string; readonly where: string; readonly what: string }[];
-}
-
-/** What is found on a host, by code. */
-async function doctor(host: Host, file: string, role: string): Promise<Map<string, string>> {
-  const words = [process.execPath, KINDRED, "doctor", file, "--host", role, "--json"];
-  const { status, stdout, stderr } = await run(words, { namespace: host.name });
-  if (status !== 0 && status !== 1) throw new Error(`doctor on the ${role}: status ${status}\n${stderr}`);
-  const { findings } = JSON.parse(stdout) as Report;
-  if ((status === 0) !== (findings.length === 0)) throw new Error(`status ${status}, ${findings.length} findings`);
-  return new Map(findings.map(({ code, what }) => [code, what]));
-}
-
-/** Throws unless `code` is, or is not, among what was found. */
-function expect(found: ReadonlyMap<string, string>, code: string, there: boolean, who: string): void {
-  const codes = [...found.keys()].join(", ") || "nothing";
-  if (found.has(code) !== there)
-    throw new Error(`the ${who} finds ${codes}; ${code} ${there ? "is missing" : "stays"}`);
-}
 
 async function arpProblem(sandbox: Sandbox): Promise<string> {
   // Two of the hosts on the clients' network: the second is the realserver.
@@ -56,22 +34,22 @@ async function arpProblem(sandbox: Sandbox): Promise<string> {
   await untilReady(startDirector(sandbox, nat, director.start));
 
   await real.must(["ip", "address", "add", `${vip}/32`, "dev", "lo"]);
-  expect(await doctor(client, file, "client"), "vip-taken", true, "client");
+  expectFound(await doctor(client, file, "client"), "vip-taken", true, "client");
   const seen = await doctor(director, file, "director");
-  expect(seen, "vip-taken", true, "director");
+  expectFound(seen, "vip-taken", true, "director");
   if (seen.get("vip-taken")?.includes(`realserver ${real.address}`) !== true) {
     throw new Error(`the director does not know who it is: ${seen.get("vip-taken")}`);
   }
-  expect(await doctor(real, file, "realserver"), "vip-answers-arp", true, "realserver");
+  expectFound(await doctor(real, file, "realserver"), "vip-answers-arp", true, "realserver");
   const past = await seenFrom(client, vip, await hardwareOf(real));
   if (past !== client.address) throw new Error(`past the director the realserver sees ${past}`);
 
   const plan = new Planned(sandbox, direct, [real], ["--topology", "dr", "--front", "front"]);
   await plan.apply();
-  expect(await doctor(client, file, "client"), "vip-taken", false, "client");
-  expect(await doctor(director, file, "director"), "vip-taken", false, "director");
+  expectFound(await doctor(client, file, "client"), "vip-taken", false, "client");
+  expectFound(await doctor(director, file, "director"), "vip-taken", false, "director");
   const after = await doctor(real, file, "realserver");
-  for (const code of ["vip-answers-arp", "arp-announced"]) expect(after, code, false, "realserver");
+  for (const code of ["vip-answers-arp", "arp-announced"]) expectFound(after, code, false, "realserver");
   const through = await seenFrom(client, vip, null);
   if (through === client.address) throw new Error("after the cure the client still passes the director by");
   return "found on client, director and realserver, by the realserver's name; cured by plan: only the director answers";

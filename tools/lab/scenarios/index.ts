@@ -1,6 +1,7 @@
 import type { Scenario } from "../scenario.ts";
 import { arp } from "./arp.ts";
 import { dns } from "./dns.ts";
+import { doctorScenario } from "./doctor.ts";
 import { ftpSamePort } from "./ftp-same-port.ts";
 import { ftpVsftpd } from "./ftp-vsftpd.ts";
 import { ident } from "./ident.ts";
@@ -32,6 +33,7 @@ export const scenarios: readonly Scenario[] = [
   ...xdmcp,
   ...packet,
   arp,
+  doctorScenario,
   ...lvc,
   ...queues,
 ];
