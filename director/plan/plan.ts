@@ -7,7 +7,7 @@ import { foreign, isQueues, missing } from "./missing.ts";
 import { bandwidth, queueProblems, urgency } from "./queues.ts";
 import { realserverSteps } from "./realserver.ts";
 import type { Step } from "./step.ts";
-import type { Topology, Wish } from "./wish.ts";
+import type { Accept, Topology, Wish } from "./wish.ts";
 
 export interface Plan {
   /** null: each realserver by its own method. */
@@ -70,10 +70,22 @@ function notesOf(farm: Farm): string[] {
     const path = wish.vip === "director" ? "socket" : "tun, which routes the VIP to itself";
     notes.push(`then: kindred run --path ${path}`);
   }
+  if (hasVip(wish.accept) && directDatagrams(farm)) {
+    notes.push("UDP servers must listen on the VIP itself: on any address they answer from the realserver's own");
+  }
   if (wish.accept === "tproxy") notes.push("servers must set IP_TRANSPARENT on their listening sockets");
   if (reals.some(({ method }) => method === "tunnel")) notes.push("realservers need the kernel's ipip or ip6_tunnel");
   return notes;
 }
+
+const hasVip = (accept: Accept): boolean => accept === "lo" || accept === "route";
+
+const directDatagrams = ({ services, reals }: Farm): boolean =>
+  services.some(
+    ({ vip, ports }) =>
+      ports.some(({ transport }) => transport === "udp") &&
+      reals.some(({ method, vips }) => method !== "nat" && vips.some((one) => one.equals(vip))),
+  );
 
 /** Where helpers cannot do their work. */
 function helperNotes({ services, reals, wish }: Farm): string[] {

@@ -1,11 +1,11 @@
 /**
- * lines.js NAME PORT...: a server of lines, over TCP and UDP, on each port. It answers with its name, whom it sees, and
+ * lines.js NAME ADDRESS PORT...: a server of lines, over TCP and UDP, on each port. It answers with its name, whom it sees, and
  * the line. The line `more` over TCP: bytes as fast as they are taken, until the client goes.
  */
 import { createSocket } from "node:dgram";
 import { createServer, type Socket } from "node:net";
 
-const [name, ...ports] = process.argv.slice(2);
+const [name, at, ...ports] = process.argv.slice(2);
 const BLOCK = Buffer.alloc(65_536, "kindred ");
 
 /** An IPv4 client of a socket for both families. */
@@ -37,10 +37,10 @@ function serve(socket: Socket): void {
 }
 
 for (const port of ports) {
-  createServer(serve).listen(Number(port), "::");
-  const udp = createSocket("udp6");
+  createServer(serve).listen(Number(port), at);
+  const udp = createSocket(at!.includes(":") ? "udp6" : "udp4");
   udp.on("message", (bytes, from) => {
     udp.send(`${name} ${plain(from.address)} ${bytes.toString("latin1")}`, from.port, from.address);
   });
-  udp.bind(Number(port), "::");
+  udp.bind(Number(port), at);
 }

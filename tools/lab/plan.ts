@@ -70,9 +70,9 @@ async function stateOf({ must }: Host): Promise<string> {
   return texts.join("");
 }
 
-/** A server of lines on each realserver, by the names r1, r2, ... */
-export async function startLines(hosts: readonly Host[], ...ports: readonly number[]): Promise<void> {
-  const servers = hosts.map((host, i) => host.start([process.execPath, LINES, `r${i + 1}`, ...ports.map(String)]));
+/** A server of lines on each realserver, by the names r1, r2, ...; `at`: the address that it listens on. */
+export async function startLines(hosts: readonly Host[], ports: readonly number[], at = "::"): Promise<void> {
+  const servers = hosts.map((host, i) => host.start([process.execPath, LINES, `r${i + 1}`, at, ...ports.map(String)]));
   for (const server of servers) {
     for (const port of ports) await server.listening(port);
   }

@@ -169,3 +169,15 @@ t.test("a control port keeps its mapping beside passive ports, which keep theirs
   t.match(rules, "tcp dport 21 dnat ip to 192.168.0.2:2121");
   t.match(rules, "tcp dport 40000-40100 dnat ip to 192.168.0.2\n");
 });
+
+t.test("UDP servers are told where to listen, if they have the VIP, and only then", async (t) => {
+  const dns = "{ name: dns, vip: 203.0.113.10, ports: [udp/53], realservers: [{ address: 192.168.0.2, method: dr }] }";
+  const notes = (config: string, accept: string): string => {
+    const plan = planned(yaml(config), { topology: "dr", front: "eth0", accept });
+    return Array.isArray(plan) ? plan.join() : plan.notes.join("\n");
+  };
+  t.match(notes(dns, "lo"), /listen on the VIP itself/);
+  t.match(notes(dns, "route"), /listen on the VIP itself/);
+  t.notMatch(notes(dns, "redirect"), /listen on the VIP/);
+  t.notMatch(notes(WEB, "lo"), /listen on the VIP/);
+});

@@ -30,7 +30,7 @@ async function arpProblem(sandbox: Sandbox): Promise<string> {
   const direct = { services: [{ ...service, realservers: [{ address: real.address, method: "dr" }] }] };
   const file = sandbox.path("direct.yaml");
   writeFileSync(file, stringify(direct));
-  await startLines([real], PORT);
+  await startLines([real], [PORT]);
   await untilReady(startDirector(sandbox, nat, director.start));
 
   await real.must(["ip", "address", "add", `${vip}/32`, "dev", "lo"]);

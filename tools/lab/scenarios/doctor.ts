@@ -62,7 +62,7 @@ async function healthyThenNot(sandbox: Sandbox): Promise<string> {
   const config = { services, log: { level: "info", format: "json" } };
   const file = sandbox.path("farm.yaml");
   writeFileSync(file, stringify(config));
-  await startLines(realservers, PORT);
+  await startLines(realservers, [PORT]);
   const words = ["--topology", "nat", "--front", farm.front, "--gateway", director.address];
   await new Planned(sandbox, config, [director, real], words).apply();
   await untilReady(startDirector(sandbox, config, director.start, { path: "tun" }));

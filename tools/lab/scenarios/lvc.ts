@@ -14,6 +14,12 @@ const COUNT = 24;
 
 interface Way {
   readonly topology: string;
+  /** What its name has more. */
+  readonly variant?: string;
+  /** Default: both. */
+  readonly families?: readonly Family[];
+  /** Default: any address. */
+  listensOn?(farm: TwoWays): string;
   readonly about: string;
   /** Whom the realservers see. */
   readonly sees: "client" | "director";
@@ -53,6 +59,18 @@ const WAYS: readonly Way[] = [
   },
 ];
 
+const DIRECT: readonly Way[] = ["lo", "route"].map((accept) => ({
+  topology: "lvc-dr",
+  variant: `-${accept}`,
+  families: [4],
+  about: `--accept ${accept}: the realservers have the VIP, and answer no ARP for it`,
+  sees: "client",
+  remembers: false,
+  // On any address a UDP server would answer from its own.
+  listensOn: ({ vip }) => vip,
+  options: ({ front }) => ["--front", front, "--accept", accept],
+}));
+
 const service = (
   name: string,
   { vip }: TwoWays,
@@ -73,12 +91,12 @@ const hostsOf = (farm: TwoWays, topology: string) =>
 async function balance(sandbox: Sandbox, family: Family, way: Way): Promise<string> {
   const farm = await makeTwoWays(sandbox, family, 2);
   const [client] = farm.clients;
-  await startLines(farm.realservers, PORT);
   if (!way.remembers) await forbidReplies(farm);
   const config = { services: [service("lines", farm, PORT, farm.realservers)] };
   const words = ["--topology", way.topology, ...way.options(farm)];
   const plan = new Planned(sandbox, config, hostsOf(farm, way.topology), words);
   await plan.apply();
+  await startLines(farm.realservers, [PORT], way.listensOn?.(farm));
   const { tcp, udp } = await answers(client!, farm.vip, PORT, COUNT);
   const expected = way.sees === "client" ? client!.address : farm.director.address;
   for (const { counts, seen } of [tcp, udp]) {
@@ -104,7 +122,7 @@ const forbidReplies = ({ director, back, front }: TwoWays) =>
 async function serviceToServer(sandbox: Sandbox): Promise<string> {
   const farm = await makeTwoWays(sandbox, 4, 2);
   const [first, second] = farm.realservers;
-  await startLines(farm.realservers, PORT, PORT + 1);
+  await startLines(farm.realservers, [PORT, PORT + 1]);
   const services = [service("one", farm, PORT, [first!]), service("two", farm, PORT + 1, [second!])];
   const words = ["--topology", "lvc-gateway", "--gateway", farm.director.address];
   const plan = new Planned(sandbox, { services }, [farm.director, ...farm.realservers], words);
@@ -123,9 +141,9 @@ async function serviceToServer(sandbox: Sandbox): Promise<string> {
 }
 
 export const lvc: readonly Scenario[] = [
-  ...WAYS.flatMap((way) =>
-    ([4, 6] as const).map((family) => ({
-      name: `${way.topology}${family === 6 ? "-ipv6" : ""}`,
+  ...[...WAYS, ...DIRECT].flatMap((way) =>
+    (way.families ?? [4, 6]).map((family) => ({
+      name: `${way.topology}${way.variant ?? ""}${family === 6 ? "-ipv6" : ""}`,
       about: `plan --topology ${way.topology} on IPv${family}: ${way.about}`,
       needs: ["nft", "tc"],
       run: (sandbox: Sandbox) => balance(sandbox, family, way),

@@ -15,7 +15,7 @@ const SECONDS = 3;
 async function twoServices(sandbox: Sandbox): Promise<{ farm: TwoWays; config: object }> {
   const farm = await makeTwoWays(sandbox, 4, 2);
   const [first, second] = farm.realservers;
-  await startLines(farm.realservers, PORT, PORT + 1);
+  await startLines(farm.realservers, [PORT, PORT + 1]);
   const service = (name: string, port: number, address: string): object => ({
     name,
     vip: farm.vip,
