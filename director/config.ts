@@ -48,7 +48,7 @@ export const parseConfig = (text: string, file: string, options: ConfigOptions =
 /** A configuration that was changed since it was read: problems have paths in it, and no lines. */
 export function checkDocument(document: Document, file: string, options: ConfigOptions = {}): Config {
   const report = new Report(file);
-  return understand(structuredClone(document), file, options, report);
+  return understand(structuredClone(document), file, { ...options, mayBeEmpty: true }, report);
 }
 
 function read(text: string, file: string, options: ConfigOptions): { config: Config; report: Report } {
@@ -81,7 +81,8 @@ function check(value: unknown, file: string, options: ConfigOptions, report: Rep
   if (pool.success) checkRelated(pool.data, entries, report);
   const operated = parts.control.safeParse(control ?? {});
   if (operated.success) checkControl(operated.data, report);
-  if (isEmpty(services) && isEmpty(groups) && report.problems.length === 0) {
+  const empty = isEmpty(services) && isEmpty(groups) && report.problems.length === 0;
+  if (empty && options.mayBeEmpty !== true) {
     report.error([], "serves nothing", 'add "services:", each with a name, a vip, ports and realservers');
   }
   return helpers;

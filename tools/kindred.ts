@@ -21,6 +21,7 @@ async function runCommand(): Promise<void> {
         (await import("./replay/found.ts")).foundIn(file),
       ),
     fuzz: async () => (await import("./fuzz.ts")).fuzzCommand(),
+    import: async () => (await import("../director/ipvs/command.ts")).importCommand(),
     demo: async () => demoCommand(new Command("demo")),
   };
   const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {

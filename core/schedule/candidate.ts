@@ -2,7 +2,7 @@
 import type { Address } from "../wire/address.ts";
 
 /** As `ipvsadm -s` names them; `maglev` is its `mh`. */
-export const schedulerNames = ["rr", "wrr", "lc", "wlc", "sh", "maglev"] as const;
+export const schedulerNames = ["rr", "wrr", "lc", "wlc", "sed", "nq", "fo", "ovf", "sh", "maglev"] as const;
 export type SchedulerName = (typeof schedulerNames)[number];
 
 /** One realserver of a service, as it is now. */

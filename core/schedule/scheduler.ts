@@ -1,5 +1,7 @@
 /** The schedulers by name. */
 import type { Scheduler, SchedulerName } from "./candidate.ts";
+import { NeverQueue, ShortestExpectedDelay } from "./expected-delay.ts";
+import { FailOver, OverFlow } from "./highest-weight.ts";
 import { LeastConnections, WeightedLeastConnections } from "./least-connections.ts";
 import { Maglev } from "./maglev.ts";
 import { RoundRobin } from "./round-robin.ts";
@@ -22,6 +24,14 @@ export function createScheduler(name: SchedulerName, seed: number): Scheduler {
       return new LeastConnections();
     case "wlc":
       return new WeightedLeastConnections();
+    case "sed":
+      return new ShortestExpectedDelay();
+    case "nq":
+      return new NeverQueue();
+    case "fo":
+      return new FailOver();
+    case "ovf":
+      return new OverFlow();
     case "sh":
       return new SourceHash(seed);
     case "maglev":

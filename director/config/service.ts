@@ -28,7 +28,7 @@ export function checkService({ path, service }: Entry, context: Context): void {
   checkNetmask(path, service, report);
   const realservers: Path = [...path, "realservers"];
   if (service.realservers.length === 0) {
-    report.error(realservers, "lists no realserver", 'list one, as in "- address: 192.168.0.2"');
+    report.warn(realservers, "lists no realserver: nobody will be served", 'list one, as in "- address: 192.168.0.2"');
   } else if (service.realservers.every(({ weight }) => weight === 0)) {
     report.warn(realservers, "all weights are 0: nobody will be served", "give one a weight above 0");
   }

@@ -137,4 +137,6 @@ export interface ConfigOptions {
   readonly helpers?: readonly KnownHelper[];
   /** Where it is to run; `socket` unless told otherwise. */
   readonly path?: "socket" | "tun";
+  /** Whether it may serve nothing: all was taken away, and something will come. */
+  readonly mayBeEmpty?: boolean;
 }

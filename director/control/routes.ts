@@ -4,6 +4,10 @@
  */
 import { z } from "zod";
 import { configSchema } from "../config/json-schema.ts";
+import { readDump } from "../ipvs/dump.ts";
+import { helperOf } from "../ipvs/helper-of.ts";
+import { applyRules } from "../ipvs/import.ts";
+import { printRules } from "../ipvs/print.ts";
 import {
   addRealserver,
   addService,
@@ -228,6 +232,20 @@ export const routes: readonly Route[] = [
     most: 2 * LARGE,
     handle: ({ operator, mayLoad }, { query, body: { text, file = operator.config.file } }) =>
       query.dryRun ? operator.plan(text, file) : operator.apply(text, file, mayLoad),
+  }),
+  route("GET", "/v1/ipvs", "read", "the services as ipvsadm -S -n writes them, and what it has no words for", {
+    handle: ({ operator }) => printRules(operator.config),
+  }),
+  route("POST", "/v1/ipvs", "write", "applies rules of ipvsadm, all or none", {
+    body: z.strictObject({ text: z.string().max(LARGE), clear: z.boolean().default(false) }),
+    most: 2 * LARGE,
+    handle: ({ operator }, { body: { text, clear } }) => {
+      const rules = readDump(text, "rules");
+      return operator.edit(({ document }) => {
+        const before = clear ? { ...document, services: [], groups: [] } : document;
+        return applyRules(before, rules, "rules", { helperOf });
+      });
+    },
   }),
   route("POST", "/v1/reload", "write", "reads the file again", { handle: ({ operator }) => operator.reload() }),
 ];

@@ -244,7 +244,7 @@ const wrong: [what: string, from: string, to: string, problem: string][] = [
     "an unknown scheduler",
     "scheduler: wlc",
     "scheduler: random",
-    '6:16: services[0].scheduler: "random" is no scheduler; write one of rr, wrr, lc, wlc, sh, maglev',
+    '6:16: services[0].scheduler: "random" is no scheduler; write one of rr, wrr, lc, wlc, sed, nq, fo, ovf, sh, maglev',
   ],
   [
     "an unknown method",

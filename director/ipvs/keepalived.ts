@@ -1,0 +1,225 @@
+/** The virtual servers of a keepalived.conf as rules (keepalived.conf(5)). VRRP stays with keepalived. */
+
+import type { Transport } from "../../core/units.ts";
+import type { Problem } from "../config/problem.ts";
+import { quote } from "../config/problem.ts";
+import { readBlocks, type Statement } from "./blocks.ts";
+import type { Imported } from "./dump.ts";
+import type { PlacedRule } from "./line.ts";
+import type { RealServer, VirtualService } from "./rule.ts";
+import { problemOf, Trouble, type Word } from "./trouble.ts";
+import {
+  addressOf,
+  DEFAULT_PERSISTENCE,
+  markOf,
+  netmaskOf,
+  persistenceOf,
+  schedulerIn,
+  weightOf,
+  wholeNumber,
+} from "./values.ts";
+
+export function readKeepalived(text: string, file: string): Imported {
+  const reader = new KeepalivedReader(file);
+  reader.read(text);
+  return reader;
+}
+
+type Block = readonly Statement[];
+type Method = "nat" | "dr" | "tunnel";
+
+const CHECKS = ["TCP_CHECK", "HTTP_GET", "SSL_GET", "SMTP_CHECK", "DNS_CHECK", "MISC_CHECK", "UDP_CHECK", "PING_CHECK"];
+/** Of the checks and of the process: nothing that a rule says. */
+const ELSEWHERE = [
+  ...["delay_loop", "delay_before_retry", "retry", "warmup", "alpha", "omega", "quorum", "hysteresis"],
+  ...["quorum_up", "quorum_down", "notify_up", "notify_down", "virtualhost", "smtp_alert", "ha_suspend"],
+  ...["ip_family", "connect_timeout", "FILE_CHECK", "BFD_CHECK"],
+];
+
+class KeepalivedReader implements Imported {
+  readonly rules: PlacedRule[] = [];
+  readonly problems: Problem[] = [];
+  readonly warnings: Problem[] = [];
+  readonly #file: string;
+  readonly #groups = new Map<string, Block>();
+
+  constructor(file: string) {
+    this.#file = file;
+  }
+
+  read(text: string): void {
+    this.#attempt(() => {
+      const statements = readBlocks(text);
+      for (const { words, block } of statements) {
+        if (words[0]!.text === "virtual_server_group" && words[1]) this.#groups.set(words[1].text, block ?? []);
+        else if (words[0]!.text === "include") this.#attempt(() => refuseInclude(words[0]!));
+      }
+      for (const statement of statements) {
+        if (statement.words[0]!.text === "virtual_server") this.#attempt(() => this.#virtualServer(statement));
+      }
+    });
+  }
+
+  /** What is wrong in one place is no reason not to look at the others. */
+  #attempt(act: () => void): void {
+    try {
+      act();
+    } catch (error) {
+      if (!(error instanceof Trouble)) throw error;
+      this.problems.push(problemOf(this.#file, error));
+    }
+  }
+
+  #warn(at: Word, message: string, remedy: string): void {
+    this.warnings.push(problemOf(this.#file, new Trouble(at, message, remedy)));
+  }
+
+  #virtualServer({ words, block }: Statement): void {
+    const [at] = words;
+    const body = block ?? [];
+    const settings = new Settings(body);
+    const persistence = settings.statement("persistence_timeout");
+    const scheduler = settings.word("lb_algo", "lvs_sched");
+    this.#report(body);
+    for (const service of this.#services(words, settings.transport())) {
+      const family = "mark" in service ? service.family : service.address.family;
+      const mask = settings.word("persistence_granularity");
+      const persistent = persistence !== null || ("port" in service && service.port === 0);
+      this.rules.push({
+        at: at!,
+        rule: {
+          verb: "add-service",
+          service,
+          scheduler: scheduler === null ? "wlc" : schedulerIn(scheduler),
+          persistence: persistent ? secondsOf(persistence) : null,
+          netmask: mask === null || !persistent ? null : netmaskOf(mask, family),
+        },
+      });
+      this.#attempt(() => this.#realServers(service, body, settings.method()));
+    }
+  }
+
+  /** One, or those of its group. */
+  #services([at, first, second]: readonly Word[], transport: Transport): VirtualService[] {
+    if (first === undefined) throw new Trouble(at!, "names no virtual service", "write its address and port");
+    if (first.text === "fwmark") return [markOf(second ?? at!, 4)];
+    if (first.text !== "group") return virtualServices(first, second, transport);
+    const group = this.#groups.get(second?.text ?? "");
+    if (group === undefined) {
+      throw new Trouble(second ?? first, `no virtual_server_group ${quote(second?.text ?? "")}`, "write one");
+    }
+    return group.flatMap(({ words: [one, two] }) =>
+      one!.text === "fwmark" ? [markOf(two ?? one!, 4)] : virtualServices(one!, two, transport),
+    );
+  }
+
+  #realServers(service: VirtualService, body: Block, usual: Method): void {
+    for (const { words, block } of body) {
+      const [at, address, port] = words;
+      if (at!.text !== "real_server") continue;
+      if (address === undefined) throw new Trouble(at!, "names no realserver", "write its address and port");
+      const settings = new Settings(block ?? []);
+      const weight = settings.word("weight");
+      const method = settings.word("lvs_method", "lb_kind") === null ? usual : settings.method();
+      const server = realServer(address, port, service, method);
+      this.rules.push({
+        at: at!,
+        rule: { verb: "add-server", service, server, method, weight: weight === null ? 1 : weightOf(weight) },
+      });
+    }
+  }
+
+  #report(body: Block): void {
+    for (const { words, block } of body) {
+      const [at, ...rest] = words;
+      const name = at!.text;
+      if (name === "sorry_server") {
+        const server = rest.map(({ text }) => text).join(" ");
+        this.#warn(at!, `sorry_server ${server} is not taken over`, 'write it as the service\'s "sorry"');
+      } else if (CHECKS.includes(name)) {
+        this.#warn(at!, `${name} is not taken over`, 'write it as the service\'s "check"');
+      } else if (name === "real_server") {
+        this.#report(block ?? []);
+      } else if (!KNOWN.includes(name) && !ELSEWHERE.includes(name)) {
+        this.#warn(at!, `${quote(name)} is not taken over`, "keepalived.conf(5) says what it does");
+      }
+    }
+  }
+}
+
+const KNOWN = [
+  ...["lb_algo", "lvs_sched", "lb_kind", "lvs_method", "persistence_timeout", "persistence_granularity"],
+  ...["protocol", "weight", "inhibit_on_failure", "real_server"],
+];
+
+/** keywords of one block, each once. */
+class Settings {
+  readonly #block: Block;
+
+  constructor(block: Block) {
+    this.#block = block;
+  }
+
+  statement(...names: readonly string[]): Statement | null {
+    return this.#block.find(({ words }) => names.includes(words[0]!.text)) ?? null;
+  }
+
+  /** The word after the first of `names` that is there. */
+  word(...names: readonly string[]): Word | null {
+    const statement = this.statement(...names);
+    if (statement === null) return null;
+    const [at, value] = statement.words;
+    if (value === undefined) throw new Trouble(at!, `${at!.text} says nothing`, "write its value on the same line");
+    return value;
+  }
+
+  transport(): Transport {
+    const word = this.word("protocol");
+    const name = word?.text.toLowerCase() ?? "tcp";
+    if (name === "tcp" || name === "udp") return name;
+    throw new Trouble(word!, `${quote(word!.text)} is not forwarded here`, "write TCP or UDP");
+  }
+
+  method(): Method {
+    const word = this.word("lb_kind", "lvs_method");
+    const method = METHODS[word?.text.toUpperCase() ?? "NAT"];
+    if (method !== undefined) return method;
+    throw new Trouble(word!, `${quote(word!.text)} is no forwarding method`, "write NAT, DR or TUN");
+  }
+}
+
+const METHODS: Readonly<Record<string, Method>> = { NAT: "nat", DR: "dr", TUN: "tunnel" };
+
+const secondsOf = (persistence: Statement | null): number => {
+  const word = persistence?.words[1];
+  return word === undefined ? DEFAULT_PERSISTENCE : persistenceOf(word);
+};
+
+/** An address, or the last number of it as a range: `192.0.2.3-10`. */
+function virtualServices(word: Word, port: Word | undefined, transport: Transport): VirtualService[] {
+  const number = port === undefined ? 0 : wholeNumber(port, "port", 0, 65535);
+  const range = /^(.*?)([\da-fA-F]+)-([\da-fA-F]+)$/.exec(word.text);
+  if (range === null) return [{ transport, address: addressOf(word), port: number }];
+  const [, before, from, to] = range;
+  const base = before!.includes(":") ? 16 : 10;
+  const first = Number.parseInt(from!, base);
+  const last = Number.parseInt(to!, base);
+  if (!(last >= first && last - first < 256)) {
+    throw new Trouble(word, `${quote(word.text)} is no range of addresses`, "write it as in 192.0.2.3-10");
+  }
+  return Array.from({ length: last - first + 1 }, (_, i) => ({
+    transport,
+    address: addressOf({ ...word, text: `${before}${(first + i).toString(base)}` }),
+    port: number,
+  }));
+}
+
+function realServer(address: Word, port: Word | undefined, service: VirtualService, method: Method): RealServer {
+  const own = "mark" in service ? 0 : service.port;
+  const given = port === undefined ? 0 : wholeNumber(port, "port", 0, 65535);
+  return { address: addressOf(address), port: method === "nat" && !("mark" in service) ? given : own };
+}
+
+function refuseInclude(at: Word): never {
+  throw new Trouble(at, "other files are not read", "give them one by one, or put them in here");
+}
