@@ -68,7 +68,7 @@ export interface ServiceConfig {
   readonly persistenceNetmask: number | null;
   /** Ports at clients that realservers may connect to by themselves, leaving as the VIP (ident: tcp/113). */
   readonly originates: readonly PortRange[];
-  /** At least one; no two of the same address and port. */
+  /** No two of the same address and port; none: nobody is served. */
   readonly realservers: readonly RealserverConfig[];
 }
 

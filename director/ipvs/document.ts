@@ -153,7 +153,7 @@ class Table {
   #find(service: VirtualService): { list: Draft[]; index: number } {
     const place = this.#place(service);
     if (place !== null) return place;
-    throw this.#trouble(`${serviceText(service)} is no service`, "write its -A before");
+    throw new Trouble(this.#at, `${serviceText(service)} is no service`, "write its -A before", true);
   }
 
   #place(service: VirtualService): { list: Draft[]; index: number } | null {

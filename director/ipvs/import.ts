@@ -14,7 +14,7 @@ export function applyRules(document: Document, imported: Imported, file: string,
       applyRule(draft, at, rule, applying);
     } catch (error) {
       if (!(error instanceof Trouble)) throw error;
-      problems.push(problemOf(file, error));
+      if (!error.follows || problems.length === 0) problems.push(problemOf(file, error));
     }
   }
   if (problems.length > 0) throw new ConfigError(problems.toSorted((a, b) => a.line - b.line));

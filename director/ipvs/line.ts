@@ -170,7 +170,7 @@ function readServer(verb: "add-server" | "edit-server", options: Options, at: Wo
 }
 
 function readMethod(options: Options): "nat" | "dr" | "tunnel" {
-  const given = METHODS.filter((name) => options.has(name));
+  const given = [...options.keys()].filter((name) => METHODS.includes(name));
   if (given.length > 1) throw new Trouble(options.get(given[1]!)!.at, "two forwarding methods", "remove one");
   const tunnel = given[0] === "ipip";
   for (const name of TUNNEL) {

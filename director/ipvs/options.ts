@@ -95,9 +95,10 @@ class OptionReader {
     for (let i = 1; i < word.text.length; i++) {
       const letter = word.text[i]!;
       const shape = OPTIONS.find(([, short]) => short === letter);
-      if (shape === undefined) throw unknownOption(part(word, i), `-${letter}`);
+      const at = i === 1 ? word : part(word, i);
+      if (shape === undefined) throw unknownOption(at, `-${letter}`);
       const attached = shape[2] === "none" || i + 1 === word.text.length ? null : part(word, i + 1);
-      this.#take(shape, part(word, i), attached);
+      this.#take(shape, at, attached);
       if (attached !== null) return;
     }
   }

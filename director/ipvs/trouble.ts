@@ -13,11 +13,14 @@ export class Trouble extends Error {
   override readonly name = "Trouble";
   readonly at: Word;
   readonly remedy: string;
+  /** It may be nothing but what another one has led to. */
+  readonly follows: boolean;
 
-  constructor(at: Word, message: string, remedy: string) {
+  constructor(at: Word, message: string, remedy: string, follows = false) {
     super(message);
     this.at = at;
     this.remedy = remedy;
+    this.follows = follows;
   }
 }
 

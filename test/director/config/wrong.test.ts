@@ -490,12 +490,6 @@ const wrong: [what: string, from: string, to: string, problem: string][] = [
   ],
   ["no port", "[tcp/80, tcp/443]", "[]", "18:12: groups[0].ports: lists no port; list one, as in [tcp/21]"],
   [
-    "an empty list of realservers",
-    "    realservers:\n      - address: 192.168.0.2\nhelpers",
-    "    realservers: []\nhelpers",
-    '19:18: groups[0].realservers: lists no realserver; list one, as in "- address: 192.168.0.2"',
-  ],
-  [
     "the same name twice",
     "name: web",
     "name: ftp",
