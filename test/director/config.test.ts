@@ -282,7 +282,7 @@ t.test("on the packet path direct routing and tunnelling are allowed, other port
 t.test("what is odd but can run is a warning with its place", async (t) => {
   const drained = parse(`${SMALL}        weight: 0\n`).warnings;
   t.match(drained, [{ line: 7, path: "services[0].realservers", message: /^all weights are 0/, remedy: /above 0/ }]);
-  const empty = parse(SMALL.replace(/realservers:[^]*/, "realservers: []\n")).warnings;
+  const empty = parse(SMALL.replace(/realservers:.*/s, "realservers: []\n")).warnings;
   t.match(empty, [{ path: "services[0].realservers", message: "lists no realserver: nobody will be served" }]);
   const unserved = parse(`${SMALL}        passivePorts: 40000-40100\n`).warnings;
   t.match(unserved, [{ line: 8, message: /does not serve tcp\/40000-40100/, remedy: "add tcp/40000-40100 to ports" }]);
