@@ -46,7 +46,7 @@ export async function transfers(sandbox: Sandbox, make: FarmMaker, transfer: Tra
   for (let i = 0; i < count; i++) await transfer(farm, "put", `written-${i}`, join(sent, FILE));
   const whole = digest(sent, FILE);
   const written = folders.map((folder) => readdirSync(folder).filter((name) => digest(folder, name) === whole).length);
-  if (written.some((count) => count !== count / 2)) throw new Error(`${count} files: ${written.join(" and ")} written`);
+  if (written.some((files) => files !== count / 2)) throw new Error(`${count} files: ${written.join(" and ")} written`);
   // Of the same name, and each another: what arrives says who sent it.
   for (const folder of folders) writeFiles(folder, [FILE]);
   const got = [0, 0];
@@ -55,7 +55,7 @@ export async function transfers(sandbox: Sandbox, make: FarmMaker, transfer: Tra
     const came = digest(received, FILE);
     for (const [n, folder] of folders.entries()) if (digest(folder, FILE) === came) got[n]!++;
   }
-  if (got.some((count) => count !== count / 2)) throw new Error(`${count} files: ${got.join(" and ")} read`);
+  if (got.some((files) => files !== count / 2)) throw new Error(`${count} files: ${got.join(" and ")} read`);
   return `1 MiB byte for byte: ${written.join(" and ")} written, ${got.join(" and ")} read`;
 }
 
