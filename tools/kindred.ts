@@ -14,6 +14,7 @@ async function runCommand(): Promise<void> {
   const commands: Readonly<Record<string, () => Promise<Command>>> = {
     run: async () => (await import("../director/main.ts")).runCommand(),
     replay: async () => (await import("./replay/command.ts")).replayCommand(),
+    config: async () => (await import("../director/config/command.ts")).configCommand(),
     ctl: async () => (await import("../director/ctl/command.ts")).ctlCommand(),
     plan: async () => (await import("../director/plan/command.ts")).planCommand(),
     doctor: async () =>
