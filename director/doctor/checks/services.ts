@@ -2,17 +2,25 @@
 import { rangeText } from "../../../core/units.ts";
 import type { RealserverConfig, ServiceConfig } from "../../config/types.ts";
 import { type Finding, finding } from "../finding.ts";
-import type { Scene } from "../scene.ts";
+import { ANY_CLIENT, type Scene } from "../scene.ts";
 
-export function* serviceFindings({ services }: Scene): Generator<Finding> {
-  for (const service of services) {
+export function* serviceFindings(scene: Scene): Generator<Finding> {
+  for (const service of scene.services) {
     yield* overlapping(service);
-    const direct = service.realservers.filter(({ method }) => method !== "nat");
+    const direct = service.realservers.filter((realserver) => answersDirectly(realserver, scene));
     if (service.helper === null || direct.length === 0) continue;
     const who = direct.map(({ address, method }) => `${address} (${method})`).join(", ");
     const what = `replies of ${who} need not pass the director; ${service.helper.name} then reads only what clients say`;
     yield finding("helper-bypassed", "warning", service.name, what);
   }
+}
+
+/** As far as can be seen from here: a realserver knows its own way to clients, nobody else does. */
+function answersDirectly({ address, method }: RealserverConfig, { own, facts, gateways }: Scene): boolean {
+  if (method === "nat") return false;
+  if (!own.some(({ realserver }) => realserver.address.equals(address))) return true;
+  const way = facts.ways.get(ANY_CLIENT[address.family]);
+  return !gateways.some((gateway) => String(gateway) === way?.via);
 }
 
 /** Where a client stays with its realserver, its address says whose port it is. */

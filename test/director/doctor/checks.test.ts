@@ -233,6 +233,24 @@ const cases: readonly [what: string, code: string, wrong: Changes, right: Change
     { yaml: ftp("{ address: 192.168.0.2 }") },
   ],
   [
+    "a realserver that is routed to directly answers past the director",
+    "helper-bypassed",
+    {
+      yaml: ftp("{ address: 192.168.0.2, method: dr }"),
+      scene: realserver,
+      gateway: "192.168.0.1",
+      facts: { ...onRealserver(VIP), ways: new Map([["192.0.2.1", way("192.168.0.254")]]) },
+      settings: SILENT,
+    },
+    {
+      yaml: ftp("{ address: 192.168.0.2, method: dr }"),
+      scene: realserver,
+      gateway: "192.168.0.1",
+      facts: { ...onRealserver(VIP), ways: new Map([["192.0.2.1", way("192.168.0.1")]]) },
+      settings: SILENT,
+    },
+  ],
+  [
     "FTPS is spoken where no ports are declared for it",
     "ftps-without-group",
     { yaml: ftp("{ address: 192.168.0.2 }"), scene: { captured: [{ ...encrypted, server: VIP }] } },
