@@ -105,6 +105,19 @@ t.test("a setting that was so before a plan came stays so after it", async (t) =
   t.equal(host.settings.get("net.ipv4.ip_forward"), "1");
 });
 
+t.test(
+  "a setting goes back to what it was before the first time, though somebody changed it before the second",
+  async (t) => {
+    const host = new FakeHost();
+    const before = new Memory();
+    await applySteps([forward], host.execute, before);
+    host.settings.set("net.ipv4.ip_forward", "7");
+    await applySteps([forward], host.execute, before);
+    await undoSteps([forward], host.execute, before);
+    t.equal(host.settings.get("net.ipv4.ip_forward"), "0");
+  },
+);
+
 t.test("a setting that somebody else has changed since is left to them", async (t) => {
   const host = new FakeHost();
   const before = new Memory();
