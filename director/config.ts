@@ -121,6 +121,7 @@ function build(input: ConfigInput, document: Document, file: string, helpers: He
     log: input.log,
     control: input.control === undefined ? null : controlConfig(input.control, file),
     watch: input.watch,
+    offload: input.offload,
     document,
     warnings: report.sorted(report.warnings),
   };

@@ -13,7 +13,7 @@ import type { OnFailure } from "../helper/run.ts";
 import { type ControlHost, ControlStream, type Decision } from "../inspect/control.ts";
 import { Counters } from "../metrics.ts";
 import type { Service } from "../service.ts";
-import type { Direction, Ms } from "../units.ts";
+import type { Direction, Endpoint, Ms } from "../units.ts";
 import * as tcp from "../wire/tcp.ts";
 import * as udp from "../wire/udp.ts";
 import { ControlFlow } from "./control/flow.ts";
@@ -35,6 +35,8 @@ export interface ControlsOptions {
   readonly reading?: (service: Service) => Reading;
   /** Told of every decision. */
   readonly explain?: (decision: Decision, control: ConnectionEntry) => void;
+  /** Told of each related entry that is in place at `seen`, before what announced it goes on. */
+  readonly placed?: (entry: RelatedEntry, seen: Endpoint) => void;
 }
 
 export const asUsual = ({ spec: { helper } }: Service): Reading => ({
@@ -212,6 +214,7 @@ export class Controls {
         const below = last !== null && adjoins(last, related) ? last.seen : null;
         last = related;
         const seen = this.#placing.find(entry, related, below);
+        if (seen !== null) this.#options.placed?.(related, seen);
         const control = this.#byFlow.get(id)!;
         (control.flow ?? control.stream!).prepared(related, seen, this.#now);
       },

@@ -155,6 +155,7 @@ export const schema = z.strictObject({
   log: log.prefault({}),
   control: control.optional(),
   watch: flag.default(false),
+  offload: oneOf("offload", ["none", "nftables"], "none").default("none"),
 });
 
 export type RealserverInput = z.output<typeof realserver>;

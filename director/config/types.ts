@@ -25,6 +25,8 @@ export interface Config {
   readonly control: ControlConfig | null;
   /** Whether it is loaded again when its file changes. */
   readonly watch: boolean;
+  /** The packet path: whether the kernel translates related connections itself. */
+  readonly offload: "none" | "nftables";
   /** What was read, as it was written: plain values, without defaults. */
   readonly document: Document;
   /** What is odd, but can run. */

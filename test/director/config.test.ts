@@ -164,6 +164,7 @@ t.test("the example says all that can be said", async (t) => {
       anonymous: "none",
     },
     watch: false,
+    offload: "none",
     document: parseYaml(await readFile(EXAMPLE, "utf8")),
     warnings: [],
   });

@@ -7,6 +7,7 @@ export interface Calls {
   capset(header: number, sets: number): number;
   eventfd(initial: number, flags: number): number;
   ioctl(fd: number, request: number, argument: number): number;
+  pipe2(ends: number, flags: number): number;
   poll(fds: number, count: number, timeout: number): number;
   prctl(option: number, a: number, b: number, c: number, d: number): number;
   read(fd: number, to: number, length: number): number;
@@ -23,6 +24,7 @@ const SIGNATURES = {
   prctl: "int prctl(int, unsigned long, unsigned long, unsigned long, unsigned long)",
   eventfd: "int eventfd(unsigned int, int)",
   ioctl: "int ioctl(int, unsigned long, size_t)",
+  pipe2: "int pipe2(size_t, int)",
   poll: "int poll(size_t, unsigned long, int)",
   read: "intptr_t read(int, size_t, size_t)",
   write: "intptr_t write(int, size_t, size_t)",
@@ -51,3 +53,4 @@ export const TUN_F_USO = 0x60;
 export const EFD_NONBLOCK = 0o4000;
 export const EFD_CLOEXEC = 0o2000000;
 export const POLLIN = 1;
+export const O_CLOEXEC = 0o2000000;

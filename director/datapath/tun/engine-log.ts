@@ -48,6 +48,20 @@ export class EngineLog implements FlowObserver {
     this.#known.get(handle)?.decisions?.tell(decision);
   }
 
+  /** The kernel translates its connection. */
+  handedOver({ id }: RelatedEntry): void {
+    this.counters.count("offload.entries");
+    this.#log("debug", "handed-over", { related: id });
+  }
+
+  /** The kernel had `connections` of it: they may still run. */
+  offloaded({ id, kind, master, target }: RelatedEntry, connections: number): void {
+    this.counters.count("offload.connections", connections);
+    this.counters.count(`related.${kind}`);
+    const control = this.#known.get(master)?.id;
+    this.#log("info", "offloaded", { control, related: id, kind, real: endpointText(target), connections });
+  }
+
   gone({ id, kind }: RelatedEntry, reason: GoneReason): void {
     this.counters.count(`related.${reason}`);
     this.#log("debug", "related-gone", { related: id, kind, reason });

@@ -12,6 +12,7 @@ import type { Calls } from "./calls.ts";
 import { EngineLog } from "./engine-log.ts";
 import { PacketLoop } from "./loop.ts";
 import type { Command, LoggedEvent, Report, Snapshot, WorkerPlan } from "./messages.ts";
+import { Offload } from "./offload.ts";
 import { Sides } from "./sides.ts";
 import { TunPort } from "./tun-port.ts";
 
@@ -43,6 +44,7 @@ export class Forwarder {
   readonly #port: TunPort;
   readonly #loop: PacketLoop;
   readonly #log: EngineLog;
+  readonly #offload: Offload | null;
   readonly #tell: (report: Report) => void;
   readonly #nextCommand: () => Command | null;
   #events: LoggedEvent[] = [];
@@ -57,6 +59,7 @@ export class Forwarder {
     nextCommand: () => Command | null,
   ) {
     this.#tell = tell;
+    this.#offload = plan.offload === null ? null : new Offload(calls, plan.offload);
     this.#nextCommand = nextCommand;
     this.#log = new EngineLog((level, event, fields = {}) => {
       // What nobody will read is not sent to the other thread.
@@ -65,7 +68,11 @@ export class Forwarder {
     this.#balancer = new Balancer(services, {
       limits: related,
       seed: plan.seed[0],
-      gone: (entry, reason) => this.#log.gone(entry, reason),
+      gone: (entry, reason) => {
+        const came = this.#offload?.remove(entry) ?? null;
+        if (came !== null && came > 0) this.#log.offloaded(entry, came);
+        else this.#log.gone(entry, reason);
+      },
     });
     const tunnels = { from: plan.tunnels.from.map((text) => Address.parse(text)!), mtu: plan.tunnels.mtu };
     this.#engine = new Engine(this.#balancer, {
@@ -75,6 +82,9 @@ export class Forwarder {
       reading: ({ spec }: Service) => services.find((service) => service === spec)!,
       explain: (decision, control) => this.#log.explain(decision, control),
       observer: this.#log,
+      placed: (entry, seen) => {
+        if (this.#offload?.add(entry, seen) === true) this.#log.handedOver(entry);
+      },
     });
     const direct = Int32Array.from(
       this.#balancer.services.flatMap(({ realservers }) =>

@@ -17,7 +17,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { PathError } from "./error.ts";
-import type { Change } from "./setup.ts";
+import { type Change, changeText } from "./setup.ts";
 import { SETTINGS } from "./surroundings.ts";
 
 interface Journal {
@@ -27,7 +27,10 @@ interface Journal {
   readonly undo: readonly Undo[];
 }
 
-type Undo = { readonly ip: readonly string[] } | { readonly setting: string; readonly value: string };
+type Undo =
+  | { readonly ip: readonly string[]; readonly lasting?: boolean }
+  | { readonly nft: string }
+  | { readonly setting: string; readonly value: string };
 
 const FOLDER = "/run/kindred";
 
@@ -37,16 +40,26 @@ function journalFile(): string {
   return join(FOLDER, `tun-${namespace}.json`);
 }
 
-/** Takes back what a director left that was killed. Returns how much. Throws a PathError when one runs. */
-export function cleanUp(): number {
+/**
+ * Takes back what a director left that was killed, but for what is to last and is among `wanted` again. Returns how much.
+ * Throws a PathError when one runs.
+ */
+export function cleanUp(wanted: readonly Change[]): number {
   const journal = readJournal();
   if (journal === null) return 0;
   if (begunOf(journal.pid) === journal.begun) {
     throw new PathError(`another director runs on this host's packet path (pid ${journal.pid})`, "stop it first");
   }
-  undo(journal.undo);
+  const again = new Set(
+    wanted
+      .flatMap(undoOf)
+      .filter(isLasting)
+      .map((step) => JSON.stringify(step)),
+  );
+  const stale = journal.undo.filter((step) => !again.has(JSON.stringify(step)));
+  undo(stale);
   rmSync(journalFile(), { force: true });
-  return journal.undo.length;
+  return stale.length;
 }
 
 /** What this director has changed. */
@@ -77,14 +90,17 @@ export class HostChanges {
 }
 
 function make(change: Change): PathError | null {
-  if (!("ip" in change)) return set(change.setting, change.value);
-  const { status, stderr } = spawnSync("ip", change.ip);
+  if ("setting" in change) return set(change.setting, change.value);
+  const [program, options]: [string, readonly string[]] = "ip" in change ? ["ip", change.ip] : ["nft", [change.nft]];
+  const { status, stderr, error } = spawnSync(program, options);
+  if (error !== undefined) return new PathError(`${program} cannot be run`, `install it, or write "offload: none"`);
   if (status === 0) return null;
   const said = stderr.toString().trim();
+  if ("ip" in change && change.lasting === true && said.includes("File exists")) return null;
   const remedy = said.includes("File exists")
     ? "somebody else made one like it: take that away"
     : "nothing was changed";
-  return new PathError(`ip ${change.ip.join(" ")}: ${said}`, remedy);
+  return new PathError(`${changeText(change)}: ${said}`, remedy);
 }
 
 function set(setting: string, value: string): PathError | null {
@@ -101,7 +117,10 @@ function set(setting: string, value: string): PathError | null {
 }
 
 function undoOf(change: Change): Undo[] {
-  if ("ip" in change) return change.undo === null ? [] : [{ ip: change.undo }];
+  if ("ip" in change) {
+    return change.undo === null ? [] : [{ ip: change.undo, ...(change.lasting === true ? { lasting: true } : {}) }];
+  }
+  if ("nft" in change) return [{ nft: change.undo }];
   try {
     return [{ setting: change.setting, value: readFileSync(join(SETTINGS, change.setting), "latin1").trim() }];
   } catch {
@@ -110,10 +129,13 @@ function undoOf(change: Change): Undo[] {
   }
 }
 
+const isLasting = (step: Undo): boolean => "nft" in step || ("ip" in step && step.lasting === true);
+
 /** What is gone already need not be taken back. */
 function undo(steps: readonly Undo[]): void {
   for (const step of steps) {
     if ("ip" in step) spawnSync("ip", step.ip);
+    else if ("nft" in step) spawnSync("nft", [step.nft]);
     else set(step.setting, step.value);
   }
 }

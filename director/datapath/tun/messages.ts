@@ -11,6 +11,8 @@ export interface WorkerPlan {
   readonly wake: number;
   /** Of direct routing: the device of each realserver's address. */
   readonly direct: Readonly<Record<string, number>>;
+  /** Of the standing nft, where related connections are handed to the kernel. */
+  readonly offload: { readonly input: number; readonly output: number } | null;
   /** Where tunnels begin: the director's own addresses; and what fits through the network behind. */
   readonly tunnels: { readonly from: readonly string[]; readonly mtu: number };
 }

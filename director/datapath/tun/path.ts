@@ -2,6 +2,7 @@
  * The packet path: sets up the host and starts the thread that forwards; keeps the log, and takes all of it back at the
  * end.
  */
+import { spawn } from "node:child_process";
 import { randomInt } from "node:crypto";
 import { closeSync } from "node:fs";
 import { extname } from "node:path";
@@ -10,8 +11,9 @@ import type { Ms } from "../../../core/units.ts";
 import { now } from "../../clock.ts";
 import type { Config } from "../../config.ts";
 import { type Log, LogLimit } from "../../log.ts";
+import { reasonOf } from "../libc.ts";
 import type { Datapath } from "../path.ts";
-import { type Calls, EFD_CLOEXEC, EFD_NONBLOCK, loadTunCalls } from "./calls.ts";
+import { type Calls, EFD_CLOEXEC, EFD_NONBLOCK, loadTunCalls, O_CLOEXEC } from "./calls.ts";
 import { packConfig } from "./config.ts";
 import { type Offload, openTun, type TunDevice } from "./device.ts";
 import { PathError } from "./error.ts";
@@ -35,6 +37,7 @@ export class PacketPath implements Datapath {
   #calls: Calls | null = null;
   #devices: TunDevice[] = [];
   #wake = -1;
+  #nft: { readonly input: number; readonly output: number } | null = null;
   #worker: Worker | null = null;
   #ended: Promise<void> = Promise.resolve();
   #failed: (error: Error) => void = () => {};
@@ -62,8 +65,9 @@ export class PacketPath implements Datapath {
     const calls = await loadTunCalls();
     if (typeof calls === "string") throw new PathError(calls, "`npm install koffi@3.3.4`, on Linux");
     this.#calls = calls;
-    const left = cleanUp();
+    const left = cleanUp(planSetup(this.#config, lookAround()).changes);
     if (left > 0) this.#log.log("warn", "cleaned-up", { changes: left });
+    // Once more: settings may be others now.
     const setup = planSetup(this.#config, lookAround());
     try {
       this.#openDevices(calls, setup);
@@ -113,6 +117,9 @@ export class PacketPath implements Datapath {
     worker?.removeAllListeners("error").removeAllListeners("exit");
     void worker?.terminate();
     for (const { fd } of this.#devices) closeSync(fd);
+    // nft ends with its input.
+    if (this.#nft !== null) for (const fd of Object.values(this.#nft)) closeSync(fd);
+    this.#nft = null;
     this.#devices = [];
     if (this.#wake >= 0) closeSync(this.#wake);
     this.#wake = -1;
@@ -121,6 +128,7 @@ export class PacketPath implements Datapath {
 
   #openDevices(calls: Calls, { direct }: Setup): void {
     const offload = offloadFor(this.#config);
+    if (this.#config.offload === "nftables") this.#nft = startNft(calls);
     this.#devices = [];
     for (const name of [DEVICE, ...direct.values()]) this.#devices.push(openTun(calls, name, offload));
     this.#wake = calls.eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
@@ -134,6 +142,7 @@ export class PacketPath implements Datapath {
       fd: fds.get(DEVICE)!,
       wake: this.#wake,
       direct: Object.fromEntries([...direct].map(([real, device]) => [real, fds.get(device)!])),
+      offload: this.#nft,
       tunnels,
     };
     const worker = new Worker(WORKER, { workerData: plan });
@@ -161,6 +170,23 @@ export class PacketPath implements Datapath {
     one.bytes.writeBigUInt64LE(1n);
     this.#calls!.write(this.#wake, one.at, 8);
   }
+}
+
+/** A standing nft(8): a process for each element would cost milliseconds. */
+function startNft(calls: Calls): { readonly input: number; readonly output: number } {
+  const [input, output] = [pipe(calls), pipe(calls)];
+  const nft = spawn("nft", ["--interactive", "--echo"], { stdio: [input.read, output.write, output.write] });
+  nft.on("error", () => {}).unref();
+  closeSync(input.read);
+  closeSync(output.write);
+  return { input: input.write, output: output.read };
+}
+
+function pipe(calls: Calls): { readonly read: number; readonly write: number } {
+  const ends = calls.memory(8);
+  if (calls.pipe2(ends.at, O_CLOEXEC) < 0)
+    throw new PathError(`pipe: ${reasonOf(calls.errno())}`, "nothing was changed");
+  return { read: ends.bytes.readInt32LE(0), write: ends.bytes.readInt32LE(4) };
 }
 
 /**

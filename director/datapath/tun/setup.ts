@@ -9,11 +9,17 @@
 import type { Address } from "../../../core/wire/address.ts";
 import type { Config, RealserverConfig } from "../../config.ts";
 import { PathError } from "./error.ts";
+import { exemption, offloadRules, offloadUndo } from "./offload.ts";
 import type { Surroundings, Way } from "./surroundings.ts";
 
 export type Change =
   /** Arguments of ip(8), and those that take it back; null: it goes with the device. */
-  | { readonly ip: readonly string[]; readonly undo: readonly string[] | null }
+  | { readonly ip: readonly string[]; readonly undo: readonly string[] | null; readonly lasting?: true }
+  /**
+   * A script for nft(8), and the one that takes it back. This and what is `lasting` stays in place when a director was
+   * killed and the next one makes the same change: connections depend on it that the kernel still has.
+   */
+  | { readonly nft: string; readonly undo: string }
   /** A setting below /proc/sys. */
   | { readonly setting: string; readonly value: string };
 
@@ -48,10 +54,12 @@ class Planning {
   readonly #realservers: readonly (RealserverConfig & { readonly way: Way })[];
   readonly #families: readonly Family[];
   readonly #mtu: number;
+  readonly #offload: boolean;
   readonly #changes: Change[] = [];
   readonly #direct = new Map<string, string>();
 
-  constructor({ services, groups }: Config, host: Surroundings) {
+  constructor({ services, groups, offload }: Config, host: Surroundings) {
+    this.#offload = offload === "nftables";
     const all = [...services, ...groups];
     this.#host = host;
     this.#vips = unique(all.map(({ vip }) => vip));
@@ -71,6 +79,7 @@ class Planning {
     this.#device(DEVICE, this.#families);
     for (const vip of this.#vips) this.#routeVip(vip);
     for (const family of this.#families) this.#replyTable(family);
+    if (this.#offload) this.#exempt();
     this.#replies();
     this.#directs();
     const tunnelled = this.#realservers.filter(({ method }) => method === "tunnel");
@@ -179,6 +188,15 @@ class Planning {
     }
   }
 
+  /** What the kernel translates itself does not come here. */
+  #exempt(): void {
+    this.#changes.push({ nft: offloadRules, undo: offloadUndo });
+    for (const family of this.#families) {
+      const rule = [...flag(family), "rule", "add", "pref", String(PREFERENCE - 1), ...exemption, "lookup", "main"];
+      this.#changes.push({ ip: rule, undo: rule.with(rule.indexOf("add"), "del"), lasting: true });
+    }
+  }
+
   #rule(family: Family, preference: number, selector: readonly string[], table: number): void {
     const rule = ["pref", String(preference), ...selector, "lookup", String(table)];
     this.#ip([...flag(family), "rule", "add", ...rule], [...flag(family), "rule", "del", ...rule]);
@@ -201,5 +219,7 @@ const unique = (addresses: readonly Address[]): Address[] =>
   addresses.filter((address, i) => addresses.findIndex((other) => other.equals(address)) === i);
 
 /** As one would type it. */
-export const changeText = (change: Change): string =>
-  "ip" in change ? `ip ${change.ip.join(" ")}` : `sysctl -w ${change.setting}=${change.value}`;
+export function changeText(change: Change): string {
+  if ("ip" in change) return `ip ${change.ip.join(" ")}`;
+  return "nft" in change ? `nft '${change.nft}'` : `sysctl -w ${change.setting}=${change.value}`;
+}

@@ -64,6 +64,8 @@ async function badWire(sandbox: Sandbox): Promise<string> {
   return `${whole}, and ${Object.keys(MODES).length * 2} in segments of ${TINY}; of frames: ${wire.told}`;
 }
 
+const SLOW_FILE = "slow.bin";
+const SLOW_SIZE = 8_000_000;
 const CONNECTIONS = 10_000;
 
 /** The IPVS bug of 2005: a pending entry was met by connections that had nothing to do with it. */
@@ -209,7 +211,62 @@ async function killed(sandbox: Sandbox): Promise<string> {
   return `no thread is root's; a second director refused; after kill -9 and a restart and its end, rules, routes, devices and settings are as before`;
 }
 
+/** Reads its data slowly, whatever becomes of the control connection, and says what came. */
+const SLOW = `
+import ftplib, hashlib, socket, sys, time
+ftp = ftplib.FTP(sys.argv[1], timeout=30)
+ftp.login()
+host, port = ftp.makepasv()
+with socket.create_connection((sys.argv[1], port), timeout=30) as data:
+    ftp.sendcmd("RETR files/${SLOW_FILE}")
+    digest, size = hashlib.sha256(), 0
+    while block := data.recv(65536):
+        digest.update(block)
+        size += len(block)
+        if size < 3_000_000: time.sleep(0.05)
+        print("at", size, flush=True)
+print("got", digest.hexdigest(), flush=True)
+`;
+
+async function offloaded(sandbox: Sandbox): Promise<string> {
+  const farm = await makeRoutedFarm(sandbox, 4, 1, 1);
+  const [client] = farm.clients as [Host];
+  const folders = await makeFtpFolders(sandbox);
+  await ftpServers.vsftpd.start(sandbox, farm.realservers[0]!, 4, folders);
+  writeFileSync(join(folders.files, SLOW_FILE), randomBytes(SLOW_SIZE));
+  const before = await tracesOf(farm.director);
+  const config = { ...ftpService(farm), offload: "nftables" };
+  const start = async (): Promise<Running> => {
+    const director = startDirector(sandbox, config, farm.director.start, { path: "tun" });
+    await untilReady(director);
+    return director;
+  };
+  const first = await start();
+  for (const options of Object.values(MODES)) await both(client, farm.vip, folders, SLOW_FILE, options);
+  const used = (): number => events(first).filter(({ event }) => event === "offloaded").length;
+  // PASV and EPSV, each there and back; the client opens no others.
+  await first.until(() => used() === 4, "told of four connections that the kernel had");
+
+  const slow = client.start(["python3", "-c", SLOW, farm.vip]);
+  await slow.until(() => slow.stdout.includes("at "), "fetching");
+  await first.end("SIGKILL");
+  const second = await start();
+  await slow.until(() => slow.stdout.includes("got "), "served to the end");
+  prove(slow.stdout.includes(digest(folders.files, SLOW_FILE)), "what came is not what was sent");
+  await second.end();
+  prove((await tracesOf(farm.director)) === before, "rules, routes, devices or settings were left behind");
+  const tables = await farm.director.must(["nft", "list", "tables"]);
+  prove(tables.trim() === "", `left in nftables: ${tables}`);
+  return "PASV and EPSV in the kernel's hands, PORT and EPRT not; a transfer went on through kill -9 and a restart";
+}
+
 export const packetHard: readonly Scenario[] = [
+  {
+    name: "packet-offload",
+    about: "passive data connections translated by nftables; one survives kill -9 of the director, byte for byte",
+    needs: ["vsftpd", "curl", "python3", "nft"],
+    run: offloaded,
+  },
   {
     name: "packet-ftp-bad-wire",
     about: "FTP in every mode over a wire that loses, repeats and reorders, whole and in segments of 64 bytes",

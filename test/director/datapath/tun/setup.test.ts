@@ -112,6 +112,27 @@ t.test("a VIP that is on no network of the host needs no proxy: routers lead to 
   t.notOk(texts("203.0.113.10", real("10.77.2.2")).some((text) => text.includes("neigh")));
 });
 
+t.test(
+  "offload: nftables has its table, and what the kernel translates is exempt before anything leads here",
+  async (t) => {
+    const { changes } = planSetup({ ...config("10.77.1.100", real("10.77.2.2")), offload: "nftables" }, host());
+    const said = changes.map(changeText);
+    const exemption = said.indexOf("ip rule add pref 7699 fwmark 0x6b69 lookup main");
+    t.ok(said.some((text) => text.startsWith("nft 'add table inet kindred;")));
+    t.ok(exemption >= 0 && exemption < said.findIndex((text) => text.includes("from 10.77.2.2 iif back")));
+    t.same(
+      changes.filter((change) => "ip" in change && change.lasting === true),
+      [
+        {
+          ip: ["rule", "add", "pref", "7699", "fwmark", "0x6b69", "lookup", "main"],
+          undo: ["rule", "del", "pref", "7699", "fwmark", "0x6b69", "lookup", "main"],
+          lasting: true,
+        },
+      ],
+    );
+  },
+);
+
 t.test("every change but those that go with the device can be taken back", async (t) => {
   const { changes } = planSetup(config("10.77.1.100", real("10.77.2.2", "dr")), host());
   for (const change of changes) {
