@@ -5,12 +5,15 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { Command } from "commander";
+import { helpers } from "../helpers/index.ts";
+import { spoken } from "./fuzz/generate/messages.ts";
 import { brokenCopy } from "./fuzz/mutants/broken.ts";
 import type { Finding, Kind } from "./fuzz/run/campaign.ts";
 import * as own from "./fuzz/run/campaign.ts";
 import { Distinct } from "./fuzz/run/distinct.ts";
 import { keep, smallest } from "./fuzz/run/keep.ts";
-import { runLoop, type State } from "./fuzz/run/loop.ts";
+import { type Fuzzer, runLoop, type State } from "./fuzz/run/loop.ts";
+import { MessageCampaign } from "./fuzz/run/messages.ts";
 import { progressText, type Summary, summaryText } from "./fuzz/run/show.ts";
 
 export interface FuzzOptions {
@@ -21,6 +24,8 @@ export interface FuzzOptions {
   /** `KIND/NUMBER`: this one and no other. */
   readonly only?: string;
   readonly json?: boolean;
+  /** No dialogues. */
+  readonly lines?: boolean;
   /** Where findings are kept. */
   readonly corpus?: string;
   /** A copy with a known bug instead of the helper. */
@@ -38,6 +43,7 @@ const USAGE = 2;
 const SECONDS = 10;
 const CORPUS = ".kindred-fuzz";
 const MOST_FINDINGS = 20;
+const FTP = "ftp";
 const KINDS: readonly string[] = ["lines", "dialogue", "wild"] satisfies Kind[];
 /** What the build made: this file is in it. */
 const BUILT = resolve(import.meta.dirname, "..");
@@ -51,22 +57,18 @@ function version(): string {
 
 /** The exit status. */
 export async function runFuzz(helper: string, options: FuzzOptions, io: FuzzIo): Promise<number> {
-  const only = options.only === undefined ? null : chosen(options.only);
-  if (helper !== "ftp" || only === "none") {
-    const problem =
-      only === "none"
-        ? `--only is ${KINDS.join(", ")} and a number: lines/12`
-        : `no fuzzer for "${helper}"; there is ftp`;
+  const only = options.only === undefined ? null : chosen(options.only, helper);
+  const problem = problemWith(helper, only);
+  if (problem !== null) {
     io.stderr.write(`kindred fuzz: ${problem}\n`);
     return USAGE;
   }
   const broken = options.mutant === undefined ? null : await brokenCopy(options.mutant, BUILT);
   try {
-    const { Campaign } = broken?.campaign ?? own;
     const seed = options.seed ?? Date.now() % 2 ** 31;
     const distinct = new Distinct();
-    const campaign = new Campaign({ seed, each: (bytes, length) => distinct.add(bytes, length) });
-    const state = only === null ? await loop(campaign, options, io) : one(campaign, only);
+    const fuzzer = fuzzerOf(helper, seed, options, distinct, broken?.campaign ?? own);
+    const state = only === null ? await loop(fuzzer, options, io) : one(fuzzer, only as Chosen);
     const findings = broken === null ? state.findings.map(smallest) : state.findings;
     const kept = await keepAll(findings, options);
     const summary = summaryOf(helper, seed, { ...state, findings }, distinct.count);
@@ -77,20 +79,46 @@ export async function runFuzz(helper: string, options: FuzzOptions, io: FuzzIo):
   }
 }
 
+/** What it can run, one by one. */
+interface Numbered extends Fuzzer {
+  only(kind: Kind, number: number): Finding | null;
+}
+
+function fuzzerOf(
+  helper: string,
+  seed: number,
+  { lines }: FuzzOptions,
+  distinct: Distinct,
+  { Campaign }: typeof own,
+): Numbered {
+  const each = (bytes: Uint8Array, length: number): void => distinct.add(bytes, length);
+  if (helper === FTP) return new Campaign({ seed, onlyLines: lines === true, each });
+  return new MessageCampaign(helpers.find(({ name }) => name === helper)!, seed, each);
+}
+
+function problemWith(helper: string, only: Chosen | "none" | null): string | null {
+  if (helper !== FTP && !spoken.includes(helper)) {
+    return `no fuzzer for "${helper}"; there is ${[FTP, ...spoken].join(", ")}`;
+  }
+  return only === "none" ? `--only is ${kindsOf(helper).join(", ")} and a number: ${kindsOf(helper)[0]}/12` : null;
+}
+
+const kindsOf = (helper: string): readonly string[] => (helper === FTP ? KINDS : ["messages"]);
+
 type Chosen = readonly [kind: Kind, number: number];
 
-function chosen(text: string): Chosen | "none" {
+function chosen(text: string, helper: string): Chosen | "none" {
   const [kind, number] = text.split("/") as [string, string?];
-  if (!KINDS.includes(kind) || !/^\d{1,15}$/.test(number ?? "")) return "none";
+  if (!kindsOf(helper).includes(kind) || !/^\d{1,15}$/.test(number ?? "")) return "none";
   return [kind as Kind, Number(number)];
 }
 
-function one(campaign: own.Campaign, [kind, number]: Chosen): State {
-  const found = campaign.only(kind, number);
-  return { fuzzer: campaign, findings: found === null ? [] : [found], milliseconds: 0 };
+function one(fuzzer: Numbered, [kind, number]: Chosen): State {
+  const found = fuzzer.only(kind, number);
+  return { fuzzer, findings: found === null ? [] : [found], milliseconds: 0 };
 }
 
-async function loop(campaign: own.Campaign, options: FuzzOptions, { stderr }: FuzzIo): Promise<State> {
+async function loop(fuzzer: Fuzzer, options: FuzzOptions, { stderr }: FuzzIo): Promise<State> {
   let stopped = false;
   const stop = (): void => {
     stopped = true;
@@ -103,7 +131,7 @@ async function loop(campaign: own.Campaign, options: FuzzOptions, { stderr }: Fu
     findings: options.mutant === undefined ? MOST_FINDINGS : 1,
   };
   let shown = 0;
-  const state = await runLoop(campaign, limits, {
+  const state = await runLoop(fuzzer, limits, {
     now: () => performance.now(),
     stopped: () => stopped,
     show: (now) => {
@@ -151,10 +179,11 @@ const whole = (text: string): number => {
 export function fuzzCommand(io: FuzzIo = process): Command {
   return new Command("fuzz")
     .description("make inputs on which a helper might misread, open a hole, lose step, stall or grow")
-    .argument("<helper>", "ftp")
+    .argument("<helper>", [FTP, ...spoken].join(", "))
     .option("--seconds <n>", `how long (${SECONDS})`, whole)
     .option("--executions <n>", "how many single-line replies, however long it takes", whole)
     .option("--seed <n>", "of everything that is said; the time of day unless it is given", whole)
+    .option("--lines", "single-line replies only, several times as fast")
     .option("--only <kind/number>", "one session of lines, dialogue or wild dialogue: lines/12")
     .option("--corpus <folder>", "where findings are kept", CORPUS)
     .option("--mutant <name>", "a copy of the helper with a known bug instead, to see it found")

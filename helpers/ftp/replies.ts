@@ -194,7 +194,8 @@ function announcesItself(line: Uint8Array): boolean {
 function unveiled(line: Uint8Array): string {
   const text = plain(line);
   const end = text.at(-1) === CR ? text.length - 1 : text.length;
-  return `${latin1(text, 0, end).replaceAll("\r", " ")}\r\n`;
+  // A byte 255 stays two, as telnet has it: one would begin a command.
+  return `${latin1(text, 0, end).replaceAll("\r", " ").replaceAll("\xff", "\xff\xff")}\r\n`;
 }
 
 function objectionTo(command: Pending | null): string | null {

@@ -169,6 +169,7 @@ t.test("addresses that sscanf reads, that telnet hides, or that stand beside ano
   const ftp = session();
   ftp.client("PASV\r\nNOOP\r\n");
   t.equal(ftp.server("227 (192,\v168,0\f,2,19,\v137)\r\n"), "227 (1,2,3,4,19,137)\r\n");
+  t.equal(ftp.server("200 \xff\xff3\r227 x\r\n"), "200 \xff\xff3 227 x\r\n", "and no telnet command is made");
   t.equal(ftp.server("200\xff\xfa\r227 (192,168,0,2,19,137)\r\n"), "200\r\n", "and what telnet swallows is taken out");
 });
 

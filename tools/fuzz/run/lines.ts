@@ -1,6 +1,7 @@
 /**
  * The line fuzzer: single-line replies, each newly made or changed, in sessions of a few dozen. Each session is held three
- * times, line by line and cut anywhere on the socket path, and as replay sees it, and once in so many on packets.
+ * times, line by line and cut anywhere on the socket path, and as replay sees it, and once in so many on packets. Work is
+ * counted in dialogues: a helper that is metered is read by V8 as if it were any other from then on, slowly.
  */
 import type { Helper } from "../../../core/helper/api.ts";
 import type { Direction, Ms } from "../../../core/units.ts";
@@ -15,14 +16,13 @@ import { StreamHost } from "../hosts/stream.ts";
 import { textBytes } from "../hosts/text.ts";
 import { type Violation, violation } from "../properties/finding.ts";
 import { checkLine, checkWhole, sameAs, sameAsObserved } from "../properties/line.ts";
-import { Meter } from "../properties/meter.ts";
 
 const NOW = 0 as Ms;
 const BLOCKS = 4;
 const LINES = 8;
 /** Replies of a session. */
 export const SESSION = BLOCKS * LINES;
-/** One session of so many is metered, and held on packets. */
+/** One session of so many is held on packets. */
 const SAMPLED = 16;
 const SEGMENT = 1460;
 
@@ -62,24 +62,20 @@ export class LineFuzzer {
   /** Holds session `number` of this seed. What it shows broken, or null. */
   session(number: number): Violation | null {
     this.#random.seed(this.#seed, number);
-    const sampled = number % SAMPLED === 0;
-    const meter = sampled ? new Meter() : null;
     try {
-      const found = this.#hold(meter?.on(this.#helper) ?? this.#helper, number % 2 === 0);
-      const metered = meter?.finding ?? null;
-      const held = metered === null ? found : violation("stalled", metered);
-      const same = held ?? this.#observed() ?? (sampled ? this.#onPackets() : null);
+      const found = this.#hold(number % 2 === 0) ?? this.#observed();
+      const held = found ?? (number % SAMPLED === 0 ? this.#onPackets() : null);
       const left = this.#closed();
-      return same ?? left;
+      return held ?? left;
     } catch (error) {
       this.#closed();
       return violation("threw", error instanceof Error ? (error.stack ?? error.message) : String(error));
     }
   }
 
-  #hold(helper: Helper, exact: boolean): Violation | null {
+  #hold(exact: boolean): Violation | null {
     this.turns.length = 0;
-    this.#whole.open(helper);
+    this.#whole.open(this.#helper);
     this.#cut.open(this.#helper);
     for (const turn of [
       ["reply", GREETING],
