@@ -34,7 +34,11 @@ async function runCommand(): Promise<void> {
     .version(version)
     .showHelpAfterError("(kindred --help shows what there is)");
   for (const name of asked in commands ? [asked] : Object.keys(commands)) program.addCommand(await commands[name]!());
-  await program.parseAsync();
+  await program.parseAsync(asked === "ctl" ? await withIpvsWords(process.argv) : process.argv);
+}
+
+async function withIpvsWords([node, kindred, ctl, ...args]: readonly string[]): Promise<readonly string[]> {
+  return [node!, kindred!, ctl!, ...(await import("../director/ctl/command.ts")).withIpvsWords(args)];
 }
 
 function demoCommand(command: Command): Command {

@@ -237,14 +237,11 @@ export const routes: readonly Route[] = [
     handle: ({ operator }) => printRules(operator.config),
   }),
   route("POST", "/v1/ipvs", "write", "applies rules of ipvsadm, all or none", {
-    body: z.strictObject({ text: z.string().max(LARGE), clear: z.boolean().default(false) }),
+    body: z.strictObject({ text: z.string().max(LARGE) }),
     most: 2 * LARGE,
-    handle: ({ operator }, { body: { text, clear } }) => {
+    handle: ({ operator }, { body: { text } }) => {
       const rules = readDump(text, "rules");
-      return operator.edit(({ document }) => {
-        const before = clear ? { ...document, services: [], groups: [] } : document;
-        return applyRules(before, rules, "rules", { helperOf });
-      });
+      return operator.edit(({ document }) => applyRules(document, rules, "rules", { helperOf }));
     },
   }),
   route("POST", "/v1/reload", "write", "reads the file again", { handle: ({ operator }) => operator.reload() }),

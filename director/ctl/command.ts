@@ -7,6 +7,7 @@ import type { Drain, Plan } from "../control/operator.ts";
 import { apply, drained, pages, realserverPath, saved, servicePath } from "./ask.ts";
 import { Client, Refused, Unreachable, type Where } from "./client.ts";
 import { inert, inertJson } from "./inert.ts";
+import { isIpvsadm, tellIpvs } from "./ipvs.ts";
 import * as lists from "./lists.ts";
 import { type Column, coloured, type Format, formats, print } from "./output.ts";
 import { eventLine } from "./watch.ts";
@@ -40,7 +41,7 @@ export function ctlCommand(): Command {
     .option("--key <file>", "and its key")
     .addOption(new Option("-o, --output <format>", "how lists are shown").choices(formats).default("table"))
     .option("--no-color", "no colours; nor are there any when nobody looks, or NO_COLOR is set");
-  for (const add of [listCommands, changeCommands, realserverCommands, wholeCommands]) add(command);
+  for (const add of [listCommands, changeCommands, realserverCommands, wholeCommands, ipvsCommand]) add(command);
   return command;
 }
 
@@ -383,6 +384,39 @@ const flowsText = (flows: FlowCounts): string =>
 function tellDrain({ say, json }: Context, drain: Drain): number {
   say(json ? inertJson(drain, 2) : left(drain));
   return 0;
+}
+
+// --- ipvsadm's words --------------------------------------------------------------------------------------------------
+
+/** `ctl -A …` is `ctl ipvs -A …`: options of another program, which commander is to leave alone. */
+export function withIpvsWords(args: readonly string[]): readonly string[] {
+  let at = 0;
+  while (OWN.includes(args[at] ?? "")) at += 2;
+  return isIpvsadm(args[at] ?? "") ? [...args.slice(0, at), "ipvs", ...args.slice(at)] : args;
+}
+
+/** Those of our own that may stand before, each with a value. */
+const OWN: readonly string[] = ["--socket", "--url", "--token-file", "--ca", "--cert", "--key"];
+
+function ipvsCommand(ctl: Command): void {
+  const ipvs = ctl
+    .command("ipvs")
+    .argument("[words...]")
+    .allowUnknownOption()
+    .helpOption(false)
+    .description("ipvsadm's own words, as in `ctl -A -t 203.0.113.10:21 -s wlc`, `ctl -S -n`, `ctl -R < rules`");
+  ipvs.action(
+    doing(ipvs, async ({ client, text, note }, words: readonly string[]) => {
+      if (words.length === 0 || !isIpvsadm(words[0]!)) {
+        note("kindred ctl: write one of ipvsadm's words: -A -E -D -C -a -e -d -L -S -R");
+        return EXIT.wrongInput;
+      }
+      const told = await tellIpvs(client, words, process.stdin);
+      for (const line of told.notes) note(line);
+      text(told.text);
+      return 0;
+    }),
+  );
 }
 
 // --- the whole --------------------------------------------------------------------------------------------------------

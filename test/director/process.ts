@@ -19,6 +19,13 @@ export async function configurationFile(t: Test, text: string): Promise<string> 
   return join(path, "kindred.yaml");
 }
 
+interface ProcessOptions {
+  readonly uid?: number;
+  readonly files?: number;
+  readonly env?: Readonly<Record<string, string>>;
+  readonly input?: string;
+}
+
 export class Process {
   readonly child: ChildProcess;
   readonly exited: Promise<number | string | null>;
@@ -26,20 +33,20 @@ export class Process {
   stderr = "";
   over = false;
 
-  /** `uid`: whom to run it as; `files`: how many it may open; `env`: what its environment has beside this one's. */
-  constructor(
-    t: Test,
-    args: readonly string[],
-    { uid, files, env }: { uid?: number; files?: number; env?: Readonly<Record<string, string>> } = {},
-  ) {
+  /**
+   * `uid`: whom to run it as; `files`: how many it may open; `env`: what its environment has beside this one's; `input`:
+   * its standard input, without which it has none.
+   */
+  constructor(t: Test, args: readonly string[], { uid, files, env, input }: ProcessOptions = {}) {
     const identity = uid === undefined ? {} : { uid, gid: uid };
     const limit = files === undefined ? "" : `ulimit -n ${files}; `;
     this.child = spawn("/bin/sh", ["-c", `${limit}exec "$@"`, "sh", process.execPath, KINDRED, ...args], {
-      stdio: ["ignore", "pipe", "pipe"],
+      stdio: [input === undefined ? "ignore" : "pipe", "pipe", "pipe"],
       // The usual control socket is in a folder of its own: several run at once.
       env: { ...process.env, RUNTIME_DIRECTORY: dirname(args.at(-1)!), ...env },
       ...identity,
     });
+    this.child.stdin?.end(input);
     this.child.stdout?.setEncoding("utf8").on("data", (text: string) => (this.stdout += text));
     this.child.stderr?.setEncoding("utf8").on("data", (text: string) => (this.stderr += text));
     this.exited = new Promise((done) => {
