@@ -67,6 +67,7 @@ export class Director {
 
   async stop(): Promise<void> {
     this.#watcher?.close();
+    if (this.#operator !== null) this.#operator.draining = true;
     await this.#path?.stop();
     this.#control?.close();
     this.#log("info", "stopped", await this.#path?.counts());

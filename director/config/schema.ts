@@ -129,7 +129,7 @@ const control = z.strictObject({
   hosts: z
     .array(scalar(hostName, "director.example.net", text("^[A-Za-z0-9.-]+$", ["director.example.net"])))
     .default([]),
-  anonymous: oneOf("right", ["none", "read"], "none").default("none"),
+  anonymous: oneOf("right", ["none", "metrics", "read"], "none").default("none"),
 });
 
 /** Also read one by one: what is wrong with one service is no reason not to look at the others. */

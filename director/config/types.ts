@@ -50,7 +50,7 @@ export interface ControlConfig {
   /** Names in `Host` beside the address itself. */
   readonly hosts: readonly string[];
   /** What may be done over TCP without a token. */
-  readonly anonymous: "none" | "read";
+  readonly anonymous: "none" | "metrics" | "read";
 }
 
 export interface ServiceConfig {

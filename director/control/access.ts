@@ -7,7 +7,13 @@ import type { IncomingMessage } from "node:http";
 import type { TLSSocket } from "node:tls";
 import { Refusal } from "./refusal.ts";
 
-type Needs = "read" | "write";
+/**
+ * Each right holds those before it. `none`: who comes need not be known; what anybody may see. `metrics`: numbers without
+ * who the clients are.
+ */
+export type Needs = "none" | "metrics" | "read" | "write";
+
+const RANK: Readonly<Record<Needs, number>> = { none: 0, metrics: 1, read: 2, write: 3 };
 
 export interface Access {
   /** Whether a request may load programs. */
@@ -27,26 +33,32 @@ export interface TcpAccess {
   readonly hosts: ReadonlySet<string>;
   readonly port: number;
   readonly token: string | null;
-  readonly anonymous: "none" | "read";
+  readonly anonymous: "none" | "metrics" | "read";
   readonly tls: boolean;
 }
 
 export function tcpAccess({ hosts, port, token, anonymous, tls }: TcpAccess): Access {
   const scheme = tls ? "https" : "http";
   const expected = token === null ? null : digest(token);
+  const whyForeign = ({ headers: { host = "", origin } }: IncomingMessage): Refusal | null => {
+    if (!isOurs(host, hosts, port)) {
+      const remedy = 'use its address, or list the name in "control.hosts"';
+      return new Refusal(421, "foreign-host", "the request is for another host", remedy);
+    }
+    return origin === undefined || origin.toLowerCase() === `${scheme}://${host.toLowerCase()}`
+      ? null
+      : foreignOrigin();
+  };
   return {
     mayLoad: false,
     why(request, needs) {
-      const { host = "", origin } = request.headers;
-      if (!isOurs(host, hosts, port)) {
-        const remedy = 'use its address, or list the name in "control.hosts"';
-        return new Refusal(421, "foreign-host", "the request is for another host", remedy);
-      }
-      if (origin !== undefined && origin.toLowerCase() !== `${scheme}://${host.toLowerCase()}`) return foreignOrigin();
+      const foreign = whyForeign(request);
+      if (foreign !== null) return foreign;
+      if (needs === "none") return null;
       if ((request.socket as Partial<TLSSocket>).authorized === true) return null;
       const given = bearer(request.headers.authorization);
       if (given !== null && expected !== null && timingSafeEqual(digest(given), expected)) return null;
-      if (given === null && anonymous === "read" && needs === "read") return null;
+      if (given === null && RANK[needs] <= RANK[anonymous]) return null;
       const message = given === null ? "who asks is not known" : "the token is not the right one";
       return new Refusal(401, "not-authorized", message, "send Authorization: Bearer, and the token of the director");
     },

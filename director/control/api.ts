@@ -67,7 +67,10 @@ async function answer(asked: Asked, route: Route, { operator, events, access }: 
     query: shaped(route.query, queryOf(asked.req.queries()), "the query"),
     body: shaped(route.body, await bodyOf(asked, route), "the body"),
   };
-  return asked.json((await route.handle({ operator, events, mayLoad: access.mayLoad }, input)) as object, 200, SAFE);
+  const result = await route.handle({ operator, events, mayLoad: access.mayLoad }, input);
+  if (!(result instanceof Response)) return asked.json(result as object, 200, SAFE);
+  for (const [name, value] of Object.entries(SAFE)) result.headers.set(name, value);
+  return result;
 }
 
 /** Each name once: of two, nobody could say which was meant. */

@@ -17,6 +17,8 @@ interface Kept {
 }
 
 export class Events {
+  /** Of flows that have ended, by their way. */
+  readonly bytes = { original: 0, reply: 0 };
   readonly #log: Log;
   readonly #watchers = new Set<Watcher>();
   /** A ring: the oldest gives way. */
@@ -30,12 +32,18 @@ export class Events {
 
   readonly log: Log = (level, event, fields = {}) => {
     this.#log(level, event, fields);
+    if (event === "closed") this.#add(fields);
     const refusal = REFUSALS.has(event);
     if (!refusal && this.#watchers.size === 0) return;
     const kept = { at: Date.now(), level, event, fields };
     if (refusal) this.#refusals[this.#refused++ % MOST_REFUSALS] = kept;
     if (this.#watchers.size > 0) for (const watcher of this.#watchers) watcher(shown(kept));
   };
+
+  #add({ original, reply }: Fields): void {
+    if (typeof original === "number") this.bytes.original += original;
+    if (typeof reply === "number") this.bytes.reply += reply;
+  }
 
   /** Returns how to stop. */
   watch(watcher: Watcher): () => void {

@@ -10,7 +10,7 @@ import type { Log } from "../log.ts";
 import type { PathName } from "../paths.ts";
 import { difference } from "./difference.ts";
 import { findRealserver } from "./document.ts";
-import type { FlowCounts, Operated } from "./operated.ts";
+import type { FlowCounts, Operated, Page, Query, RelatedState, ServiceState } from "./operated.ts";
 import { Refusal } from "./refusal.ts";
 
 export interface OperatorOptions {
@@ -46,6 +46,8 @@ export class Operator {
   #config: Config;
   #busy: Promise<unknown> = Promise.resolve();
   #reloads = 0;
+  /** It takes no new clients any more. */
+  draining = false;
 
   constructor(options: OperatorOptions) {
     this.#options = options;
@@ -67,6 +69,25 @@ export class Operator {
       `the path ${this.#options.pathName} cannot be asked while it runs`,
       "restart it",
     );
+  }
+
+  /** Changes that were applied. */
+  get changes(): number {
+    return this.#reloads;
+  }
+
+  /** By name; every path has them. */
+  counts(): Promise<Readonly<Record<string, number>>> {
+    return this.#options.path.counts();
+  }
+
+  /** None where the path cannot be operated. */
+  async services(): Promise<readonly ServiceState[]> {
+    return this.#options.path.operated?.services() ?? [];
+  }
+
+  async related(query: Query): Promise<Page<RelatedState>> {
+    return this.#options.path.operated?.related(query) ?? { items: [], next: null };
   }
 
   status(): Readonly<Record<string, unknown>> {

@@ -8,6 +8,7 @@ import { readDump } from "../ipvs/dump.ts";
 import { helperOf } from "../ipvs/helper-of.ts";
 import { applyRules } from "../ipvs/import.ts";
 import { printRules } from "../ipvs/print.ts";
+import type { Needs } from "./access.ts";
 import {
   addRealserver,
   addService,
@@ -18,6 +19,7 @@ import {
   findRealserver,
 } from "./document.ts";
 import type { Events } from "./events.ts";
+import { metrics } from "./metrics.ts";
 import type { Operator, Plan } from "./operator.ts";
 
 export interface Served {
@@ -42,7 +44,7 @@ interface Input<S extends Shapes> {
 export interface Route extends Shapes {
   readonly method: "GET" | "POST" | "PATCH" | "DELETE";
   readonly path: string;
-  readonly needs: "read" | "write";
+  readonly needs: Needs;
   /** A body is expected. */
   readonly takes: boolean;
   /** Bytes that it may have. */
@@ -50,6 +52,7 @@ export interface Route extends Shapes {
   /** Events as they happen, a line each, instead of one answer. */
   readonly stream: boolean;
   readonly does: string;
+  /** What is answered is JSON, or a Response as it is. */
   handle(served: Served, input: Input<Shapes>): unknown;
 }
 
@@ -123,6 +126,17 @@ async function dropped(served: Served, plan: Plan, service: string, realserver?:
 }
 
 export const routes: readonly Route[] = [
+  route("GET", "/healthz", "none", "whether it takes clients: 200, or 503 while it drains", {
+    handle: ({ operator: { draining } }) =>
+      Response.json({ status: draining ? "draining" : "ok" }, { status: draining ? 503 : 200 }),
+  }),
+  route("GET", "/metrics", "metrics", "counters and gauges for Prometheus", {
+    handle: async ({ operator, events }) => {
+      const { text, type } = await metrics(operator, events);
+      return new Response(text, { headers: { "Content-Type": type } });
+    },
+  }),
+
   route("GET", "/v1/status", "read", "what runs", { handle: ({ operator }) => operator.status() }),
   route("GET", "/v1/routes", "read", "this table", {
     handle: () => ({ items: routes.map(({ method, path, needs, does }) => ({ method, path, needs, does })) }),

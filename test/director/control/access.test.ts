@@ -23,7 +23,8 @@ async function state({ socket }: OperatedDirector): Promise<string> {
 t.test("over TCP nothing answers without the token, and nothing changes", async (t) => {
   const director = await operated(t, await config());
   const before = await state(director);
-  for (const { method, path } of routes) {
+  for (const { method, path, needs } of routes) {
+    if (needs === "none") continue;
     for (const [how, headers] of [
       ["without a token", {}],
       ["with a wrong one", bearer("swordfish-0123456788")],
@@ -61,14 +62,35 @@ t.test("who may only look without a token changes nothing", async (t) => {
     const answer = await ask(director.tcp, concrete(path), { method, ...asked });
     if (needs === "write") t.equal(answer.status, 401, `${method} ${path}`);
     else t.ok([200, 404].includes(answer.status), `${method} ${path}: ${answer.status}`);
+    if (needs === "none") continue;
     t.equal((await ask(director.tcp, concrete(path), { method, headers: bearer("wrong")!, ...asked })).status, 401);
   }
   t.equal(await state(director), before);
 });
 
+t.test("who may only scrape sees numbers, and nothing else", async (t) => {
+  const director = await operated(t, await config(), ", anonymous: metrics");
+  for (const { method, path, needs } of routes) {
+    const answer = await ask(director.tcp, concrete(path), { method, ...(method === "GET" ? {} : { raw: "{}" }) });
+    const open = needs === "none" || needs === "metrics";
+    t.equal(answer.status, open ? 200 : 401, `${method} ${path}`);
+  }
+});
+
+t.test("what needs no token is this, shows nobody's name, and still is for no page of somebody else's", async (t) => {
+  const open = routes.filter(({ needs }) => needs === "none").map(({ path }) => path);
+  t.same(open, ["/healthz"]);
+  const director = await operated(t, await config());
+  for (const path of open) {
+    for (const headers of [{}, bearer("wrong")!]) t.equal((await ask(director.tcp, path, { headers })).status, 200);
+    t.equal((await ask(director.tcp, path, { headers: { host: "evil.example" } })).status, 421);
+    t.equal((await ask(director.tcp, path, { headers: { origin: "http://evil.example" } })).status, 403);
+    t.equal((await ask(director.socket, path)).status, 200);
+  }
+});
+
 t.test("routes that change something are those that are not GET, and say so", async (t) => {
-  for (const { method, needs, path } of routes)
-    t.equal(needs, method === "GET" ? "read" : "write", `${method} ${path}`);
+  for (const { method, needs, path } of routes) t.equal(needs === "write", method !== "GET", `${method} ${path}`);
 });
 
 t.test("a page of somebody else's gets nowhere: Host and Origin", async (t) => {
