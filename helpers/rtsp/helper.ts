@@ -141,20 +141,26 @@ class RtspInspector implements Inspector {
     Object.assign(stream, { ...makeStream(), mode: "lost", fresh: true });
   }
 
+  /** Where the first line ends; negative: nowhere in as much as may be held of it, or not yet. */
+  #firstLine(payload: Uint8Array): number {
+    return payload.subarray(0, this.#hold + 1).indexOf(LF);
+  }
+
   /** `lost`: whether a message, or right behind missing bytes a frame, begins here. */
   #found(stream: Stream, payload: Uint8Array): boolean {
     if (stream.midline) return false;
-    const lf = payload.indexOf(LF);
+    const lf = this.#firstLine(payload);
     const frame = stream.fresh && payload[0] === DOLLAR;
     const first = lf < 0 ? null : parseFirstLine(payload, lf);
-    const line = first !== null && first !== "http";
+    const endless = lf < 0 && payload.length > this.#hold && mayOpen(payload);
+    const line = endless || (first !== null && first !== "http");
     if (frame || line) Object.assign(stream, { mode: "messages", fresh: false, seen: 0 });
     return frame || line;
   }
 
   #pastLine(stream: Stream, payload: Uint8Array): Inspection {
     const lf = payload.indexOf(LF);
-    if (lf < 0 && !stream.midline && mayOpen(payload) && payload.length <= this.#hold) return WAIT;
+    if (lf < 0 && !stream.midline && mayOpen(payload)) return WAIT;
     stream.midline = lf < 0;
     stream.fresh = false;
     return pass(lf < 0 ? payload.length : lf + 1);
@@ -168,7 +174,7 @@ class RtspInspector implements Inspector {
   }
 
   #message(stream: Stream, payload: Uint8Array, direction: Direction, actions: Actions): Inspection {
-    const lf = payload.indexOf(LF);
+    const lf = this.#firstLine(payload);
     const first = lf < 0 ? null : parseFirstLine(payload, lf);
     if (first === "http" && stream.mode === "opening") return detach(payload, () => actions.note("http-tunnel"));
     if (lf < 0 ? !mayOpen(payload) : first === null || first === "http") return this.#stray(stream, payload, actions);
@@ -248,7 +254,8 @@ class RtspInspector implements Inspector {
     code: string,
     actions: Actions,
   ): void {
-    const seen = payload.subarray(0, Math.min(consumed, this.#hold));
+    const held = payload.subarray(0, Math.min(consumed, this.#hold));
+    const seen = held.subarray(0, wholeLines(held));
     const head = parseHead(seen, seen.length);
     const cseq = cseqOf(head);
     const at = { start: 0, end: consumed };
