@@ -1,5 +1,5 @@
 /** `kindred plan` as its users run it, on the hosts of a farm. */
-import { writeFileSync } from "node:fs";
+import { rmSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { stringify } from "yaml";
 import { KINDRED } from "./director.ts";
@@ -11,6 +11,7 @@ const ASK = fileURLToPath(new URL("ask.js", import.meta.url));
 
 /** A plan, and the hosts on which it is applied. */
 export class Planned {
+  readonly #sandbox: Sandbox;
   readonly #hosts: readonly Host[];
   readonly #words: readonly string[];
   readonly #before = new Map<Host, string>();
@@ -18,6 +19,7 @@ export class Planned {
   constructor(sandbox: Sandbox, config: object, hosts: readonly Host[], words: readonly string[]) {
     const file = sandbox.path(`plan-${hosts.length}-${words.join("").replaceAll(/\W/g, "")}.yaml`);
     writeFileSync(file, stringify(config));
+    this.#sandbox = sandbox;
     this.#hosts = hosts;
     this.#words = [process.execPath, KINDRED, "plan", file, ...words];
   }
@@ -25,6 +27,9 @@ export class Planned {
   async apply(): Promise<void> {
     for (const host of this.#hosts) {
       this.#before.set(host, await stateOf(host));
+      // What a plan notes of a namespace would be there for the next one of that number.
+      const number = await host.must(["stat", "-L", "-c", "%i", "/proc/self/ns/net"]);
+      this.#sandbox.defer(() => rmSync(`/run/kindred/plan-${number.trim()}.json`, { force: true }));
       await host.must([...this.#words, "--apply"]);
     }
     // A second time changes nothing, so it does no harm.
