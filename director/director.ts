@@ -9,6 +9,7 @@ import { watchFile } from "./control/watch-file.ts";
 import type { Datapath } from "./datapath/path.ts";
 import { createLog, type Log } from "./log.ts";
 import { findPath, type PathName } from "./paths.ts";
+import { tellManager } from "./service-manager.ts";
 
 export interface DirectorOptions {
   /** Instead of the one that the configuration says. */
@@ -63,9 +64,11 @@ export class Director {
       control: this.#control.at,
       pid: process.pid,
     });
+    tellManager("READY=1", log);
   }
 
   async stop(): Promise<void> {
+    tellManager("STOPPING=1", this.#events.log);
     this.#watcher?.close();
     if (this.#operator !== null) this.#operator.draining = true;
     await this.#path?.stop();

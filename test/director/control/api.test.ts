@@ -92,13 +92,6 @@ t.test("what is wrong is refused with a code, a sentence and a remedy, and chang
     ],
     ["an unknown key", "/v1/services/plain", patch('{"sheduler":"rr"}'), 422, "wrong-configuration"],
     [
-      "the last realserver",
-      "/v1/services/plain/realservers/192.0.2.10:80",
-      { method: "DELETE" },
-      422,
-      "wrong-configuration",
-    ],
-    [
       "a name twice",
       "/v1/services",
       post(`{"name":"plain","vip":"${VIP}","ports":["tcp/1"],"realservers":[{"address":"192.0.2.1"}]}`),
