@@ -7,6 +7,7 @@ import { join, resolve } from "node:path";
 import { Command } from "commander";
 import { helpers } from "../helpers/index.ts";
 import { spoken } from "./fuzz/generate/messages.ts";
+import { runAgainstKernel } from "./fuzz/kernel/command.ts";
 import { brokenCopy } from "./fuzz/mutants/broken.ts";
 import type { Finding, Kind } from "./fuzz/run/campaign.ts";
 import * as own from "./fuzz/run/campaign.ts";
@@ -30,6 +31,8 @@ export interface FuzzOptions {
   readonly corpus?: string;
   /** A copy with a known bug instead of the helper. */
   readonly mutant?: string;
+  /** `kernel`: nf_conntrack_ftp beside the helper, instead of the helper by itself. */
+  readonly against?: string;
 }
 
 export interface FuzzIo {
@@ -57,6 +60,7 @@ function version(): string {
 
 /** The exit status. */
 export async function runFuzz(helper: string, options: FuzzOptions, io: FuzzIo): Promise<number> {
+  if (helper === "ftp" && options.against !== undefined) return runAgainstKernel(options, version(), io);
   const only = options.only === undefined ? null : chosen(options.only, helper);
   const problem = problemWith(helper, only);
   if (problem !== null) {
@@ -187,6 +191,7 @@ export function fuzzCommand(io: FuzzIo = process): Command {
     .option("--only <kind/number>", "one session of lines, dialogue or wild dialogue: lines/12")
     .option("--corpus <folder>", "where findings are kept", CORPUS)
     .option("--mutant <name>", "a copy of the helper with a known bug instead, to see it found")
+    .option("--against <peer>", "kernel: the same dialogues through nf_conntrack_ftp in network namespaces (root)")
     .option("--json", "the summary as one JSON document")
     .addHelpText("after", "\nExit status: 0, 1 when something was found, 2 when asked for what there is not.")
     .action(async (helper: string, options: FuzzOptions) => {
