@@ -3,6 +3,7 @@ import { readFile } from "node:fs/promises";
 import t from "tap";
 import { loadConfig, parseConfig } from "../director/config.ts";
 import { loadHelper } from "../director/helpers.ts";
+import { scenarios } from "../tools/lab/scenarios/index.ts";
 
 const EXAMPLE = "fixtures/config/kindred.yaml";
 
@@ -37,4 +38,27 @@ t.test("the README names only scripts and commands that there are", async (t) =>
     .map((rest) => rest.split(/[^a-z]/)[0]!);
   t.ok(named.length > 3);
   for (const name of named) t.ok(scripts[name] !== undefined, `npm run ${name}`);
+});
+
+t.test("each service of docs/services.md has a configuration that is right", async (t) => {
+  const text = await readFile("docs/services.md", "utf8");
+  const configurations = blocks(text, "yaml");
+  t.ok(configurations.length >= 12);
+  for (const part of configurations) {
+    const { warnings, services, groups } = parseConfig(part, "docs/services.md");
+    t.same(warnings, [], [...services, ...groups].map(({ name }) => name).join(", "));
+  }
+});
+
+t.test("each scenario that docs/services.md names is one of the laboratory's", async (t) => {
+  const text = await readFile("docs/services.md", "utf8");
+  const named = [...text.matchAll(/Scenarios?: (.*)/g)].flatMap(([, rest]) => [
+    ...rest!.replaceAll(/\([^)]*\)|\[[^\]]*\]\([^)]*\)/g, "").matchAll(/`([a-z0-9-]+)`/g),
+  ]);
+  t.ok(named.length >= 15);
+  for (const [, name] of named)
+    t.ok(
+      scenarios.some((one) => one.name.startsWith(name!)),
+      name!,
+    );
 });
