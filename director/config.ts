@@ -7,6 +7,7 @@
 
 import { dirname, resolve } from "node:path";
 import { helpers as builtIn } from "../helpers/index.ts";
+import { checkConfig } from "./config/check.ts";
 import { checkControl, checkNames, checkPorts, checkRelated } from "./config/checks.ts";
 import { explain } from "./config/explain.ts";
 import { isFile, readText } from "./config/file.ts";
@@ -112,8 +113,8 @@ function helperInputs(section: unknown): Map<string, HelperInput | null> {
 function build(input: ConfigInput, document: Document, file: string, helpers: Helpers, report: Report): Config {
   return {
     file,
-    services: input.services.map((service) => serviceConfig(service, helpers)),
-    groups: input.groups.map((group) => serviceConfig(group, helpers)),
+    services: input.services.map((service) => serviceConfig(service, helpers, file)),
+    groups: input.groups.map((group) => serviceConfig(group, helpers, file)),
     helpers: [...helpers.values()].flatMap((helper): HelperConfig[] => (helper === null ? [] : [helper.config])),
     related: relatedConfig(input.related),
     timeouts: input.timeouts,
@@ -127,7 +128,7 @@ function build(input: ConfigInput, document: Document, file: string, helpers: He
   };
 }
 
-function serviceConfig(input: ServiceInput, helpers: Helpers): ServiceConfig {
+function serviceConfig(input: ServiceInput, helpers: Helpers, file: string): ServiceConfig {
   const resolved = (input.helper === undefined ? null : helpers.get(input.helper)) ?? null;
   const transport = resolved?.transport ?? null;
   const controlPorts = (resolved?.config.ports ?? []).filter((port) =>
@@ -147,6 +148,7 @@ function serviceConfig(input: ServiceInput, helpers: Helpers): ServiceConfig {
     persistence: input.persistence ?? NOT,
     persistenceNetmask: input.persistenceNetmask ?? null,
     originates: input.originates,
+    check: input.check === undefined ? null : checkConfig(input.check, file),
     realservers: input.realservers.map((realserver) => ({
       ...realserver,
       port: realserver.port ?? null,

@@ -7,6 +7,7 @@ import { refusalOf } from "./control/refusal.ts";
 import { type ControlServer, openControl } from "./control/server.ts";
 import { watchFile } from "./control/watch-file.ts";
 import type { Datapath } from "./datapath/path.ts";
+import { Health } from "./health/health.ts";
 import { createLog, type Log } from "./log.ts";
 import { findPath, type PathName } from "./paths.ts";
 import { tellManager } from "./service-manager.ts";
@@ -30,6 +31,7 @@ export class Director {
   #path: Datapath | null = null;
   #operator: Operator | null = null;
   #control: ControlServer | null = null;
+  #health: Health | null = null;
   #watcher: { close(): void } | null = null;
 
   constructor(config: Config, { log, path = "socket", watch = config.watch }: DirectorOptions = {}) {
@@ -44,15 +46,27 @@ export class Director {
     const { log } = this.#events;
     const path = await findPath(this.#pathName)!.open(this.#config, log);
     this.#path = path;
-    await path.start();
-    const changed = (config: Config): void => {
+    const { operated } = path;
+    const health = operated === null ? null : new Health({ path: operated, log });
+    this.#health = health;
+    try {
+      // First, so that nobody is given a realserver of which nothing is known, where that is to count as down.
+      await health?.follow(this.#config);
+      await path.start();
+    } catch (error) {
+      health?.stop();
+      throw error;
+    }
+    const changed = async (config: Config): Promise<void> => {
       this.#log = this.#ownLog ?? createLog(config.log);
+      await health?.follow(config);
     };
     const operator = new Operator({ config: this.#config, path, pathName: this.#pathName, log, changed });
     this.#operator = operator;
     try {
       this.#control = await openControl(this.#config.control, { operator, events: this.#events, log });
     } catch (error) {
+      health?.stop();
       path.abort();
       throw error;
     }
@@ -71,6 +85,7 @@ export class Director {
     tellManager("STOPPING=1", this.#events.log);
     this.#watcher?.close();
     if (this.#operator !== null) this.#operator.draining = true;
+    this.#health?.stop();
     await this.#path?.stop();
     this.#control?.close();
     this.#log("info", "stopped", await this.#path?.counts());
@@ -79,6 +94,7 @@ export class Director {
   /** Cuts what runs; nobody takes it for whole. */
   abort(): void {
     this.#watcher?.close();
+    this.#health?.stop();
     this.#control?.close();
     this.#path?.abort();
   }

@@ -167,6 +167,14 @@ export function modulePath(value: unknown): string | Wrong {
   );
 }
 
+/** A word or sentence that can stand in a line of a protocol: no control characters. */
+export function printable(value: unknown): string | Wrong {
+  const control = typeof value === "string" && [...value].some((one) => one < " " || one === "\x7f");
+  if (typeof value === "string" && value !== "" && value.length <= 255 && !control) return value;
+  const remedy = "write up to 255 characters without line ends; digits in quotes";
+  return new Wrong(`${quote(value)} cannot be sent in a line`, remedy);
+}
+
 /** A file, relative to the configuration's own. */
 export function filePath(value: unknown): string | Wrong {
   if (typeof value === "string" && /^[^\0]+$/.test(value)) return value;

@@ -3,6 +3,7 @@ import { z } from "zod";
 import { schedulerNames } from "../../core/schedule/scheduler.ts";
 import { type Endpoint, type Ms, ms, type Port, seconds } from "../../core/units.ts";
 import type { Address } from "../../core/wire/address.ts";
+import { checkKinds } from "./check.ts";
 import {
   address,
   choice,
@@ -17,6 +18,7 @@ import {
   portNumber,
   portNumbers,
   portsOf,
+  printable,
   type Reader,
   transportPorts,
   Wrong,
@@ -44,6 +46,7 @@ const text = (pattern: string, examples: readonly string[]): Json => ({ type: "s
 const NAME = text("^[A-Za-z0-9][\\w.-]{0,62}$", ["ftp"]);
 const ADDRESS = text("^[0-9A-Fa-f:.]+$", ["203.0.113.10", "2001:db8::10"]);
 const DURATION = text("^\\d+(ms|s|m|h)$", ["500ms", "30s", "5m", "1h"]);
+const PRINTABLE = { type: "string", minLength: 1, maxLength: 255 };
 const PATH = { type: "string", minLength: 1 };
 /** Of one transport; a single port may be a number. */
 const PORTS = { anyOf: [{ type: "integer" }, text("^\\d{1,5}(-\\d{1,5})?$", ["40000-40100"])] };
@@ -73,6 +76,21 @@ const realserver = z.strictObject({
   passivePorts: scalar(portsOf("tcp"), "40000-40100", PORTS).optional(),
 });
 
+/** What a kind takes beside these is in check.ts. */
+const check = z.strictObject({
+  kind: oneOf("check", checkKinds, "tcp"),
+  interval: time("5s").default(seconds(5)),
+  timeout: time("3s").optional(),
+  rise: count(1, 100, 2).default(2),
+  fall: count(1, 100, 3).default(3),
+  port: tcpPort.optional(),
+  source: ip("203.0.113.1").optional(),
+  initially: oneOf("condition", ["up", "down"], "up").default("up"),
+  onFailure: oneOf("policy", ["quiesce", "drop"], "quiesce").default("quiesce"),
+  login: scalar(printable, "anonymous", PRINTABLE).optional(),
+  secretFile: scalar(filePath, "./check.secret", PATH).optional(),
+});
+
 const service = {
   name: named("ftp"),
   vip,
@@ -80,6 +98,7 @@ const service = {
   scheduler: oneOf("scheduler", schedulerNames, "wlc").default("wlc"),
   originates: z.array(scalar(transportPorts, "tcp/113", text(`^(tcp|udp)/${RANGE}`, ["tcp/113"]))).default([]),
   persistenceNetmask: count(1, 128, 24).optional(),
+  check: check.optional(),
   realservers: z.array(realserver),
 };
 
@@ -158,6 +177,7 @@ export const schema = z.strictObject({
   offload: oneOf("offload", ["none", "nftables"], "none").default("none"),
 });
 
+export type CheckInput = z.output<typeof check>;
 export type RealserverInput = z.output<typeof realserver>;
 /** A group is a service without a helper. */
 export type ServiceInput = z.output<typeof parts.service>;

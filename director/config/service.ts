@@ -1,6 +1,7 @@
 /** What the schema cannot see: whether the parts of one service go together. */
 import { type PortRange, rangeText } from "../../core/units.ts";
 import type { Address } from "../../core/wire/address.ts";
+import { checkCheck } from "./check.ts";
 import type { Helpers } from "./helpers.ts";
 import { nearest } from "./nearest.ts";
 import { type Path, quote } from "./problem.ts";
@@ -26,6 +27,7 @@ export function checkService({ path, service }: Entry, context: Context): void {
   if (service.ports.length === 0) report.error([...path, "ports"], "lists no port", "list one, as in [tcp/21]");
   checkHelper(path, service, context);
   checkNetmask(path, service, report);
+  checkCheck(path, service, context.datapath, report);
   const realservers: Path = [...path, "realservers"];
   if (service.realservers.length === 0) {
     report.warn(realservers, "lists no realserver: nobody will be served", 'list one, as in "- address: 192.168.0.2"');

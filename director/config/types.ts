@@ -70,8 +70,36 @@ export interface ServiceConfig {
   readonly persistenceNetmask: number | null;
   /** Ports at clients that realservers may connect to by themselves, leaving as the VIP (ident: tcp/113). */
   readonly originates: readonly PortRange[];
+  /** How its realservers are found to serve; null: they are taken to. */
+  readonly check: CheckConfig | null;
   /** No two of the same address and port; none: nobody is served. */
   readonly realservers: readonly RealserverConfig[];
+}
+
+export type CheckKind = "tcp" | "ftp";
+
+/** A question that is put to each realserver of a service, again and again. */
+export interface CheckConfig {
+  readonly kind: CheckKind;
+  /** Milliseconds from one to the next. */
+  readonly interval: Ms;
+  /** Milliseconds that an answer may take; at most `interval`. */
+  readonly timeout: Ms;
+  /** Good answers in a row that bring a realserver up, and bad ones that take it down. */
+  readonly rise: number;
+  readonly fall: number;
+  /** null: where clients go. */
+  readonly port: Port | null;
+  /** The director's own address that it asks from; null: any. */
+  readonly source: Address | null;
+  /** What it is until it has been asked so often. */
+  readonly initially: "up" | "down";
+  /** What becomes of flows to a realserver that goes down: they may end by themselves, or are cut. */
+  readonly onFailure: "quiesce" | "drop";
+  /** ftp: who logs in; null: the greeting is enough. */
+  readonly login: string | null;
+  /** ftp: the absolute path of a file that has the password. */
+  readonly secretFile: string | null;
 }
 
 export interface RealserverConfig {

@@ -68,12 +68,19 @@ function serviceStays(before: ServiceConfig, after: ServiceConfig): string[] {
     ...said("persistence", ({ persistence }) => (persistence === 0 ? "none" : `${persistence / 1000} s`)),
     ...said("originates", ({ originates }) => originates.map(rangeText).join(", ") || "nothing"),
     ...said("persistenceNetmask", ({ persistenceNetmask }) => String(persistenceNetmask ?? "none")),
+    ...checkChanges(before, after),
     ...changes(before.realservers, after.realservers, keyOf, {
       comes: (one) => [realserverComes(name, one)],
       goes: (one) => [`service ${name}: realserver ${keyOf(one)} goes: nobody new; what it has ends by itself`],
       stays: (earlier, later) => realserverStays(name, earlier, later),
     }),
   ];
+}
+
+function checkChanges({ check: before }: ServiceConfig, { name, check: after }: ServiceConfig): string[] {
+  if (isDeepStrictEqual(plain(before), plain(after))) return [];
+  const [was, is] = [before, after].map((check) => check?.kind ?? "none");
+  return [`service ${name}: check ${was === is ? `${is} changes` : `${was} becomes ${is}`}`];
 }
 
 function realserverStays(service: string, before: RealserverConfig, after: RealserverConfig): string[] {

@@ -19,7 +19,7 @@ export interface OperatorOptions {
   readonly pathName: PathName;
   readonly log: Log;
   /** Told of the configuration that runs from now on. */
-  readonly changed: (config: Config) => void;
+  readonly changed: (config: Config) => Promise<void>;
 }
 
 /** What a change does, or would do. */
@@ -109,11 +109,11 @@ export class Operator {
     return this.#compare(this.#read(text, file));
   }
 
-  /** Applies `text` as the file `file`. `mayLoad`: also helpers of modules that are not loaded yet. */
+  /** Applies `text` as the file `file`. `mayLoad`: also what runs programs or reads files that it did not before. */
   apply(text: string, file: string, mayLoad: boolean): Promise<Plan> {
     return this.#change(() => {
       const config = this.#read(text, file);
-      if (!mayLoad) refuseModules(this.#config, config);
+      if (!mayLoad) refuseFromAfar(this.#config, config);
       return config;
     });
   }
@@ -124,10 +124,14 @@ export class Operator {
     return this.#change(() => loadConfig(this.#file, { path }));
   }
 
-  /** Applies what `change` makes of the configuration that runs. */
-  edit(change: (config: Config) => Document): Promise<Plan> {
+  /** Applies what `change` makes of the configuration that runs; `mayLoad`: as above. */
+  edit(change: (config: Config) => Document, mayLoad: boolean): Promise<Plan> {
     const { pathName: path } = this.#options;
-    return this.#change(() => checkDocument(change(this.#config), this.#config.file, { path }));
+    return this.#change(() => {
+      const config = checkDocument(change(this.#config), this.#config.file, { path });
+      if (!mayLoad) refuseFromAfar(this.#config, config);
+      return config;
+    });
   }
 
   /** What a realserver still has. */
@@ -164,7 +168,7 @@ export class Operator {
         await this.path.apply(config);
         this.#config = config;
         this.#reloads++;
-        this.#options.changed(config);
+        await this.#options.changed(config);
         this.#options.log("info", "changed", { changes: plan.changes });
         return plan;
       });
@@ -172,6 +176,25 @@ export class Operator {
     return change;
   }
 }
+
+function refuseFromAfar(before: Config, after: Config): void {
+  refuseModules(before, after);
+  refuseChecks(before, after);
+}
+
+/** A check may run a command, or send what is in a file: who comes from afar may choose neither. */
+function refuseChecks(before: Config, after: Config): void {
+  const known = new Set(touchedBy(before).map(({ what }) => what));
+  const unknown = touchedBy(after).find(({ what }) => !known.has(what));
+  if (unknown === undefined) return;
+  const remedy = "do it through the unix socket, or in the file";
+  throw new Refusal(403, "check-from-afar", `the check of ${unknown.service} would have ${unknown.what}`, remedy);
+}
+
+const touchedBy = ({ services, groups }: Config): { readonly service: string; readonly what: string }[] =>
+  [...services, ...groups].flatMap(({ name: service, check }) =>
+    check === null || check.secretFile === null ? [] : [{ service, what: `the secret ${check.secretFile}` }],
+  );
 
 /** A module is a program: who comes from afar may not choose one. */
 function refuseModules(before: Config, after: Config): void {

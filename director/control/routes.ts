@@ -25,7 +25,7 @@ import type { Operator, Plan } from "./operator.ts";
 export interface Served {
   readonly operator: Operator;
   readonly events: Events;
-  /** Whether helpers may be loaded from modules that the request names. */
+  /** Whether the request may name programs to run and files to read: modules of helpers, secrets of checks. */
   readonly mayLoad: boolean;
 }
 
@@ -148,18 +148,20 @@ export const routes: readonly Route[] = [
   route("POST", "/v1/services", "write", "a service comes; the body is as in the configuration", {
     query: z.strictObject({ group: yes.default(false) }),
     body: WRITTEN,
-    handle: ({ operator }, { body, query }) => operator.edit((config) => addService(config, body, query.group)),
+    handle: ({ operator, mayLoad }, { body, query }) =>
+      operator.edit((config) => addService(config, body, query.group), mayLoad),
   }),
   route("PATCH", "/v1/services/:service", "write", "keys of a service change; null takes one away", {
     params: SERVICE,
     body: WRITTEN,
-    handle: ({ operator }, { params, body }) => operator.edit((config) => editService(config, params.service, body)),
+    handle: ({ operator, mayLoad }, { params, body }) =>
+      operator.edit((config) => editService(config, params.service, body), mayLoad),
   }),
   route("DELETE", "/v1/services/:service", "write", "a service goes; with drop=true its flows are cut", {
     params: SERVICE,
     query: z.strictObject({ drop: yes.default(false) }),
     handle: async (served, { params: { service }, query }) => {
-      const plan = await served.operator.edit((config) => deleteService(config, service));
+      const plan = await served.operator.edit((config) => deleteService(config, service), served.mayLoad);
       return query.drop ? dropped(served, plan, service) : plan;
     },
   }),
@@ -167,20 +169,21 @@ export const routes: readonly Route[] = [
   route("POST", "/v1/services/:service/realservers", "write", "a realserver comes", {
     params: SERVICE,
     body: WRITTEN,
-    handle: ({ operator }, { params, body }) => operator.edit((config) => addRealserver(config, params.service, body)),
+    handle: ({ operator, mayLoad }, { params, body }) =>
+      operator.edit((config) => addRealserver(config, params.service, body), mayLoad),
   }),
   route("PATCH", "/v1/services/:service/realservers/:realserver", "write", "keys of a realserver change (weight)", {
     params: REALSERVER,
     body: WRITTEN,
-    handle: ({ operator }, { params, body }) =>
-      operator.edit((config) => editRealserver(config, params.service, params.realserver, body)),
+    handle: ({ operator, mayLoad }, { params, body }) =>
+      operator.edit((config) => editRealserver(config, params.service, params.realserver, body), mayLoad),
   }),
   route("DELETE", "/v1/services/:service/realservers/:realserver", "write", "a realserver goes; drop=true cuts", {
     params: REALSERVER,
     query: z.strictObject({ drop: yes.default(false) }),
     handle: async (served, { params: { service, realserver }, query }) => {
       const { key } = findRealserver(served.operator.config, service, realserver);
-      const plan = await served.operator.edit((config) => deleteRealserver(config, service, key));
+      const plan = await served.operator.edit((config) => deleteRealserver(config, service, key), served.mayLoad);
       return query.drop ? dropped(served, plan, service, key) : plan;
     },
   }),
@@ -190,8 +193,8 @@ export const routes: readonly Route[] = [
   }),
   route("POST", "/v1/services/:service/realservers/:realserver/drain", "write", "weight 0, and the flows it has", {
     params: REALSERVER,
-    handle: async ({ operator }, { params: { service, realserver } }) => {
-      const plan = await operator.edit((config) => editRealserver(config, service, realserver, { weight: 0 }));
+    handle: async ({ operator, mayLoad }, { params: { service, realserver } }) => {
+      const plan = await operator.edit((config) => editRealserver(config, service, realserver, { weight: 0 }), mayLoad);
       return { ...plan, ...(await operator.drained(service, realserver)) };
     },
   }),

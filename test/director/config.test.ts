@@ -60,6 +60,19 @@ t.test("the example says all that can be said", async (t) => {
         persistence: 300_000,
         persistenceNetmask: 24,
         originates: [{ transport: "tcp", first: 113, last: 113 }],
+        check: {
+          kind: "ftp",
+          interval: 5000,
+          timeout: 3000,
+          rise: 2,
+          fall: 3,
+          port: 21,
+          source: "203.0.113.1",
+          initially: "up",
+          onFailure: "quiesce",
+          login: "anonymous",
+          secretFile: resolve("fixtures/config/check.secret"),
+        },
         realservers: [
           {
             address: "192.168.0.2",
@@ -94,6 +107,7 @@ t.test("the example says all that can be said", async (t) => {
         persistence: 300_000,
         persistenceNetmask: null,
         originates: [],
+        check: null,
         realservers: ["192.168.0.2", "192.168.0.3"].map((address) => ({
           address,
           port: null,

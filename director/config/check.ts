@@ -1,0 +1,58 @@
+/** Health checks in a configuration: which kinds there are, and what each takes. */
+import { dirname, resolve } from "node:path";
+import { type Ms, seconds } from "../../core/units.ts";
+import { type Path, quote } from "./problem.ts";
+import type { Report } from "./report.ts";
+import type { CheckInput, ServiceInput } from "./schema.ts";
+import type { CheckConfig, CheckKind } from "./types.ts";
+
+type Option = "login" | "secretFile";
+
+/** What is asked of each kind beside what all have. */
+const OPTIONS: Readonly<Record<CheckKind, { readonly needs?: readonly Option[]; readonly takes?: readonly Option[] }>> =
+  {
+    tcp: {},
+    ftp: { takes: ["login", "secretFile"] },
+  };
+
+export const checkKinds = Object.keys(OPTIONS) as CheckKind[];
+
+const ALL = [...new Set(Object.values(OPTIONS).flatMap(({ needs = [], takes = [] }) => [...needs, ...takes]))];
+
+export function checkCheck(service: Path, { check }: ServiceInput, datapath: "socket" | "tun", report: Report): void {
+  if (check === undefined) return;
+  const path = [...service, "check"];
+  if (datapath === "tun") {
+    report.warn(path, "realservers are not checked on the packet path", 'run on the socket path ("--path socket")');
+  }
+  if (check.timeout !== undefined && check.timeout > check.interval) {
+    report.error([...path, "timeout"], "longer than the interval", "write less, or a longer interval");
+  }
+  const { needs = [], takes = [] } = OPTIONS[check.kind];
+  for (const key of ALL) {
+    if (check[key] !== undefined && !needs.includes(key) && !takes.includes(key)) {
+      report.error([...path, key], `means nothing to a check by ${check.kind}`, "remove it", "key");
+    }
+  }
+  for (const key of needs) {
+    if (check[key] === undefined) report.error(path, `a check by ${check.kind} needs ${quote(key)}`, "add it");
+  }
+  if (check.secretFile !== undefined && check.kind === "ftp" && check.login === undefined) {
+    report.error([...path, "secretFile"], "a password without a name", 'add "login", or remove it', "key");
+  }
+}
+
+const TIMEOUT = seconds(3);
+
+/** `file`: of the configuration, from which paths begin. */
+export function checkConfig(input: CheckInput, file: string): CheckConfig {
+  const { timeout, port, source, login, secretFile, ...all } = input;
+  return {
+    ...all,
+    timeout: timeout ?? (Math.min(TIMEOUT, input.interval) as Ms),
+    port: port ?? null,
+    source: source ?? null,
+    login: login ?? null,
+    secretFile: secretFile === undefined ? null : resolve(dirname(file), secretFile),
+  };
+}

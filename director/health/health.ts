@@ -1,0 +1,99 @@
+/**
+ * The checks of a running configuration: which realservers are asked, and what becomes of what is found.
+ *
+ *   configuration -> targets -> Watch (asks, counts) -> mark at the path, events, flows cut where that is said
+ */
+import { isDeepStrictEqual } from "node:util";
+import type { Config } from "../config.ts";
+import type { Operated } from "../control/operated.ts";
+import type { Log } from "../log.ts";
+import type { Check, Verdict } from "./check.ts";
+import { checks } from "./checks.ts";
+import { Gate } from "./gate.ts";
+import { targetsOf } from "./targets.ts";
+import { Watch } from "./watch.ts";
+
+/** Checks that run at the same time. */
+const MOST = 64;
+
+export interface HealthOptions {
+  readonly path: Pick<Operated, "mark" | "drop">;
+  readonly log: Log;
+  /** Those by protocol, unless told otherwise. */
+  readonly ask?: Check;
+  readonly random?: () => number;
+}
+
+export class Health {
+  readonly #path: HealthOptions["path"];
+  readonly #log: Log;
+  readonly #ask: Check;
+  readonly #random: () => number;
+  readonly #gate = new Gate(MOST);
+  #watches = new Map<string, Watch>();
+  #stopped = false;
+
+  constructor({ path, log, ask, random = Math.random }: HealthOptions) {
+    this.#path = path;
+    this.#log = log;
+    this.#ask = ask ?? ((target, signal) => checks[target.check.kind](target, signal));
+    this.#random = random;
+  }
+
+  /**
+   * Asks whom `config` says from now on. Who is asked as before goes on as if nothing had been; who is asked in another
+   * way keeps its condition until that says otherwise; who is not asked any more is up.
+   */
+  async follow(config: Config): Promise<void> {
+    if (this.#stopped) return;
+    const before = this.#watches;
+    const after = new Map<string, Watch>();
+    for (const target of targetsOf(config)) {
+      const key = `${target.service} ${target.realserver}`;
+      const watch = before.get(key);
+      before.delete(key);
+      if (watch !== undefined && isDeepStrictEqual(watch.target, target)) {
+        after.set(key, watch);
+        continue;
+      }
+      watch?.stop();
+      after.set(key, this.#watch(target, watch?.up ?? target.check.initially === "up"));
+    }
+    this.#watches = after;
+    for (const watch of before.values()) watch.stop();
+    for (const { target } of before.values()) await this.#mark(target, true);
+    for (const { target, up } of after.values()) if (!up) await this.#mark(target, false);
+  }
+
+  /** No check outlives it. Marks stay as they are. */
+  stop(): void {
+    this.#stopped = true;
+    for (const watch of this.#watches.values()) watch.stop();
+    this.#watches.clear();
+  }
+
+  #watch(target: Watch["target"], up: boolean): Watch {
+    return new Watch(target, up, {
+      ask: this.#ask,
+      gate: this.#gate,
+      random: this.#random,
+      changed: (watch, reason) => void this.#changed(watch, reason),
+      hindered: ({ target: { service, realserver } }, reason) => {
+        this.#log("warn", "check-hindered", { service, realserver, reason });
+      },
+    });
+  }
+
+  async #changed({ target, up }: Watch, reason: Verdict): Promise<void> {
+    const { service, realserver, check } = target;
+    const about = { service, realserver, check: check.kind };
+    await this.#mark(target, up);
+    if (up) return this.#log("info", "realserver-up", about);
+    const cut = check.onFailure === "drop" ? { cut: await this.#path.drop({ service, realserver }) } : {};
+    this.#log("warn", "realserver-down", { ...about, reason, ...cut });
+  }
+
+  async #mark({ service, realserver }: Watch["target"], up: boolean): Promise<void> {
+    await this.#path.mark(service, realserver, up);
+  }
+}

@@ -1,0 +1,14 @@
+/** Whom a configuration has asked. */
+import { realserverKey } from "../../core/service.ts";
+import type { Config, RealserverConfig, ServiceConfig } from "../config.ts";
+import type { Target } from "./check.ts";
+
+export const targetsOf = ({ services, groups }: Config): Target[] =>
+  [...services, ...groups].flatMap((service) => service.realservers.flatMap((one) => targetOf(service, one) ?? []));
+
+/** Asked where its clients go, unless the check says otherwise. */
+function targetOf({ name, check, controlPorts, ports }: ServiceConfig, realserver: RealserverConfig): Target | null {
+  if (check === null) return null;
+  const port = check.port ?? realserver.port ?? controlPorts[0] ?? ports[0]!.first;
+  return { service: name, realserver: realserverKey(realserver), address: realserver.address, port, check };
+}
