@@ -256,9 +256,9 @@ export const routes: readonly Route[] = [
   route("POST", "/v1/ipvs", "write", "applies rules of ipvsadm, all or none", {
     body: z.strictObject({ text: z.string().max(LARGE) }),
     most: 2 * LARGE,
-    handle: ({ operator }, { body: { text } }) => {
+    handle: ({ operator, mayLoad }, { body: { text } }) => {
       const rules = readDump(text, "rules");
-      return operator.edit(({ document }) => applyRules(document, rules, "rules", { helperOf }));
+      return operator.edit(({ document }) => applyRules(document, rules, "rules", { helperOf }), mayLoad);
     },
   }),
   route("POST", "/v1/reload", "write", "reads the file again", { handle: ({ operator }) => operator.reload() }),
