@@ -1,23 +1,13 @@
 /** Health checks in a configuration: which kinds there are, and what each takes. */
 import { dirname, resolve } from "node:path";
 import { type Ms, seconds } from "../../core/units.ts";
+import { checkOptions } from "./check-kinds.ts";
 import { type Path, quote } from "./problem.ts";
 import type { Report } from "./report.ts";
 import type { CheckInput, ServiceInput } from "./schema.ts";
-import type { CheckConfig, CheckKind } from "./types.ts";
+import type { CheckConfig } from "./types.ts";
 
-type Option = "login" | "secretFile";
-
-/** What is asked of each kind beside what all have. */
-const OPTIONS: Readonly<Record<CheckKind, { readonly needs?: readonly Option[]; readonly takes?: readonly Option[] }>> =
-  {
-    tcp: {},
-    ftp: { takes: ["login", "secretFile"] },
-  };
-
-export const checkKinds = Object.keys(OPTIONS) as CheckKind[];
-
-const ALL = [...new Set(Object.values(OPTIONS).flatMap(({ needs = [], takes = [] }) => [...needs, ...takes]))];
+const ALL = [...new Set(Object.values(checkOptions).flatMap(({ needs = [], takes = [] }) => [...needs, ...takes]))];
 
 export function checkCheck(service: Path, { check }: ServiceInput, datapath: "socket" | "tun", report: Report): void {
   if (check === undefined) return;
@@ -28,7 +18,7 @@ export function checkCheck(service: Path, { check }: ServiceInput, datapath: "so
   if (check.timeout !== undefined && check.timeout > check.interval) {
     report.error([...path, "timeout"], "longer than the interval", "write less, or a longer interval");
   }
-  const { needs = [], takes = [] } = OPTIONS[check.kind];
+  const { needs = [], takes = [] } = checkOptions[check.kind];
   for (const key of ALL) {
     if (check[key] !== undefined && !needs.includes(key) && !takes.includes(key)) {
       report.error([...path, key], `means nothing to a check by ${check.kind}`, "remove it", "key");

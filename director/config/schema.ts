@@ -3,7 +3,7 @@ import { z } from "zod";
 import { schedulerNames } from "../../core/schedule/scheduler.ts";
 import { type Endpoint, type Ms, ms, type Port, seconds } from "../../core/units.ts";
 import type { Address } from "../../core/wire/address.ts";
-import { checkKinds } from "./check.ts";
+import { checkKinds } from "./check-kinds.ts";
 import {
   address,
   choice,
@@ -76,7 +76,7 @@ const realserver = z.strictObject({
   passivePorts: scalar(portsOf("tcp"), "40000-40100", PORTS).optional(),
 });
 
-/** What a kind takes beside these is in check.ts. */
+/** What a kind takes beside these is in check-kinds.ts. */
 const check = z.strictObject({
   kind: oneOf("check", checkKinds, "tcp"),
   interval: time("5s").default(seconds(5)),

@@ -1,0 +1,14 @@
+/** The kinds of health checks, and what each is told beside what all are. */
+import type { CheckKind } from "./types.ts";
+
+type Option = "login" | "secretFile";
+
+/** What is asked of each kind beside what all have. */
+export const checkOptions: Readonly<
+  Record<CheckKind, { readonly needs?: readonly Option[]; readonly takes?: readonly Option[] }>
+> = {
+  tcp: {},
+  ftp: { takes: ["login", "secretFile"] },
+};
+
+export const checkKinds = Object.keys(checkOptions) as CheckKind[];
