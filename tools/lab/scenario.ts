@@ -9,3 +9,9 @@ export interface Scenario {
   /** Throws when it does not hold; returns what was seen, in a few words. What it makes is undone by the runner. */
   run(sandbox: Sandbox): Promise<string>;
 }
+
+/**
+ * A peer did what it also does, now and then, without a director: nothing was shown, for it or against it. The runner
+ * runs the scenario once more, and its line says so.
+ */
+export class Inconclusive extends Error {}
