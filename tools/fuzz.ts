@@ -16,15 +16,15 @@ import { keep, smallest } from "./fuzz/run/keep.ts";
 import { type Fuzzer, runLoop, type State } from "./fuzz/run/loop.ts";
 import { MessageCampaign } from "./fuzz/run/messages.ts";
 import { progressText, type Summary, summaryText } from "./fuzz/run/show.ts";
+import { runClient, runServe, type ServeOptions } from "./fuzz/serve/command.ts";
 
-export interface FuzzOptions {
+export interface FuzzOptions extends ServeOptions {
   readonly seconds?: number;
   /** Stops after so many. */
   readonly executions?: number;
   readonly seed?: number;
   /** `KIND/NUMBER`: this one and no other. */
   readonly only?: string;
-  readonly json?: boolean;
   /** No dialogues. */
   readonly lines?: boolean;
   /** Where findings are kept. */
@@ -58,9 +58,17 @@ function version(): string {
   return (JSON.parse(readFileSync(file, "utf8")) as { version: string }).version;
 }
 
+/** What is done with the kernel, or with a middlebox; null: the helper is held by itself. */
+function withPeers(options: FuzzOptions, io: FuzzIo): Promise<number> | null {
+  if (options.against !== undefined) return runAgainstKernel(options, version(), io);
+  if (options.serve !== undefined) return runServe(options, io);
+  return options.client === undefined ? null : runClient(options, io);
+}
+
 /** The exit status. */
 export async function runFuzz(helper: string, options: FuzzOptions, io: FuzzIo): Promise<number> {
-  if (helper === "ftp" && options.against !== undefined) return runAgainstKernel(options, version(), io);
+  const peers = helper === FTP ? withPeers(options, io) : null;
+  if (peers !== null) return peers;
   const only = options.only === undefined ? null : chosen(options.only, helper);
   const problem = problemWith(helper, only);
   if (problem !== null) {
@@ -192,6 +200,10 @@ export function fuzzCommand(io: FuzzIo = process): Command {
     .option("--corpus <folder>", "where findings are kept", CORPUS)
     .option("--mutant <name>", "a copy of the helper with a known bug instead, to see it found")
     .option("--against <peer>", "kernel: the same dialogues through nf_conntrack_ftp in network namespaces (root)")
+    .option("--serve <port>", "a hostile FTP server, to test what is between it and its client", whole)
+    .option("--bind <address>", "of that server (127.0.0.1)")
+    .option("--i-know", "lets it bind to other addresses than loopback")
+    .option("--client <host:port>", "the client of such a server: what was opened between the two")
     .option("--json", "the summary as one JSON document")
     .addHelpText("after", "\nExit status: 0, 1 when something was found, 2 when asked for what there is not.")
     .action(async (helper: string, options: FuzzOptions) => {
