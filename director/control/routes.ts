@@ -21,6 +21,7 @@ import {
 import type { Events } from "./events.ts";
 import { metrics } from "./metrics.ts";
 import type { Operator, Plan } from "./operator.ts";
+import { page } from "./page/page.ts";
 
 export interface Served {
   readonly operator: Operator;
@@ -126,6 +127,7 @@ async function dropped(served: Served, plan: Plan, service: string, realserver?:
 }
 
 export const routes: readonly Route[] = [
+  route("GET", "/", "none", "the page; it asks for the rest with its user's token", { handle: page }),
   route("GET", "/healthz", "none", "whether it takes clients: 200, or 503 while it drains", {
     handle: ({ operator: { draining } }) =>
       Response.json({ status: draining ? "draining" : "ok" }, { status: draining ? 503 : 200 }),

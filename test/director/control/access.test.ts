@@ -79,7 +79,7 @@ t.test("who may only scrape sees numbers, and nothing else", async (t) => {
 
 t.test("what needs no token is this, shows nobody's name, and still is for no page of somebody else's", async (t) => {
   const open = routes.filter(({ needs }) => needs === "none").map(({ path }) => path);
-  t.same(open, ["/healthz"]);
+  t.same(open, ["/", "/healthz"]);
   const director = await operated(t, await config());
   for (const path of open) {
     for (const headers of [{}, bearer("wrong")!]) t.equal((await ask(director.tcp, path, { headers })).status, 200);

@@ -175,7 +175,7 @@ t.test("it is healthy until it drains", async (t) => {
   const stopping = director.director.stop();
   const draining = await ask(director.tcp, "/healthz");
   t.match([draining.status, draining.body], [503, { status: "draining" }]);
-  client.destroy();
+  client.resetAndDestroy();
   await stopping;
 });
 
