@@ -34,12 +34,17 @@ export function chart(title: string, lines: readonly Line[]) {
     }
     const options = { width: width(), height: 180, legend: { show: false }, cursor: { show: false } };
     const range = (_: unknown, _least: number, most: number): [number, number] => [0, Math.max(1, most * 1.1)];
+    const clock = (_: unknown, ticks: readonly number[]): string[] =>
+      ticks.map((tick) => new Date(tick * 1000).toTimeString().slice(0, 8));
     const lastMinutes = (_: unknown, _first: number, last: number): [number, number] => [last - 300, last];
     plot ??= new uPlot(
       {
         ...options,
         series: [{}, ...series],
-        axes: [axis, { ...axis, size: 55 }],
+        axes: [
+          { ...axis, space: 90, values: clock },
+          { ...axis, size: 55 },
+        ],
         scales: { x: { range: lastMinutes }, y: { range } },
       },
       data as uPlotType.AlignedData,
