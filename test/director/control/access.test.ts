@@ -49,7 +49,7 @@ t.test("with the token each route answers for itself", async (t) => {
     const asked = method === "GET" ? {} : { raw: "{}" };
     const answer = await ask(director.tcp, concrete(path), { method, headers: bearer(TOKEN)!, ...asked });
     t.not(answer.status, 401, `${method} ${path}`);
-    t.ok(answer.status < 500, `${method} ${path}: ${answer.text}`);
+    t.ok(answer.status < 500, `${method} ${path}: ${answer.text.slice(0, 200)}`);
   }
 });
 
