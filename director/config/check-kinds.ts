@@ -9,6 +9,10 @@ export const checkOptions: Readonly<
 > = {
   tcp: {},
   ftp: { takes: ["login", "secretFile"] },
+  rtsp: {},
+  radius: { needs: ["secretFile"] },
+  xdmcp: {},
+  tftp: {},
 };
 
 export const checkKinds = Object.keys(checkOptions) as CheckKind[];

@@ -76,7 +76,7 @@ export interface ServiceConfig {
   readonly realservers: readonly RealserverConfig[];
 }
 
-export type CheckKind = "tcp" | "ftp";
+export type CheckKind = "tcp" | "ftp" | "rtsp" | "radius" | "xdmcp" | "tftp";
 
 /** A question that is put to each realserver of a service, again and again. */
 export interface CheckConfig {
@@ -98,7 +98,7 @@ export interface CheckConfig {
   readonly onFailure: "quiesce" | "drop";
   /** ftp: who logs in; null: the greeting is enough. */
   readonly login: string | null;
-  /** ftp: the absolute path of a file that has the password. */
+  /** The absolute path of a file that has the password (ftp) or the shared secret (radius). */
   readonly secretFile: string | null;
 }
 

@@ -2,6 +2,10 @@
 import type { CheckKind } from "../config.ts";
 import type { Check } from "./check.ts";
 import { ftp } from "./ftp.ts";
+import { radius } from "./radius.ts";
+import { rtsp } from "./rtsp.ts";
 import { tcp } from "./tcp.ts";
+import { tftp } from "./tftp.ts";
+import { xdmcp } from "./xdmcp.ts";
 
-export const checks: Readonly<Record<CheckKind, Check>> = { tcp, ftp };
+export const checks: Readonly<Record<CheckKind, Check>> = { tcp, ftp, rtsp, radius, xdmcp, tftp };
