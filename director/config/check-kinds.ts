@@ -1,7 +1,7 @@
 /** The kinds of health checks, and what each is told beside what all are. */
 import type { CheckKind } from "./types.ts";
 
-type Option = "login" | "secretFile";
+type Option = "login" | "secretFile" | "path" | "host" | "status" | "zone" | "authority";
 
 /** What is asked of each kind beside what all have. */
 export const checkOptions: Readonly<
@@ -13,6 +13,8 @@ export const checkOptions: Readonly<
   radius: { needs: ["secretFile"] },
   xdmcp: {},
   tftp: {},
+  http: { takes: ["path", "host", "status"] },
+  dns: { needs: ["zone"], takes: ["authority"] },
 };
 
 export const checkKinds = Object.keys(checkOptions) as CheckKind[];

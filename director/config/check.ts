@@ -36,13 +36,18 @@ const TIMEOUT = seconds(3);
 
 /** `file`: of the configuration, from which paths begin. */
 export function checkConfig(input: CheckInput, file: string): CheckConfig {
-  const { timeout, port, source, login, secretFile, ...all } = input;
+  const { timeout, port, source, login, secretFile, path, host, status, zone, authority, ...all } = input;
   return {
     ...all,
     timeout: timeout ?? (Math.min(TIMEOUT, input.interval) as Ms),
     port: port ?? null,
     source: source ?? null,
     login: login ?? null,
+    path: path ?? "/",
+    host: host ?? null,
+    status: status ?? 200,
+    zone: zone ?? null,
+    authority: authority ?? null,
     secretFile: secretFile === undefined ? null : resolve(dirname(file), secretFile),
   };
 }

@@ -201,3 +201,9 @@ export function hostName(value: unknown): string | Wrong {
   if (typeof value === "string" && /^[A-Za-z0-9][A-Za-z0-9.-]{0,252}$/.test(value)) return value.toLowerCase();
   return new Wrong(`${quote(value)} is no host name`, "write the name that clients use, as in director.example.net");
 }
+
+/** What an HTTP request asks for: printable, so that it stays one line. */
+export function urlPath(value: unknown): string | Wrong {
+  if (typeof value === "string" && /^\/[!-~]*$/.test(value)) return value;
+  return new Wrong(`${quote(value)} is no path of a URL`, "write it from the slash on, without spaces, as in /status");
+}

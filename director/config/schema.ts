@@ -21,6 +21,7 @@ import {
   printable,
   type Reader,
   transportPorts,
+  urlPath,
   Wrong,
   yesOrNo,
 } from "./formats.ts";
@@ -47,6 +48,7 @@ const NAME = text("^[A-Za-z0-9][\\w.-]{0,62}$", ["ftp"]);
 const ADDRESS = text("^[0-9A-Fa-f:.]+$", ["203.0.113.10", "2001:db8::10"]);
 const DURATION = text("^\\d+(ms|s|m|h)$", ["500ms", "30s", "5m", "1h"]);
 const PRINTABLE = { type: "string", minLength: 1, maxLength: 255 };
+const HOST = text("^[A-Za-z0-9][A-Za-z0-9.-]*$", ["www.example.net"]);
 const PATH = { type: "string", minLength: 1 };
 /** Of one transport; a single port may be a number. */
 const PORTS = { anyOf: [{ type: "integer" }, text("^\\d{1,5}(-\\d{1,5})?$", ["40000-40100"])] };
@@ -89,6 +91,11 @@ const check = z.strictObject({
   onFailure: oneOf("policy", ["quiesce", "drop"], "quiesce").default("quiesce"),
   login: scalar(printable, "anonymous", PRINTABLE).optional(),
   secretFile: scalar(filePath, "./check.secret", PATH).optional(),
+  path: scalar(urlPath, "/status", text("^/[!-~]*$", ["/status"])).optional(),
+  host: scalar(hostName, "www.example.net", HOST).optional(),
+  status: count(100, 599, 200).optional(),
+  zone: scalar(hostName, "example.net", HOST).optional(),
+  authority: ip("203.0.113.53").optional(),
 });
 
 const service = {

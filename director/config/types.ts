@@ -76,7 +76,7 @@ export interface ServiceConfig {
   readonly realservers: readonly RealserverConfig[];
 }
 
-export type CheckKind = "tcp" | "ftp" | "rtsp" | "radius" | "xdmcp" | "tftp";
+export type CheckKind = "tcp" | "ftp" | "rtsp" | "radius" | "xdmcp" | "tftp" | "http" | "dns";
 
 /** A question that is put to each realserver of a service, again and again. */
 export interface CheckConfig {
@@ -100,6 +100,14 @@ export interface CheckConfig {
   readonly login: string | null;
   /** The absolute path of a file that has the password (ftp) or the shared secret (radius). */
   readonly secretFile: string | null;
+  /** http: what is asked for, of which host (null: the realserver's address), and the status that is good. */
+  readonly path: string;
+  readonly host: string | null;
+  readonly status: number;
+  /** dns: the zone whose SOA is asked for; null: not dns. */
+  readonly zone: string | null;
+  /** dns: whose serial it must have; null: any answer is good. */
+  readonly authority: Address | null;
 }
 
 export interface RealserverConfig {

@@ -135,7 +135,11 @@ class KeepalivedReader implements Imported {
       const name = at!.text;
       if (name === "sorry_server") {
         const server = rest.map(({ text }) => text).join(" ");
-        this.#warn(at!, `sorry_server ${server} is not taken over`, 'write it as the service\'s "sorry"');
+        this.#warn(
+          at!,
+          `sorry_server ${server} is not taken over`,
+          'there is no sorry server here; "scheduler: fo" with a lighter realserver is nearest',
+        );
       } else if (CHECKS.includes(name)) {
         this.#warn(at!, `${name} is not taken over`, 'write it as the service\'s "check"');
       } else if (name === "real_server") {

@@ -123,7 +123,7 @@ class LdirectordReader implements Imported {
   }
 }
 
-const SORRY = 'write it as the service\'s "sorry"';
+const SORRY = 'there is no sorry server here; "scheduler: fo" with a lighter realserver is nearest';
 
 function readDirective(line: string, number: number): Directive {
   const match = /^(\s*)([^=\s]+)(\s*=\s*)(.*?)\s*$/.exec(line);

@@ -80,3 +80,50 @@ t.test("RADIUS: an answer of who has the secret counts, and says whether it serv
   t.equal(await says(3, "xyzzy5461"), "code-3");
   t.equal(await says(2, "another"), "wrong-authenticator");
 });
+
+/** An answer to `query` with the SOA of its zone, in the answer or, as a name server that has none does, behind it. */
+function soa(query: Buffer, serial: number, rcode = 0): Buffer {
+  const head = Buffer.from(query.subarray(0, 12));
+  head[2] = 0x81;
+  head[3] = rcode;
+  head.writeUInt16BE(rcode === 0 ? 1 : 0, 6);
+  const data = Buffer.concat([bytes(2, 110, 115, 0xc0, 12, 1, 109, 0xc0, 12), Buffer.alloc(20)]);
+  data.writeUInt32BE(serial, 9);
+  const record = Buffer.concat([bytes(0xc0, 12, 0, 6, 0, 1, 0, 0, 0, 60, 0, data.length), data]);
+  return Buffer.concat([head, query.subarray(12), record]);
+}
+
+const ZONE = "kind: dns, zone: example.net";
+
+t.test("DNS: who has the zone serves, and an error is told by its number", async (t) => {
+  const heard: Buffer[] = [];
+  const serves = await server(t, (query) => (heard.push(query), soa(query, 7)));
+  t.equal(await asked(serves, ZONE), null);
+  t.equal(heard[0]!.subarray(12).toString("latin1"), "\x07example\x03net\0\0\x06\0\x01");
+  t.equal(await asked(await server(t, (query) => soa(query, 7, 2)), ZONE), "rcode-2");
+  t.equal(await asked(await server(t, (query) => soa(query, 7).subarray(0, 40)), ZONE), "no-soa");
+  t.equal(await asked(await server(t, () => bytes(1, 2, 3)), ZONE), "not-dns");
+});
+
+t.test("DNS: an answer that is cut anywhere is none, and nothing breaks", async (t) => {
+  const whole = soa(Buffer.from("4b6901000001000000000000076578616d706c65036e65740000060001", "hex"), 7);
+  const heard = new Map<number, string | null>();
+  let length = 0;
+  const port = await server(t, () => whole.subarray(0, length));
+  // The 16 bytes behind the serial are not read.
+  for (; length < whole.length - 16; length++) heard.set(length, await asked(port, ZONE));
+  t.notOk([...heard.values()].includes(null));
+});
+
+const low = process.getuid?.() === 0 ? {} : { skip: "port 53 needs root" };
+
+t.test("DNS: with an authority the serial must be its own; one that cannot be asked is no fault", low, async (t) => {
+  const authority = createSocket("udp4").bind(53, "127.0.0.9");
+  await once(authority, "listening");
+  t.teardown(() => void authority.close());
+  authority.on("message", (query, { port, address }) => authority.send(soa(query, 8), port, address));
+  const check = (at: string): string => `${ZONE}, authority: ${at}`;
+  t.equal(await asked(await server(t, (query) => soa(query, 8)), check("127.0.0.9")), null);
+  t.equal(await asked(await server(t, (query) => soa(query, 7)), check("127.0.0.9")), "old-serial");
+  t.equal(await asked(await server(t, (query) => soa(query, 7)), check("127.0.0.10")), null);
+});
