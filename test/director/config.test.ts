@@ -72,6 +72,11 @@ t.test("the example says all that can be said", async (t) => {
           onFailure: "quiesce",
           login: "anonymous",
           secretFile: resolve("fixtures/config/check.secret"),
+          path: "/",
+          host: null,
+          status: 200,
+          zone: null,
+          authority: null,
         },
         realservers: [
           {
