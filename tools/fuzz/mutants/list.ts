@@ -64,8 +64,7 @@ export const mutants: readonly Mutant[] = [
     file: "helpers/ftp/wire.js",
     from: "export function findHostPort(bytes, start, end) {",
     to: `export function findHostPort(bytes, start, end) {
-    if (!/(\\d+,?)+[^\\d,]?$/.test(latin1(bytes, start, end)))
-        return null;`,
+    /(\\d+,?)+[^\\d,]?$/.test(latin1(bytes, start, end));`,
   },
   {
     name: "rewrite-off-by-one",
