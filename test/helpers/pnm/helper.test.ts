@@ -185,6 +185,33 @@ t.test("found by how it opens", async (t) => {
   t.same([detect("PN"), detect("PNA\0"), detect("PNG"), detect("")], [null, true, false, false]);
 });
 
+t.test("NAT slipstreaming: an HTTP POST whose body is a greeting at the start of a segment", async (t) => {
+  const post = "POST / HTTP/1.1\r\nHost: 1.2.3.4:7070\r\n\r\n";
+  for (let at = 1; at <= post.length; at++) {
+    // "P" alone may open PNM: it is held, and is no greeting with more behind it.
+    const pnm = talk();
+    pnm.client(post.slice(0, at));
+    pnm.client(hello(PLAYER, ROBUST));
+    t.equal(pnm.announced.length, 0, `${at}`);
+  }
+});
+
+t.test("a greeting within an option, and a second one behind the first, announce nothing", async (t) => {
+  const pnm = talk();
+  pnm.client(hello(option(3, hello(PLAYER, ROBUST))) + hello(PLAYER, ROBUST));
+  t.equal(pnm.balancer.related.size, 0);
+  t.same(pnm.reasons("refused"), []);
+});
+
+t.test("the control connection closes: what waits is gone", async (t) => {
+  const pnm = talk();
+  pnm.client(hello(PLAYER, ROBUST));
+  pnm.server(answer(7000));
+  t.equal(pnm.pending.length, 3);
+  pnm.close();
+  t.equal(pnm.balancer.related.size, 0);
+});
+
 t.test("every code that the helper has is explained", async (t) => {
   for (const [code, text] of Object.entries(reasons)) t.ok(/^[a-z-]+$/.test(code) && text.length > 10, code);
 });

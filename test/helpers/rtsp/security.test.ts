@@ -9,6 +9,8 @@ const refusedSetups: [transport: string, reason: string][] = [
   ["RTP/AVP;unicast;destination=10.9.9.9", "bad-port"],
   ['RTP/AVP;unicast;dest_addr="10.9.9.9:4588"', "bounce"],
   [`${UDP},RTP/AVP;unicast;client_port=4588-4589;destination=10.9.9.9`, "bounce"],
+  [`RTP/AVP;unicast;client_port=4588-4589;destination=10.9.9.9,${UDP}`, "bounce"],
+  [`RTP/AVP;unicast;client_port=x,${UDP}`, "bad-port"],
   ["RTP/AVP;unicast;client_port=0-1", "port-zero"],
   ["RTP/AVP;unicast;client_port=22-23", "port-reserved"],
   ["RTP/AVP;unicast;client_port=1024-1023", "port-reserved"],
@@ -198,4 +200,41 @@ t.test("the control connection closes: what waits is gone", async (t) => {
   t.equal(rtsp.pending.length, 4);
   rtsp.close();
   t.equal(rtsp.balancer.related.size, 0);
+});
+
+t.test("a bare CR ends no line, and a NUL no message: what stands behind them in a line is of that line", async (t) => {
+  const rtsp = talk();
+  const hidden = `OPTIONS * RTSP/1.0\r\nCSeq: 1\r\nX: a\r\rSETUP rtsp://h/a RTSP/1.0\rTransport: ${UDP}\r\0\r\n\r\n`;
+  t.equal(rtsp.client(hidden), hidden);
+  t.equal(rtsp.announced.length, 0);
+  t.equal(rtsp.client(setup(UDP, 2)), setup(UDP, 2), "and the next message is found");
+  t.equal(rtsp.pending.length, 2);
+});
+
+t.test("SETUP in a URI, in a header, in a reason phrase and in a description sets nothing up", async (t) => {
+  const rtsp = talk();
+  const line = `SETUP rtsp://h/a RTSP/1.0 Transport: ${UDP}`;
+  rtsp.client(lines(`DESCRIBE rtsp://h/${line} RTSP/1.0`, "CSeq: 1", `User-Agent: ${line}`));
+  const body = setup(UDP);
+  rtsp.server(`${lines(`RTSP/1.0 200 ${line}`, "CSeq: 1", `Content-Length: ${body.length}`)}${body}`);
+  t.equal(rtsp.balancer.related.size, 0);
+  t.same(rtsp.reasons("fault"), []);
+});
+
+t.test("a second answer to one SETUP sets nothing up", async (t) => {
+  const rtsp = talk();
+  rtsp.client(setup(UDP));
+  rtsp.server(agreed(UDP_AGREED));
+  t.equal(rtsp.server(agreed(`${UDP};server_port=7000-7001`)), failed("unsolicited"));
+  t.equal(rtsp.pending.length, 4);
+});
+
+t.test("what a client proves itself with is told to nobody, not even when its SETUP is refused", async (t) => {
+  const rtsp = talk();
+  const proof = 'Authorization: Digest username="canary", response="canary"';
+  rtsp.client(setup(UDP, 1, proof));
+  rtsp.server(lines("RTSP/1.0 401 Unauthorized", "CSeq: 1", 'WWW-Authenticate: Digest nonce="canary"'));
+  rtsp.client(setup("RTP/AVP;client_port=22", 2, proof));
+  t.same(rtsp.reasons("refused"), ["port-reserved"]);
+  t.notMatch(JSON.stringify(rtsp.decisions.map(({ message, reason }) => [message, reason])), /canary/);
 });

@@ -316,6 +316,56 @@ t.test("found by its first message, whose direction it tells", async (t) => {
   t.same([detect("INVITE sip:b"), detect("GET / HTTP/1.1\r\n"), detect("\x80\x08")], [null, false, false]);
 });
 
+t.test("1,000 INVITEs whose streams go to third parties: 1,000 refusals, no entry", async (t) => {
+  const sip = udp();
+  for (let n = 0; n < 1000; n++) sip.client(invite(description(`10.9.${n >> 8}.${n & 255}`, AUDIO)));
+  t.same(sip.reasons("refused"), Array(1000).fill("bounce"));
+  t.equal(sip.balancer.related.size, 0);
+});
+
+t.test("1,000 calls of one client: 48 entries wait at most", async (t) => {
+  const sip = udp();
+  for (let n = 0; n < 1000; n++) {
+    sip.client(invite(OFFER.replace("6000", `${6000 + 2 * n}`)).replace("a@10.0.0.5", `${n}@10.0.0.5`));
+  }
+  t.equal(sip.pending.length, 48);
+});
+
+t.test("a message within another's body, a header or a reason phrase announces nothing", async (t) => {
+  const sip = tcp();
+  const hidden = invite(OFFER);
+  const body = `${lines("MESSAGE sip:b SIP/2.0", "X: INVITE sip:b SIP/2.0", `Content-Length: ${hidden.length}`)}\r\n${hidden}`;
+  t.equal(sip.client(body), body);
+  sip.server(answer("486 INVITE sip:b SIP/2.0"));
+  t.equal(sip.announced.length, 0);
+  t.same(sip.reasons("fault"), []);
+});
+
+t.test("a bare CR ends no line: a stream behind it is of the line before", async (t) => {
+  const sip = udp();
+  sip.client(invite(`${lines("v=0", "c=IN IP4 10.0.0.5")}s=x\rm=audio 6000 RTP/AVP 0\r\n`));
+  t.equal(sip.announced.length, 0);
+});
+
+t.test("what a telephone proves itself with is told to nobody, not even when its streams are refused", async (t) => {
+  const sip = udp();
+  const proof = 'Authorization: Digest username="canary", response="canary"';
+  sip.client(message("REGISTER sip:1.2.3.4 SIP/2.0", "", "CSeq: 1 REGISTER", proof));
+  sip.client(invite(OFFER, proof));
+  sip.client(invite(description("10.9.9.9", AUDIO), proof));
+  t.same(sip.reasons("refused"), ["bounce"]);
+  t.notMatch(JSON.stringify(sip.decisions.map(({ message, reason }) => [message, reason])), /canary/);
+});
+
+t.test("the connection closes: what waits is gone", async (t) => {
+  const sip = tcp();
+  sip.client(invite(OFFER));
+  sip.server(answer("200 OK", ANSWER));
+  t.equal(sip.pending.length, 4);
+  sip.close();
+  t.equal(sip.balancer.related.size, 0);
+});
+
 t.test("every code that the helper has is explained", async (t) => {
   for (const [code, text] of Object.entries(reasons)) t.ok(/^[a-z-]+$/.test(code) && text.length > 10, code);
 });

@@ -2,9 +2,9 @@ import t from "tap";
 import { wms } from "../../../helpers/wms/helper.ts";
 import { reasons } from "../../../helpers/wms/reasons.ts";
 import { isPacket, parseMessages } from "../../../helpers/wms/wire.ts";
-import { endpoint } from "../../addresses.ts";
+import { address, endpoint } from "../../addresses.ts";
 import { holdsContract } from "../../contract.ts";
-import { type ConversationOptions, conversationOf } from "../../conversation.ts";
+import { type ConversationOptions, conversationOf, makeBalancer, realserver, serviceFor } from "../../conversation.ts";
 
 const talk = (options: ConversationOptions = {}) => conversationOf(wms, options);
 const u32 = (n: number): string => String.fromCharCode(n & 255, (n >> 8) & 255, (n >> 16) & 255, (n >>> 24) & 255);
@@ -239,6 +239,58 @@ t.test("found by how it opens", async (t) => {
   const detect = (original: string) => wms.detect!({ original: bytes(original), reply: bytes("") });
   t.same([detect(CONNECT.slice(0, 9)), detect(CONNECT), detect("SETUP"), detect("")], [null, true, false, false]);
   t.equal(isPacket(bytes(data(30))), false);
+});
+
+t.test("1,000 funnels to third parties: 1,000 refusals, no entry", async (t) => {
+  const wms = talk();
+  for (let n = 0; n < 1000; n++) wms.client(udp(`10.9.${n >> 8}.${n & 255}`));
+  t.same(wms.reasons("refused"), Array(1000).fill("bounce"));
+  t.equal(wms.balancer.related.size, 0);
+});
+
+t.test("1,000 funnels of one connection: ten wait at most", async (t) => {
+  const wms = talk();
+  for (let n = 0; n < 1000; n++) wms.client(udp("10.0.0.5", 2000 + n));
+  t.equal(wms.pending.length, 10);
+  t.match(wms.pending.at(-1), /:2999$/);
+});
+
+t.test("NAT slipstreaming: an HTTP POST whose body is a funnel at the start of a segment", async (t) => {
+  const post = "POST / HTTP/1.1\r\nHost: 1.2.3.4:1755\r\n\r\n";
+  for (let at = 1; at <= post.length; at++) {
+    const wms = talk();
+    wms.client(post.slice(0, at));
+    wms.client(udp());
+    t.equal(wms.announced.length, 0, `${at}`);
+  }
+});
+
+t.test("a funnel within another message, and one that the server says, announce nothing", async (t) => {
+  const wms = talk();
+  wms.client(packet(message(0x00030005, udp())));
+  t.equal(wms.server(udp()), udp());
+  t.equal(wms.server(data(8 + udp().length).slice(0, 8) + udp()), data(8 + udp().length).slice(0, 8) + udp());
+  t.equal(wms.announced.length, 0);
+  t.same(wms.reasons("fault"), []);
+});
+
+t.test("over IPv6: the client's port at its IPv6 address", async (t) => {
+  const spec = { address: address("2001:db8::4"), realservers: [realserver("2001:db8::2")] };
+  const v6 = talk({
+    balancer: makeBalancer([serviceFor(wms, spec)]),
+    client: endpoint("2001:db8::5", 40000),
+    virtual: endpoint("2001:db8::4", 1755),
+  });
+  t.equal(v6.client(udp("2001:db8::5")), udp("2001:db8::5"));
+  t.match(v6.pending, [/^mms-udp 2001:db8::2:any -> .*2001:db8::5\]?:7000$/]);
+});
+
+t.test("the control connection closes: what waits is gone", async (t) => {
+  const wms = talk();
+  wms.client(udp());
+  t.equal(wms.pending.length, 1);
+  wms.close();
+  t.equal(wms.balancer.related.size, 0);
 });
 
 t.test("every code that the helper has is explained", async (t) => {

@@ -2,7 +2,7 @@ import t from "tap";
 import type { Endpoint } from "../../../core/units.ts";
 import { xdmcp } from "../../../helpers/xdmcp/helper.ts";
 import { parseRequest } from "../../../helpers/xdmcp/wire.ts";
-import { endpoint } from "../../addresses.ts";
+import { address, endpoint } from "../../addresses.ts";
 import { holdsContract } from "../../contract.ts";
 import {
   type Conversation,
@@ -275,4 +275,41 @@ t.test("display 59535 is port 65535", async (t) => {
 t.test("names and cookies are never told to anybody", async (t) => {
   const talk = session();
   t.notMatch(JSON.stringify(talk.decisions.map(({ message }) => message)), /canary|secret|COOKIE/);
+});
+
+t.test(
+  "every query and its answers pass unread: BroadcastQuery, Query, IndirectQuery, Willing, Unwilling",
+  async (t) => {
+    const talk = conversationOf(xdmcp);
+    for (const opcode of [1, 2, 3]) t.equal(talk.client(message(opcode, 0)), latin1(message(opcode, 0)));
+    const unwilling = message(6, ...text("host"), ...text("too busy"));
+    for (const said of [WILLING, unwilling]) t.equal(talk.server(said), latin1(said));
+    t.equal(talk.announced.length, 0);
+    t.same(talk.reasons("fault"), []);
+  },
+);
+
+t.test("over IPv6: windows open at the display's IPv6 address (connection type 6)", async (t) => {
+  const spec = { address: address("2001:db8::4"), realservers: [realserver("2001:db8::2")] };
+  const own = [0x20, 1, 0x0d, 0xb8, ...Array(11).fill(0), 5];
+  const talk = session(
+    {
+      balancer: makeBalancer([serviceFor(xdmcp, spec)]),
+      client: endpoint("2001:db8::5", 40000),
+      virtual: endpoint("2001:db8::4", 177),
+    },
+    request(2, OWN, own),
+  );
+  t.equal(talk.heard("original"), latin1(QUERY) + latin1(request(2, own)));
+  t.match(talk.pending, [/^x11 2001:db8::2:any -> .*2001:db8::5\]?:6002$/]);
+});
+
+t.test("an Accept that nobody asked for, or said twice, opens nothing more", async (t) => {
+  const early = conversationOf(xdmcp);
+  t.equal(early.server(ACCEPT), latin1(ACCEPT));
+  t.equal(early.announced.length, 0);
+  const twice = session();
+  twice.server(ACCEPT);
+  t.same(twice.pending, [X11]);
+  t.same(twice.reasons("settled"), ["accepted"]);
 });
