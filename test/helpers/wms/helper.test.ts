@@ -269,9 +269,16 @@ t.test("a funnel within another message, and one that the server says, announce 
   const wms = talk();
   wms.client(packet(message(0x00030005, udp())));
   t.equal(wms.server(udp()), udp());
-  t.equal(wms.server(data(8 + udp().length).slice(0, 8) + udp()), data(8 + udp().length).slice(0, 8) + udp());
   t.equal(wms.announced.length, 0);
   t.same(wms.reasons("fault"), []);
+});
+
+t.test("messages within the stream's data are data: nothing is taken back", async (t) => {
+  const wms = talk();
+  wms.client(udp());
+  const carried = data(8 + DISCONNECTED.length).slice(0, 8) + DISCONNECTED;
+  t.equal(wms.server(CONNECTED + carried), CONNECTED + carried);
+  t.equal(wms.pending.length, 1);
 });
 
 t.test("over IPv6: the client's port at its IPv6 address", async (t) => {
