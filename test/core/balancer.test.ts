@@ -104,6 +104,15 @@ t.test(
   },
 );
 
+t.test("a port group by network: all of a network's clients, to any of its ports, go to one realserver", async (t) => {
+  const group = { ports: [ports(80), ports(443)], persistence: seconds(60), persistencePrefix: 24 };
+  const balancer = makeBalancer([web(group)]);
+  const of = (n: number) => [real(admit(balancer, n, 80)), real(admit(balancer, n + 99, 443))];
+  const networks = [1, 257, 513].map(of);
+  for (const chosen of networks) t.equal(new Set(chosen).size, 1);
+  t.equal(new Set(networks.flat()).size, 3, "while the networks are spread");
+});
+
 t.test("a realserver's own port is used where one port is translated, not in a group", async (t) => {
   const translated = [realserver("192.168.0.1", { port: port(8080) })];
   t.equal(admit(makeBalancer([web({ realservers: translated })]), 1).real.port, 8080);

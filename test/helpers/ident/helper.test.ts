@@ -109,6 +109,19 @@ t.test("what does not open like ident is let go, unread", async (t) => {
   }
 });
 
+t.test("a bare CR, a NUL or telnet bytes in a line do not put the next one out of step", async (t) => {
+  for (const odd of ["1 , 2\r3 , 4\r\n", `6191 , 2323\rx${RESPONSE}`]) {
+    const talk = conversationOf(ident, { translate });
+    const heard = talk.server(`${odd}6191 , 2323\r\n`);
+    t.equal(heard.slice(-"6191 , 23\r\n".length), "6191 , 23\r\n", JSON.stringify(odd));
+  }
+  for (const none of ["\0", "6191 \0, 2323", "\xff\xf46191 , 2323", "6191 , 2323\0"]) {
+    const talk = conversationOf(ident, { translate });
+    t.equal(talk.server(`${none}\r\n6191 , 2323\r\n`), `${none}\r\n6191 , 2323\r\n`, JSON.stringify(none));
+    t.same(talk.reasons("fault"), ["not-ident"], "let go for good, not half read");
+  }
+});
+
 t.test("a seventeenth query without a response forgets the first", async (t) => {
   const talk = conversationOf(ident, { translate });
   talk.server("6191 , 2323\r\n");

@@ -6,6 +6,7 @@ import { radius } from "../../../helpers/radius/helper.ts";
 import { attribute, attributesFit, type Packet, readPacket } from "../../../helpers/radius/wire.ts";
 import { address } from "../../addresses.ts";
 import { holdsContract, inspect } from "../../contract.ts";
+import { conversationOf } from "../../conversation.ts";
 import { accessRequest, packet } from "./packets.ts";
 
 const NAS = address("10.0.0.5");
@@ -219,6 +220,42 @@ t.test("nothing is announced, and no byte of it is rewritten: the authenticators
     "reply",
   );
   t.same([verdict, consumed, recorder.empty], ["pass", 20 + 3 + 18, true]);
+});
+
+t.test("each attribute that may be a key is known by its number, and by no other", async (t) => {
+  const numbers = { "User-Name": 1, "Called-Station-Id": 30, "Calling-Station-Id": 31, "NAS-Identifier": 32 };
+  for (const [name, number] of Object.entries({ ...numbers, "Acct-Session-Id": 44 })) {
+    const settings = { ...SETTINGS, key: [name] };
+    const { recall } = request(packet(1, 1, [[number, "same"]]), settings).affinity!;
+    t.same(request(packet(4, 2, [[number, "same"]]), settings).affinity!.recall, recall, name);
+    t.not(request(packet(4, 2, [[number, "other"]]), settings).affinity!.recall[0], recall[0]);
+    for (const other of [1, 2, 24, 25, 30, 31, 32, 33, 44, 79, 80]) {
+      if (other === number) continue;
+      t.notOk(request(packet(1, 1, [[other, "same"]]), settings).affinity?.recall.includes(recall[0]!), `${other}`);
+    }
+  }
+});
+
+t.test("names, passwords and State are never told to anybody, whatever is wrong with the packet", async (t) => {
+  const whole = accessRequest(1, [
+    [1, "canary-name"],
+    [2, "canary-password!"],
+    [24, "canary-state"],
+  ]);
+  const bent = whole.slice();
+  bent[21] = 0;
+  const cut = whole.subarray(0, whole.length - 1);
+  const talk = conversationOf(radius);
+  for (const said of [whole, bent, cut, whole.with(0, 99), whole.with(0, 2), whole.with(0, 11)]) {
+    talk.client(said);
+    talk.server(said);
+  }
+  t.same(
+    [...new Set(talk.reasons("fault"))].sort(),
+    ["bad-attribute", "cut", "not-a-reply", "not-a-request", "unknown-code"],
+    "each was told",
+  );
+  t.notMatch(JSON.stringify(talk.decisions.map(({ message }) => message)), "canary");
 });
 
 t.test("the contract", async (t) => {

@@ -4,7 +4,7 @@ import { rsh } from "../../../helpers/rsh/helper.ts";
 import { parseErrorPort } from "../../../helpers/rsh/wire.ts";
 import { endpoint } from "../../addresses.ts";
 import { holdsContract, openFor } from "../../contract.ts";
-import { conversationOf } from "../../conversation.ts";
+import { conversationOf, LIMITS, makeBalancer, serviceFor } from "../../conversation.ts";
 
 const bytes = (text: string): Uint8Array => Buffer.from(text, "latin1");
 const REST = "root\0root\0uptime\0";
@@ -116,6 +116,52 @@ t.test("NAT slipstreaming: an HTTP request with a port at any of 65,536 offsets 
     said.fill(0x78, at);
   }
   t.equal(announced, 0);
+});
+
+t.test("rexec on its own port is read in the same way", async (t) => {
+  const virtual = endpoint("1.2.3.4", 512);
+  const talk = conversationOf(rsh, { virtual });
+  t.equal(talk.client("40001\0user\0password\0uptime\0"), "40001\0user\0password\0uptime\0");
+  t.same(talk.pending, ["rsh-stderr 192.168.0.2:any -> 10.0.0.5:40001 => 10.0.0.5:40001"]);
+});
+
+t.test("IPv6: no address travels, so nothing differs", async (t) => {
+  const talk = conversationOf(rsh, { client: endpoint("2001:db8::5", 1023) });
+  talk.client(`1022\0${REST}`);
+  t.same(talk.announced[0]!.target, endpoint("2001:db8::5", 1022));
+});
+
+t.test("what is refused is not tried again: a good port behind a bad one opens nothing", async (t) => {
+  for (const bad of ["22\0", "65536\0", "12345678\0", "0\0"]) {
+    const talk = conversationOf(rsh);
+    talk.client(`${bad}1022\0${REST}`);
+    talk.client(`1021\0${REST}`);
+    t.equal(talk.announced.length, 0, JSON.stringify(bad));
+  }
+});
+
+t.test("1,000 connections of one client leave its limit, and others are not affected", async (t) => {
+  const balancer = makeBalancer([serviceFor(rsh)], { ...LIMITS, perClient: 10 });
+  let refused = 0;
+  for (let n = 0; n < 1000; n++) {
+    const talk = conversationOf(rsh, { balancer, client: endpoint("10.0.0.5", 2000 + n) });
+    talk.client(`${2000 + n}\0${REST}`);
+    refused += talk.reasons("refused").length;
+  }
+  t.same([balancer.related.size, refused], [10, 990]);
+  const other = conversationOf(rsh, { balancer, client: endpoint("10.0.0.6", 1023) });
+  t.equal(other.client(`1022\0${REST}`), `1022\0${REST}`);
+});
+
+t.test("10,000 connections of strangers to the announced port do not take the realserver's place", async (t) => {
+  const talk = conversationOf(rsh);
+  talk.client(`1022\0${REST}`);
+  const seen = endpoint("10.0.0.5", 1022);
+  for (let n = 0; n < 10_000; n++) {
+    const stranger = endpoint(`10.66.${n >> 8}.${n & 255}`, 1021);
+    if (talk.balancer.claim("tcp", seen, stranger, talk.now) !== "wrong-address") t.fail(`stranger ${n}`);
+  }
+  t.match(talk.balancer.claim("tcp", seen, endpoint("192.168.0.2", 1021), talk.now), { related: { uses: 1 } });
 });
 
 t.test("digits that never end: dropped after a minute, and the connection goes on unread", async (t) => {

@@ -81,6 +81,33 @@ t.test("a request that is not let in is not forwarded, and 10,000 of one client 
   t.ok(conversationOf(tftp, { balancer, client: endpoint("10.0.0.6", 2000) }).client(RRQ), "others are not affected");
 });
 
+t.test("the flow of the request is over: the answer that did not come is forgotten", async (t) => {
+  const talk = conversationOf(tftp);
+  talk.client(RRQ);
+  talk.close();
+  t.equal(talk.balancer.related.size, 0);
+});
+
+t.test("10,000 datagrams of strangers do not take the answer's place", async (t) => {
+  const talk = conversationOf(tftp);
+  talk.client(RRQ);
+  const seen = endpoint("10.0.0.5", 40000);
+  for (let n = 0; n < 10_000; n++) {
+    const stranger = endpoint(`10.66.${n >> 8}.${n & 255}`, 1024 + n);
+    if (talk.balancer.claim("udp", seen, stranger, talk.now) !== "wrong-address") t.fail(`stranger ${n}`);
+  }
+  t.match(talk.balancer.claim("udp", seen, endpoint("192.168.0.2", 2000), talk.now), { related: { kind: "tftp" } });
+});
+
+t.test("a request at any place of a datagram but the first byte opens nothing", async (t) => {
+  const body = new Uint8Array(600).fill(0x78);
+  for (let at = 1; at <= 512; at++) {
+    const said = body.slice(0, at + RRQ.length);
+    said.set(RRQ, at);
+    t.same(inspect(tftp, said).recorder.expected, []);
+  }
+});
+
 t.test("IPv6: no address travels, so nothing differs", async (t) => {
   const client = endpoint("2001:db8::5", 40000);
   const talk = conversationOf(tftp, { client });
