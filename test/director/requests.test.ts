@@ -43,6 +43,7 @@ interface Farm {
   readonly path: SocketPath;
   readonly port: number;
   readonly reals: readonly Real[];
+  readonly events: readonly unknown[];
 }
 
 /** A RADIUS service and `count` realservers, on the same port, at 127.0.0.11 and on. */
@@ -57,10 +58,11 @@ async function farm(t: Test, count: number, more = "", helpers = ""): Promise<Fa
   - { name: radius, vip: ${VIP}, ports: [udp/${port}], helper: radius, scheduler: rr, ${more} realservers: [${list}] }
 helpers: { radius: { ports: [${port}], ${helpers} } }
 `;
-  const path = new SocketPath(await planSockets(parseConfig(text, "test.yaml")), () => {});
+  const events: unknown[] = [];
+  const path = new SocketPath(await planSockets(parseConfig(text, "test.yaml")), (...event) => events.push(event));
   await path.start();
   t.teardown(() => path.abort());
-  return { path, port, reals };
+  return { path, port, reals, events };
 }
 
 /** A NAS: one socket, which keeps what it gets. */
@@ -318,4 +320,27 @@ t.test("only a request that is not answered yet is a connection of its realserve
   nas.send(accessRequest(2));
   await until(() => radius.reals[0]!.received.length === 2, "the second has come");
   t.equal(radius.path.open.connections, 1);
+});
+
+t.test("names, passwords and State are in no event and no counter, whatever becomes of the request", async (t) => {
+  const radius = await farm(t, 2, "", "key: [User-Name]");
+  const nas = await Nas.at(t, radius);
+  const secrets: Attributes = [
+    [1, "canary-name"],
+    [2, "canary-password!"],
+    [24, "canary-state"],
+  ];
+  for (const real of radius.reals) real.answer = (request) => packet(11, request[1]!, [[24, "canary-state"]]);
+  const whole = accessRequest(1, secrets);
+  await nas.ask(whole);
+  await nas.ask(accessRequest(2, secrets).with(21, 0));
+  for (const bad of [whole.subarray(0, -1), whole.with(0, 99), whole.with(0, 2)]) nas.send(bad);
+  radius.reals[0]!.socket.send(packet(11, 9, secrets), radius.port, VIP);
+  const dropped = () => [count(radius, "dropped.cut"), count(radius, "dropped.not-a-request")];
+  await until(() => String(dropped()) === "1,3", "what is bad was dropped");
+  for (const real of radius.reals) await new Promise<void>((closed) => real.socket.close(() => closed()));
+  const before = radius.events.length;
+  nas.send(accessRequest(3, secrets));
+  await until(() => radius.events.length > before, "what became of it is told");
+  t.notMatch(JSON.stringify([radius.events, radius.path.counters.all()]), "canary");
 });
