@@ -3,12 +3,16 @@ import t from "tap";
 import type { Direction, Helper } from "../../core/helper/api.ts";
 import { ident } from "../../helpers/ident/helper.ts";
 import { netbios } from "../../helpers/netbios/helper.ts";
+import { pnm } from "../../helpers/pnm/helper.ts";
 import { radius } from "../../helpers/radius/helper.ts";
 import { rsh } from "../../helpers/rsh/helper.ts";
+import { rtsp } from "../../helpers/rtsp/helper.ts";
+import { sip } from "../../helpers/sip/helper.ts";
 import { tftp } from "../../helpers/tftp/helper.ts";
 import { endpoint } from "../addresses.ts";
 import { conversationOf, describe, makeBalancer, serviceFor } from "../conversation.ts";
 import { accessRequest, packet } from "./radius/packets.ts";
+import { agreed, setup, UDP, UDP_AGREED } from "./rtsp/talk.ts";
 
 type Said = readonly [Direction, string | Uint8Array];
 
@@ -26,7 +30,56 @@ const NAME = `\x20EGEJEMEFFDEFFCFGEFFCCACACACACACA\0\0\x20\0\x01`;
 const ASKED = `\0\x07\x01\x10\0\x01\0\0\0\0\0\0${NAME}`;
 const TOLD = `\0\x07\x85\0\0\0\0\x01\0\0\0\0${NAME}\0\0\x01\0\0\x06\0\0\xc0\xa8\0\x02`;
 
+/** An offer of audio, of whoever is at `host`. */
+function invite(host: string): string {
+  const offer = `v=0\r\no=- 1 1 IN IP4 ${host}\r\nc=IN IP4 ${host}\r\nt=0 0\r\nm=audio 6000 RTP/AVP 0\r\n`;
+  const head = "INVITE sip:b@1.2.3.4 SIP/2.0\r\nCall-ID: a\r\nCSeq: 1 INVITE\r\nContent-Type: application/sdp";
+  return `${head}\r\nContent-Length: ${offer.length}\r\n\r\n${offer}`;
+}
+
 const cases: readonly Case[] = [
+  {
+    helper: rtsp,
+    holds: "10.1.3.231:4588",
+    peaceful: () => [
+      ["original", setup(UDP).slice(0, 30)],
+      ["original", setup(UDP).slice(30)],
+      ["reply", agreed(UDP_AGREED)],
+    ],
+    hostile: [
+      ["original", `SETUP rtsp://h RTSP/1.0\r\nCSeq: ${"9".repeat(9000)}`],
+      ["reply", agreed(UDP_AGREED)],
+      ["original", `$\0\xff\xff${setup(UDP)}`],
+    ],
+  },
+  {
+    helper: sip,
+    holds: "10.1.3.231:6000",
+    peaceful: (i) => [
+      ["original", invite(`10.1.${i >> 8}.${i & 255}`).slice(0, 50)],
+      ["original", invite(`10.1.${i >> 8}.${i & 255}`).slice(50)],
+      ["reply", "SIP/2.0 100 Trying\r\nCall-ID: a\r\nCSeq: 1 INVITE\r\nContent-Length: 0\r\n\r\n"],
+    ],
+    hostile: [
+      ["original", invite("10.9.9.9")],
+      ["original", `INVITE sip:${"x".repeat(9000)}`],
+      ["reply", invite("192.168.0.2")],
+    ],
+  },
+  {
+    helper: pnm,
+    holds: "10.1.3.231:6970",
+    peaceful: () => [
+      ["original", "PNA\0\x0a\0\x01"],
+      ["original", "\0\x02\x1b\x3a\0\0"],
+      ["reply", "PNA\0\x0a\0\0"],
+    ],
+    hostile: [
+      ["original", "PNA\0\x0a\0\x01\0\x02\0\x16\0\0"],
+      ["reply", `PNA\0\x0a${"\0\x07\xff\xff".repeat(300)}`],
+      ["original", `\0\x01\xff\xff${"x".repeat(5000)}`],
+    ],
+  },
   {
     helper: tftp,
     holds: "tftp 192.168.0.2:any -> 10.1.3.231:40000",
