@@ -111,7 +111,14 @@ function configOf(
   input: HelperInput | null,
   ports: HelperConfig["ports"],
 ): HelperConfig {
-  const { strict = false, onRefuse = "refuse", limits = {}, key = null, primary = null } = input ?? {};
+  const {
+    strict = false,
+    onRefuse = "refuse",
+    onFailure = "open",
+    limits = {},
+    key = null,
+    primary = null,
+  } = input ?? {};
   const given = Object.entries(limits).filter(([, limit]) => limit !== undefined);
-  return { name, module, ports, strict, onRefuse, limits: Object.fromEntries(given), key, primary };
+  return { name, module, ports, strict, onRefuse, onFailure, limits: Object.fromEntries(given), key, primary };
 }

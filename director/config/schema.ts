@@ -121,6 +121,7 @@ const helper = z.strictObject({
   ports: z.array(tcpPort).optional(),
   strict: flag.default(false),
   onRefuse: oneOf("policy", ["refuse", "forward"], "refuse").default("refuse"),
+  onFailure: oneOf("policy", ["open", "closed"], "open").default("open"),
   limits: limits.prefault({}),
   key: z.array(named("User-Name")).optional(),
   primary: ip("192.168.0.2").optional(),

@@ -44,7 +44,7 @@ function planService(service: ServiceConfig, loaded: ReadonlyMap<string, Helper>
     realservers,
     settings: settingsOf(configured, helper),
     onRefuse: configured?.onRefuse ?? "refuse",
-    onFailure: "open",
+    onFailure: configured?.onFailure ?? "open",
   };
 }
 

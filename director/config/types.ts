@@ -134,6 +134,8 @@ export interface HelperConfig {
   readonly strict: boolean;
   /** What becomes of an announcement that is refused: made to fail at the other end, or passed on as it is. */
   readonly onRefuse: "refuse" | "forward";
+  /** What becomes of a connection whose helper broke: it goes on unread, or is ended. */
+  readonly onFailure: "open" | "closed";
   /** Those of the helper's own limits that are replaced: `{ ...helper.limits, ...limits }`. */
   readonly limits: Partial<Limits>;
   /** What of a request chooses its realserver, the first that it has; null: nothing. Only helpers with such an option. */

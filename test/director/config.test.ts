@@ -130,6 +130,7 @@ t.test("the example says all that can be said", async (t) => {
         ports: [53],
         strict: false,
         onRefuse: "refuse",
+        onFailure: "open",
         limits: {},
         key: null,
         primary: "192.168.0.2",
@@ -140,6 +141,7 @@ t.test("the example says all that can be said", async (t) => {
         ports: [21, 2121, 8021],
         strict: false,
         onRefuse: "refuse",
+        onFailure: "open",
         limits: { pending: 10, ttl: 30_000, hold: 4096, patience: 60_000 },
         key: null,
         primary: null,
@@ -150,6 +152,7 @@ t.test("the example says all that can be said", async (t) => {
         ports: [1812, 1813, 1645, 1646, 3799, 1700],
         strict: false,
         onRefuse: "refuse",
+        onFailure: "open",
         limits: {},
         key: ["Calling-Station-Id", "User-Name"],
         primary: null,
@@ -160,6 +163,7 @@ t.test("the example says all that can be said", async (t) => {
         ports: [9000],
         strict: false,
         onRefuse: "refuse",
+        onFailure: "open",
         limits: {},
         key: null,
         primary: null,
@@ -201,6 +205,7 @@ t.test("what is left out has its default", async (t) => {
     ports: [21],
     strict: false,
     onRefuse: "refuse",
+    onFailure: "open",
     limits: {},
     key: null,
     primary: null,
@@ -261,7 +266,7 @@ t.test("a realserver may have the VIP's address on another port, or the same add
 
 t.test("a helper of one's own is found by its name, and its module from the file's folder", async (t) => {
   const text = `${SMALL.replace("helper: ftp", "helper: acme").replace("tcp/21", "udp/9000")}helpers:
-  acme: { module: ../lib/acme-helper.js, ports: [9000, 9001], strict: true, onRefuse: forward, limits: { hold: 0 } }
+  acme: { module: ../lib/acme-helper.js, ports: [9000, 9001], strict: true, onRefuse: forward, onFailure: closed, limits: { hold: 0 } }
 `;
   const config = parseConfig(text, "/etc/kindred/kindred.yaml");
   t.same(textOf(config.services[0]!.helper), {
@@ -270,6 +275,7 @@ t.test("a helper of one's own is found by its name, and its module from the file
     ports: [9000, 9001],
     strict: true,
     onRefuse: "forward",
+    onFailure: "closed",
     limits: { hold: 0 },
     key: null,
     primary: null,
