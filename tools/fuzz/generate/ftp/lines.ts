@@ -5,6 +5,7 @@
 import type { Random } from "../choices.ts";
 import { sixOf } from "./ends.ts";
 import type { Ends } from "./model.ts";
+import { PIECES as TEXTS } from "./pieces.ts";
 
 /** What must come of a line. `UNKNOWN`: its bytes were changed. */
 export const Fate = { UNKNOWN: 0, SAME: 1, ANNOUNCED: 2, REFUSED: 3 } as const;
@@ -47,45 +48,7 @@ const NOTHING = all(
 const SEPARATORS = all(",", ",", ",", ",", ", ", " ,", ",\t");
 
 /** What is put into lines that are changed. */
-const PIECES = all(
-  ...[
-    "\0",
-    "\r",
-    "\n",
-    "\r\n",
-    "\xff\xf4",
-    "\xff\xff",
-    "\xff\xfa",
-    "\xff\xfb\x01",
-    ",",
-    ",,",
-    " ",
-    "\t",
-    "\v",
-    "\f",
-    "+",
-    "-",
-  ],
-  ...[
-    "|",
-    "|||",
-    "(",
-    ")",
-    "0",
-    "00",
-    "255",
-    "256",
-    "999",
-    "65536",
-    "4294967297",
-    "227 ",
-    "227-",
-    "229 ",
-    "228 ",
-    "220 ",
-  ],
-  ...["192,168,0,2,19,137", "10,9,9,9,4,1", "|||5000|", "(1,2,3,4,5,6)", "150-", "\x16\x03\x01", "425 ", "PASV"],
-);
+const PIECES = all(...TEXTS);
 
 export class LineMaker {
   readonly buffer = new Uint8Array(2048);

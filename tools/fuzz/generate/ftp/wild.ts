@@ -1,55 +1,7 @@
 /** Dialogues in which bytes were changed: nobody knows what must come of them, but much of what must not. */
 import { between, type Choices, oneIn, pick } from "../choices.ts";
 import type { Dialogue, Message, Turn } from "./model.ts";
-
-/** What readers of a line stumble over, and pieces of what matters. */
-const PIECES = [
-  "\0",
-  "\r",
-  "\n",
-  "\r\n",
-  "\xff\xf4",
-  "\xff\xf2",
-  "\xff\xff",
-  "\xff\xfa",
-  "\xff\xfb",
-  ",",
-  ",,",
-  " ",
-  "\t",
-  "\v",
-  "\f",
-  "+",
-  "-",
-  "|",
-  "(",
-  ")",
-  "0",
-  "00",
-  "255",
-  "256",
-  "999",
-  "65536",
-  "227 ",
-  "227-",
-  "229 ",
-  "228 ",
-  "220 ",
-  "425 ",
-  "PASV",
-  "EPSV",
-  "PORT ",
-  "EPRT ",
-  "EPSV ALL\r\n",
-  "AUTH TLS\r\n",
-  "234 ok\r\n",
-  "192,168,0,2,19,137",
-  "10,0,0,5,4,1",
-  "10,9,9,9,4,1",
-  "|||5000|",
-  "|1|10.9.9.9|5000|",
-  "\x16\x03\x03\0\x05",
-] as const;
+import { PIECES } from "./pieces.ts";
 
 const MOST_CHANGES = 4;
 /** Turns that are seldom changed: a stream that does not open like FTP is not read at all. */
