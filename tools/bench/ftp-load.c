@@ -1,6 +1,8 @@
-/* ftp-load ADDRESS PORT SECONDS CONCURRENCY SOURCES [FIRST]: whole FTP sessions, one after the other on each of CONCURRENCY
-   lanes: connect, 220, USER, PASS, PASV, RETR of 1 KB, 226, QUIT, 221. Sessions come from FIRST (127.0.0.2) and so on,
-   SOURCES addresses, so that ports do not run out. A session counts when each byte of its file was right.
+/* ftp-load ADDRESS PORT SECONDS CONCURRENCY SOURCES [FIRST [RATE]]: whole FTP sessions, one after the other on each of
+   CONCURRENCY lanes: connect, 220, USER, PASS, PASV, RETR of 1 KB, 226, QUIT, 221. Sessions come from FIRST (127.0.0.2)
+   and so on, SOURCES addresses, so that ports do not run out. With RATE, so many begin a second, whether or not those
+   before them are over, CONCURRENCY at most; a session's time then runs from when it was due, so that one that had to wait
+   for its turn has waited. A session counts when each byte of its file was right.
    Prints one line of JSON. The first half second warms up and is not counted. */
 #define _GNU_SOURCE
 #include "load.h"
@@ -27,6 +29,8 @@ static uint32_t first = INADDR_LOOPBACK + 1, sources, sessions;
 static long done, failed;
 static float *durations;
 static long measured, room;
+/* Paced: sessions a second (0: as many as there are lanes), and when the next is due. */
+static double rate, due;
 
 static int open_connection(uint32_t source, const struct sockaddr_in *to, enum kind kind, int other) {
   int fd = connect_from(source, to);
@@ -45,14 +49,18 @@ static void close_connection(int fd) {
   close(fd);
 }
 
-static int begin_session(void) {
+static int begin_session(double begun) {
   uint32_t number = sessions++;
   int fd = open_connection(first + number % sources, &server, CONTROL, -1);
   if (fd < 0) return 0;
   connections[fd].number = number;
-  connections[fd].begun = now();
+  connections[fd].begun = begun;
   active++;
   return 1;
+}
+
+static void begin_those_due(double time, int concurrency) {
+  for (; due <= time && active < concurrency; due += 1 / rate) failed += !begin_session(due);
 }
 
 static void end_session(int fd, int good) {
@@ -142,10 +150,16 @@ static int ascending(const void *a, const void *b) {
   return (x > y) - (x < y);
 }
 
+static double percentile(double part) {
+  return measured > 0 ? durations[(long)(part * (measured - 1))] * 1e3 : 0;
+}
+
 static void turn(int concurrency) {
   struct epoll_event events[EVENTS];
-  while (active < concurrency && begin_session()) continue;
-  int ready = epoll_wait(epoll, events, EVENTS, 50);
+  double time = now();
+  if (rate > 0) begin_those_due(time, concurrency);
+  else while (active < concurrency && begin_session(time)) continue;
+  int ready = epoll_wait(epoll, events, EVENTS, rate > 0 ? 1 : 50);
   for (int i = 0; i < ready; i++) {
     int fd = events[i].data.fd;
     if (connections[fd].kind == CONTROL) on_control(fd);
@@ -154,8 +168,8 @@ static void turn(int concurrency) {
 }
 
 int main(int count, char **arguments) {
-  if (count != 6 && count != 7) {
-    fprintf(stderr, "usage: ftp-load ADDRESS PORT SECONDS CONCURRENCY SOURCES [FIRST]\n");
+  if (count < 6 || count > 8) {
+    fprintf(stderr, "usage: ftp-load ADDRESS PORT SECONDS CONCURRENCY SOURCES [FIRST [RATE]]\n");
     return 2;
   }
   descriptors = raise_descriptor_limit();
@@ -166,18 +180,20 @@ int main(int count, char **arguments) {
   double seconds = atof(arguments[3]);
   int concurrency = atoi(arguments[4]);
   sources = atoi(arguments[5]);
-  if (count == 7) first = ntohl(inet_addr(arguments[6]));
+  if (count > 6) first = ntohl(inet_addr(arguments[6]));
+  if (count > 7) rate = atof(arguments[7]);
 
   double start = now(), looked = start, counting = 0, time;
+  due = start;
   while ((time = now()) - start < WARM_UP + seconds) {
     if (counting == 0 && time - start >= WARM_UP) counting = time, done = measured = 0;
     if (time - looked > 1) end_stalled(looked = time);
     turn(concurrency);
   }
   qsort(durations, measured, sizeof *durations, ascending);
-  double median = measured > 0 ? durations[measured / 2] * 1e3 : 0;
-  double slow = measured > 0 ? durations[measured * 99 / 100] * 1e3 : 0;
-  printf("{\"perSecond\":%.1f,\"done\":%ld,\"failed\":%ld,\"medianMs\":%.2f,\"p99Ms\":%.2f}\n",
-         done / (time - counting), done, failed, median, slow);
+  printf("{\"perSecond\":%.1f,\"done\":%ld,\"failed\":%ld,\"medianMs\":%.2f,\"p90Ms\":%.2f,\"p99Ms\":%.2f,\"p999Ms\":%.2f,"
+         "\"maxMs\":%.2f}\n",
+         done / (time - counting), done, failed, percentile(0.5), percentile(0.9), percentile(0.99), percentile(0.999),
+         percentile(1));
   return 0;
 }

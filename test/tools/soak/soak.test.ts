@@ -1,0 +1,82 @@
+/** The long runs, made short: `npm run soak -- load` and `drip` are these for minutes. Nothing here judges a time. */
+import { resolve } from "node:path";
+import t from "tap";
+import { locate, run } from "../../../tools/lab/process.ts";
+import { holdsDrip } from "../../../tools/soak/drip.ts";
+import { holdsLoad } from "../../../tools/soak/load.ts";
+import { memoryOf } from "../../../tools/soak/memory.ts";
+import { built } from "../../director/process.ts";
+
+const main = resolve(import.meta.dirname, "..", "..", "..", "dist", "tools", "soak", "main.js");
+const compiler = locate("cc") ?? locate("gcc");
+const live = compiler === null ? { skip: "no C compiler for the load programs" } : built;
+
+async function soak(...words: readonly string[]) {
+  const { stdout, stderr } = await run([process.execPath, main, ...words]);
+  if (stdout === "") throw new Error(stderr);
+  return JSON.parse(stdout);
+}
+
+t.test("sessions at a steady rate are all whole, and memory is told span by span", live, async (t) => {
+  const summary = await soak("load", "--rate", "40", "--seconds", "2", "--warm-up", "1");
+  t.match(summary, { name: "load", rate: 40, sessions: { failed: 0 } });
+  t.ok(summary.sessions.done > 40, `${summary.sessions.done} sessions`);
+  t.ok(summary.memory.spans.length > 1);
+  for (const { rss, heap } of summary.memory.spans) t.ok(rss > heap && heap > 1, `${heap} MiB of ${rss}`);
+});
+
+t.test("clients that say a byte now and then stay, and those beside them lose nothing", live, async (t) => {
+  const turns = ["--rate", "40", "--seconds", "1", "--rounds", "1"];
+  const summary = await soak("drip", "--connections", "100", "--every", "0.2", ...turns);
+  t.match(summary, { alone: [{ failed: 0 }], beside: [{ failed: 0, slow: { open: 100, cut: 0 } }] });
+  t.ok(summary.beside[0].slow.bytes > 100, `${summary.beside[0].slow.bytes} bytes, each by itself`);
+});
+
+const flat = Array.from({ length: 20 }, (_, i) => ({ rss: 100, heap: 30 + (i % 2) * 20 }));
+
+t.test("of a span counts the heap that the collector could not take", async (t) => {
+  const { spans, spread } = memoryOf(flat, 10);
+  t.same(spans[0], { rss: 100, heap: 30 });
+  t.same(spread, { rss: 0, heap: 0 });
+});
+
+t.test("memory that grows is seen, by how far a span is from the mean", async (t) => {
+  const growing = flat.map(({ rss, heap }, i) => ({ rss: rss + i, heap }));
+  t.ok(memoryOf(growing, 10).spread.rss > 0.05);
+});
+
+const loaded = { perSecond: 1000, done: 1, failed: 0, medianMs: 1, p90Ms: 1, p99Ms: 1, p999Ms: 1, maxMs: 1, cpuMs: 1 };
+t.test("a run shorter than its spans has one for each sample", async (t) => {
+  t.equal(memoryOf(flat.slice(0, 3), 10).spans.length, 3);
+});
+
+const machine = { cpu: "", cpus: 2, kernel: "", node: "", congestion: "", load: 0, pinning: "", flags: "" };
+const load = {
+  name: "load" as const,
+  machine,
+  rate: 1000,
+  seconds: 1,
+  warmUp: 1,
+  sessions: loaded,
+  memory: memoryOf(flat, 10),
+};
+
+t.test("a load holds when all were served at its rate, in memory that is flat", async (t) => {
+  t.ok(holdsLoad(load));
+  t.notOk(holdsLoad({ ...load, sessions: { ...loaded, failed: 1 } }));
+  t.notOk(holdsLoad({ ...load, sessions: { ...loaded, perSecond: 900 } }));
+  t.notOk(holdsLoad({ ...load, memory: { spans: [], spread: { rss: 0.06, heap: 0 } } }));
+  t.notOk(holdsLoad({ ...load, memory: { spans: [], spread: { rss: 0, heap: 0.06 } } }));
+});
+
+t.test("slow clients do no harm when none was cut, nothing failed, and the others' p99 is below 120 %", async (t) => {
+  const beside = [{ ...loaded, slow: { open: 9, cut: 0, bytes: 9 } }];
+  const p99 = { alone: 1, beside: 1.19, change: 0.19 };
+  const drip = { name: "drip" as const, machine, connections: 9, every: 1, rate: 1, seconds: 1, rounds: 1 };
+  t.ok(holdsDrip({ ...drip, alone: [loaded], beside, p99 }));
+  t.notOk(holdsDrip({ ...drip, alone: [loaded], beside, p99: { ...p99, change: 0.2 } }));
+  t.notOk(holdsDrip({ ...drip, alone: [{ ...loaded, failed: 1 }], beside, p99 }));
+  t.notOk(holdsDrip({ ...drip, alone: [loaded], beside: [{ ...beside[0]!, failed: 1 }], p99 }));
+  t.notOk(holdsDrip({ ...drip, connections: 10, alone: [loaded], beside, p99 }));
+  t.notOk(holdsDrip({ ...drip, alone: [loaded], beside: [{ ...loaded, slow: { open: 9, cut: 1, bytes: 9 } }], p99 }));
+});

@@ -1,0 +1,86 @@
+/** What the long runs of load run against: a director on its socket path, with servers that do nothing but the protocol. */
+import { request } from "node:http";
+import { compile } from "../bench/native.ts";
+import { freePorts, LOAD, MEASURED, pinned } from "../bench/place.ts";
+import { round } from "../bench/report.ts";
+import { startDirector } from "../lab/director.ts";
+import { type Running, run } from "../lab/process.ts";
+import type { Sandbox } from "../lab/sandbox.ts";
+
+export const VIP = "127.0.0.2";
+/** The director connects to them from one address: to one realserver it would run out of ports. */
+const REALS = ["127.0.1.1", "127.0.1.2", "127.0.1.3", "127.0.1.4"];
+const FIRST_CLIENT = "127.0.2.1";
+/** Clients' addresses, for the same reason. */
+export const CLIENTS = 32;
+/** Sessions that may be open at once before new ones have to wait. */
+const AT_ONCE = 1000;
+
+export interface Farm {
+  readonly director: Running;
+  readonly port: number;
+  /** Of the director's control interface. */
+  readonly socket: string;
+}
+
+export async function startFarm(sandbox: Sandbox): Promise<Farm> {
+  const [port, real] = (await freePorts(2)) as [number, number];
+  const server = await compile(sandbox, "ftp-server");
+  const realservers = REALS.map((address) => ({ address, port: real }));
+  for (const { address } of realservers) {
+    await sandbox.start([server, address, String(real)], pinned(LOAD)).listening(real);
+  }
+  const socket = sandbox.path("control.sock");
+  const config = {
+    services: [{ name: "ftp", vip: VIP, ports: [`tcp/${port}`], helper: "ftp", scheduler: "wlc", realservers }],
+    helpers: { ftp: { ports: [port] } },
+    log: { level: "warn", format: "json" },
+    control: { socket },
+  };
+  const director = startDirector(sandbox, config, sandbox.start.bind(sandbox), pinned(MEASURED));
+  await director.listening(port);
+  return { director, port, socket };
+}
+
+/** As ftp-load prints it, and what the director had to do for it. */
+export interface Loaded {
+  readonly perSecond: number;
+  readonly done: number;
+  readonly failed: number;
+  /** From when a session was due to its end. */
+  readonly medianMs: number;
+  readonly p90Ms: number;
+  readonly p99Ms: number;
+  readonly p999Ms: number;
+  readonly maxMs: number;
+  /** Its CPU time for each of them, in ms. */
+  readonly cpuMs: number;
+}
+
+/** `rate` sessions a second through the director, each of them log-in, PASV, a transfer and QUIT. */
+export async function load(program: string, farm: Farm, seconds: number, rate: number): Promise<Loaded> {
+  const before = await metric(farm, CPU);
+  const numbers = [farm.port, seconds, AT_ONCE, CLIENTS].map(String);
+  const command = [program, VIP, ...numbers, FIRST_CLIENT, String(rate)];
+  const { status, stdout, stderr } = await run(command, { ...pinned(LOAD), timeout: (seconds + 60) * 1000 });
+  if (status !== 0) throw new Error(`ftp-load: ${stderr}`);
+  const loaded = JSON.parse(stdout) as Omit<Loaded, "cpuMs">;
+  const spent = (await metric(farm, CPU)) - before;
+  return { ...loaded, cpuMs: round((spent * 1000) / (loaded.done + loaded.failed)) };
+}
+
+const CPU = "process_cpu_seconds_total";
+
+/** A metric, summed over its labels. */
+export async function metric({ socket }: Farm, name: string): Promise<number> {
+  const text = await new Promise<string>((resolve, reject) => {
+    const asking = request({ socketPath: socket, path: "/metrics", headers: { host: "kindred" } }, async (answer) => {
+      const parts = await answer.setEncoding("utf8").toArray();
+      resolve(parts.join(""));
+    });
+    asking.on("error", reject).end();
+  });
+  const lines = text.split("\n").filter((line) => line.startsWith(`${name} `) || line.startsWith(`${name}{`));
+  if (lines.length === 0) throw new Error(`/metrics has no ${name}`);
+  return lines.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(" "))), 0);
+}
