@@ -23,7 +23,7 @@ export interface Farm {
   readonly socket: string;
 }
 
-export async function startFarm(sandbox: Sandbox): Promise<Farm> {
+export async function startFarm(sandbox: Sandbox, nodeOptions: readonly string[] = []): Promise<Farm> {
   const [port, real] = (await freePorts(2)) as [number, number];
   const server = await compile(sandbox, "ftp-server");
   const realservers = REALS.map((address) => ({ address, port: real }));
@@ -37,7 +37,7 @@ export async function startFarm(sandbox: Sandbox): Promise<Farm> {
     log: { level: "warn", format: "json" },
     control: { socket },
   };
-  const director = startDirector(sandbox, config, sandbox.start.bind(sandbox), pinned(MEASURED));
+  const director = startDirector(sandbox, config, sandbox.start.bind(sandbox), { ...pinned(MEASURED), nodeOptions });
   await director.listening(port);
   return { director, port, socket };
 }

@@ -4,7 +4,7 @@ import { pinning } from "../bench/place.ts";
 import { type Machine, machine } from "../bench/report.ts";
 import { inSandbox } from "../lab/sandbox.ts";
 import { type Loaded, load, startFarm } from "./farm.ts";
-import { type Memory, memoryOf, sampled } from "./memory.ts";
+import { type Memory, memoryOf, sampled, TELLS_COLLECTIONS } from "./memory.ts";
 
 /** Of memory a run shows so many spans: minutes, of ten minutes. */
 const SPANS = 10;
@@ -29,13 +29,13 @@ export interface LoadSummary {
 
 export const soakLoad = ({ rate, seconds, warmUp, progress }: LoadOptions): Promise<LoadSummary> =>
   inSandbox(async (sandbox) => {
-    const described = machine(pinning, []);
-    const farm = await startFarm(sandbox);
+    const described = machine(pinning, [TELLS_COLLECTIONS]);
+    const farm = await startFarm(sandbox, [TELLS_COLLECTIONS]);
     const program = await compile(sandbox, "ftp-load");
     const warm = await load(program, farm, warmUp, rate);
     progress(`warm: ${warm.perSecond} sessions/s, p99 ${warm.p99Ms} ms, ${warm.failed} failed`);
     const over = new AbortController();
-    const sampling = sampled(farm, over.signal);
+    const sampling = sampled(farm.director, over.signal);
     const sessions = await load(program, farm, seconds, rate).finally(() => over.abort());
     const memory = memoryOf(await sampling, SPANS);
     return { name: "load", machine: described, rate, seconds, warmUp, sessions, memory };
@@ -43,4 +43,4 @@ export const soakLoad = ({ rate, seconds, warmUp, progress }: LoadOptions): Prom
 
 /** Every session whole, as many as were wanted, and memory within 5 %. */
 export const holdsLoad = ({ sessions, rate, memory: { spread } }: LoadSummary): boolean =>
-  sessions.failed === 0 && sessions.perSecond >= 0.99 * rate && spread.rss <= 0.05 && spread.heap <= 0.05;
+  sessions.failed === 0 && sessions.perSecond >= 0.99 * rate && spread.rss <= 0.05 && (spread.heap ?? 1) <= 0.05;
