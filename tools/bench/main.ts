@@ -41,6 +41,7 @@ interface Options {
   readonly rounds: number;
   readonly seconds: number;
   readonly profile?: string;
+  readonly only: string;
 }
 
 const names = Object.keys(BENCHMARKS);
@@ -51,12 +52,13 @@ const program = new Command("npm run bench --")
   .option("--rounds <n>", "turns of each contestant that count", positive, 3)
   .option("--seconds <n>", "length of a turn", positive, 3)
   .option("--profile <directory>", "write CPU profiles of the director there (slows it)")
-  .action(async (chosen: string[], { json, rounds, seconds, profile }: Options) => {
+  .option("--only <text>", "of packet: the cases whose name has it", "")
+  .action(async (chosen: string[], { json, rounds, seconds, profile, only }: Options) => {
     const unknown = chosen.find((name) => !(name in BENCHMARKS));
     if (unknown !== undefined) program.error(`no benchmark is named ${unknown}; there is: ${names.join(", ")}`);
     endSandboxesOnSignal();
     for (const name of chosen) {
-      const report = await measure(name, { rounds, seconds, profile: profile ?? null });
+      const report = await measure(name, { rounds, seconds, profile: profile ?? null, only });
       console.log(json ? JSON.stringify(report, null, 2) : table(report));
     }
   });

@@ -50,7 +50,8 @@ export const packet = (settings: Settings): Promise<Result[]> =>
     if (locate("nft") !== null) contenders.push(await startKernel(sandbox));
     for (const { farm } of contenders) await startServers(farm, programs);
     const results: Result[] = [];
-    for (const test of CASES) results.push(...(await compete(test, contenders, programs, settings)));
+    const cases = CASES.filter(({ name }) => name.includes(settings.only));
+    for (const test of cases) results.push(...(await compete(test, contenders, programs, settings)));
     return results;
   });
 

@@ -10,6 +10,8 @@ export interface Settings {
   readonly seconds: number;
   /** Where the director's CPU profile goes, if it is wanted. */
   readonly profile: string | null;
+  /** Only cases whose name has this in it. */
+  readonly only: string;
 }
 
 /** The runs of each, by name. The first turn of each warms up and is not counted. */

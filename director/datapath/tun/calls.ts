@@ -12,6 +12,7 @@ export interface Calls {
   prctl(option: number, a: number, b: number, c: number, d: number): number;
   read(fd: number, to: number, length: number): number;
   write(fd: number, from: number, length: number): number;
+  sched_yield(): number;
   writev(fd: number, vectors: number, count: number): number;
   close(fd: number): number;
   errno(): number;
@@ -26,6 +27,7 @@ const SIGNATURES = {
   ioctl: "int ioctl(int, unsigned long, size_t)",
   pipe2: "int pipe2(size_t, int)",
   poll: "int poll(size_t, unsigned long, int)",
+  sched_yield: "int sched_yield(void)",
   read: "intptr_t read(int, size_t, size_t)",
   write: "intptr_t write(int, size_t, size_t)",
   writev: "intptr_t writev(int, size_t, int)",

@@ -5,6 +5,7 @@ import { Engine } from "../../../core/engine.ts";
 import type { Service } from "../../../core/service.ts";
 import type { Ms } from "../../../core/units.ts";
 import { Address } from "../../../core/wire/address.ts";
+import { now } from "../../clock.ts";
 import { planServices, type ServicePlan } from "../../config/services.ts";
 import type { Config } from "../../config.ts";
 import { RANK } from "../../log.ts";
@@ -94,6 +95,7 @@ export class Forwarder {
     const sides = new Sides(services.map(({ address }) => address));
     this.#port = new TunPort(calls, { fd: plan.fd, wake: plan.wake, direct, sides });
     this.#loop = new PacketLoop(this.#port, this.#engine, this.#balancer, createOutput(BATCH), {
+      now,
       tick: (at) => this.#tick(at),
     });
   }

@@ -4,22 +4,25 @@
  *
  *   receive -> engine -> forward        a batch at a time, until nothing is left
  *   advance, commands, events           every TICK milliseconds
- *   wait                                when there was nothing
+ *   wait                                when there was nothing, and is not expected at once
  */
 import type { Balancer } from "../../../core/balancer.ts";
 import type { Output } from "../../../core/engine/batch.ts";
 import type { Engine } from "../../../core/engine.ts";
 import type { Ms } from "../../../core/units.ts";
-import { now } from "../../clock.ts";
 import type { PacketPort } from "./port.ts";
 
 const TICK = 10;
 /** Without a flow nothing can be due soon. */
 const IDLE = 100;
 const SWEEP = 250;
+/** A short pause, in milliseconds: what a sleeping machine takes to wake up (as the kernel's guest_halt_poll_ns). */
+const BRIEF = 0.2;
 
 export interface LoopHost {
-  /** Hears commands, tells events. Called about every TICK milliseconds. */
+  /** A monotonic clock. */
+  now(): Ms;
+  /** Hears commands, tells events. Called about every TICK milliseconds, and when `wake` was readable. */
   tick(at: Ms): void;
 }
 
@@ -32,6 +35,8 @@ export class PacketLoop {
   /** When the last packet came. */
   lastPacket = 0 as Ms;
   #stopped = false;
+  /** The last pause between packets was. */
+  #brief = false;
   #nextTick = 0;
   #nextSweep = 0;
 
@@ -51,10 +56,12 @@ export class PacketLoop {
   run(): void {
     while (!this.#stopped) {
       const count = this.#port.receive();
-      const at = now();
+      const at = this.#host.now();
       if (count > 0) this.#process(at);
       if (at >= this.#nextTick) this.#tick(at);
-      if (count === 0) this.#wait();
+      if (count > 0 || this.#stopped) continue;
+      if (this.#lingers(at)) this.#port.pause();
+      else this.#wait(at);
     }
   }
 
@@ -76,8 +83,15 @@ export class PacketLoop {
     this.#host.tick(at);
   }
 
-  #wait(): void {
-    this.#port.wait(this.#engine.table.size > 0 ? TICK : IDLE);
-    this.#nextTick = 0;
+  /** Where packets come in quick succession, asking again is cheaper than going to sleep and being woken, and sooner. */
+  #lingers(at: Ms): boolean {
+    return this.#brief && at - this.lastPacket < BRIEF;
+  }
+
+  /** Packets end the wait too, and must not pay for a tick each. */
+  #wait(at: Ms): void {
+    const timeout = this.#engine.table.size > 0 ? Math.max(1, Math.ceil(this.#nextTick - at)) : IDLE;
+    if (this.#port.wait(timeout)) this.#nextTick = 0;
+    this.#brief = this.#host.now() - this.lastPacket < BRIEF;
   }
 }

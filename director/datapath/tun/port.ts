@@ -13,6 +13,8 @@ export interface PacketPort {
   forward(out: Output): void;
   /** Sends the packets of the engine's own. */
   sendOwn(out: Output): void;
-  /** Returns when there is something to receive, when `wake` is readable, or after `timeout` milliseconds. */
-  wait(timeout: number): void;
+  /** Lets others have the processor, if anybody wants it; returns at once. */
+  pause(): void;
+  /** Returns when there is something to receive, after `timeout` milliseconds, or when `wake` is readable: then true. */
+  wait(timeout: number): boolean;
 }

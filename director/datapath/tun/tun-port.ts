@@ -27,6 +27,7 @@ const HDR_F_NEEDS_CSUM = 1;
 const GSO_KIND = 0x7f;
 
 const POLLFD = 8;
+const REVENTS = 6;
 const IOVEC = 16;
 
 export interface TunPortOptions {
@@ -116,8 +117,13 @@ export class TunPort implements PacketPort {
     }
   }
 
-  wait(timeout: number): void {
-    this.#calls.poll(this.#polled.at, 2, timeout);
+  pause(): void {
+    this.#calls.sched_yield();
+  }
+
+  wait(timeout: number): boolean {
+    const { at, bytes } = this.#polled;
+    return this.#calls.poll(at, 2, timeout) > 0 && bytes.readInt16LE(POLLFD + REVENTS) !== 0;
   }
 
   #baseOf(bytes: Uint8Array): number {

@@ -2,7 +2,6 @@
  * The thread that owns the device, the balancer and the engine. It is given an open device, so that it needs no
  * privileges; it tells the main thread what happens, and does what that one says.
  */
-import { readSync } from "node:fs";
 import { setFlagsFromString } from "node:v8";
 import { parentPort, receiveMessageOnPort, workerData } from "node:worker_threads";
 import { v8Flags } from "../../../core/engine/flags.ts";
@@ -18,6 +17,15 @@ const tell = (report: Report): void => port.postMessage(report);
 
 const calls = await loadTunCalls();
 if (typeof calls === "string") throw new Error(calls);
+const spent = calls.memory(8);
+
+/** What the main thread said and was not heard yet; null: nothing. It says it first, and then wakes. */
+const nextCommand = (): Command | null => {
+  calls.read(plan.wake, spent.at, spent.bytes.length);
+  const received = receiveMessageOnPort(port) as { message: Command } | undefined;
+  return received?.message ?? null;
+};
+
 // After the flags: functions compiled before keep what they were compiled with.
 const { Forwarder } = await import("./forwarder.ts");
 const forwarder = await Forwarder.make(calls, plan, unpackConfig(plan.config), tell, nextCommand);
@@ -25,17 +33,3 @@ tell({ type: "ready" });
 forwarder.run();
 tell({ type: "stopped", snapshot: forwarder.snapshot() });
 port.close();
-
-const spent = new Uint8Array(8);
-
-/** What the main thread said and was not heard yet; null: nothing. */
-function nextCommand(): Command | null {
-  const received = receiveMessageOnPort(port) as { message: Command } | undefined;
-  if (received !== undefined) return received.message;
-  try {
-    readSync(plan.wake, spent);
-  } catch {
-    // EAGAIN: nobody wrote to it.
-  }
-  return null;
-}
