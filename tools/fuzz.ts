@@ -3,19 +3,20 @@
  * is made from a seed; what it finds is made small, kept, and can be had again.
  */
 import { existsSync, readFileSync } from "node:fs";
+import { readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { Command } from "commander";
+import type { Helper } from "../core/helper/api.ts";
 import { helpers } from "../helpers/index.ts";
+import type { Dialogue } from "./fuzz/generate/ftp/model.ts";
 import { spoken } from "./fuzz/generate/messages.ts";
 import { runAgainstKernel } from "./fuzz/kernel/command.ts";
 import { brokenCopy } from "./fuzz/mutants/broken.ts";
-import type { Finding, Kind } from "./fuzz/run/campaign.ts";
-import * as own from "./fuzz/run/campaign.ts";
-import { Distinct } from "./fuzz/run/distinct.ts";
-import { keep, smallest } from "./fuzz/run/keep.ts";
-import { type Fuzzer, runLoop, type State } from "./fuzz/run/loop.ts";
-import { MessageCampaign } from "./fuzz/run/messages.ts";
+import { captured } from "./fuzz/run/captured.ts";
+import type { Finding, Input, Kind } from "./fuzz/run/inputs.ts";
+import { CorpusFolder, keep } from "./fuzz/run/keep.ts";
 import { progressText, type Summary, summaryText } from "./fuzz/run/show.ts";
+import { type State, watch } from "./fuzz/run/watch.ts";
 import { runClient, runServe, type ServeOptions } from "./fuzz/serve/command.ts";
 
 export interface FuzzOptions extends ServeOptions {
@@ -25,10 +26,18 @@ export interface FuzzOptions extends ServeOptions {
   readonly seed?: number;
   /** `KIND/NUMBER`: this one and no other. */
   readonly only?: string;
+  /** A capture of a finding, to be held again. */
+  readonly replay?: string;
   /** No dialogues. */
   readonly lines?: boolean;
-  /** Where findings are kept. */
+  /** False: V8's coverage is not looked at. It never is with lines alone. */
+  readonly coverage?: boolean;
+  /** Where the corpus is kept; without it, it begins and ends with the run. */
   readonly corpus?: string;
+  /** Where findings are kept. */
+  readonly findings?: string;
+  /** Seconds that one input may take. */
+  readonly patience?: number;
   /** A copy with a known bug instead of the helper. */
   readonly mutant?: string;
   /** `kernel`: nf_conntrack_ftp beside the helper, instead of the helper by itself. */
@@ -44,10 +53,12 @@ const OK = 0;
 const FOUND = 1;
 const USAGE = 2;
 const SECONDS = 10;
-const CORPUS = ".kindred-fuzz";
+const PATIENCE = 10;
+const FINDINGS = join(".kindred-fuzz", "findings");
+const CLEAR = "\r\u001b[K";
 const MOST_FINDINGS = 20;
 const FTP = "ftp";
-const KINDS: readonly string[] = ["lines", "dialogue", "wild"] satisfies Kind[];
+const OF_FTP: readonly string[] = ["lines", "dialogue", "wild"] satisfies Kind[];
 /** What the build made: this file is in it. */
 const BUILT = resolve(import.meta.dirname, "..");
 
@@ -66,117 +77,123 @@ function withPeers(options: FuzzOptions, io: FuzzIo): Promise<number> | null {
 }
 
 /** The exit status. */
-export async function runFuzz(helper: string, options: FuzzOptions, io: FuzzIo): Promise<number> {
-  const peers = helper === FTP ? withPeers(options, io) : null;
+export async function runFuzz(name: string, options: FuzzOptions, io: FuzzIo): Promise<number> {
+  const peers = name === FTP ? withPeers(options, io) : null;
   if (peers !== null) return peers;
-  const only = options.only === undefined ? null : chosen(options.only, helper);
-  const problem = problemWith(helper, only);
-  if (problem !== null) {
-    io.stderr.write(`kindred fuzz: ${problem}\n`);
+  const asked = await askedFor(name, options);
+  if (typeof asked === "string") {
+    io.stderr.write(`kindred fuzz: ${asked}\n`);
     return USAGE;
   }
   const broken = options.mutant === undefined ? null : await brokenCopy(options.mutant, BUILT);
   try {
     const seed = options.seed ?? Date.now() % 2 ** 31;
-    const distinct = new Distinct();
-    const fuzzer = fuzzerOf(helper, seed, options, distinct, broken?.campaign ?? own);
-    const state = only === null ? await loop(fuzzer, options, io) : one(fuzzer, only as Chosen);
-    const findings = broken === null ? state.findings.map(smallest) : state.findings;
-    const kept = await keepAll(findings, options);
-    const summary = summaryOf(helper, seed, { ...state, findings }, distinct.count);
+    const state = await run({ ...asked, seed, root: broken?.folder ?? BUILT }, options, io);
+    const kept = await keepAll(state.findings, asked.helper, options);
+    const summary = summaryOf(name, seed, state);
     io.stdout.write(options.json === true ? `${JSON.stringify(summary, null, 1)}\n` : summaryText(summary, kept));
-    return findings.length === 0 ? OK : FOUND;
+    return state.findings.length === 0 ? OK : FOUND;
   } finally {
     await broken?.remove();
   }
 }
 
-/** What it can run, one by one. */
-interface Numbered extends Fuzzer {
-  only(kind: Kind, number: number): Finding | null;
+interface Asked {
+  readonly helper: Helper;
+  readonly only: Input | null;
+  readonly held: readonly Dialogue[] | null;
 }
 
-function fuzzerOf(
-  helper: string,
-  seed: number,
-  { lines }: FuzzOptions,
-  distinct: Distinct,
-  { Campaign }: typeof own,
-): Numbered {
-  const each = (bytes: Uint8Array, length: number): void => distinct.add(bytes, length);
-  if (helper === FTP) return new Campaign({ seed, onlyLines: lines === true, each });
-  return new MessageCampaign(helpers.find(({ name }) => name === helper)!, seed, each);
-}
-
-function problemWith(helper: string, only: Chosen | "none" | null): string | null {
-  if (helper !== FTP && !spoken.includes(helper)) {
-    return `no fuzzer for "${helper}"; there is ${[FTP, ...spoken].join(", ")}`;
+/** A text: what is wrong with it. */
+async function askedFor(name: string, { only, replay }: FuzzOptions): Promise<Asked | string> {
+  const helper = helpers.find((one) => one.name === name);
+  if (helper === undefined) return `no fuzzer for "${name}"; there is ${[FTP, ...spoken].join(", ")}`;
+  if (replay !== undefined) {
+    const there = captured(await readFile(replay));
+    if (there?.helper !== helper) return `${replay} is no capture of a finding of ${name}`;
+    return { helper, only: null, held: [there.dialogue] };
   }
-  return only === "none" ? `--only is ${kindsOf(helper).join(", ")} and a number: ${kindsOf(helper)[0]}/12` : null;
+  if (only === undefined) return { helper, only: null, held: null };
+  const kinds = name === FTP ? OF_FTP : ["messages"];
+  const input = chosen(only, kinds);
+  return input === null
+    ? `--only is ${kinds.join(", ")} and a number: ${kinds[0]}/12`
+    : { helper, only: input, held: null };
 }
 
-const kindsOf = (helper: string): readonly string[] => (helper === FTP ? KINDS : ["messages"]);
-
-type Chosen = readonly [kind: Kind, number: number];
-
-function chosen(text: string, helper: string): Chosen | "none" {
+function chosen(text: string, kinds: readonly string[]): Input | null {
   const [kind, number] = text.split("/") as [string, string?];
-  if (!kindsOf(helper).includes(kind) || !/^\d{1,15}$/.test(number ?? "")) return "none";
-  return [kind as Kind, Number(number)];
+  return kinds.includes(kind) && /^\d{1,15}$/.test(number ?? "") ? [kind as Kind, Number(number)] : null;
 }
 
-function one(fuzzer: Numbered, [kind, number]: Chosen): State {
-  const found = fuzzer.only(kind, number);
-  return { fuzzer, findings: found === null ? [] : [found], milliseconds: 0 };
-}
-
-async function loop(fuzzer: Fuzzer, options: FuzzOptions, { stderr }: FuzzIo): Promise<State> {
+async function run(
+  { helper, only, held, seed, root }: Asked & { seed: number; root: string },
+  options: FuzzOptions,
+  { stderr }: FuzzIo,
+): Promise<State> {
   let stopped = false;
   const stop = (): void => {
     stopped = true;
   };
   process.once("SIGINT", stop).once("SIGTERM", stop);
+  const corpus = options.corpus === undefined ? null : new CorpusFolder(helper, options.corpus);
+  const writing: Promise<void>[] = [];
   const unlimited = Number.POSITIVE_INFINITY;
-  const limits = {
-    seconds: options.seconds ?? (options.executions === undefined ? SECONDS : unlimited),
-    executions: options.executions ?? unlimited,
-    findings: options.mutant === undefined ? MOST_FINDINGS : 1,
-  };
+  const onlyLines = options.lines === true;
+  const guided = options.coverage !== false && !onlyLines;
+  const executions = options.executions ?? unlimited;
   let shown = 0;
-  const state = await runLoop(fuzzer, limits, {
-    now: () => performance.now(),
+  const state = await watch({
+    plan: {
+      helper: helper.name,
+      seed,
+      onlyLines,
+      guided,
+      only,
+      held,
+      executions,
+      corpus: (await corpus?.read()) ?? [],
+    },
+    root,
+    seconds: options.seconds ?? (options.executions === undefined ? SECONDS : unlimited),
+    findings: options.mutant === undefined ? MOST_FINDINGS : 1,
+    patience: options.patience ?? PATIENCE,
     stopped: () => stopped,
+    joined: (entry) => corpus && writing.push(corpus.add(entry)),
+    dropped: (name) => corpus && writing.push(corpus.remove(name)),
     show: (now) => {
       if (stderr.isTTY !== true || now.milliseconds - shown < 250) return;
       shown = now.milliseconds;
-      stderr.write(`\r\u001b[K${progressText(now, null)}`);
+      stderr.write(`${CLEAR}${progressText(now)}`);
     },
   });
-  if (stderr.isTTY === true) stderr.write("\r\u001b[K");
+  if (stderr.isTTY === true) stderr.write(CLEAR);
   process.removeListener("SIGINT", stop).removeListener("SIGTERM", stop);
+  await Promise.all(writing);
   return state;
 }
 
-/** Names of the files, without their endings. */
-async function keepAll(findings: readonly Finding[], { corpus, mutant }: FuzzOptions): Promise<string[]> {
-  if (mutant !== undefined) return [];
-  const folder = join(corpus ?? CORPUS, "findings");
-  return Promise.all(findings.map(async (finding) => join(folder, await keep(finding, folder))));
+/** Captures of them. */
+async function keepAll(all: readonly Finding[], helper: Helper, { findings, mutant }: FuzzOptions): Promise<string[]> {
+  if (mutant !== undefined && findings === undefined) return [];
+  const folder = findings ?? FINDINGS;
+  return Promise.all(all.map(async (finding) => join(folder, await keep(finding, helper, folder))));
 }
 
-function summaryOf(helper: string, seed: number, { fuzzer, findings, milliseconds }: State, distinct: number): Summary {
+function summaryOf(helper: string, seed: number, { figures, findings, corpus, milliseconds }: State): Summary {
   const seconds = Math.round(milliseconds / 10) / 100;
+  const { executions, distinct, dialogues, reached, known } = figures;
   return {
     helper,
     version: version(),
     node: process.version,
     seed,
-    executions: fuzzer.executions,
+    executions,
     distinct,
-    dialogues: fuzzer.dialogues,
+    dialogues,
     seconds,
-    executionsPerSecond: Math.round(fuzzer.executions / Math.max(0.01, seconds)),
-    coverage: null,
+    executionsPerSecond: Math.round(executions / Math.max(0.01, seconds)),
+    coverage: known === 0 ? null : { reached, known, corpus },
     findings,
   };
 }
@@ -195,9 +212,13 @@ export function fuzzCommand(io: FuzzIo = process): Command {
     .option("--seconds <n>", `how long (${SECONDS})`, whole)
     .option("--executions <n>", "how many single-line replies, however long it takes", whole)
     .option("--seed <n>", "of everything that is said; the time of day unless it is given", whole)
-    .option("--lines", "single-line replies only, several times as fast")
+    .option("--lines", "single-line replies only, several times as fast, and without a look at coverage")
+    .option("--no-coverage", "no look at coverage: faster, and nothing is bred from what reaches something new")
     .option("--only <kind/number>", "one session of lines, dialogue or wild dialogue: lines/12")
-    .option("--corpus <folder>", "where findings are kept", CORPUS)
+    .option("--replay <file>", "the capture of a finding again")
+    .option("--corpus <folder>", "keeps what reaches something new there, and begins with it the next time")
+    .option("--findings <folder>", `where findings are kept (${FINDINGS})`)
+    .option("--patience <seconds>", `how long one input may take (${PATIENCE})`, whole)
     .option("--mutant <name>", "a copy of the helper with a known bug instead, to see it found")
     .option("--against <peer>", "kernel: the same dialogues through nf_conntrack_ftp in network namespaces (root)")
     .option("--serve <port>", "a hostile FTP server, to test what is between it and its client", whole)

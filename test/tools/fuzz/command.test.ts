@@ -3,17 +3,19 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import t from "tap";
+import { helpers } from "../../../helpers/index.ts";
 import { Random } from "../../../tools/fuzz/generate/choices.ts";
 import { dialogue } from "../../../tools/fuzz/generate/ftp/dialogue.ts";
 import { saidBy, type Turn } from "../../../tools/fuzz/generate/ftp/model.ts";
-import type { Finding } from "../../../tools/fuzz/run/campaign.ts";
+import type { Finding } from "../../../tools/fuzz/run/inputs.ts";
 import { keep } from "../../../tools/fuzz/run/keep.ts";
 import { minimise } from "../../../tools/fuzz/run/minimise.ts";
-import { type FuzzOptions, runFuzz } from "../../../tools/fuzz.ts";
+import type { FuzzOptions } from "../../../tools/fuzz.ts";
 import { runReplay } from "../../../tools/replay.ts";
 import { built } from "../../director/process.ts";
 
 async function run(helper: string, options: FuzzOptions) {
+  const { runFuzz } = await import("../../../dist/tools/fuzz.js" as string);
   const out: string[] = [];
   const err: string[] = [];
   const io = {
@@ -23,19 +25,19 @@ async function run(helper: string, options: FuzzOptions) {
   return { status: await runFuzz(helper, options, io), out: out.join(""), err: err.join("") };
 }
 
-t.test("a count of executions, as JSON: nothing found, status 0", async (t) => {
-  const { status, out } = await run("ftp", { executions: 320, seed: 5, json: true });
+t.test("a count of executions, as JSON: nothing found, status 0", built, async (t) => {
+  const { status, out } = await run("ftp", { executions: 320, seed: 5, json: true, coverage: false });
   t.equal(status, 0);
   t.match(JSON.parse(out), { helper: "ftp", seed: 5, executions: 320, findings: [] });
 });
 
-t.test("one number and no other", async (t) => {
-  const { status, out } = await run("ftp", { only: "wild/3", seed: 5 });
+t.test("one number and no other", built, async (t) => {
+  const { status, out } = await run("ftp", { only: "wild/3", seed: 5, coverage: false });
   t.equal(status, 0);
   t.match(out, /1 dialogues.*\nnothing found/);
 });
 
-t.test("what there is not: status 2, and what there is", async (t) => {
+t.test("what there is not: status 2, and what there is", built, async (t) => {
   t.match(await run("gopher", {}), { status: 2, err: /there is ftp/ });
   t.match(await run("ftp", { only: "lines" }), { status: 2, err: /lines\/12/ });
 });
@@ -44,7 +46,7 @@ t.test("a mutant: status 1, and how to have it again", built, async (t) => {
   const { fuzzCommand } = await import("../../../dist/tools/fuzz.js" as string);
   const out: string[] = [];
   const io = { stdout: { write: (text: string) => out.push(text) }, stderr: { write: () => {} } };
-  await fuzzCommand(io).parseAsync(["ftp", "--seed", "1", "--mutant", "octet-wrap"], { from: "user" });
+  await fuzzCommand(io).parseAsync(["ftp", "--seed", "1", "--no-coverage", "--mutant", "octet-wrap"], { from: "user" });
   t.equal(process.exitCode, 1);
   process.exitCode = 0;
   t.match(out.join(""), /opened in lines\/0.*\n {2}again: kindred fuzz ftp --seed 1 --only lines\/0/);
@@ -70,11 +72,12 @@ t.test("a finding is kept as JSON and as a capture that replay reads", async (t)
   t.teardown(() => rm(folder, { recursive: true }));
   const held = dialogue(new Random(2, 0), { client: "10.0.0.5", virtual: "1.2.3.4", real: "192.168.0.2" });
   const finding: Finding = { kind: "dialogue", seed: 2, number: 0, property: "opened", message: "it", dialogue: held };
-  const name = await keep(finding, folder);
-  t.same(JSON.parse(await readFile(join(folder, `${name}.json`), "utf8")), finding);
+  const ftp = helpers.find(({ name }) => name === "ftp")!;
+  const file = join(folder, await keep(finding, ftp, folder));
+  t.same(JSON.parse(await readFile(file.replace(".pcapng", ".json"), "utf8")), finding);
   const out: string[] = [];
   const io = { stdout: { write: (text: string) => out.push(text) }, stderr: { write: () => {} } };
-  t.equal(await runReplay([join(folder, `${name}.pcapng`)], { json: true }, io), 0);
+  t.equal(await runReplay([file], { json: true }, io), 0);
   const { controls, related } = JSON.parse(out.join(""));
   t.equal(controls.length, 1);
   const offered = held.turns.flatMap(({ messages }) => messages).filter(({ outcome }) => outcome === "announced");

@@ -9,9 +9,9 @@ const SEED = 20_261_121;
 const COUNT = 60;
 
 const found = (helper: Helper, count: number) => {
-  const campaign = new MessageCampaign(helper, SEED);
+  const campaign = new MessageCampaign(helper, { seed: SEED });
   for (let i = 0; i < count; i++) {
-    const finding = campaign.step();
+    const finding = campaign.only("messages", i);
     if (finding !== null) return `${finding.property}: ${finding.message}`;
   }
   return null;

@@ -98,7 +98,8 @@ const SEEDS: Readonly<Record<string, readonly Spoken[]>> = {
 /** Helpers that there are messages of. */
 export const spoken: readonly string[] = Object.keys(SEEDS);
 
-const PIECES = [
+/** What is put into messages that are changed. */
+export const PIECES: readonly string[] = [
   "\0",
   "\xff",
   "\r\n",

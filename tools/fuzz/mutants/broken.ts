@@ -1,33 +1,29 @@
-/** A copy of what was built with one bug in it, and the fuzzer of that copy. */
+/** A copy of what was built with one bug in it; the fuzzer is part of the copy. */
 import { cp, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { pathToFileURL } from "node:url";
-import type * as campaign from "../run/campaign.ts";
-import { type Mutant, mutants } from "./list.ts";
+import { deadly, type Mutant, mutants } from "./list.ts";
 
 const COPIED = ["core", "helpers", join("tools", "fuzz")];
 
 export interface Broken {
-  readonly campaign: typeof campaign;
+  readonly folder: string;
   /** Takes the copy away again. */
   remove(): Promise<void>;
 }
 
 /** `built`: the folder that the build made. A mutant that does not apply there is an error. */
 export async function brokenCopy(name: string, built: string): Promise<Broken> {
-  const mutant = mutants.find((one) => one.name === name);
-  if (mutant === undefined) {
-    throw new Error(`no mutant "${name}"; there are ${mutants.map((one) => one.name).join(", ")}`);
-  }
+  const all = [...mutants, ...deadly];
+  const mutant = all.find((one) => one.name === name);
+  if (mutant === undefined) throw new Error(`no mutant "${name}"; there are ${all.map((one) => one.name).join(", ")}`);
   const folder = await mkdtemp(join(tmpdir(), "kindred-mutant-"));
   const remove = () => rm(folder, { recursive: true, force: true });
   try {
     for (const part of COPIED) await copy(resolve(built, part), join(folder, part));
     await writeFile(join(folder, "package.json"), '{"type":"module"}');
     await apply(mutant, folder);
-    const url = pathToFileURL(join(folder, "tools", "fuzz", "run", "campaign.js")).href;
-    return { campaign: (await import(url)) as typeof campaign, remove };
+    return { folder, remove };
   } catch (error) {
     await remove();
     throw error;

@@ -1,6 +1,4 @@
-/**
- * Ten classic bugs of FTP helpers, each as a change of one place of what was built. The fuzzer must find every one.
- */
+/** Bugs of FTP helpers, each as a change of one place of what was built. The fuzzer must find every one. */
 export interface Mutant {
   readonly name: string;
   /** In the folder that was built. */
@@ -10,6 +8,7 @@ export interface Mutant {
   readonly to: string;
 }
 
+/** Ten classic ones. */
 export const mutants: readonly Mutant[] = [
   {
     name: "octet-wrap",
@@ -77,5 +76,23 @@ export const mutants: readonly Mutant[] = [
     file: "helpers/ftp/telnet.js",
     from: "if (isPlain(line))",
     to: "if (line.length >= 0)",
+  },
+];
+
+/** Those that end the thread that they are found in. */
+export const deadly: readonly Mutant[] = [
+  {
+    name: "never-returns",
+    file: "helpers/ftp/wire.js",
+    from: "export function findHostPort(bytes, start, end) {",
+    to: `export function findHostPort(bytes, start, end) {
+    while (end - start > 60);`,
+  },
+  {
+    name: "holds-all",
+    file: "helpers/ftp/wire.js",
+    from: "export function findHostPort(bytes, start, end) {",
+    to: `export function findHostPort(bytes, start, end) {
+    for (const held = []; end - start > 60; ) held.push(new Array(1e6).fill(end));`,
   },
 ];

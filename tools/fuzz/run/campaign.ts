@@ -7,78 +7,91 @@ import { Random } from "../generate/choices.ts";
 import { dialogue } from "../generate/ftp/dialogue.ts";
 import type { Dialogue, Message, Turn } from "../generate/ftp/model.ts";
 import { wild } from "../generate/ftp/wild.ts";
+import { bred, type Entry } from "../guide/corpus.ts";
 import { bytesText } from "../hosts/text.ts";
 import { checkDialogue } from "../properties/dialogue.ts";
-import type { Property, Violation } from "../properties/finding.ts";
+import type { Violation } from "../properties/finding.ts";
+import type { Finding, Input, InputOptions, Inputs, Kind } from "./inputs.ts";
 import { LINE_ENDS, LineFuzzer, type Said, SESSION } from "./lines.ts";
 
-/** What is said: lines in sessions, dialogues of the model, the same with bytes changed; messages of other protocols. */
-export type Kind = "lines" | "dialogue" | "wild" | "messages";
-
-export interface Finding {
-  readonly kind: Kind;
-  readonly seed: number;
-  readonly number: number;
-  readonly property: Property;
-  readonly message: string;
-  /** What shows it. */
-  readonly dialogue: Dialogue;
-}
-
-export interface CampaignOptions {
-  readonly seed: number;
-  /** Told of each single-line reply, which is valid during the call only. */
-  readonly each?: (bytes: Uint8Array, length: number) => void;
+export interface CampaignOptions extends InputOptions {
   /** Nothing but lines: several times as fast. */
   readonly onlyLines?: boolean;
 }
 
-/** Sessions of lines for each dialogue of either kind. */
+/** Sessions of lines for each dialogue of either kind, and what is bred meanwhile. */
 const SESSIONS = 64;
+const BRED = 14;
 
 export const ftp = helpers.find(({ name }) => name === "ftp")!;
 
-export class Campaign {
-  /** Replies in sessions of lines; dialogues of both kinds. */
+export class Campaign implements Inputs {
   executions = 0;
   dialogues = 0;
+  readonly corpus: Entry[] = [];
   readonly lines: LineFuzzer;
   readonly #seed: number;
   readonly #onlyLines: boolean;
-  #steps = 0;
+  readonly #round: number;
+  readonly #begins: NonNullable<InputOptions["begins"]>;
+  /** null: a session of lines. */
+  #held: Dialogue | null = null;
 
-  constructor({ seed, each, onlyLines = false }: CampaignOptions) {
+  constructor({ seed, each, begins = () => {}, onlyLines = false, breeds = false }: CampaignOptions) {
     this.#seed = seed;
     this.#onlyLines = onlyLines;
+    this.#round = SESSIONS + 2 + (breeds ? BRED : 0);
+    this.#begins = begins;
     this.lines = new LineFuzzer(ftp, seed, each);
   }
 
-  /** The next number of each kind in turn. */
-  step(): Finding | null {
-    const number = this.#steps++;
-    const round = Math.floor(number / SESSIONS);
-    const found = this.only("lines", number);
-    if (found !== null || this.#onlyLines || number % SESSIONS !== 0) return found;
-    return this.only("dialogue", round) ?? this.only("wild", round);
+  /** Dialogues come first: what a line reaches as well is shorter in one of them. */
+  planned(step: number): Input {
+    if (this.#onlyLines) return ["lines", step];
+    const round = Math.floor(step / this.#round);
+    const at = step % this.#round;
+    const others = this.#round - SESSIONS;
+    if (at >= others) return ["lines", round * SESSIONS + at - others];
+    if (at >= 2) return ["bred", round * BRED + at - 2];
+    return [at === 0 ? "dialogue" : "wild", round];
   }
 
-  /** One of a kind, by its number. */
   only(kind: Kind, number: number): Finding | null {
-    if (kind === "lines") {
-      this.executions += SESSION;
-      const found = this.lines.session(number);
-      return found && this.#finding(kind, number, found, dialogueOf(this.lines.turns));
-    }
-    this.dialogues++;
+    if (kind === "lines") return this.#session(number);
     const random = new Random(this.#seed, number);
-    const made = dialogue(random);
-    const held = kind === "wild" ? wild(made, random) : made;
-    const found = checkDialogue(ftp, held, random);
-    return found && this.#finding(kind, number, found, held);
+    return this.#hold(kind, number, this.#made(kind, random), random);
   }
 
-  #finding(kind: Kind, number: number, { property, message }: Violation, shows: Dialogue): Finding {
-    return { kind, seed: this.#seed, number, property, message, dialogue: shows };
+  hold(kind: Kind, number: number, held: Dialogue): Finding | null {
+    return this.#hold(kind, number, held, new Random(this.#seed, number));
+  }
+
+  said(): Dialogue {
+    return this.#held ?? dialogueOf(this.lines.turns);
+  }
+
+  #made(kind: Kind, random: Random): Dialogue {
+    if (kind === "bred" && this.corpus.length > 0) return wild(bred(this.corpus, random), random);
+    const made = dialogue(random);
+    return kind === "dialogue" ? made : wild(made, random);
+  }
+
+  #session(number: number): Finding | null {
+    this.executions += SESSION;
+    this.#held = null;
+    this.#begins(["lines", number], null);
+    return this.#finding("lines", number, this.lines.session(number));
+  }
+
+  #hold(kind: Kind, number: number, held: Dialogue, random: Random): Finding | null {
+    this.dialogues++;
+    this.#held = held;
+    this.#begins([kind, number], held);
+    return this.#finding(kind, number, checkDialogue(ftp, held, random));
+  }
+
+  #finding(kind: Kind, number: number, found: Violation | null): Finding | null {
+    return found && { kind, seed: this.#seed, number, ...found, dialogue: this.said() };
   }
 }
 

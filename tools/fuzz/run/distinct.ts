@@ -3,11 +3,18 @@
  * count is a little too low and never too high.
  */
 const BITS = 30;
+export const DISTINCT_BYTES = 2 ** (BITS - 3);
 
 export class Distinct {
   /** Distinct inputs. */
-  count = 0;
-  readonly #seen = new Int32Array(2 ** (BITS - 5));
+  count: number;
+  readonly #seen: Int32Array;
+
+  /** `seen`: what another had seen, `count` inputs; `DISTINCT_BYTES` of them. */
+  constructor(seen: ArrayBufferLike = new ArrayBuffer(DISTINCT_BYTES), count = 0) {
+    this.#seen = new Int32Array(seen);
+    this.count = count;
+  }
 
   add(bytes: Uint8Array, length: number): void {
     // FNV-1a, mixed.

@@ -1,35 +1,56 @@
-/** Findings as files: what was said as JSON, for a test, and as a capture. */
-import { mkdir, writeFile } from "node:fs/promises";
+/** What is kept of a run: findings as JSON, for a look, and as captures, to be held again; the corpus. */
+import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { Random } from "../generate/choices.ts";
-import { checkDialogue } from "../properties/dialogue.ts";
-import { type Finding, ftp } from "./campaign.ts";
+import type { Helper } from "../../../core/helper/api.ts";
+import type { Entry } from "../guide/corpus.ts";
 import { captureOf } from "./capture.ts";
-import { minimise } from "./minimise.ts";
+import { captured } from "./captured.ts";
+import type { Finding } from "./inputs.ts";
 
-const STREAMS = 3;
-const FTP = 21;
-
-/** The finding with as little said as shows it; as it is, where only the model knows that it is wrong. */
-export function smallest(finding: Finding): Finding {
-  if (finding.kind === "messages") return finding;
-  const small = minimise(finding.dialogue, finding.property, (held) => {
-    for (let i = 0; i < STREAMS; i++) {
-      const found = checkDialogue(ftp, held, new Random(finding.seed, i));
-      if (found !== null) return found;
-    }
-    return null;
-  });
-  return small === null ? finding : { ...finding, dialogue: small };
-}
-
-/** Writes `finding` into `folder` as NAME.json, and FTP as NAME.pcapng. Returns the name. */
-export async function keep(finding: Finding, folder: string): Promise<string> {
+/** Writes `finding` into `folder` as NAME.json and NAME.pcapng. Returns the capture's name. */
+export async function keep(finding: Finding, helper: Helper, folder: string): Promise<string> {
   const { property, kind, seed, number, message, dialogue } = finding;
-  const name = `${property}-${kind}-${seed}-${number}`;
+  const name = `${helper.name}-${property}-${kind}-${seed}-${number}`;
   await mkdir(folder, { recursive: true });
   await writeFile(join(folder, `${name}.json`), `${JSON.stringify(finding, null, 1)}\n`);
-  if (kind === "messages") return name;
-  await writeFile(join(folder, `${name}.pcapng`), captureOf(dialogue, FTP, `${property}: ${message}`));
-  return name;
+  await writeFile(join(folder, `${name}.pcapng`), captureOf(dialogue, helper, `${property}: ${message}`));
+  return `${name}.pcapng`;
 }
+
+/** The corpus of a helper: a capture for each entry, in a folder of the helper's own. */
+export class CorpusFolder {
+  readonly #helper: Helper;
+  readonly #folder: string;
+
+  constructor(helper: Helper, folder: string) {
+    this.#helper = helper;
+    this.#folder = join(folder, helper.name);
+  }
+
+  /** What is there of it, in the order of its names. */
+  async read(): Promise<Entry[]> {
+    await mkdir(this.#folder, { recursive: true });
+    const entries: Entry[] = [];
+    for (const file of (await readdir(this.#folder)).sort()) {
+      if (!file.endsWith(ENDING)) continue;
+      const there = captured(await readFile(join(this.#folder, file)));
+      if (there?.helper !== this.#helper) continue;
+      entries.push({ name: file.slice(0, -ENDING.length), dialogue: there.dialogue });
+    }
+    return entries;
+  }
+
+  async add({ name, dialogue }: Entry): Promise<void> {
+    await writeFile(this.#file(name), captureOf(dialogue, this.#helper, `corpus: ${name}`));
+  }
+
+  remove(name: string): Promise<void> {
+    return rm(this.#file(name), { force: true });
+  }
+
+  #file(name: string): string {
+    return join(this.#folder, `${name}${ENDING}`);
+  }
+}
+
+const ENDING = ".pcapng";

@@ -2,12 +2,28 @@
 import type { Direction } from "../../../core/units.ts";
 import type { Dialogue, Message, Turn } from "../generate/ftp/model.ts";
 import type { Property, Violation } from "../properties/finding.ts";
+import type { Finding, Inputs } from "./inputs.ts";
 
 /** What `dialogue` shows broken. The same each time. */
 export type Check = (dialogue: Dialogue) => Violation | null;
 
 /** More tries than this are not worth the time. */
 const MOST_TRIES = 2000;
+
+/** How often it is cut another way. */
+const STREAMS = 3;
+
+/** The finding with as little said as shows it; as it is, where only the model knows that it is wrong. */
+export function smallest(finding: Finding, inputs: Inputs): Finding {
+  const small = minimise(finding.dialogue, finding.property, (held) => {
+    for (let i = 0; i < STREAMS; i++) {
+      const found = inputs.hold("corpus", i, held);
+      if (found !== null) return found;
+    }
+    return null;
+  });
+  return small === null ? finding : { ...finding, dialogue: small };
+}
 
 type Spoken = readonly [speaker: Direction, message: Message];
 

@@ -1,7 +1,7 @@
 /** What a run tells: a line of progress at a terminal, and the summary. */
 import { inert } from "../../replay/escape.ts";
-import type { Finding } from "./campaign.ts";
-import type { State } from "./loop.ts";
+import type { Finding } from "./inputs.ts";
+import type { State } from "./watch.ts";
 
 export interface Summary {
   readonly helper: string;
@@ -14,33 +14,45 @@ export interface Summary {
   readonly dialogues: number;
   readonly seconds: number;
   readonly executionsPerSecond: number;
-  /** Blocks of the code that were reached, where that was measured. */
-  readonly coverage: number | null;
+  /** Blocks of the helper and of core/inspect; null: nobody looked. */
+  readonly coverage: { readonly reached: number; readonly known: number; readonly corpus: number } | null;
   readonly findings: readonly Finding[];
 }
 
 const thousands = (n: number): string => String(Math.round(n)).replace(/\B(?=(\d{3})+$)/g, ",");
 
-export function progressText({ fuzzer, findings, milliseconds }: State, coverage: number | null): string {
-  const rate = fuzzer.executions / Math.max(0.001, milliseconds / 1000);
-  const covered = coverage === null ? "" : `, ${coverage} blocks`;
+export function progressText({ figures, findings, corpus, milliseconds }: State): string {
+  const { executions, dialogues, reached, known } = figures;
+  const rate = executions / Math.max(0.001, milliseconds / 1000);
+  const covered = known === 0 ? "" : `, ${reached} of ${known} blocks, corpus ${corpus}`;
   const found = findings.length === 0 ? "nothing found" : `${findings.length} found`;
-  return `${Math.round(milliseconds / 1000)} s: ${thousands(fuzzer.executions)} executions, ${thousands(rate)}/s, ${thousands(fuzzer.dialogues)} dialogues${covered}, ${found}`;
+  return `${Math.round(milliseconds / 1000)} s: ${thousands(executions)} executions, ${thousands(rate)}/s, ${thousands(dialogues)} dialogues${covered}, ${found}`;
 }
 
-/** For people. */
+/** For people. `kept`: files of the findings. */
 export function summaryText(summary: Summary, kept: readonly string[]): string {
   const { helper, seed, executions, distinct, dialogues, seconds, executionsPerSecond, coverage, findings } = summary;
   const lines = [
     `${helper}, seed ${seed}: ${thousands(executions)} executions (at least ${thousands(distinct)} distinct), ${thousands(dialogues)} dialogues in ${seconds} s, ${thousands(executionsPerSecond)} executions/s`,
   ];
-  if (coverage !== null) lines.push(`${coverage} blocks reached`);
-  for (const [i, { property, kind, number, message }] of findings.entries()) {
-    lines.push(`${property} in ${kind}/${number}: ${inert(message)}`);
-    lines.push(
-      `  again: kindred fuzz ${helper} --seed ${seed} --only ${kind}/${number}${kept[i] === undefined ? "" : `; kept as ${inert(kept[i])}`}`,
-    );
+  if (coverage !== null) {
+    const { reached, known, corpus } = coverage;
+    lines.push(`${reached} of ${known} blocks reached, by ${corpus} inputs`);
+  }
+  for (const [i, finding] of findings.entries()) {
+    lines.push(`${finding.property} in ${finding.kind}/${finding.number}: ${inert(finding.message)}`);
+    lines.push(`  again: ${againText(helper, finding, kept[i])}`);
   }
   if (findings.length === 0) lines.push("nothing found");
   return `${lines.join("\n")}\n`;
+}
+
+const NUMBERED: readonly string[] = ["lines", "dialogue", "wild", "messages"];
+
+/** By its number where that alone says what it is; else from the file. */
+function againText(helper: string, { kind, seed, number }: Finding, file: string | undefined): string {
+  const replay = file === undefined ? "" : `kindred fuzz ${helper} --replay ${inert(file)}`;
+  if (!NUMBERED.includes(kind)) return replay === "" ? "the same run" : replay;
+  const only = `kindred fuzz ${helper} --seed ${seed} --only ${kind}/${number}`;
+  return replay === "" ? only : `${only}\n      or: ${replay}`;
 }
