@@ -1,9 +1,10 @@
-import type { Actions, Ref } from "../../core/helper/api.ts";
+import type { Actions, Announcement, Ref } from "../../core/helper/api.ts";
 import type { ByteRange } from "../../core/units.ts";
 import { CR, latin1, skipBlanks } from "../../core/wire/text.ts";
+import type { Line } from "./line.ts";
 import { isEmpty, type Reader, type Session } from "./reader.ts";
 import { REFUSED_COMMAND, renderEprt, renderPort } from "./render.ts";
-import { plain, skipTelnet } from "./telnet.ts";
+import { skipTelnet } from "./telnet.ts";
 import {
   type Announced,
   behindBareCr,
@@ -24,7 +25,8 @@ const ANNOUNCING = ["PORT", "EPRT", "LPRT"];
 
 const announces = (code: Verb): boolean => code === PORT || code === EPRT || code === LPRT;
 
-const commandIn = (text: Uint8Array): Command => parseCommand(text, 0, text.length);
+/** To those who take telnet bytes out. */
+const commandIn = ({ text, textEnd }: Line): Command => parseCommand(text, 0, textEnd);
 
 /** Client to server. */
 export class Commands implements Reader {
@@ -34,39 +36,37 @@ export class Commands implements Reader {
     this.#session = session;
   }
 
-  opens(line: Uint8Array): boolean {
-    const text = plain(line);
-    return isEmpty(text) || isKnown(commandIn(text).verb);
+  opens(line: Line): boolean {
+    return isEmpty(line.text, line.textEnd) || isKnown(commandIn(line).verb);
   }
 
-  begins(line: Uint8Array): boolean {
-    return isKnown(commandIn(line).verb);
+  begins({ raw, end }: Line): boolean {
+    return isKnown(parseCommand(raw, 0, end).verb);
   }
 
-  read(line: Uint8Array, actions: Actions): boolean {
-    const text = plain(line);
-    const command = commandIn(text);
-    if (announces(command.verb)) this.#announce(command, text, line, actions);
-    else this.#other(command, text, line, actions);
+  read(line: Line, actions: Actions): boolean {
+    const command = commandIn(line);
+    if (announces(command.verb)) this.#announce(command, line, actions);
+    else this.#other(command, line, actions);
     return false;
   }
 
-  abandon(line: Uint8Array, at: ByteRange, code: string, actions: Actions): boolean {
-    const text = plain(line);
-    const command = commandIn(text);
-    this.#remember(command, text, null, actions);
-    const start = skipBlanks(text, 0, text.length);
-    const undecided = text.length - start < 4 && mayOpen(text, start, ANNOUNCING);
+  abandon(line: Line, at: ByteRange, code: string, actions: Actions): boolean {
+    const command = commandIn(line);
+    this.#remember(command, line.text, null, actions);
+    const { text, textEnd } = line;
+    const start = skipBlanks(text, 0, textEnd);
+    const undecided = textEnd - start < 4 && mayOpen(text, start, ANNOUNCING, textEnd);
     if (!undecided && !announces(command.verb)) return false;
     actions.refuse(code, at, { ...at, text: () => `${REFUSED_COMMAND}\r\n` });
     return true;
   }
 
-  #other(command: Command, text: Uint8Array, line: Uint8Array, actions: Actions): void {
-    if (isEmpty(text)) return;
-    this.#remember(command, text, null, actions);
-    if (!hides(text) && (text === line || !hides(line))) return;
-    const whole = { start: 0, end: line.length + 1 };
+  #other(command: Command, line: Line, actions: Actions): void {
+    if (isEmpty(line.text, line.textEnd)) return;
+    this.#remember(command, line.text, null, actions);
+    if (line.simple || !isHidden(line)) return;
+    const whole = { start: 0, end: line.end + 1 };
     actions.refuse("hidden", whole, { ...whole, text: () => `${REFUSED_COMMAND}\r\n` });
   }
 
@@ -78,19 +78,19 @@ export class Commands implements Reader {
   }
 
   /** PORT, EPRT, LPRT. */
-  #announce(command: Command, text: Uint8Array, line: Uint8Array, actions: Actions): void {
-    const whole = { start: 0, end: line.length + 1 };
-    const at = written(command, text, line);
-    const announced = argumentOf(command, text);
-    const instead = { ...at, text: () => REFUSED_COMMAND };
+  #announce(command: Command, line: Line, actions: Actions): void {
+    const whole = { start: 0, end: line.end + 1 };
+    const at = written(command, line);
+    const announced = argumentOf(command, line);
+    const instead = { start: at.start, end: at.end, text: refusedCommand };
     if (typeof announced === "string") {
-      this.#remember(command, text, null, actions);
+      this.#remember(command, line.text, null, actions);
       actions.refuse(announced, whole, instead);
       return;
     }
     const port = command.verb === PORT;
     const { dataPort, virtualDataPort, epsvAll } = this.#session;
-    const ref = actions.expect({
+    const announcement: Draft = {
       kind: port ? "ftp-active" : "ftp-eprt",
       said: port ? "PORT" : "EPRT",
       transport: "tcp",
@@ -98,32 +98,40 @@ export class Commands implements Reader {
       from: { address: null, port: dataPort },
       to: announced,
       uses: 1,
-      ...(virtualDataPort === null ? {} : { leaves: virtualDataPort }),
       bytes: whole,
-      ...(epsvAll ? { objection: "epsv-all" } : {}),
       instead,
-    });
-    this.#remember(command, text, ref, actions);
+    };
+    if (virtualDataPort !== null) announcement.leaves = virtualDataPort;
+    if (epsvAll) announcement.objection = "epsv-all";
+    const ref = actions.expect(announcement);
+    this.#remember(command, line.text, ref, actions);
     actions.rewrite(at.start, at.end, ref, port ? renderPort : renderEprt);
   }
 }
 
+type Draft = { -readonly [K in keyof Announcement]: Announcement[K] };
+
+const refusedCommand = (): string => REFUSED_COMMAND;
+
+/** Whether there is an announcement in it that not all peers see. */
+const isHidden = ({ raw, end, text, textEnd }: Line): boolean => hides(text, textEnd) || hides(raw, end);
+
 /** Whether to a peer that ends a line at a bare CR there is an announcement behind one. */
-function hides(text: Uint8Array): boolean {
-  for (let at = behindBareCr(text, 0); at >= 0; at = behindBareCr(text, at)) {
-    const start = skipBlanks(text, at, text.length);
-    if (announces(verbAt(text, start, text.length))) return true;
+function hides(text: Uint8Array, end: number): boolean {
+  for (let at = behindBareCr(text, 0, end); at >= 0; at = behindBareCr(text, at, end)) {
+    const start = skipBlanks(text, at, end);
+    if (announces(verbAt(text, start, end))) return true;
   }
   return false;
 }
 
-function argumentOf({ verb, argument, end }: Command, text: Uint8Array): Announced | Malformed | "not-supported" {
+function argumentOf({ verb, argument, end }: Command, { text }: Line): Announced | Malformed | "not-supported" {
   if (verb === LPRT) return "not-supported";
-  return (verb === PORT ? parseHostPort : parseExtended)(text, argument, end);
+  return verb === PORT ? parseHostPort(text, argument, end) : parseExtended(text, argument, end);
 }
 
 /** From the verb to the end of the argument. With telnet bytes in it, all behind the first of them is written anew. */
-function written(command: Command, text: Uint8Array, line: Uint8Array): ByteRange {
-  if (text === line) return { start: command.start, end: command.end };
-  return { start: skipTelnet(line), end: line.at(-1) === CR ? line.length - 1 : line.length };
+function written(command: Command, { raw, end, telnet }: Line): ByteRange {
+  if (!telnet) return { start: command.start, end: command.end };
+  return { start: skipTelnet(raw.subarray(0, end)), end: raw[end - 1] === CR ? end - 1 : end };
 }

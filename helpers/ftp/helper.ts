@@ -2,11 +2,11 @@ import type { Actions, Connection, Direction, Helper, Inspection, Inspector, Set
 import { type Endpoint, type Port, port, seconds } from "../../core/units.ts";
 import { CR, LF } from "../../core/wire/text.ts";
 import { Commands } from "./commands.ts";
+import { Line } from "./line.ts";
 import { opensLikeFtp } from "./opening.ts";
 import { isEmpty, type Reader, Session } from "./reader.ts";
 import { reasons } from "./reasons.ts";
 import { Replies } from "./replies.ts";
-import { plain } from "./telnet.ts";
 import { startsTls, TlsRecords } from "./tls.ts";
 
 /**
@@ -30,6 +30,9 @@ export const ftp: Helper = {
   detect: opensLikeFtp,
   initials: "2Uu",
 };
+
+/** The line that is looked at, of whatever connection. */
+const line = new Line();
 
 /** One direction. */
 interface Stream {
@@ -83,13 +86,14 @@ class FtpInspector implements Inspector {
 
   end(payload: Uint8Array, direction: Direction, actions: Actions, last: boolean): void {
     const stream = this.#stream(direction);
+    line.show(payload, payload.length);
     // lftp leaves with a telnet interrupt and no line behind it.
-    if (last && isEmpty(plain(payload))) return;
-    if (stream.mode === "opening" && !stream.reader.opens(payload)) {
+    if (last && isEmpty(line.text, line.textEnd)) return;
+    if (stream.mode === "opening" && !stream.reader.opens(line)) {
       this.#close("not-ftp", payload, actions);
       return;
     }
-    const refused = stream.reader.abandon(payload, { start: 0, end: payload.length }, "unfinished", actions);
+    const refused = stream.reader.abandon(line, { start: 0, end: payload.length }, "unfinished", actions);
     stream.mode = refused ? "erasing" : "skipping";
   }
 
@@ -106,21 +110,21 @@ class FtpInspector implements Inspector {
     const tooLong = length > this.#hold;
     if (lf < 0 && !tooLong) return { verdict: "pass", consumed: 0 };
     // Of a line that is too long the same is looked at, however much of it has come.
-    const line = payload.subarray(0, tooLong ? this.#hold + 1 : length);
+    line.show(payload, tooLong ? this.#hold + 1 : length);
     if (stream.mode === "opening" && !stream.reader.opens(line)) return this.#close("not-ftp", payload, actions);
-    if (tooLong) return this.#tooLong(stream, line, lf < 0 ? null : lf + 1, payload, actions);
-    this.#read(stream, line, actions);
+    if (tooLong) return this.#tooLong(stream, lf < 0 ? null : lf + 1, payload, actions);
+    this.#read(stream, actions);
     return { verdict: "pass", consumed: lf + 1 };
   }
 
-  #read(stream: Stream, line: Uint8Array, actions: Actions): void {
+  #read(stream: Stream, actions: Actions): void {
     const tail = stream.mode === "midline" && !stream.reader.begins(line);
-    if (tail || !isEmpty(line)) stream.mode = "lines";
+    if (stream.mode !== "lines" && (tail || !isEmpty(line.raw, line.end))) stream.mode = "lines";
     if (!tail && stream.reader.read(line, actions)) this.#encrypted(actions);
   }
 
   /** An announcement that is too long goes nowhere, anything else goes on unread. `next`: where the line ends, if here. */
-  #tooLong(stream: Stream, line: Uint8Array, next: number | null, payload: Uint8Array, actions: Actions): Inspection {
+  #tooLong(stream: Stream, next: number | null, payload: Uint8Array, actions: Actions): Inspection {
     const consumed = next ?? payload.length;
     const at = { start: 0, end: consumed };
     const refused = stream.reader.abandon(line, at, "line-too-long", actions);

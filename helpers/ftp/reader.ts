@@ -3,6 +3,7 @@ import type { Actions } from "../../core/helper/api.ts";
 import type { ByteRange, Port } from "../../core/units.ts";
 import { CR, isBlank } from "../../core/wire/text.ts";
 import { Dialogue } from "./dialogue.ts";
+import type { Line } from "./line.ts";
 
 /** What both halves know. */
 export class Session {
@@ -20,22 +21,23 @@ export class Session {
   }
 }
 
-/** One half of the dialogue, a line at a time. Lines are shown without their LF. */
+/** One half of the dialogue, a line at a time. Lines are valid during the call only. */
 export interface Reader {
   /** Whether a stream may open with this line. One that does not open like FTP is none (NAT slipstreaming). */
-  opens(line: Uint8Array): boolean;
+  opens(line: Line): boolean;
   /** Bytes before this line are missing: whether it is whole. */
-  begins(line: Uint8Array): boolean;
+  begins(line: Line): boolean;
   /** True: encrypted from here on. */
-  read(line: Uint8Array, actions: Actions): boolean;
+  read(line: Line, actions: Actions): boolean;
   /**
    * The line cannot be waited for; this is its beginning, and `at` what there is of it. True: it may announce, and is
    * refused with all that comes of it. False: it may go on.
    */
-  abandon(line: Uint8Array, at: ByteRange, code: string, actions: Actions): boolean;
+  abandon(line: Line, at: ByteRange, code: string, actions: Actions): boolean;
 }
 
-export function isEmpty(line: Uint8Array): boolean {
-  for (let at = 0; at < line.length; at++) if (!isBlank(line[at]) && line[at] !== CR) return false;
+/** Whether the line `[0, end)` says nothing. */
+export function isEmpty(bytes: Uint8Array, end: number): boolean {
+  for (let at = 0; at < end; at++) if (!isBlank(bytes[at]) && bytes[at] !== CR) return false;
   return true;
 }

@@ -2,9 +2,9 @@ import type { Actions, Announcement } from "../../core/helper/api.ts";
 import type { ByteRange, PartialEndpoint } from "../../core/units.ts";
 import { CR, decimal, latin1, skipDigits } from "../../core/wire/text.ts";
 import type { Pending } from "./dialogue.ts";
+import type { Line } from "./line.ts";
 import type { Reader, Session } from "./reader.ts";
 import { extendedRenderer, refusedReply, renderHostPort } from "./render.ts";
-import { plain } from "./telnet.ts";
 import {
   type Announced,
   behindBareCr,
@@ -21,11 +21,12 @@ const PASSIVE = ["227", "228", "229"];
 /** 227 and 229; 228 is LPSV's (RFC 1639), whose address nobody here can read. */
 const isPassive = (code: number): boolean => code >= 227 && code <= 229;
 
-const replyIn = (text: Uint8Array): Reply | null => parseReply(text, 0, text.length);
+/** To those who take telnet bytes out. */
+const replyIn = ({ text, textEnd }: Line): Reply | null => parseReply(text, 0, textEnd);
 
 /** The first three digits, whatever follows: some clients look no further (`2271` is 227 to Python's ftplib). */
-const codeAt = (text: Uint8Array, start: number): number =>
-  skipDigits(text, start, Math.min(text.length, start + 3)) === start + 3 ? decimal(text, start, start + 3) : 0;
+const codeAt = (text: Uint8Array, start: number, end: number): number =>
+  skipDigits(text, start, Math.min(end, start + 3)) === start + 3 ? decimal(text, start, start + 3) : 0;
 
 /** Server to client. */
 export class Replies implements Reader {
@@ -37,12 +38,12 @@ export class Replies implements Reader {
     this.#session = session;
   }
 
-  opens(line: Uint8Array): boolean {
-    return replyIn(plain(line)) !== null;
+  opens(line: Line): boolean {
+    return replyIn(line) !== null;
   }
 
-  begins(line: Uint8Array): boolean {
-    return replyIn(line) !== null;
+  begins({ raw, end }: Line): boolean {
+    return parseReply(raw, 0, end) !== null;
   }
 
   /** Lines are missing: which reply this one belongs to is not known. */
@@ -50,13 +51,14 @@ export class Replies implements Reader {
     this.#multiline = 0;
   }
 
-  read(line: Uint8Array, actions: Actions): boolean {
-    const reply = replyIn(plain(line));
+  read(line: Line, actions: Actions): boolean {
+    const reply = replyIn(line);
     const within = this.#multiline;
     if (this.#goesOn(reply)) this.#continuation(line, actions);
     else if (reply === null) this.#other(line, actions);
     else {
-      const { command, secured } = this.#answered(reply.code, actions);
+      const command = this.#answered(reply.code, actions);
+      const secured = this.#protects(reply.code, command, actions);
       if (isPassive(reply.code)) this.#passive(reply.code, within, command, line, actions);
       else this.#other(line, actions);
       return secured;
@@ -64,17 +66,17 @@ export class Replies implements Reader {
     return false;
   }
 
-  abandon(line: Uint8Array, at: ByteRange, code: string, actions: Actions): boolean {
-    const text = plain(line);
-    const reply = replyIn(text);
+  abandon(line: Line, at: ByteRange, code: string, actions: Actions): boolean {
+    const reply = replyIn(line);
     const within = this.#multiline;
     if (this.#goesOn(reply)) {
       if (!isPassive(this.#multiline) && !isPassive(reply?.code ?? 0)) return false;
       actions.refuse(code, at, { ...at, text: () => `${this.#multiline}-\r\n` });
       return true;
     }
-    if (reply !== null) this.#answered(reply.code, actions);
-    const undecided = text.length < 3 && mayOpen(text, 0, PASSIVE);
+    if (reply !== null) this.#protects(reply.code, this.#answered(reply.code, actions), actions);
+    const { text, textEnd } = line;
+    const undecided = textEnd < 3 && mayOpen(text, 0, PASSIVE, textEnd);
     if (!undecided && !isPassive(reply?.code ?? 0)) return false;
     actions.refuse(code, at, { ...at, text: (reason) => refusedReply(within === 0 ? 425 : within, reason) });
     return true;
@@ -91,32 +93,40 @@ export class Replies implements Reader {
    * Only the last line of a reply announces. But there are clients that look for an address in all of them (Python's
    * ftplib), and clients to which any code and a space is a last line (curl); RFC 959 §4.2 has servers pad those.
    */
-  #continuation(line: Uint8Array, actions: Actions): void {
+  #continuation(line: Line, actions: Actions): void {
     const code = this.#multiline;
     if (!isPassive(code)) return this.#other(line, actions);
-    const coded = replyIn(plain(line)) !== null;
+    const coded = replyIn(line) !== null;
     if (addressIn(code, line, coded ? 3 : 0) === null && !announcesItself(line) && !isVeiled(line)) return;
     actions.refuse("address-in-continuation", wholeOf(line), { ...wholeOf(line), text: () => `${code}-\r\n` });
   }
 
   /** A line that announces nothing, whatever clients take it for. */
-  #other(line: Uint8Array, actions: Actions): void {
+  #other(line: Line, actions: Actions): void {
     const passive = announcesItself(line);
     if (!passive && !isVeiled(line)) return;
     const reason = passive && this.#multiline !== 0 ? "address-in-continuation" : "hidden";
-    actions.refuse(reason, wholeOf(line), { ...wholeOf(line), text: () => `${passive ? " " : ""}${unveiled(line)}` });
+    const text = `${passive ? " " : ""}${unveiled(line)}`;
+    actions.refuse(reason, wholeOf(line), { ...wholeOf(line), text: () => text });
   }
 
-  /** The final line of a reply: the command it answers, and whether both go on encrypted. */
-  #answered(code: number, actions: Actions): { readonly command: Pending | null; readonly secured: boolean } {
+  /** The command that the final line of a reply answers. */
+  #answered(code: number, actions: Actions): Pending | null {
     this.#multiline = 0;
-    const { dialogue } = this.#session;
-    const command = dialogue.answered(code);
+    const command = this.#session.dialogue.answered(code);
     if (command !== null) this.#settle(command, code, actions);
-    // RFC 4217 §4 (234), RFC 2228 §3 (235): the words are hidden from here on, and the data connections with them.
-    const protects = (code === 234 || code === 235) && (command !== null || dialogue.guessing);
-    if (protects) actions.group(code === 234 ? "tls" : "protected");
-    return { command, secured: protects && code === 234 };
+    return command;
+  }
+
+  /**
+   * RFC 4217 §4 (234), RFC 2228 §3 (235): the words are hidden from here on, and the data connections with them. True:
+   * both go on encrypted.
+   */
+  #protects(code: number, command: Pending | null, actions: Actions): boolean {
+    if (code !== 234 && code !== 235) return false;
+    if (command === null && !this.#session.dialogue.guessing) return false;
+    actions.group(code === 234 ? "tls" : "protected");
+    return code === 234;
   }
 
   #settle(command: Pending, code: number, actions: Actions): void {
@@ -125,7 +135,7 @@ export class Replies implements Reader {
     if (command.all && outcome === "rejected") this.#session.epsvAll = false;
   }
 
-  #passive(code: number, within: number, command: Pending | null, line: Uint8Array, actions: Actions): void {
+  #passive(code: number, within: number, command: Pending | null, line: Line, actions: Actions): void {
     const whole = wholeOf(line);
     const announced = addressIn(code, line, 3);
     if (announced === null) {
@@ -135,15 +145,15 @@ export class Replies implements Reader {
     }
     // Within a multi-line reply the code may not change.
     const shown = within === 0 ? 425 : within;
-    const { start, end } = whole;
-    const instead = { start, end, text: (reason: string) => refusedReply(shown, reason) };
+    const instead = { start: 0, end: whole.end, text: (reason: string) => refusedReply(shown, reason) };
     if (typeof announced === "string") {
       actions.refuse(announced, whole, instead);
       return;
     }
+    const extended = code === 229;
     const announcement: Announcement = {
-      kind: code === 229 ? "ftp-epsv" : "ftp-passive",
-      said: String(code),
+      kind: extended ? "ftp-epsv" : "ftp-passive",
+      said: extended ? "229" : "227",
       transport: "tcp",
       opener: "original",
       from: ANYBODY,
@@ -154,7 +164,7 @@ export class Replies implements Reader {
     };
     const objection = objectionTo(command);
     const ref = actions.expect(objection === null ? announcement : { ...announcement, objection });
-    const render = code === 229 ? extendedRenderer(line[announced.at[0]!.start]!) : renderHostPort;
+    const render = extended ? extendedRenderer(line.text[announced.at[0]!.start]!) : renderHostPort;
     for (const { start, end } of announced.at) actions.rewrite(start, end, ref, render);
     actions.settle(ref, "accepted");
   }
@@ -163,37 +173,37 @@ export class Replies implements Reader {
 /** The client, from whatever port. */
 const ANYBODY: PartialEndpoint = { address: null, port: null };
 
-const wholeOf = (line: Uint8Array): ByteRange => ({ start: 0, end: line.length + 1 });
+const wholeOf = ({ end }: Line): ByteRange => ({ start: 0, end: end + 1 });
 
 /**
  * Whether clients could differ in where this line ends, or in what its code is: to some a bare CR ends it (Python's
  * universal newlines), some take NULs and telnet commands out, others do not.
  */
-function isVeiled(line: Uint8Array): boolean {
-  const text = plain(line);
-  if (text !== line) {
-    const [read, written] = [replyIn(text), replyIn(line)];
-    if (read?.code !== written?.code || read?.more !== written?.more) return true;
-  }
-  return hides(text) || (text !== line && hides(line));
+function isVeiled(line: Line): boolean {
+  if (line.simple) return false;
+  const { raw, end, text, textEnd } = line;
+  const [read, written] = [parseReply(text, 0, textEnd), parseReply(raw, 0, end)];
+  if (read?.code !== written?.code || read?.more !== written?.more) return true;
+  return hides(text, textEnd) || hides(raw, end);
 }
 
 /** Whether to a client that ends a line at a bare CR there is a code behind one. */
-function hides(text: Uint8Array): boolean {
-  for (let at = behindBareCr(text, 0); at >= 0; at = behindBareCr(text, at)) if (codeAt(text, at) !== 0) return true;
+function hides(text: Uint8Array, end: number): boolean {
+  for (let at = behindBareCr(text, 0, end); at >= 0; at = behindBareCr(text, at, end)) {
+    if (codeAt(text, at, end) !== 0) return true;
+  }
   return false;
 }
 
 /** Whether the line, looked at by itself, is a passive reply with an address. */
-function announcesItself(line: Uint8Array): boolean {
-  const code = codeAt(plain(line), 0);
+function announcesItself(line: Line): boolean {
+  const code = codeAt(line.text, 0, line.textEnd);
   return isPassive(code) && addressIn(code, line, 3) !== null;
 }
 
 /** The line so that they agree. */
-function unveiled(line: Uint8Array): string {
-  const text = plain(line);
-  const end = text.at(-1) === CR ? text.length - 1 : text.length;
+function unveiled({ text, textEnd }: Line): string {
+  const end = textEnd > 0 && text[textEnd - 1] === CR ? textEnd - 1 : textEnd;
   // A byte 255 stays two, as telnet has it: one would begin a command.
   return `${latin1(text, 0, end).replaceAll("\r", " ").replaceAll("\xff", "\xff\xff")}\r\n`;
 }
@@ -204,13 +214,13 @@ function objectionTo(command: Pending | null): string | null {
 }
 
 /** What the text of a passive reply announces from `start` on. */
-function addressIn(code: number, line: Uint8Array, start: number): Announced | Malformed | null {
-  const text = plain(line);
+function addressIn(code: number, line: Line, start: number): Announced | Malformed | null {
+  const { raw, end, text, textEnd, telnet } = line;
   const find = code === 229 ? findExtended : findHostPort;
-  const found = find(text, Math.min(start, text.length), text.length);
+  const found = find(text, Math.min(start, textEnd), textEnd);
   // Not all clients take telnet commands out, and one may swallow an address.
-  if (found === null) return text !== line && find(line, start, line.length) !== null ? "bad-argument" : null;
+  if (found === null) return telnet && find(raw, start, end) !== null ? "bad-argument" : null;
   if (code === 228) return "bad-family";
   // An address that shows when NULs and telnet commands are taken out is not where it would have to be rewritten.
-  return text === line && !isVeiled(line) ? found : "bad-argument";
+  return telnet || isVeiled(line) ? "bad-argument" : found;
 }

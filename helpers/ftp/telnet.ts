@@ -3,9 +3,9 @@
  * they read it, others do not, so what only shows without them is read, and never forwarded as it is.
  */
 
-const NUL = 0x00;
+export const NUL = 0x00;
 /** RFC 854: interpret as command; subnegotiation begin and end; WILL to DONT carry an option byte. */
-const IAC = 0xff;
+export const IAC = 0xff;
 const SB = 0xfa;
 const SE = 0xf0;
 const WILL = 0xfb;

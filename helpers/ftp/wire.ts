@@ -87,9 +87,9 @@ export function parseReply(bytes: Uint8Array, start: number, end: number): Reply
   return { code: decimal(bytes, start, start + 3), more: bytes[start + 3] === HYPHEN && start + 3 < end };
 }
 
-/** Whether `line`, of which more is to come, may still turn out to open with one of `words` (upper case). */
-export function mayOpen(line: Uint8Array, start: number, words: readonly string[]): boolean {
-  const begun = latin1(line, start, Math.min(line.length, start + 4)).toUpperCase();
+/** Whether the line, of which more is to come, may still turn out to open with one of `words` (upper case). */
+export function mayOpen(line: Uint8Array, start: number, words: readonly string[], end = line.length): boolean {
+  const begun = latin1(line, start, Math.min(end, start + 4)).toUpperCase();
   return words.some((word) => word.startsWith(begun));
 }
 
@@ -97,8 +97,8 @@ export function mayOpen(line: Uint8Array, start: number, words: readonly string[
  * Where the next line would begin, from `start` on, for a peer that ends a line at a bare CR (RFC 854 has it followed by
  * NUL and mean no line end; Python's ftplib, for one, reads with universal newlines); -1: nowhere.
  */
-export function behindBareCr(line: Uint8Array, start: number): number {
-  for (let at = start; at + 1 < line.length; at++) if (line[at] === CR) return at + 1;
+export function behindBareCr(line: Uint8Array, start: number, end = line.length): number {
+  for (let at = start; at + 1 < end; at++) if (line[at] === CR) return at + 1;
   return -1;
 }
 
@@ -238,9 +238,7 @@ function fieldsAt(bytes: Uint8Array, start: number, end: number): Fields | null 
 }
 
 function indexWithin(bytes: Uint8Array, byte: number, start: number, end: number): number {
-  const stop = Math.min(end, start + LONGEST_FIELD);
-  for (let at = start; at < stop; at++) if (bytes[at] === byte) return at;
-  return -1;
+  return indexOf(bytes, byte, start, Math.min(end, start + LONGEST_FIELD));
 }
 
 function portOf(bytes: Uint8Array, fields: Fields, address: Address | null): Announced | Malformed {
@@ -274,9 +272,10 @@ export function findExtended(bytes: Uint8Array, start: number, end: number): Ann
 const bareAt = (bytes: Uint8Array, at: number, end: number): Fields | null =>
   bytes[at] === bytes[at + 1] && bytes[at] === bytes[at + 2] ? fieldsAt(bytes, at, end) : null;
 
+/** Not `bytes.indexOf`: that would look at all that follows the line, too. */
 function indexOf(bytes: Uint8Array, byte: number, start: number, end: number): number {
-  const at = bytes.indexOf(byte, start);
-  return at < end ? at : -1;
+  for (let at = start; at < end; at++) if (bytes[at] === byte) return at;
+  return -1;
 }
 
 function extendedIn(bytes: Uint8Array, fields: Fields): Announced | Malformed {

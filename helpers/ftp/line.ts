@@ -1,0 +1,40 @@
+/** One line as its readers see it: looked at once, so that what most lines are need not be found out again and again. */
+import { CR } from "../../core/wire/text.ts";
+import { IAC, NUL, plain } from "./telnet.ts";
+
+/**
+ * A line, without its LF, as it came (`raw`) and as those read it that take telnet bytes out (`text`). One object serves
+ * all lines, one after the other: whoever needs something of it later takes it out before.
+ */
+export class Line {
+  raw: Uint8Array = new Uint8Array(0);
+  /** Where the line ends in `raw`; it begins at 0. */
+  end = 0;
+  text: Uint8Array = this.raw;
+  textEnd = 0;
+  /** There is nothing in it that peers differ about: no telnet bytes, and no CR but before its LF. `text` is `raw`. */
+  simple = true;
+
+  /** From now on the line is bytes `[0, end)`. */
+  show(bytes: Uint8Array, end: number): void {
+    this.raw = bytes;
+    this.end = end;
+    this.simple = isSimple(bytes, end);
+    this.text = this.simple ? bytes : plain(bytes.subarray(0, end));
+    this.textEnd = this.simple ? end : this.text.length;
+  }
+
+  /** It has telnet bytes in it; each costs a byte at least. */
+  get telnet(): boolean {
+    return this.textEnd !== this.end;
+  }
+}
+
+function isSimple(bytes: Uint8Array, end: number): boolean {
+  for (let at = 0; at < end; at++) {
+    const byte = bytes[at]!;
+    if (byte > CR && byte < IAC) continue;
+    if (byte === NUL || byte === IAC || (byte === CR && at + 1 < end)) return false;
+  }
+  return true;
+}

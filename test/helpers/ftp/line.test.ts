@@ -1,0 +1,33 @@
+import fc from "fast-check";
+import t from "tap";
+import { Line } from "../../../helpers/ftp/line.ts";
+import { plain } from "../../../helpers/ftp/telnet.ts";
+import { behindBareCr } from "../../../helpers/ftp/wire.ts";
+
+/** Bytes that peers differ about, and others. */
+const said = fc.array(fc.constantFrom(0, 13, 65, 66, 32, 44, 0xfa, 0xf0, 0xfb, 0xfe, 0xff, 10), { maxLength: 12 });
+
+t.test("a line is simple if there is nothing to take out of it and no CR but its last byte", async (t) => {
+  const line = new Line();
+  fc.assert(
+    fc.property(said, said, (bytes, behind) => {
+      const raw = new Uint8Array(bytes);
+      line.show(new Uint8Array([...bytes, ...behind]), bytes.length);
+      const text = plain(raw);
+      t.equal(line.simple, text === raw && behindBareCr(raw, 0) < 0, `${bytes}`);
+      t.equal(line.telnet, text !== raw);
+      t.same(line.text.subarray(0, line.textEnd), text, "and what telnet shows of it is the same either way");
+      t.same(line.raw.subarray(0, line.end), raw);
+    }),
+    { numRuns: 2000 },
+  );
+});
+
+t.test("of the line before nothing stays", async (t) => {
+  const line = new Line();
+  line.show(new Uint8Array([0, 65, 13, 66]), 4);
+  t.match(line, { simple: false, end: 4, textEnd: 3 });
+  line.show(new Uint8Array([65, 13]), 2);
+  t.match(line, { simple: true, end: 2, textEnd: 2, telnet: false });
+  t.equal(line.text, line.raw);
+});
