@@ -35,24 +35,28 @@ export interface Remark {
   readonly at: ByteRange | null;
 }
 
+/** Of a list that nothing was added to; shared by all. */
+const NONE: never[] = [];
+
 /**
  * Collects what one `inspect()` asked for: the one implementation of `Actions`. Director, fuzzer and replay differ only
- * in what they do with it next. One recorder serves a whole control connection; `clear` it before each call.
+ * in what they do with it next. One recorder serves many calls; `clear` it before each. Its lists are new for each call,
+ * so that whoever holds one may keep it.
  */
 export class Recorder implements Actions {
-  readonly expected: Expected[] = [];
-  readonly rewrites: Rewrite[] = [];
+  expected: readonly Expected[] = NONE;
+  rewrites: readonly Rewrite[] = NONE;
   /** What `write` asked for, as it came. */
-  readonly edits: Edit[] = [];
-  readonly translations: Translation[] = [];
-  readonly settled: Settlement[] = [];
-  readonly revoked: Ref[] = [];
-  readonly refusals: Refusal[] = [];
-  readonly groups: { readonly reason: string; readonly ports: readonly PortRange[] | null }[] = [];
+  edits: readonly Edit[] = NONE;
+  translations: readonly Translation[] = NONE;
+  settled: readonly Settlement[] = NONE;
+  revoked: readonly Ref[] = NONE;
+  refusals: readonly Refusal[] = NONE;
+  groups: readonly { readonly reason: string; readonly ports: readonly PortRange[] | null }[] = NONE;
   /** What the connection is `about`. */
-  readonly subjects: string[] = [];
-  readonly faults: Remark[] = [];
-  readonly notes: Remark[] = [];
+  subjects: readonly string[] = NONE;
+  faults: readonly Remark[] = NONE;
+  notes: readonly Remark[] = NONE;
   #refs = 0;
   #recorded = 0;
 
@@ -64,65 +68,71 @@ export class Recorder implements Actions {
   clear(): void {
     if (this.#recorded === 0) return;
     this.#recorded = 0;
-    for (const list of [this.expected, this.rewrites, this.edits, this.settled, this.revoked]) empty(list);
-    for (const list of [this.translations, this.refusals, this.groups, this.subjects, this.faults, this.notes]) {
-      empty(list);
-    }
+    this.expected = NONE;
+    this.rewrites = NONE;
+    this.edits = NONE;
+    this.translations = NONE;
+    this.settled = NONE;
+    this.revoked = NONE;
+    this.refusals = NONE;
+    this.groups = NONE;
+    this.subjects = NONE;
+    this.faults = NONE;
+    this.notes = NONE;
   }
 
   expect(...bundle: readonly Announcement[]): Ref {
     const ref = ++this.#refs as Ref;
-    this.#record(this.expected, { ref, bundle });
+    this.expected = this.#with(this.expected, { ref, bundle });
     return ref;
   }
 
   rewrite(start: number, end: number, ref: Ref, render: Render, index = 0): void {
-    this.#record(this.rewrites, { start, end, ref, index, render });
+    this.rewrites = this.#with(this.rewrites, { start, end, ref, index, render });
   }
 
   write(start: number, end: number, text: string): void {
-    this.#record(this.edits, { start, end, text });
+    this.edits = this.#with(this.edits, { start, end, text });
   }
 
   translate(start: number, end: number, pair: PortPair, render: (seen: PortPair) => string): void {
-    this.#record(this.translations, { start, end, pair, render });
+    this.translations = this.#with(this.translations, { start, end, pair, render });
   }
 
   settle(ref: Ref, outcome: "accepted" | "rejected", completed?: readonly (PartialEndpoint | null)[]): void {
-    this.#record(this.settled, { ref, outcome, completed: completed ?? null });
+    this.settled = this.#with(this.settled, { ref, outcome, completed: completed ?? null });
   }
 
   revoke(ref: Ref): void {
-    this.#record(this.revoked, ref);
+    this.revoked = this.#with(this.revoked, ref);
   }
 
   refuse(code: string, at: ByteRange, instead: Replacement): void {
-    this.#record(this.refusals, { code, at, instead });
+    this.refusals = this.#with(this.refusals, { code, at, instead });
   }
 
   group(reason: string, ports?: readonly PortRange[]): void {
-    this.#record(this.groups, { reason, ports: ports ?? null });
+    this.groups = this.#with(this.groups, { reason, ports: ports ?? null });
   }
 
   about(subject: string): void {
-    this.#record(this.subjects, subject);
+    this.subjects = this.#with(this.subjects, subject);
   }
 
   fault(code: string, at?: ByteRange): void {
-    this.#record(this.faults, { code, at: at ?? null });
+    this.faults = this.#with(this.faults, { code, at: at ?? null });
   }
 
   note(code: string, at?: ByteRange): void {
-    this.#record(this.notes, { code, at: at ?? null });
+    this.notes = this.#with(this.notes, { code, at: at ?? null });
   }
 
-  #record<T>(list: T[], item: T): void {
+  /** Nearly all lists have one item: an array made with it is a third of one that it is pushed onto. */
+  #with<T>(list: readonly T[], item: T): readonly T[] {
     this.#recorded++;
-    list.push(item);
+    if (list.length === 0) return [item];
+    // Made here, and nobody's but this recorder's until the next call.
+    (list as T[]).push(item);
+    return list;
   }
-}
-
-/** To set the length of an array is slow, and most of them are empty or have one. */
-function empty(list: unknown[]): void {
-  while (list.length > 0) list.pop();
 }

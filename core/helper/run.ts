@@ -5,17 +5,17 @@
 import type { Edit } from "../nat/splice.ts";
 import type { ByteRange, Direction, Endpoint } from "../units.ts";
 import type {
-  Announcement,
   Connection,
   Helper,
   Inspection,
   Inspector,
   Opening,
   PortPair,
+  Render,
   Replacement,
   Settings,
 } from "./api.ts";
-import type { Expected, Recorder, Refusal, Rewrite, Translation } from "./recorder.ts";
+import type { Expected, Recorder, Rewrite, Translation } from "./recorder.ts";
 
 /** What happens to a connection whose helper failed: it goes on unread, or it ends. */
 export type OnFailure = "open" | "closed";
@@ -116,18 +116,23 @@ export function replacementFor({ start, end, text }: Replacement, reason: string
 
 /** The rewrites as text, or null when one of them cannot carry its end. `seen`: those of the bundle. */
 export function renderAll(rewrites: readonly Rewrite[], seen: readonly Endpoint[]): Edit[] | null {
-  const edits: Edit[] = [];
-  for (const { start, end, index, render } of rewrites) {
-    let text: string | null = null;
-    try {
-      text = render(seen[index]!, seen);
-    } catch {
-      // As one that cannot.
-    }
+  const edits: Edit[] = new Array(rewrites.length);
+  for (let i = 0; i < rewrites.length; i++) {
+    const { start, end, index, render } = rewrites[i]!;
+    const text = rendered(render, seen[index]!, seen);
     if (text === null) return null;
-    edits.push({ start, end, text });
+    edits[i] = { start, end, text };
   }
   return edits;
+}
+
+/** One that throws is one that cannot. */
+function rendered(render: Render, seen: Endpoint, bundle: readonly Endpoint[]): string | null {
+  try {
+    return render(seen, bundle);
+  } catch {
+    return null;
+  }
 }
 
 /** What becomes of the pairs that `seen` knows. */
@@ -160,17 +165,17 @@ function isConsistent({ expected, refusals, rewrites, edits, translations }: Rec
   if (!ascend(rewrites, consumed)) return false;
   const written = edits.length + translations.length;
   if (written > 0 && !ascend(inOrder([...rewrites, ...edits, ...translations]), consumed)) return false;
-  const { bundle } = announced ?? NOTHING;
-  if (announced !== undefined && bundle.length === 0) return false;
-  return bundle.every((one) => fits(one, consumed)) && refusals.every((one) => isWithin(one, consumed));
+  if (announced !== undefined && !bundleFits(announced, consumed)) return false;
+  const refused = refusals[0];
+  return refused === undefined || fits(refused.at, refused.instead, consumed);
 }
 
-const NOTHING: Pick<Expected, "bundle"> = { bundle: [] };
+function bundleFits({ bundle }: Expected, consumed: number): boolean {
+  for (const { bytes, instead } of bundle) if (!fits(bytes, instead, consumed)) return false;
+  return bundle.length > 0;
+}
 
-const isWithin = ({ at, instead }: Refusal, consumed: number): boolean =>
-  within(at, consumed) && within(instead, consumed);
-
-const fits = ({ bytes, instead }: Announcement, consumed: number): boolean =>
+const fits = (bytes: ByteRange, instead: ByteRange, consumed: number): boolean =>
   within(bytes, consumed) && within(instead, consumed);
 
 const within = ({ start, end }: ByteRange, consumed: number): boolean => start >= 0 && start <= end && end <= consumed;
