@@ -9,18 +9,21 @@ export const NEVER = Number.POSITIVE_INFINITY as Ms;
 
 /** An announcement that waits for its entries to be put in place. */
 export interface Barrier {
-  readonly message: Uint8Array;
+  /** A copy of its own once it is raised. */
+  message: Uint8Array;
   readonly announced: Expected;
   readonly rewrites: readonly Rewrite[];
   readonly replaced: readonly Edit[];
   readonly entries: readonly RelatedEntry[];
   /** The host's, for each entry: undefined until it comes, null when there is no end to be had. */
   readonly answers: (Endpoint | null | undefined)[];
+  /** Answers that have not come. */
+  missing: number;
   /** Nothing will be said of it any more. */
   readonly final: boolean;
   readonly expires: Ms;
   /** The host was told of all entries. Answers that came while it was told are looked at by whoever told it. */
-  readonly raised: boolean;
+  raised: boolean;
 }
 
 /** One direction of a control connection. */
@@ -38,6 +41,16 @@ export class Side {
 
   constructor(direction: Direction) {
     this.direction = direction;
+  }
+
+  /** The host's answer for `entry`: false, if nothing waits for it here. */
+  answer(entry: RelatedEntry, seen: Endpoint | null): boolean {
+    const { barrier } = this;
+    const index = barrier === null ? -1 : barrier.entries.indexOf(entry);
+    if (index < 0) return false;
+    if (barrier!.answers[index] === undefined) barrier!.missing--;
+    barrier!.answers[index] = seen;
+    return true;
   }
 
   /** When it has waited long enough, for the host or for the rest of a message. */
