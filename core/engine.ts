@@ -80,6 +80,7 @@ const READ_MARK = READ << MARKS_SHIFT;
 const SPECIAL_MARKS = (READ | DIRECT | TUNNEL) << MARKS_SHIFT;
 const UNSEEN_MARK = UNSEEN << MARKS_SHIFT;
 
+/** What the path of a packet calls is made of functions of the instance's own: see flags.ts. */
 export class Engine {
   readonly table: FlowTable;
   readonly flows: Flows;
@@ -129,7 +130,7 @@ export class Engine {
     if (this.#fragments.ready) this.#fragments.release(out, (one, its) => this.#process(one, its));
   }
 
-  #process(batch: Batch, out: Output): void {
+  readonly #process = (batch: Batch, out: Output): void => {
     for (let from = 0; from < batch.count; from += STAGE) {
       const count = Math.min(STAGE, batch.count - from);
       this.#read(batch, from, count);
@@ -140,7 +141,7 @@ export class Engine {
         this.counters.count(reason);
       }
     }
-  }
+  };
 
   /**
    * Runs what time brings: ends flows whose time is up, and sends what control connections have to send again. True: more are due than one call does; call again soon. What the balancer itself lets
@@ -162,7 +163,7 @@ export class Engine {
     return true;
   }
 
-  #read(batch: Batch, from: number, count: number): void {
+  readonly #read = (batch: Batch, from: number, count: number): void => {
     const stage = this.#stage;
     const { places } = stage;
     const { bytes, view, offset, length } = batch;
@@ -172,7 +173,7 @@ export class Engine {
       stage.read(place, bytes, view, at, at + length[from + k]!);
       places[place + HASH] = this.table.hash(places, place);
     }
-  }
+  };
 
   /** Brings slots and rows into the cache: loads that do not need one another, so that they wait together. */
   #touch(count: number): void {
@@ -180,7 +181,7 @@ export class Engine {
     const table = this.table.rows;
     let touched = 0;
     for (let k = 0; k < count; k++) candidate[k] = this.table.peek(places[(k << PLACE_SHIFT) + HASH]!);
-    for (let k = 0; k < count; k++) touched ^= table[candidate[k]! << ROW_SHIFT]!;
+    for (let k = 0; k < count; k++) touched ^= table[(candidate[k]! >>> 1) << ROW_SHIFT]!;
     this.touched = touched;
   }
 
@@ -259,7 +260,7 @@ export class Engine {
   }
 
   /** A packet of a flow, or its first fragment. */
-  #pass(batch: Batch, i: number, place: number, found: number, out: Output): number {
+  readonly #pass = (batch: Batch, i: number, place: number, found: number, out: Output): number => {
     const stage = this.#stage;
     const direction = found & 1;
     const id = found >>> 1;
@@ -280,7 +281,7 @@ export class Engine {
     this.#translate(batch, i, place, found);
     out.verdict[i] = verdictOf(direction);
     return ESTABLISHED;
-  }
+  };
 
   /** The same where more is to be done than to translate. */
   #special(batch: Batch, i: number, place: number, found: number, next: number, out: Output): number {

@@ -98,7 +98,7 @@ export class Flows {
   }
 
   /** A new flow for the key at `at`, in `state`: its id, or ~reason. */
-  open(keys: Int32Array, at: number, hash: number, state: number, now: Ms): number {
+  readonly open = (keys: Int32Array, at: number, hash: number, state: number, now: Ms): number => {
     const index = this.#virtual.find(keys, at);
     if (index < 0) return ~Reason.NO_SERVICE;
     const service = this.#balancer.services[index]!;
@@ -117,7 +117,7 @@ export class Flows {
     opened(service, role, realserver, client, now);
     this.account(id, state);
     return id;
-  }
+  };
 
   /** Of direct routing and tunnelling: the realserver answers as the VIP. */
   #virtualWords(keys: Int32Array, at: number): Int32Array {
@@ -231,7 +231,7 @@ export class Flows {
   }
 
   /** Entry `id` leaves the table. */
-  end(id: number, ending: number, now: Ms): void {
+  readonly end = (id: number, ending: number, now: Ms): void => {
     const { table } = this;
     const row = id << rows.ROW_SHIFT;
     // Active again for a moment, as those who take it out of the account suppose.
@@ -250,7 +250,7 @@ export class Flows {
     }
     table.remove(id);
     this.ended.count(ending);
-  }
+  };
 
   #clientOf(id: number): Address {
     const { rows: table, prefixes } = this.table;

@@ -45,7 +45,7 @@ const FRAGMENT_MASK = 0x3fff;
 
 export class Stage {
   readonly places = new Int32Array(STAGE << PLACE_SHIFT);
-  /** Ids that the hashes lead to first. */
+  /** What the hashes lead to first. */
   readonly candidate = new Int32Array(STAGE);
   /** Of a fragment, by packet. */
   readonly fragmentOffset = new Int32Array(STAGE);

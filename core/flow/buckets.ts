@@ -1,33 +1,48 @@
 /**
- * The hash index of the connection table: open addressing, linear probing, eight bytes a slot (the hash, and the entry's
- * id). Each entry stands in it twice, under the hash of either direction.
+ * The hash index of the connection table: open addressing, linear probing, four bytes a slot. Each entry stands in it
+ * twice, under the hash of either direction.
  *
- * It grows without a pause: when it is five eighths full, a table twice as large takes its place, and each insertion
- * moves a few slots over from the old one. A lookup tries the new, then the old. In the old one nothing is inserted any
- * more, and what leaves it leaves a MOVED mark, so that probing goes on past it.
+ *   31 29 | 28 25 | 24                0
+ *    tag    away    id << 1 | direction
+ *
+ * The tag is the upper bits of the hash; `away`, how far from its home the slot is, says where the home is. An entry
+ * that has both right has the hash that was looked for but for a few bits, so hardly a row is read in vain, and a slot
+ * can move without its hash being known. FAR: further than can be said; then the row is asked.
+ *
+ * It grows without a pause: when it is half full, a table twice as large takes its place, and each insertion moves a few
+ * slots over from the old one. A lookup tries the new, then the old. In the old one nothing is inserted any more, and
+ * what leaves it leaves a MOVED mark, so that probing goes on past it.
  */
-import { directionOf, NEITHER } from "./rows.ts";
+import { matches } from "./rows.ts";
 
 const NONE = 0;
-const MOVED = -1;
-/** Slots moved with each insertion. The new table is five eighths full again after many more insertions than it takes. */
+const AWAY_SHIFT = 25;
+const FAR = 15;
+const FOUND_MASK = 2 ** AWAY_SHIFT - 1;
+const TAG_MASK = 7 << 29;
+/** Like an entry's, but nobody's id. */
+const MOVED = FAR << AWAY_SHIFT;
+/** Slots moved with each insertion. The new table is half full again after many more insertions than it takes. */
 const MOVES = 8;
-const SMALLEST = 1024;
-const NOTHING = new Int32Array(2);
+const SMALLEST = 2048;
+const NOTHING = new Int32Array(1);
 
 export class Buckets {
   readonly #rows: Int32Array;
   readonly #prefixes: Int32Array;
-  #slots = new Int32Array(SMALLEST * 2);
+  readonly #hashOf: (found: number) => number;
+  #slots = new Int32Array(SMALLEST);
   #old = NOTHING;
   /** Slots of the old table before this one have been moved. */
   #cursor = 0;
   /** Of both tables. */
   #used = 0;
 
-  constructor(rows: Int32Array, prefixes: Int32Array) {
+  /** `hashOf` an entry's direction: what it was inserted with. */
+  constructor(rows: Int32Array, prefixes: Int32Array, hashOf: (found: number) => number) {
     this.#rows = rows;
     this.#prefixes = prefixes;
+    this.#hashOf = hashOf;
   }
 
   /** Both tables, in bytes. */
@@ -42,45 +57,69 @@ export class Buckets {
 
   /** The entry of the packet with this key, `id << 1 | direction`; 0: none. */
   find(keys: Int32Array, at: number, hash: number): number {
-    // Nearly always its home slot has it.
-    const id = this.peek(hash);
-    if (id > NONE) {
-      const direction = directionOf(this.#rows, this.#prefixes, id, keys, at);
-      if (direction !== NEITHER) return (id << 1) | direction;
-    }
     const found = this.#probe(this.#slots, keys, at, hash);
     return found !== NONE || this.#old === NOTHING ? found : this.#probe(this.#old, keys, at, hash);
   }
 
-  /** The id that `find` will look at first, or 0: brings the slot into the cache. */
+  /** What `find` will look at first, or 0: brings the slot into the cache. */
   peek(hash: number): number {
     const slots = this.#slots;
-    const slot = (hash << 1) & (slots.length - 1);
-    return slots[slot] === hash ? slots[slot + 1]! : NONE;
+    const last = slots.length - 1;
+    const tag = hash & TAG_MASK;
+    for (let slot = hash & last, away = 0; ; slot = (slot + 1) & last) {
+      const word = slots[slot]!;
+      if (word === NONE || (word ^ tag) >>> AWAY_SHIFT === away) return word & FOUND_MASK;
+      if (away < FAR) away++;
+    }
   }
 
   #probe(slots: Int32Array, keys: Int32Array, at: number, hash: number): number {
     const last = slots.length - 1;
-    for (let slot = (hash << 1) & last; ; slot = (slot + 2) & last) {
-      const id = slots[slot + 1]!;
-      if (id === NONE) return NONE;
-      if (slots[slot] !== hash || id === MOVED) continue;
-      const direction = directionOf(this.#rows, this.#prefixes, id, keys, at);
-      if (direction !== NEITHER) return (id << 1) | direction;
+    const tag = hash & TAG_MASK;
+    for (let slot = hash & last, away = 0; ; slot = (slot + 1) & last) {
+      const word = slots[slot]!;
+      if (word === NONE) return NONE;
+      if ((word ^ tag) >>> AWAY_SHIFT === away) {
+        const found = word & FOUND_MASK;
+        if (matches(this.#rows, this.#prefixes, found, keys, at)) return found;
+      }
+      if (away < FAR) away++;
     }
   }
 
-  insert(hash: number, id: number): void {
-    if (++this.#used * 16 > this.#slots.length * 5) this.#grow();
-    place(this.#slots, hash, id);
+  insert(hash: number, found: number): void {
+    if (++this.#used * 2 > this.#slots.length) this.#grow();
+    place(this.#slots, hash, found);
     if (this.#old !== NOTHING) this.#move(MOVES);
   }
 
-  remove(hash: number, id: number): void {
-    const slot = slotOf(this.#slots, hash, id);
-    if (slot >= 0) close(this.#slots, slot);
-    else this.#old[slotOf(this.#old, hash, id) + 1] = MOVED;
+  remove(hash: number, found: number): void {
+    const slot = slotOf(this.#slots, hash, found);
+    if (slot >= 0) this.#close(slot);
+    else this.#old[slotOf(this.#old, hash, found)] = MOVED;
     this.#used--;
+  }
+
+  /** Empties `slot` and moves up what stands behind it (Knuth, TAOCP 6.4, algorithm R): no marks are left to slow probing. */
+  #close(slot: number): void {
+    const slots = this.#slots;
+    const last = slots.length - 1;
+    let hole = slot;
+    for (let next = (slot + 1) & last; slots[next] !== NONE; next = (next + 1) & last) {
+      const word = slots[next]!;
+      const nearer = (next - hole) & last;
+      const away = this.#away(word, next);
+      // Stays if its home lies between the hole and itself.
+      if (away < nearer) continue;
+      slots[hole] = wordOf(word, away - nearer, word & FOUND_MASK);
+      hole = next;
+    }
+    slots[hole] = NONE;
+  }
+
+  #away(word: number, slot: number): number {
+    const away = (word >>> AWAY_SHIFT) & FAR;
+    return away < FAR ? away : (slot - this.#hashOf(word & FOUND_MASK)) & (this.#slots.length - 1);
   }
 
   #grow(): void {
@@ -93,46 +132,33 @@ export class Buckets {
 
   #move(count: number): void {
     const old = this.#old;
-    const end = Math.min(this.#cursor + count * 2, old.length);
-    for (let slot = this.#cursor; slot < end; slot += 2) {
-      const id = old[slot + 1]!;
-      if (id === NONE || id === MOVED) continue;
-      place(this.#slots, old[slot]!, id);
-      old[slot + 1] = MOVED;
+    const end = Math.min(this.#cursor + count, old.length);
+    for (let slot = this.#cursor; slot < end; slot++) {
+      const found = old[slot]! & FOUND_MASK;
+      if (found === NONE) continue;
+      place(this.#slots, this.#hashOf(found), found);
+      old[slot] = MOVED;
     }
     this.#cursor = end;
     if (end === old.length) this.#old = NOTHING;
   }
 }
 
-function place(slots: Int32Array, hash: number, id: number): void {
+const wordOf = (hash: number, away: number, found: number): number =>
+  (hash & TAG_MASK) | ((away < FAR ? away : FAR) << AWAY_SHIFT) | found;
+
+function place(slots: Int32Array, hash: number, found: number): void {
   const last = slots.length - 1;
-  let slot = (hash << 1) & last;
-  while (slots[slot + 1] !== NONE) slot = (slot + 2) & last;
-  slots[slot] = hash;
-  slots[slot + 1] = id;
+  let slot = hash & last;
+  while (slots[slot] !== NONE) slot = (slot + 1) & last;
+  slots[slot] = wordOf(hash, (slot - hash) & last, found);
 }
 
 /** -1: not there. */
-function slotOf(slots: Int32Array, hash: number, id: number): number {
+function slotOf(slots: Int32Array, hash: number, found: number): number {
   const last = slots.length - 1;
-  for (let slot = (hash << 1) & last; slots[slot + 1] !== NONE; slot = (slot + 2) & last) {
-    if (slots[slot + 1] === id && slots[slot] === hash) return slot;
+  for (let slot = hash & last; slots[slot] !== NONE; slot = (slot + 1) & last) {
+    if ((slots[slot]! & FOUND_MASK) === found) return slot;
   }
   return -1;
-}
-
-/** Empties `slot` and moves up what stands behind it (Knuth, TAOCP 6.4, algorithm R): no marks are left to slow probing. */
-function close(slots: Int32Array, slot: number): void {
-  const last = slots.length - 1;
-  let hole = slot;
-  for (let next = (slot + 2) & last; slots[next + 1] !== NONE; next = (next + 2) & last) {
-    const home = (slots[next]! << 1) & last;
-    // Stays if its home lies between the hole and itself.
-    if (((next - home) & last) < ((next - hole) & last)) continue;
-    slots[hole] = slots[next]!;
-    slots[hole + 1] = slots[next + 1]!;
-    hole = next;
-  }
-  slots[hole + 1] = NONE;
 }

@@ -49,23 +49,24 @@ export const REAL_PREFIX = 6;
 
 export const ORIGINAL = 0;
 export const REPLY = 1;
-export const NEITHER = -1;
 
-/** Which way a packet with the key at `at` goes on entry `id`, if it is that entry's at all. */
-export function directionOf(rows: Int32Array, prefixes: Int32Array, id: number, keys: Int32Array, at: number): number {
+/** Whether the packet with the key at `at` is one of `found`: an entry and a direction of it. */
+export function matches(rows: Int32Array, prefixes: Int32Array, found: number, keys: Int32Array, at: number): boolean {
+  const id = found >>> 1;
   const row = id << ROW_SHIFT;
   const kind = keys[at + KEY_KIND]!;
-  if (((rows[row + KIND]! ^ kind) & KIND_MASK) !== 0) return NEITHER;
+  if (((rows[row + KIND]! ^ kind) & KIND_MASK) !== 0) return false;
   const source = keys[at + SOURCE]!;
   const destination = keys[at + DESTINATION]!;
   const ports = keys[at + PORTS]!;
   const outer = rows[row + OUTER_PORTS]!;
-  if (rows[row + CLIENT] === source && rows[row + VIRTUAL] === destination && outer === ports) {
-    if ((kind & IPV6) === 0 || samePrefixes(prefixes, id, CLIENT_PREFIX, VIRTUAL_PREFIX, keys, at)) return ORIGINAL;
+  if ((found & 1) === ORIGINAL) {
+    if (rows[row + CLIENT] !== source || rows[row + VIRTUAL] !== destination || outer !== ports) return false;
+    return (kind & IPV6) === 0 || samePrefixes(prefixes, id, CLIENT_PREFIX, VIRTUAL_PREFIX, keys, at);
   }
-  if (rows[row + REAL] !== source || rows[row + CLIENT] !== destination) return NEITHER;
-  if (rows[row + INNER_PORT]! >>> 16 !== ports >>> 16 || outer >>> 16 !== (ports & 0xffff)) return NEITHER;
-  return (kind & IPV6) === 0 || samePrefixes(prefixes, id, REAL_PREFIX, CLIENT_PREFIX, keys, at) ? REPLY : NEITHER;
+  if (rows[row + REAL] !== source || rows[row + CLIENT] !== destination) return false;
+  if (rows[row + INNER_PORT]! >>> 16 !== ports >>> 16 || outer >>> 16 !== (ports & 0xffff)) return false;
+  return (kind & IPV6) === 0 || samePrefixes(prefixes, id, REAL_PREFIX, CLIENT_PREFIX, keys, at);
 }
 
 function samePrefixes(

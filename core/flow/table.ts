@@ -29,7 +29,6 @@ import {
   KIND,
   keyOf,
   NEXT,
-  ORIGINAL,
   OUTER_PORTS,
   PACKETS,
   PREFIXES,
@@ -96,7 +95,7 @@ export class FlowTable {
     for (const [name, state] of Object.entries(State)) {
       this.timeouts[state] = Math.ceil((timeouts?.[name as StateName] ?? defaultTimeouts[name as StateName]) / TICK);
     }
-    this.#buckets = new Buckets(this.rows, this.prefixes);
+    this.#buckets = new Buckets(this.rows, this.prefixes, this.#hashOf);
     this.#wheel = new Wheel(this.rows, QUEUES);
     [this.#k0, this.#k1] = seed;
   }
@@ -132,6 +131,7 @@ export class FlowTable {
     return this.#buckets.find(keys, at, hash);
   }
 
+  /** What `find` will look at first: `id << 1 | direction`, or 0. */
   peek(hash: number): number {
     return this.#buckets.peek(hash);
   }
@@ -140,7 +140,15 @@ export class FlowTable {
    * A new entry for a packet with the key at `at` that goes to `real` (four words, as in `Address.words`) and `port`.
    * Returns its id; FULL; or CLASH when the realserver's answers could not be told from those of another entry.
    */
-  add(keys: Int32Array, at: number, hash: number, real: Int32Array, port: number, note: number, state: number): number {
+  readonly add = (
+    keys: Int32Array,
+    at: number,
+    hash: number,
+    real: Int32Array,
+    port: number,
+    note: number,
+    state: number,
+  ): number => {
     const id = this.#free !== 0 ? this.#free : this.#fresh;
     if (id > this.capacity) return FULL;
     const row = id << ROW_SHIFT;
@@ -157,11 +165,11 @@ export class FlowTable {
     this.rows[row + DEADLINE] = this.#tick + this.timeouts[state]!;
     for (let i = row + PACKETS; i < row + ROW; i++) this.rows[i] = 0;
     this.#wheel.add(id, queueOf[state]!);
-    this.#buckets.insert(hash, id);
-    this.#buckets.insert(replyHash, id);
+    this.#buckets.insert(hash, id << 1);
+    this.#buckets.insert(replyHash, (id << 1) | REPLY);
     this.#size++;
     return id;
-  }
+  };
 
   #write(id: number, keys: Int32Array, at: number, real: Int32Array, port: number, note: number): void {
     const row = id << ROW_SHIFT;
@@ -181,13 +189,14 @@ export class FlowTable {
   }
 
   /** `id` is that of an entry. */
-  remove(id: number): void {
+  readonly remove = (id: number): void => {
     const row = id << ROW_SHIFT;
     // Both hashes first, so that the slots' cache misses overlap.
-    const original = this.#hashOf(id, ORIGINAL);
-    const reply = this.#hashOf(id, REPLY);
-    this.#buckets.remove(original, id);
-    this.#buckets.remove(reply, id);
+    const found = id << 1;
+    const original = this.#hashOf(found);
+    const reply = this.#hashOf(found | REPLY);
+    this.#buckets.remove(original, found);
+    this.#buckets.remove(reply, found | REPLY);
     this.#wheel.remove(id);
     this.#size--;
     const generation = this.rows[row + GENERATION]! + 1;
@@ -196,12 +205,12 @@ export class FlowTable {
     if (generation === GENERATIONS) return;
     this.rows[row + NEXT] = this.#free;
     this.#free = id;
-  }
+  };
 
-  #hashOf(id: number, direction: number): number {
-    keyOf(this.rows, this.prefixes, id, direction, this.#scratch, 0);
+  readonly #hashOf = (found: number): number => {
+    keyOf(this.rows, this.prefixes, found >>> 1, found & 1, this.#scratch, 0);
     return this.hash(this.#scratch, 0);
-  }
+  };
 
   handle(id: number): FlowId {
     return (this.rows[(id << ROW_SHIFT) + GENERATION]! * 2 ** ID_BITS + id) as FlowId;

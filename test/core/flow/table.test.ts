@@ -219,7 +219,7 @@ t.test("a hundred thousand flows are found while the table grows, and memory fol
     if (find(table, original(make(n))) >> 1 !== id || find(table, reply(other)) === 0) lost.push(n);
   }
   t.same(lost, []);
-  t.equal(table.indexBytes, 2 ** 19 * 8);
+  t.equal(table.indexBytes, 2 ** 19 * 4);
 });
 
 interface Known {
