@@ -70,6 +70,7 @@ export class Director {
       path.abort();
       throw error;
     }
+    this.#events.watched = (watched) => path.watched?.(watched);
     path.confine?.();
     if (this.#watch) this.#watcher = watchFile(this.#config.file, () => void this.reload());
     log("info", "ready", {

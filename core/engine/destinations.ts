@@ -3,6 +3,7 @@
  * connections; then another one may get it.
  */
 import type { Realserver, Service } from "../service.ts";
+import { Account } from "./account.ts";
 
 const MOST = 0x10000;
 
@@ -14,9 +15,12 @@ export interface Destination {
   readonly family: 4 | 6;
   /** Whether the service's choice hangs on the client's address, or it remembers it. */
   personal: boolean;
+  readonly account: Account;
 }
 
 export class Destinations {
+  /** Of those that are known no more. */
+  readonly past = new Account();
   readonly #all: (Destination | null)[] = [];
   readonly #numbers = new Map<Realserver, number>();
   readonly #free: number[] = [];
@@ -25,11 +29,17 @@ export class Destinations {
   update(services: readonly Service[]): void {
     for (const [realserver, number] of this.#numbers) {
       if (!realserver.removed || realserver.active + realserver.inactive > 0) continue;
+      this.past.add(this.#all[number]!.account);
       this.#numbers.delete(realserver);
       this.#all[number] = null;
       this.#free.push(number);
     }
     for (const service of services) for (const realserver of service.realservers) this.#know(service, realserver);
+  }
+
+  /** Those that are configured, or have connections, or had some when the services last changed. */
+  *[Symbol.iterator](): Generator<Destination> {
+    for (const destination of this.#all) if (destination !== null) yield destination;
   }
 
   /** One that rows name, or that is configured. */
@@ -58,6 +68,7 @@ export class Destinations {
       words: Int32Array.from(address.words),
       family: address.family,
       personal,
+      account: new Account(),
     };
   }
 }

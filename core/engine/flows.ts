@@ -14,15 +14,15 @@ import { hasVip, type Realserver, realPort, roleOf, type Service } from "../serv
 import type { Ms, Port } from "../units.ts";
 import { Address } from "../wire/address.ts";
 import * as tcp from "../wire/tcp.ts";
+import { type Account, bytesOf, ROLES } from "./account.ts";
 import type { Controls } from "./controls.ts";
-import { Destinations, isPersonal } from "./destinations.ts";
+import { type Destination, Destinations, isPersonal } from "./destinations.ts";
 import { destination, source, sourceAddress, transportOf } from "./ends.ts";
 import { Ending, endings, Reason } from "./reason.ts";
 import { openingKey } from "./request-port.ts";
 import { VirtualServices } from "./virtual.ts";
 
-/** Marks of a row. */
-const ROLES = { plain: 0, control: 1, data: 2, related: 4 } as const;
+/** Marks of a row, beside those of its role. */
 export const CONTROL = ROLES.control;
 /** The balancer has an entry of it. */
 const ENTRY = ROLES.control | ROLES.related;
@@ -90,6 +90,25 @@ export class Flows {
   /** The realserver that `Output.destination` names. */
   destination(number: number): Realserver {
     return this.#destinations.at(number).realserver;
+  }
+
+  /** By which `Output.destination` names it. */
+  numberOf(realserver: Realserver): number {
+    return this.#destinations.numberOf(realserver);
+  }
+
+  /** Who is served by flow `id`. */
+  destinationOf(id: number): Destination {
+    return this.#destinations.at(this.table.rows[(id << rows.ROW_SHIFT) + rows.INNER_PORT]! & 0xffff);
+  }
+
+  destinations(): Iterable<Destination> {
+    return this.#destinations;
+  }
+
+  /** What those have carried that are neither configured nor have flows any more. */
+  get past(): Account {
+    return this.#destinations.past;
   }
 
   /** The balancer's entry of a control connection, or of a related one. */
@@ -193,7 +212,7 @@ export class Flows {
     state: number,
     now: Ms,
   ): number {
-    const { family, realserver } = this.#destinations.at(number);
+    const { family, realserver, account } = this.#destinations.at(number);
     if ((family === 6) !== ((keys[at + KIND]! & IPV6) !== 0)) return ~Reason.FAMILY_MISMATCH;
     let id = this.table.add(keys, at, hash, words, port, number, state);
     if (id === FULL) {
@@ -206,6 +225,7 @@ export class Flows {
     const asVip = words[3] === keys[at + DESTINATION] ? methodOf(realserver, keys[at + KIND]! & 0xff) : 0;
     const row = id << rows.ROW_SHIFT;
     this.table.rows[row + rows.KIND] = this.table.rows[row + rows.KIND]! | ((ROLES[role] | asVip) << rows.MARKS_SHIFT);
+    account.begin(ROLES[role]);
     return id;
   }
 
@@ -237,6 +257,8 @@ export class Flows {
     // Active again for a moment, as those who take it out of the account suppose.
     this.account(id, State.ESTABLISHED);
     const marks = table.rows[row + rows.KIND]! >>> rows.MARKS_SHIFT;
+    const { account, service, realserver, personal } = this.destinationOf(id);
+    account.end(marks, table.rows, row);
     if ((marks & ENTRY) !== 0) {
       const entry = this.#entries.get(id)!;
       this.#observer?.closed(entry, bytesOf(table.rows, row, rows.ORIGINAL), bytesOf(table.rows, row, rows.REPLY));
@@ -244,7 +266,6 @@ export class Flows {
       this.#entries.delete(id);
       this.#controls.close(id);
     } else {
-      const { service, realserver, personal } = this.#destinations.at(table.rows[row + rows.INNER_PORT]! & 0xffff);
       const role = (marks & ROLES.data) === 0 ? "plain" : "data";
       closed(service, role, realserver, personal ? this.#clientOf(id) : ANYONE, now);
     }
@@ -261,13 +282,6 @@ export class Flows {
     return Address.ipv6(prefixes[base]!, prefixes[base + 1]!, prefixes[base + 2]!, low);
   }
 }
-
-/** Of the packets that went `direction`. */
-const bytesOf = (table: Int32Array, row: number, direction: number): number => {
-  const place = row + rows.BYTES + direction * 2;
-  return (table[place + 1]! >>> 0) * 2 ** 32 + (table[place]! >>> 0);
-};
-
 /** In place of an address that nobody asks for: making one is a good part of what a connection costs. */
 const ANYONE = Address.ipv4(0);
 

@@ -83,5 +83,5 @@ export const Reason = {
 } as const;
 
 /** Why an entry left the table. */
-export const endings = ["expired", "evicted", "reopened"] as const;
-export const Ending = { EXPIRED: 0, EVICTED: 1, REOPENED: 2 } as const;
+export const endings = ["expired", "evicted", "reopened", "dropped"] as const;
+export const Ending = { EXPIRED: 0, EVICTED: 1, REOPENED: 2, DROPPED: 3 } as const;

@@ -139,6 +139,10 @@ export class RequestPort {
     if (asked === null) return null;
     this.#counters.count("requests.repeated");
     const { realserver, opened, sent, answered } = asked;
+    if (!realserver.up) {
+      this.#open.purge(realserver);
+      return null;
+    }
     const silent = answered === 0 && (this.#heard.get(realserver) ?? 0) <= opened;
     if (!silent || sent < SENT_IN_VAIN) return asked;
     // What it was asked is scheduled anew when it is sent again.

@@ -104,6 +104,16 @@ export class FlowTable {
     return this.#size;
   }
 
+  /** No entry has this id or one above. */
+  get bound(): number {
+    return this.#fresh;
+  }
+
+  /** Whether `id`, which is below `bound`, is that of an entry. */
+  has(id: number): boolean {
+    return this.rows[(id << ROW_SHIFT) + KIND] !== 0;
+  }
+
   get indexBytes(): number {
     return this.#buckets.byteLength;
   }
@@ -157,7 +167,10 @@ export class FlowTable {
     const scratch = this.#scratch;
     keyOf(this.rows, this.prefixes, id, REPLY, scratch, 0);
     const replyHash = this.hash(scratch, 0);
-    if (this.find(scratch, 0, replyHash) !== 0) return CLASH;
+    if (this.find(scratch, 0, replyHash) !== 0) {
+      this.rows[row + KIND] = 0;
+      return CLASH;
+    }
     if (id === this.#free) this.#free = next;
     else this.#fresh++;
     if (this.rows[row + GENERATION] === 0) this.rows[row + GENERATION] = 1;
@@ -201,6 +214,7 @@ export class FlowTable {
     this.#size--;
     const generation = this.rows[row + GENERATION]! + 1;
     this.rows[row + GENERATION] = generation;
+    this.rows[row + KIND] = 0;
     // A row whose generations are used up is never used again, so that no handle can ever resolve a second time.
     if (generation === GENERATIONS) return;
     this.rows[row + NEXT] = this.#free;

@@ -9,12 +9,9 @@ import type { CheckConfig } from "./types.ts";
 
 const ALL = [...new Set(Object.values(checkOptions).flatMap(({ needs = [], takes = [] }) => [...needs, ...takes]))];
 
-export function checkCheck(service: Path, { check }: ServiceInput, datapath: "socket" | "tun", report: Report): void {
+export function checkCheck(service: Path, { check }: ServiceInput, report: Report): void {
   if (check === undefined) return;
   const path = [...service, "check"];
-  if (datapath === "tun") {
-    report.warn(path, "realservers are not checked on the packet path", 'run on the socket path ("--path socket")');
-  }
   if (check.timeout !== undefined && check.timeout > check.interval) {
     report.error([...path, "timeout"], "longer than the interval", "write less, or a longer interval");
   }

@@ -27,7 +27,7 @@ export function checkService({ path, service }: Entry, context: Context): void {
   if (service.ports.length === 0) report.error([...path, "ports"], "lists no port", "list one, as in [tcp/21]");
   checkHelper(path, service, context);
   checkNetmask(path, service, report);
-  checkCheck(path, service, context.datapath, report);
+  checkCheck(path, service, report);
   const realservers: Path = [...path, "realservers"];
   if (service.realservers.length === 0) {
     report.warn(realservers, "lists no realserver: nobody will be served", 'list one, as in "- address: 192.168.0.2"');

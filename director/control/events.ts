@@ -24,6 +24,8 @@ export class Events {
   /** A ring: the oldest gives way. */
   readonly #refusals: Kept[] = [];
   #refused = 0;
+  /** Told when the first begins to watch, and when the last has stopped. */
+  watched: (watched: boolean) => void = () => {};
 
   /** What is told goes to `log` as well, which passes on what its level lets through. */
   constructor(log: Log) {
@@ -48,7 +50,10 @@ export class Events {
   /** Returns how to stop. */
   watch(watcher: Watcher): () => void {
     this.#watchers.add(watcher);
-    return () => this.#watchers.delete(watcher);
+    if (this.#watchers.size === 1) this.watched(true);
+    return () => {
+      if (this.#watchers.delete(watcher) && this.#watchers.size === 0) this.watched(false);
+    };
   }
 
   /** The last `most`, the latest first. */

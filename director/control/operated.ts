@@ -28,7 +28,21 @@ export interface RealserverState {
   readonly active: number;
   readonly inactive: number;
   readonly flows: FlowCounts;
+  /** Since it is configured; absent where the path counts no packets. */
+  readonly traffic?: TrafficCounts;
 }
+
+/** As `ipvsadm --stats` counts. */
+export interface TrafficCounts {
+  /** Connections that were opened. */
+  readonly connections: number;
+  /** Of IP. */
+  readonly packets: WayCounts;
+  readonly bytes: WayCounts;
+}
+
+/** By the way that they went. */
+export type WayCounts = Readonly<Record<Direction, number>>;
 
 export interface ServiceState {
   readonly name: string;

@@ -17,6 +17,8 @@ export interface Datapath {
   stop(): Promise<void>;
   /** Ends at once. What still runs is cut, so that nobody takes it for whole. */
   abort(): void;
+  /** Whether somebody wants to be told all that happens, whatever goes to the log. */
+  watched?(watched: boolean): void;
   /** By name. */
   counts(): Promise<Readonly<Record<string, number>>>;
 }

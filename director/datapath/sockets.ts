@@ -201,19 +201,19 @@ export class SocketPath implements Datapath, Operated {
   }
 
   connections(query: Query): ReturnType<Operated["connections"]> {
-    return Promise.resolve(state.connections(this.balancer, query));
+    return Promise.resolve(state.pageOf(state.connections(this.balancer, query), query.limit));
   }
 
   related(query: Query): ReturnType<Operated["related"]> {
-    return Promise.resolve(state.related(this.balancer, query, now()));
+    return Promise.resolve(state.pageOf(state.related(this.balancer, query, now()), query.limit));
   }
 
   groups(query: Query): Promise<Page<state.TemplateState>> {
-    return Promise.resolve(state.templates(this.balancer, "pins", query, now()));
+    return Promise.resolve(state.pageOf(state.templates(this.balancer, "pins", query, now()), query.limit));
   }
 
   persistence(query: Query): Promise<Page<state.TemplateState>> {
-    return Promise.resolve(state.templates(this.balancer, "templates", query, now()));
+    return Promise.resolve(state.pageOf(state.templates(this.balancer, "templates", query, now()), query.limit));
   }
 
   async mark(name: string, key: string, up: boolean): Promise<boolean> {

@@ -41,7 +41,7 @@ export function services(balancer: Balancer): ServiceState[] {
 
 const none = (): Counts => ({ control: 0, related: 0, data: 0, plain: 0 });
 
-const describe = ({ spec }: Service): Omit<ServiceState, "removed" | "realservers"> => ({
+export const describe = ({ spec }: Service): Omit<ServiceState, "removed" | "realservers"> => ({
   name: spec.name,
   vip: spec.address.toString(),
   ports: spec.ports.map(rangeText),
@@ -50,7 +50,7 @@ const describe = ({ spec }: Service): Omit<ServiceState, "removed" | "realserver
   persistence: spec.persistence,
 });
 
-function realserverState(realserver: Realserver, flows: FlowCounts): RealserverState {
+export function realserverState(realserver: Realserver, flows: FlowCounts): RealserverState {
   const { key, weight, method = "nat", active, inactive } = realserver;
   return { realserver: key, condition: conditionOf(realserver), weight, method, active, inactive, flows };
 }
@@ -61,16 +61,25 @@ function conditionOf({ removed, up, weight }: Realserver): RealserverCondition {
   return weight === 0 ? "quiesced" : "up";
 }
 
-/** In the order of their slots: what is there all the time is on one page, whatever comes and goes meanwhile. */
-export function connections({ connections }: Balancer, query: Query): Page<ConnectionState> {
-  const items: ConnectionState[] = [];
-  const wanted = matching(query);
-  for (const [slot, entry] of connections.from(query.after)) {
-    if (!wanted(entry)) continue;
-    if (items.length === query.limit) return { items, next: slot };
-    items.push(connectionState(entry));
+/** Looked at one after the other: null is not what was asked for. A page may begin at a `place`. */
+export type Look<T> = { readonly place: number; readonly item: T } | null;
+
+export function pageOf<T>(looks: Iterable<Look<T>>, limit: number): Page<T> {
+  const items: T[] = [];
+  for (const look of looks) {
+    if (look === null) continue;
+    if (items.length === limit) return { items, next: look.place };
+    items.push(look.item);
   }
   return { items, next: null };
+}
+
+/** In the order of their slots: what is there all the time is on one page, whatever comes and goes meanwhile. */
+export function* connections({ connections }: Balancer, query: Query): Generator<Look<ConnectionState>> {
+  const wanted = matching(query);
+  for (const [place, entry] of connections.from(query.after)) {
+    yield wanted(entry) ? { place, item: connectionState(entry) } : null;
+  }
 }
 
 const connectionState = (entry: ConnectionEntry): ConnectionState => ({
@@ -94,22 +103,19 @@ function matching({ role, client, ...scope }: Query): (entry: ConnectionEntry) =
 }
 
 export const inScope =
-  ({ service, realserver }: Scope): ((entry: ConnectionEntry) => boolean) =>
+  ({ service, realserver }: Scope): ((entry: Pick<ConnectionEntry, "service" | "realserver">) => boolean) =>
   (entry) =>
     (service === undefined || entry.service.spec.name === service) &&
     (realserver === undefined || entry.realserver.key === realserver);
 
 /** In the order of their numbers. */
-export function related({ related, connections }: Balancer, query: Query, now: Ms): Page<RelatedState> {
+export function* related({ related, connections }: Balancer, query: Query, now: Ms): Generator<Look<RelatedState>> {
   const wanted = matching(query);
-  const items: RelatedState[] = [];
   for (const entry of related) {
-    const control = connections.get(entry.master);
-    if (entry.id < query.after || control === null || !wanted({ ...control, role: "related" })) continue;
-    if (items.length === query.limit) return { items, next: entry.id };
-    items.push(relatedState(entry, control, now));
+    const control = entry.id < query.after ? null : connections.get(entry.master);
+    const shown = control !== null && wanted({ ...control, role: "related" });
+    yield shown ? { place: entry.id, item: relatedState(entry, control, now) } : null;
   }
-  return { items, next: null };
 }
 
 const relatedState = (entry: RelatedEntry, { service, realserver }: ConnectionEntry, now: Ms): RelatedState => ({
@@ -133,18 +139,19 @@ function partialText({ address, port }: PartialEndpoint): string {
 }
 
 /** `after` is how many there were before. */
-export function templates(balancer: Balancer, which: "templates" | "pins", query: Query, now: Ms): Page<TemplateState> {
-  const items: TemplateState[] = [];
+export function* templates(
+  balancer: Balancer,
+  which: "templates" | "pins",
+  query: Query,
+  now: Ms,
+): Generator<Look<TemplateState>> {
   let place = -1;
   for (const { spec, [which]: table } of balancer.services) {
     for (const { client, realserver, active, expires } of table ?? []) {
-      const state = { service: spec.name, client, realserver: realserver.key, active, expires: left(expires, now) };
-      if (!sameTemplate(state, query) || ++place < query.after) continue;
-      if (items.length === query.limit) return { items, next: place };
-      items.push(state);
+      const item = { service: spec.name, client, realserver: realserver.key, active, expires: left(expires, now) };
+      yield sameTemplate(item, query) && ++place >= query.after ? { place, item } : null;
     }
   }
-  return { items, next: null };
 }
 
 const left = (expires: Ms, now: Ms): number => Math.max(0, Math.round(expires - now));

@@ -49,9 +49,12 @@ const REMEDIES: Readonly<Record<string, string>> = {
   EBUSY: "another program has a device of that name: `ip -details link show type tun`",
 };
 
-/** What the kernel does not know (USO, before 6.2) it is not asked for. */
-function takeOffload(calls: tun.Calls, fd: number, offload: Offload): void {
-  if (offload === "none") return;
+/** From now on. What the kernel does not know (USO, before 6.2) it is not asked for. */
+export function takeOffload(calls: tun.Calls, fd: number, offload: Offload): void {
+  if (offload === "none") {
+    calls.ioctl(fd, tun.TUNSETOFFLOAD, 0);
+    return;
+  }
   if (offload === "all" && calls.ioctl(fd, tun.TUNSETOFFLOAD, tun.TUN_F_TCP | tun.TUN_F_USO) === 0) return;
   calls.ioctl(fd, tun.TUNSETOFFLOAD, tun.TUN_F_TCP);
 }

@@ -8,12 +8,13 @@ import { Address } from "../../../core/wire/address.ts";
 import { now } from "../../clock.ts";
 import { planServices, type ServicePlan } from "../../config/services.ts";
 import type { Config } from "../../config.ts";
-import { RANK } from "../../log.ts";
+import { type Level, RANK } from "../../log.ts";
 import type { Calls } from "./calls.ts";
 import { EngineLog } from "./engine-log.ts";
 import { PacketLoop } from "./loop.ts";
-import type { Command, LoggedEvent, Report, Snapshot, WorkerPlan } from "./messages.ts";
+import type { Command, Direct, Down, LoggedEvent, Report, Snapshot, Tunnels, WorkerPlan } from "./messages.ts";
 import { Offload } from "./offload.ts";
+import { Operation } from "./operation.ts";
 import { Sides } from "./sides.ts";
 import { TunPort } from "./tun-port.ts";
 
@@ -21,6 +22,8 @@ import { TunPort } from "./tun-port.ts";
 const CAPACITY = 1 << 18;
 /** Packets of a batch at most; the port's own number may be lower. */
 const BATCH = 256;
+/** Realservers at most: as many as the engine has numbers for. */
+const DESTINATIONS = 0x10000;
 /** Events told at once at most. */
 const MOST_EVENTS = 256;
 
@@ -48,6 +51,15 @@ export class Forwarder {
   readonly #offload: Offload | null;
   readonly #tell: (report: Report) => void;
   readonly #nextCommand: () => Command | null;
+  readonly #operation: Operation;
+  readonly #fd: number;
+  /** By the realserver's number: the device that leads there. */
+  readonly #direct: Int32Array;
+  readonly #sides: Sides;
+  readonly #tunnels: { from: readonly Address[]; mtu: number };
+  #services: readonly ServicePlan[];
+  #least: Level | "silent";
+  #watched = false;
   #events: LoggedEvent[] = [];
   #draining = false;
 
@@ -60,11 +72,13 @@ export class Forwarder {
     nextCommand: () => Command | null,
   ) {
     this.#tell = tell;
+    this.#services = services;
+    this.#least = least;
+    this.#fd = plan.fd;
     this.#offload = plan.offload === null ? null : new Offload(calls, plan.offload);
     this.#nextCommand = nextCommand;
     this.#log = new EngineLog((level, event, fields = {}) => {
-      // What nobody will read is not sent to the other thread.
-      if (RANK[level] >= RANK[least]) this.#event({ level, event, fields });
+      if (this.#isHeard(level)) this.#event({ level, event, fields });
     });
     this.#balancer = new Balancer(services, {
       limits: related,
@@ -75,35 +89,68 @@ export class Forwarder {
         else this.#log.gone(entry, reason);
       },
     });
-    const tunnels = { from: plan.tunnels.from.map((text) => Address.parse(text)!), mtu: plan.tunnels.mtu };
+    markDown(this.#balancer, plan.down);
+    this.#tunnels = tunnelsOf(plan.tunnels);
     this.#engine = new Engine(this.#balancer, {
       capacity: CAPACITY,
       seed: plan.seed,
-      tunnels,
-      reading: ({ spec }: Service) => services.find((service) => service === spec)!,
+      tunnels: this.#tunnels,
+      reading: ({ spec }: Service) => this.#services.find((service) => service === spec)!,
       explain: (decision, control) => this.#log.explain(decision, control),
       observer: this.#log,
       placed: (entry, seen) => {
         if (this.#offload?.add(entry, seen) === true) this.#log.handedOver(entry);
       },
     });
-    const direct = Int32Array.from(
-      this.#balancer.services.flatMap(({ realservers }) =>
-        realservers.map(({ address }) => plan.direct[address.toString()] ?? plan.fd),
-      ),
-    );
-    const sides = new Sides(services.map(({ address }) => address));
+    this.#direct = new Int32Array(DESTINATIONS);
+    this.#sides = new Sides([]);
+    this.#lead(plan.direct);
+    const [direct, sides] = [this.#direct, this.#sides];
     this.#port = new TunPort(calls, { fd: plan.fd, wake: plan.wake, direct, sides });
+    this.#operation = new Operation({
+      balancer: this.#balancer,
+      engine: this.#engine,
+      tell,
+      counters: () => this.snapshot().counters,
+      changed: (config, services, ways) => this.#changed(config, services, ways),
+      watched: (watched) => {
+        this.#watched = watched;
+      },
+    });
     this.#loop = new PacketLoop(this.#port, this.#engine, this.#balancer, createOutput(BATCH), {
       now,
       tick: (at) => this.#tick(at),
+      work: () => this.#operation.turn(),
     });
   }
 
-  /** Returns when it was told to stop. */
-  run(): void {
-    this.#loop.run();
+  /** Returns when it was told to stop: true; or when Node's event loop must turn, and then has to be called again. */
+  run(): boolean {
+    const stopped = this.#loop.run();
     this.#flush();
+    return stopped;
+  }
+
+  #changed(
+    { log: { level } }: Config,
+    services: readonly ServicePlan[],
+    { direct, tunnels }: { readonly direct: Direct; readonly tunnels: Tunnels },
+  ): void {
+    this.#services = services;
+    this.#least = level;
+    Object.assign(this.#tunnels, tunnelsOf(tunnels));
+    this.#lead(direct);
+  }
+
+  /** Where packets come from and go to, by the services that there are, and those that still have flows. */
+  #lead(direct: Direct): void {
+    const { flows } = this.#engine;
+    const vips = this.#services.map(({ address }) => address);
+    for (const { service, realserver } of flows.destinations()) {
+      this.#direct[flows.numberOf(realserver)] = direct[realserver.address.toString()] ?? this.#fd;
+      if (realserver.active + realserver.inactive > 0) vips.push(service.spec.address);
+    }
+    this.#sides.update(vips);
   }
 
   snapshot(): Snapshot {
@@ -135,8 +182,10 @@ export class Forwarder {
     return at - this.#loop.lastPacket >= (active ? PAUSE : QUIET);
   }
 
-  #obey({ type }: Command): void {
-    if (type === "stop") this.#loop.stop();
+  #obey(command: Command): void {
+    const { type } = command;
+    if (type === "ask") this.#operation.ask(command.id, command.asked);
+    else if (type === "stop") this.#loop.stop();
     else if (type === "snapshot") this.#tell({ type: "snapshot", snapshot: this.snapshot() });
     else this.#drain();
   }
@@ -145,6 +194,11 @@ export class Forwarder {
   #drain(): void {
     this.#draining = true;
     for (const { realservers } of this.#balancer.services) for (const realserver of realservers) realserver.weight = 0;
+  }
+
+  /** What nobody will read is not sent to the other thread. Refusals are kept there, whatever goes to the log. */
+  #isHeard(level: Level): boolean {
+    return this.#watched || RANK[level] >= Math.min(RANK[this.#least], RANK.warn);
   }
 
   #event(event: LoggedEvent): void {
@@ -156,6 +210,19 @@ export class Forwarder {
     if (this.#events.length === 0) return;
     this.#tell({ type: "events", events: this.#events });
     this.#events = [];
+  }
+}
+
+const tunnelsOf = ({ from, mtu }: Tunnels): { from: readonly Address[]; mtu: number } => ({
+  from: from.map((text) => Address.parse(text)!),
+  mtu,
+});
+
+function markDown(balancer: Balancer, down: readonly Down[]): void {
+  for (const { service: name, realserver: key } of down) {
+    const service = balancer.services.find(({ spec }) => spec.name === name);
+    const realserver = service?.realservers.find((one) => one.key === key);
+    if (service !== undefined && realserver !== undefined) balancer.mark(service, realserver, false);
   }
 }
 

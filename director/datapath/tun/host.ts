@@ -5,13 +5,16 @@
 import { spawnSync } from "node:child_process";
 import {
   closeSync,
+  fstatSync,
   ftruncateSync,
   mkdirSync,
   openSync,
+  readdirSync,
   readFileSync,
   readlinkSync,
   renameSync,
   rmSync,
+  statSync,
   writeFileSync,
   writeSync,
 } from "node:fs";
@@ -33,6 +36,7 @@ type Undo =
   | { readonly setting: string; readonly value: string };
 
 const FOLDER = "/run/kindred";
+const JOURNAL = /^tun-\d+\.json$/;
 
 /** Where the journal of this network namespace is. */
 function journalFile(): string {
@@ -45,6 +49,7 @@ function journalFile(): string {
  * Throws a PathError when one runs.
  */
 export function cleanUp(wanted: readonly Change[]): number {
+  removeEmpty();
   const journal = readJournal();
   if (journal === null) return 0;
   if (begunOf(journal.pid) === journal.begun) {
@@ -62,32 +67,101 @@ export function cleanUp(wanted: readonly Change[]): number {
   return stale.length;
 }
 
+/** A change that was made, and what takes it back. */
+interface Made {
+  readonly change: Change;
+  readonly undo: readonly Undo[];
+}
+
 /** What this director has changed. */
 export class HostChanges {
-  /** The journal stays open: whoever gave up root can still empty it. */
+  /** The journal stays open: whoever gave up root can still write it. */
   #journal = -1;
-  #undo: readonly Undo[] = [];
+  #made: readonly Made[] = [];
 
-  /** Makes `changes`; where one fails, takes back those before it and throws a PathError. */
-  apply(changes: readonly Change[]): void {
-    this.#undo = changes.flatMap(undoOf).reverse();
-    this.#journal = writeJournal({ pid: process.pid, begun: begunOf(process.pid)!, undo: this.#undo });
-    for (const change of changes) {
+  /**
+   * Makes those of `changes` that were not made yet, and returns what takes these back; where one fails, takes back those
+   * before it and throws a PathError.
+   */
+  apply(changes: readonly Change[]): () => void {
+    const known = new Set(this.#made.map(({ change }) => JSON.stringify(change)));
+    const fresh = changes
+      .filter((change) => !known.has(JSON.stringify(change)))
+      .map((change) => ({ change, undo: undoOf(change) }));
+    const before = this.#made;
+    if (fresh.length === 0 && before.length > 0) return () => {};
+    const takeBack = (): void => {
+      undo(stepsBack(fresh));
+      this.#note(before);
+    };
+    this.#note([...before.filter(({ change }) => !fresh.some((made) => replaces(made.change, change))), ...fresh]);
+    for (const { change } of fresh) {
       const problem = make(change);
       if (problem === null) continue;
-      this.takeBack();
+      takeBack();
       throw problem;
     }
+    return takeBack;
+  }
+
+  /**
+   * Takes back ways that are not among `wanted`, but for those of `addresses`; false: of these, some are left. Settings
+   * stay as they were made until the end.
+   */
+  keep(wanted: readonly Change[], addresses: readonly string[]): boolean {
+    const texts = new Set(wanted.map((change) => JSON.stringify(change)));
+    const unwanted = this.#made.filter(({ change }) => isWay(change) && !texts.has(JSON.stringify(change)));
+    const stale = unwanted.filter(({ change }) => !addresses.some((address) => isOf(change, address)));
+    if (stale.length > 0) this.#remove(stale);
+    return stale.length === unwanted.length;
+  }
+
+  #remove(stale: readonly Made[]): void {
+    undo(stepsBack(stale));
+    // What would have gone with its device.
+    for (const { change } of stale) if ("ip" in change && change.undo === null) undo([{ ip: reverseOf(change.ip) }]);
+    this.#note(this.#made.filter((made) => !stale.includes(made)));
   }
 
   takeBack(): void {
     if (this.#journal < 0) return;
-    undo(this.#undo);
+    undo(stepsBack(this.#made));
+    this.#made = [];
     ftruncateSync(this.#journal);
     closeSync(this.#journal);
     this.#journal = -1;
+    removeEmpty();
+  }
+
+  /** Before it is so. */
+  #note(made: readonly Made[]): void {
+    this.#made = made;
+    const journal = { pid: process.pid, begun: begunOf(process.pid)!, undo: stepsBack(made) };
+    if (this.#journal < 0) this.#journal = writeJournal(journal);
+    else rewriteJournal(this.#journal, journal);
   }
 }
+
+/** The last made is the first taken back. */
+const stepsBack = (made: readonly Made[]): Undo[] => made.flatMap(({ undo }) => undo).reverse();
+
+/** What is added, and can be taken away again while others stay: routes, rules, neighbours. */
+const isWay = (change: Change): change is Extract<Change, { readonly ip: unknown }> =>
+  "ip" in change && change.ip.includes("add");
+
+const isOf = (change: Change, address: string): boolean =>
+  "ip" in change && change.ip.some((word) => word === address || word.startsWith(`${address}/`));
+
+const reverseOf = (ip: readonly string[]): string[] => ip.with(ip.indexOf("add"), "del");
+
+/** The same setting of the same device, with another value. */
+const replaces = (after: Change, before: Change): boolean =>
+  "ip" in after &&
+  "ip" in before &&
+  isSetting(after.ip) &&
+  after.ip.slice(0, 4).join() === before.ip.slice(0, 4).join();
+
+const isSetting = ([of, what]: readonly string[]): boolean => of === "link" && what === "set";
 
 function make(change: Change): PathError | null {
   if ("setting" in change) return set(change.setting, change.value);
@@ -146,6 +220,25 @@ function readJournal(): Journal | null {
     return JSON.parse(readFileSync(journalFile(), "utf8")) as Journal;
   } catch {
     return null;
+  }
+}
+
+/** In place: it is never empty, and never half of one. */
+function rewriteJournal(fd: number, journal: Journal): void {
+  const text = Buffer.from(JSON.stringify(journal));
+  const { size } = fstatSync(fd);
+  writeSync(fd, Buffer.concat([text, Buffer.alloc(Math.max(0, size - text.length), " ")]), 0, undefined, 0);
+}
+
+/** Journals of which all was taken back. Whoever gave up root cannot remove his own; the next one does. */
+function removeEmpty(): void {
+  try {
+    for (const name of readdirSync(FOLDER)) {
+      const file = join(FOLDER, name);
+      if (JOURNAL.test(name) && statSync(file).size === 0) rmSync(file, { force: true });
+    }
+  } catch {
+    // There is no such folder, or it is not ours.
   }
 }
 

@@ -1,9 +1,10 @@
 /**
- * The loop that forwards. It never returns to Node's event loop: what the main thread has to say is looked for every few
- * milliseconds, or when `wake` is readable.
+ * The loop that forwards. It returns to Node's event loop only when something that was asked waits for that: what the main
+ * thread has to say is looked for every few milliseconds, or when `wake` is readable.
  *
  *   receive -> engine -> forward        a batch at a time, until nothing is left
  *   advance, commands, events           every TICK milliseconds
+ *   work                                a little of what was asked
  *   wait                                when there was nothing, and is not expected at once
  */
 import type { Balancer } from "../../../core/balancer.ts";
@@ -24,6 +25,8 @@ export interface LoopHost {
   now(): Ms;
   /** Hears commands, tells events. Called about every TICK milliseconds, and when `wake` was readable. */
   tick(at: Ms): void;
+  /** A little of what was asked: whether there is more of it; "wait": not before Node's event loop was returned to. */
+  work(): "none" | "more" | "wait";
 }
 
 export class PacketLoop {
@@ -52,17 +55,20 @@ export class PacketLoop {
     this.#stopped = true;
   }
 
-  /** Returns when it was stopped. */
-  run(): void {
+  /** Returns when it was stopped: true; or when Node's event loop must turn: false. */
+  run(): boolean {
     while (!this.#stopped) {
       const count = this.#port.receive();
       const at = this.#host.now();
       if (count > 0) this.#process(at);
       if (at >= this.#nextTick) this.#tick(at);
-      if (count > 0 || this.#stopped) continue;
+      const work = this.#host.work();
+      if (work === "wait") return false;
+      if (count > 0 || work === "more" || this.#stopped) continue;
       if (this.#lingers(at)) this.#port.pause();
       else this.#wait(at);
     }
+    return true;
   }
 
   #process(at: Ms): void {

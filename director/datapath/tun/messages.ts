@@ -1,4 +1,13 @@
 /** What the main thread and the one that forwards say to each other. Only values that can be copied. */
+import type {
+  ConnectionState,
+  Page,
+  Query,
+  RelatedState,
+  Scope,
+  ServiceState,
+  TemplateState,
+} from "../../control/operated.ts";
 import type { Fields, Level } from "../../log.ts";
 
 /** What the thread is started with. */
@@ -10,14 +19,63 @@ export interface WorkerPlan {
   readonly fd: number;
   readonly wake: number;
   /** Of direct routing: the device of each realserver's address. */
-  readonly direct: Readonly<Record<string, number>>;
+  readonly direct: Direct;
   /** Of the standing nft, where related connections are handed to the kernel. */
   readonly offload: { readonly input: number; readonly output: number } | null;
   /** Where tunnels begin: the director's own addresses; and what fits through the network behind. */
-  readonly tunnels: { readonly from: readonly string[]; readonly mtu: number };
+  readonly tunnels: Tunnels;
+  /** Realservers that are given nothing until they are marked otherwise. */
+  readonly down: readonly Down[];
 }
 
-export type Command = { readonly type: "drain" } | { readonly type: "stop" } | { readonly type: "snapshot" };
+export interface Down {
+  readonly service: string;
+  readonly realserver: string;
+}
+
+/** Descriptors by the realserver's address. */
+export type Direct = Readonly<Record<string, number>>;
+
+export interface Tunnels {
+  readonly from: readonly string[];
+  readonly mtu: number;
+}
+
+export type Command =
+  | { readonly type: "drain" }
+  | { readonly type: "stop" }
+  | { readonly type: "snapshot" }
+  | { readonly type: "ask"; readonly id: number; readonly asked: Asked };
+
+/** What is asked while it forwards (control/operated.ts), and how. */
+export type Asked =
+  | { readonly what: "apply"; readonly config: string; readonly direct: Direct; readonly tunnels: Tunnels }
+  | { readonly what: "services" | "counts" }
+  | { readonly what: "connections" | "related" | "groups" | "persistence"; readonly query: Query }
+  | { readonly what: "mark"; readonly service: string; readonly realserver: string; readonly up: boolean }
+  | { readonly what: "drop" | "forget"; readonly scope: Scope }
+  /** Whether somebody wants to know all that happens, whatever goes to the log. */
+  | { readonly what: "watched"; readonly watched: boolean };
+
+export interface Answers {
+  readonly apply: null;
+  readonly services: readonly ServiceState[];
+  readonly counts: Readonly<Record<string, number>>;
+  readonly connections: Page<ConnectionState>;
+  readonly related: Page<RelatedState>;
+  readonly groups: Page<TemplateState>;
+  readonly persistence: Page<TemplateState>;
+  readonly mark: boolean;
+  readonly drop: number;
+  readonly forget: number;
+  readonly watched: null;
+}
+
+/** An error on its way. */
+export interface Trouble {
+  readonly name: string;
+  readonly message: string;
+}
 
 export interface LoggedEvent {
   readonly level: Level;
@@ -33,7 +91,14 @@ export interface Snapshot {
   readonly counters: Readonly<Record<string, number>>;
 }
 
+/** Items of a list come in parts, its end as the answer: no message is so long that packets wait for it. */
+export type Reply =
+  | { readonly type: "items"; readonly id: number; readonly items: readonly unknown[] }
+  | { readonly type: "answer"; readonly id: number; readonly answer: unknown }
+  | { readonly type: "trouble"; readonly id: number; readonly trouble: Trouble };
+
 export type Report =
+  | Reply
   | { readonly type: "ready" }
   | { readonly type: "events"; readonly events: readonly LoggedEvent[] }
   | { readonly type: "snapshot"; readonly snapshot: Snapshot }

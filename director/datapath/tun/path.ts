@@ -1,49 +1,51 @@
 /**
- * The packet path: sets up the host and starts the thread that forwards; keeps the log, and takes all of it back at the
- * end.
+ * The packet path: sets up the host and starts the thread that forwards; keeps the log, asks and tells that thread what
+ * operators do, and takes all of it back at the end.
  */
 import { spawn } from "node:child_process";
 import { randomInt } from "node:crypto";
 import { closeSync } from "node:fs";
-import { extname } from "node:path";
-import { Worker } from "node:worker_threads";
 import type { Ms } from "../../../core/units.ts";
 import { now } from "../../clock.ts";
+import { endpoint } from "../../config/formats.ts";
 import type { Config } from "../../config.ts";
-import { type Log, LogLimit } from "../../log.ts";
+import type { Operated, Query, Scope, ServiceState } from "../../control/operated.ts";
+import { type Level, type Log, LogLimit } from "../../log.ts";
+import { ChangeError } from "../change-error.ts";
 import { reasonOf } from "../libc.ts";
 import type { Datapath } from "../path.ts";
-import { type Calls, EFD_CLOEXEC, EFD_NONBLOCK, loadTunCalls, O_CLOEXEC } from "./calls.ts";
+import { type Calls, loadTunCalls, O_CLOEXEC } from "./calls.ts";
 import { packConfig } from "./config.ts";
-import { type Offload, openTun, type TunDevice } from "./device.ts";
 import { PathError } from "./error.ts";
-import { cleanUp, HostChanges } from "./host.ts";
-import type { Command, Report, Snapshot, WorkerPlan } from "./messages.ts";
+import { type Extension, Ground, type Ways } from "./ground.ts";
+import type { Down } from "./messages.ts";
 import { giveUpRoot } from "./privileges.ts";
-import { changeText, DEVICE, planSetup, type Setup } from "./setup.ts";
+import { changeText, DEVICE, planSetup } from "./setup.ts";
 import { lookAround } from "./surroundings.ts";
+import { ForwardingThread } from "./thread.ts";
 
-/** The thread's file, in the language that this one is in. */
-const WORKER = new URL(`./worker${extname(import.meta.url)}`, import.meta.url);
-const FLUSH_EVERY = 250;
+const SWEEP_EVERY = 250;
+/** How often it is asked whether what was removed still has flows. */
+const SETTLE_EVERY = 2000;
 
-export class PacketPath implements Datapath {
+export class PacketPath implements Datapath, Operated {
   readonly about = { path: "tun", device: DEVICE };
-  readonly operated = null;
+  readonly operated: Operated = this;
   readonly failure: Promise<Error>;
-  readonly #config: Config;
+  #config: Config;
   readonly #log: LogLimit;
-  readonly #host = new HostChanges();
+  readonly #ground = new Ground();
   #calls: Calls | null = null;
-  #devices: TunDevice[] = [];
-  #wake = -1;
   #nft: { readonly input: number; readonly output: number } | null = null;
-  #worker: Worker | null = null;
-  #ended: Promise<void> = Promise.resolve();
+  #thread: ForwardingThread | null = null;
   #failed: (error: Error) => void = () => {};
-  #flusher: NodeJS.Timeout | undefined;
-  #snapshots: ((snapshot: Snapshot) => void)[] = [];
-  #last: Snapshot = { flows: 0, connections: 0, counters: {} };
+  #sweeper: NodeJS.Timeout | undefined;
+  #nextSettle = 0;
+  /** Marked so before the thread was there. */
+  readonly #down: Down[] = [];
+  #stopping = false;
+  /** Changes come one after the other. */
+  #changing: Promise<unknown> = Promise.resolve();
 
   constructor(config: Config, log: Log) {
     this.#config = config;
@@ -65,19 +67,16 @@ export class PacketPath implements Datapath {
     const calls = await loadTunCalls();
     if (typeof calls === "string") throw new PathError(calls, "`npm install koffi@3.3.4`, on Linux");
     this.#calls = calls;
-    const left = cleanUp(planSetup(this.#config, lookAround()).changes);
+    const left = Ground.cleanUp(this.#config);
     if (left > 0) this.#log.log("warn", "cleaned-up", { changes: left });
-    // Once more: settings may be others now.
-    const setup = planSetup(this.#config, lookAround());
     try {
-      this.#openDevices(calls, setup);
-      this.#host.apply(setup.changes);
-      await this.#startWorker(setup);
+      if (this.#config.offload === "nftables") this.#nft = startNft(calls);
+      await this.#startThread(calls, this.#ground.enter(calls, this.#config));
     } catch (error) {
       this.abort();
       throw error;
     }
-    this.#flusher = setInterval(() => this.#log.flush(now()), FLUSH_EVERY);
+    this.#sweeper = setInterval(() => this.#sweep(now()), SWEEP_EVERY);
   }
 
   confine(): void {
@@ -85,91 +84,153 @@ export class PacketPath implements Datapath {
     if (reason !== null) this.#log.log("warn", "still-privileged", { reason });
   }
 
-  async counts(): Promise<Readonly<Record<string, number>>> {
-    return (await this.#snapshot()).counters;
-  }
-
-  async #snapshot(): Promise<Snapshot> {
-    if (this.#worker === null) return this.#last;
-    return new Promise((resolve) => {
-      this.#snapshots.push(resolve);
-      this.#tell({ type: "snapshot" });
-    });
-  }
-
   /** Takes no new clients, lets flows finish (for at most the drain time), then ends. */
   async stop(): Promise<void> {
-    const { flows, connections } = await this.#snapshot();
+    this.#stopping = true;
+    await this.#changing.catch(() => {});
+    const thread = this.#thread!;
+    const { flows, connections } = await thread.snapshot();
     this.#log.log("info", "draining", { flows, connections });
-    this.#tell({ type: "drain" });
-    const timer = setTimeout(() => this.#tell({ type: "stop" }), this.#config.timeouts.drain);
-    await this.#ended;
+    thread.tell({ type: "drain" });
+    const timer = setTimeout(() => thread.tell({ type: "stop" }), this.#config.timeouts.drain);
+    await thread.ended;
     clearTimeout(timer);
     this.abort();
   }
 
   /** Ends at once: takes everything back. What still runs stands still, and its ends give it up. */
   abort(): void {
-    clearInterval(this.#flusher);
-    this.#host.takeBack();
-    const worker = this.#worker;
-    this.#worker = null;
-    worker?.removeAllListeners("error").removeAllListeners("exit");
-    void worker?.terminate();
-    for (const { fd } of this.#devices) closeSync(fd);
+    clearInterval(this.#sweeper);
+    this.#stopping = true;
+    this.#thread?.terminate();
+    this.#ground.leave();
     // nft ends with its input.
     if (this.#nft !== null) for (const fd of Object.values(this.#nft)) closeSync(fd);
     this.#nft = null;
-    this.#devices = [];
-    if (this.#wake >= 0) closeSync(this.#wake);
-    this.#wake = -1;
     this.#log.flush(Number.POSITIVE_INFINITY as Ms);
   }
 
-  #openDevices(calls: Calls, { direct }: Setup): void {
-    const offload = offloadFor(this.#config);
-    if (this.#config.offload === "nftables") this.#nft = startNft(calls);
-    this.#devices = [];
-    for (const name of [DEVICE, ...direct.values()]) this.#devices.push(openTun(calls, name, offload));
-    this.#wake = calls.eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+  watched(watched: boolean): void {
+    this.#thread?.ask({ what: "watched", watched }).catch(() => {});
   }
 
-  #startWorker({ direct, tunnels }: Setup): Promise<void> {
-    const fds = new Map(this.#devices.map(({ name, fd }) => [name, fd]));
-    const plan: WorkerPlan = {
+  async #startThread(calls: Calls, ways: Ways): Promise<void> {
+    const plan = {
+      ...ways,
       config: packConfig(this.#config),
-      seed: [randomInt(2 ** 32), randomInt(2 ** 32)],
-      fd: fds.get(DEVICE)!,
-      wake: this.#wake,
-      direct: Object.fromEntries([...direct].map(([real, device]) => [real, fds.get(device)!])),
+      seed: [randomInt(2 ** 32), randomInt(2 ** 32)] as const,
+      fd: this.#ground.device,
       offload: this.#nft,
-      tunnels,
+      down: this.#down,
     };
-    const worker = new Worker(WORKER, { workerData: plan });
-    this.#worker = worker;
-    return new Promise((ready, failed) => {
-      // Before it was ready, the one; after that, the other.
-      worker.on("error", failed).on("error", this.#failed);
-      this.#ended = new Promise((ended) => worker.once("exit", () => ended()));
-      worker.on("message", (report: Report) => (report.type === "ready" ? ready() : this.#hear(report)));
+    this.#thread = await ForwardingThread.start(calls, plan, {
+      heard: ({ level, event, fields }) => this.#log.log(level, event, fields),
+      failed: this.#failed,
     });
   }
 
-  #hear(report: Exclude<Report, { type: "ready" }>): void {
-    if (report.type === "events") {
-      for (const { level, event, fields } of report.events) this.#log.log(level, event, fields);
-      return;
-    }
-    this.#last = report.snapshot;
-    for (const answer of this.#snapshots.splice(0)) answer(report.snapshot);
+  #sweep(at: Ms): void {
+    this.#log.flush(at);
+    if (!this.#ground.stale || at < this.#nextSettle) return;
+    this.#nextSettle = at + SETTLE_EVERY;
+    this.#settle().catch(() => {});
   }
 
-  #tell(command: Command): void {
-    this.#worker?.postMessage(command);
-    const one = this.#calls!.memory(8);
-    one.bytes.writeBigUInt64LE(1n);
-    this.#calls!.write(this.#wake, one.at, 8);
+  /** The ways of what was removed stay as long as it has flows. */
+  async #settle(): Promise<void> {
+    const services = await this.services();
+    if (!this.#stopping) this.#ground.settle(services.flatMap(leftOf));
   }
+
+  // --- Operated ---------------------------------------------------------------------------------------------------
+
+  apply(config: Config): Promise<void> {
+    const change = this.#changing.catch(() => {}).then(() => this.#apply(config));
+    this.#changing = change;
+    return change;
+  }
+
+  /** Whatever can fail comes first: the ground, then helpers; what changes, changes at once. */
+  async #apply(config: Config): Promise<void> {
+    if (this.#stopping)
+      throw new ChangeError("stopping", "the director is stopping", "start it with the new configuration");
+    if (config.offload !== this.#config.offload) {
+      throw new ChangeError(
+        "restart-needed",
+        "offload cannot change while it runs",
+        "restart the director, or leave it",
+      );
+    }
+    const { direct, tunnels, commit, abandon } = this.#extend(config);
+    try {
+      await this.#thread!.ask({ what: "apply", config: packConfig(config), direct, tunnels });
+    } catch (error) {
+      if (!this.#stopping) abandon();
+      throw error;
+    }
+    this.#config = config;
+    if (!this.#stopping) commit();
+  }
+
+  #extend(config: Config): Extension {
+    try {
+      return this.#ground.extend(config);
+    } catch (error) {
+      if (!(error instanceof PathError)) throw error;
+      throw new ChangeError("cannot-set-up", error.message, error.remedy);
+    }
+  }
+
+  services(): ReturnType<Operated["services"]> {
+    return this.#thread!.ask({ what: "services" });
+  }
+
+  connections(query: Query): ReturnType<Operated["connections"]> {
+    return this.#thread!.ask({ what: "connections", query });
+  }
+
+  related(query: Query): ReturnType<Operated["related"]> {
+    return this.#thread!.ask({ what: "related", query });
+  }
+
+  groups(query: Query): ReturnType<Operated["groups"]> {
+    return this.#thread!.ask({ what: "groups", query });
+  }
+
+  persistence(query: Query): ReturnType<Operated["persistence"]> {
+    return this.#thread!.ask({ what: "persistence", query });
+  }
+
+  async counts(): ReturnType<Operated["counts"]> {
+    if (!this.#stopping) return this.#thread!.ask({ what: "counts" });
+    return (await this.#thread!.snapshot()).counters;
+  }
+
+  async mark(service: string, realserver: string, up: boolean): Promise<boolean> {
+    if (this.#thread !== null) return this.#thread.ask({ what: "mark", service, realserver, up });
+    if (!up) this.#down.push({ service, realserver });
+    return true;
+  }
+
+  drop(scope: Scope): Promise<number> {
+    return this.#thread!.ask({ what: "drop", scope });
+  }
+
+  forget(scope: Scope): Promise<number> {
+    return this.#thread!.ask({ what: "forget", scope });
+  }
+}
+
+/** Addresses of what was removed and has flows. */
+function leftOf({ vip, realservers }: ServiceState): string[] {
+  const left = realservers.filter(({ condition }) => condition === "removed");
+  return left.length === 0 ? [] : [vip, ...left.map(({ realserver }) => addressOf(realserver))];
+}
+
+/** Of `192.0.2.1:21`, `[2001:db8::1]:21`, or an address alone. */
+function addressOf(realserver: string): string {
+  const both = endpoint(realserver);
+  return "port" in both ? both.address.toString() : realserver;
 }
 
 /** A standing nft(8): a process for each element would cost milliseconds. */
@@ -187,16 +248,4 @@ function pipe(calls: Calls): { readonly read: number; readonly write: number } {
   if (calls.pipe2(ends.at, O_CLOEXEC) < 0)
     throw new PathError(`pipe: ${reasonOf(calls.errno())}`, "nothing was changed");
   return { read: ends.bytes.readInt32LE(0), write: ends.bytes.readInt32LE(4) };
-}
-
-/**
- * A tunnel wraps whole packets, not what is to be cut up later; and a helper that reads datagrams must see each by
- * itself.
- */
-function offloadFor({ services, groups }: Config): Offload {
-  const all = [...services, ...groups];
-  if (all.some(({ realservers }) => realservers.some(({ method }) => method === "tunnel"))) return "none";
-  return all.some(({ ports, helper }) => helper !== null && ports.some(({ transport }) => transport === "udp"))
-    ? "tcp"
-    : "all";
 }

@@ -43,9 +43,12 @@ const LEAST_MTU = 1280;
 
 type Family = Address["family"];
 
-/** Throws a PathError where the configuration does not fit the host. */
-export function planSetup(config: Config, host: Surroundings): Setup {
-  return new Planning(config, host).setup();
+/**
+ * Throws a PathError where the configuration does not fit the host. `direct`: devices that there are already, by the
+ * realserver's address; each keeps its own.
+ */
+export function planSetup(config: Config, host: Surroundings, direct: Setup["direct"] = new Map()): Setup {
+  return new Planning(config, host, direct).setup();
 }
 
 class Planning {
@@ -56,9 +59,11 @@ class Planning {
   readonly #mtu: number;
   readonly #offload: boolean;
   readonly #changes: Change[] = [];
-  readonly #direct = new Map<string, string>();
+  /** Those of before, too. */
+  readonly #direct: Map<string, string>;
 
-  constructor({ services, groups, offload }: Config, host: Surroundings) {
+  constructor({ services, groups, offload }: Config, host: Surroundings, direct: Setup["direct"]) {
+    this.#direct = new Map(direct);
     this.#offload = offload === "nftables";
     const all = [...services, ...groups];
     this.#host = host;
@@ -171,11 +176,13 @@ class Planning {
   }
 
   #directs(): void {
+    const done = new Set<string>();
     for (const { address, way, method } of this.#realservers) {
       const real = address.toString();
-      if (method !== "dr" || this.#direct.has(real)) continue;
-      const number = this.#direct.size + 1;
-      const device = `kin${number}`;
+      if (method !== "dr" || done.has(real)) continue;
+      done.add(real);
+      const device = this.#direct.get(real) ?? `kin${this.#direct.size + 1}`;
+      const number = Number(device.slice("kin".length));
       const table = TABLE + number;
       const route = ["default", "via", real, "dev", way.device, "table", String(table)];
       this.#direct.set(real, device);

@@ -11,11 +11,16 @@ const IPV6 = 6;
 const WORDS = 4;
 
 export class Sides {
-  readonly #ipv4: ReadonlySet<number>;
+  #ipv4: ReadonlySet<number> = new Set();
   /** Four words each. */
-  readonly #ipv6: Int32Array;
+  #ipv6 = new Int32Array(0);
 
   constructor(vips: readonly Address[]) {
+    this.update(vips);
+  }
+
+  /** From now on these are VIPs. */
+  update(vips: readonly Address[]): void {
     this.#ipv4 = new Set(vips.filter(({ family }) => family === 4).map(({ words }) => words[3] | 0));
     this.#ipv6 = Int32Array.from(vips.filter(({ family }) => family === 6).flatMap(({ words }) => words));
   }

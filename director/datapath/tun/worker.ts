@@ -30,6 +30,6 @@ const nextCommand = (): Command | null => {
 const { Forwarder } = await import("./forwarder.ts");
 const forwarder = await Forwarder.make(calls, plan, unpackConfig(plan.config), tell, nextCommand);
 tell({ type: "ready" });
-forwarder.run();
+while (!forwarder.run()) await new Promise(setImmediate);
 tell({ type: "stopped", snapshot: forwarder.snapshot() });
 port.close();

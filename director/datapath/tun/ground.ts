@@ -1,0 +1,144 @@
+/**
+ * What the packet path stands on: the host's changes and the devices. It can be had for another configuration while it is
+ * stood on: what is new is added first, and what is not needed any more stays until no flow needs it.
+ */
+import { closeSync } from "node:fs";
+import type { Config } from "../../config.ts";
+import type { Calls } from "./calls.ts";
+import { type Offload, openTun, type TunDevice, takeOffload } from "./device.ts";
+import { cleanUp, HostChanges } from "./host.ts";
+import type { Direct, Tunnels } from "./messages.ts";
+import { DEVICE, planSetup, type Setup } from "./setup.ts";
+import { lookAround } from "./surroundings.ts";
+
+/** What the thread that forwards must know of it. */
+export interface Ways {
+  readonly direct: Direct;
+  readonly tunnels: Tunnels;
+}
+
+/** The ground for another configuration: added, and not stood on yet. */
+export interface Extension extends Ways {
+  /** It is the configuration that runs. */
+  commit(): void;
+  /** It is not, and what was added goes again. */
+  abandon(): void;
+}
+
+export class Ground {
+  readonly #host = new HostChanges();
+  readonly #devices = new Map<string, TunDevice>();
+  #calls: Calls | null = null;
+  #setup: Setup | null = null;
+  #offload: Offload = "none";
+  /** There may be something that nobody needs. */
+  #stale = false;
+
+  /** Takes back what a director left that was killed: how much. Throws a PathError where one runs. */
+  static cleanUp(config: Config): number {
+    return cleanUp(planSetup(config, lookAround()).changes);
+  }
+
+  /** The device that everything comes from. */
+  get device(): number {
+    return this.#devices.get(DEVICE)!.fd;
+  }
+
+  /** Throws a PathError, and then `leave` has to be called. */
+  enter(calls: Calls, config: Config): Ways {
+    this.#calls = calls;
+    const setup = planSetup(config, lookAround());
+    this.#offload = offloadFor(config);
+    this.#open(setup, this.#offload);
+    this.#host.apply(setup.changes);
+    this.#setup = setup;
+    return this.#ways(setup);
+  }
+
+  /** Throws a PathError, and then nothing has changed. */
+  extend(config: Config): Extension {
+    const setup = planSetup(config, lookAround(), this.#setup!.direct);
+    const offload = offloadFor(config);
+    const opened = this.#open(setup, offload);
+    let takeBack: () => void;
+    try {
+      takeBack = this.#host.apply(setup.changes);
+    } catch (error) {
+      this.#close(opened);
+      throw error;
+    }
+    // Both must do until it is known which one it is to be.
+    this.#take(LESS[offload] < LESS[this.#offload] ? offload : this.#offload);
+    const commit = (): void => {
+      this.#setup = setup;
+      this.#offload = offload;
+      this.#take(offload);
+      this.#stale = true;
+    };
+    const abandon = (): void => {
+      takeBack();
+      this.#take(this.#offload);
+      this.#close(opened);
+    };
+    return { ...this.#ways(setup), commit, abandon };
+  }
+
+  #take(offload: Offload): void {
+    takeOffload(this.#calls!, this.device, offload);
+  }
+
+  /** What is not configured any more goes, but for the ways of `addresses`: flows are left of these. */
+  settle(addresses: readonly string[]): void {
+    if (this.#stale) this.#stale = !this.#host.keep(this.#setup!.changes, addresses);
+  }
+
+  get stale(): boolean {
+    return this.#stale;
+  }
+
+  leave(): void {
+    this.#host.takeBack();
+    this.#close([...this.#devices.keys()]);
+  }
+
+  #open({ direct }: Setup, offload: Offload): string[] {
+    const missing = [DEVICE, ...direct.values()].filter((name) => !this.#devices.has(name));
+    const opened: string[] = [];
+    try {
+      for (const name of missing) {
+        this.#devices.set(name, openTun(this.#calls!, name, offload));
+        opened.push(name);
+      }
+    } catch (error) {
+      this.#close(opened);
+      throw error;
+    }
+    return opened;
+  }
+
+  #close(names: readonly string[]): void {
+    for (const name of names) {
+      closeSync(this.#devices.get(name)!.fd);
+      this.#devices.delete(name);
+    }
+  }
+
+  #ways({ direct, tunnels }: Setup): Ways {
+    const fds = [...direct].map(([real, device]) => [real, this.#devices.get(device)!.fd] as const);
+    return { direct: Object.fromEntries(fds), tunnels };
+  }
+}
+
+const LESS: Readonly<Record<Offload, number>> = { none: 0, tcp: 1, all: 2 };
+
+/**
+ * A tunnel wraps whole packets, not what is to be cut up later; and a helper that reads datagrams must see each by
+ * itself.
+ */
+function offloadFor({ services, groups }: Config): Offload {
+  const all = [...services, ...groups];
+  if (all.some(({ realservers }) => realservers.some(({ method }) => method === "tunnel"))) return "none";
+  return all.some(({ ports, helper }) => helper !== null && ports.some(({ transport }) => transport === "udp"))
+    ? "tcp"
+    : "all";
+}

@@ -1,0 +1,253 @@
+/** The packet path operated while it forwards: loaded again, listed, counted; realservers that die. */
+import { randomBytes } from "node:crypto";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { stringify } from "yaml";
+import { Control } from "../control.ts";
+import { events, KINDRED, startDirector, untilReady } from "../director.ts";
+import { digest } from "../files.ts";
+import { ftpServers, makeFtpFolders } from "../ftp-servers.ts";
+import type { Running } from "../process.ts";
+import { prove } from "../prove.ts";
+import { makeRoutedFarm } from "../routed.ts";
+import type { Sandbox } from "../sandbox.ts";
+import type { Scenario } from "../scenario.ts";
+import type { Farm, Host, Target } from "../topology.ts";
+import { ftpService } from "./ftp-service.ts";
+
+const LINES = fileURLToPath(new URL("../lines.js", import.meta.url));
+const ASK = fileURLToPath(new URL("../ask.js", import.meta.url));
+const PORT = 7000;
+
+/** Servers of lines on each realserver. */
+async function startLines(farm: Farm): Promise<Running[]> {
+  const servers = farm.realservers.map((host, i) =>
+    host.start([process.execPath, LINES, `real${i + 1}`, host.address, String(PORT)]),
+  );
+  for (const server of servers) {
+    await server.listening(PORT);
+    await server.listening(PORT, "udp");
+  }
+  return servers;
+}
+
+const ask = async (client: Host, what: string, vip: string, count: number): Promise<string[]> =>
+  JSON.parse(await client.must([process.execPath, ASK, what, vip, String(PORT), String(count)])) as string[];
+
+interface Realserver {
+  readonly realserver: string;
+  readonly condition: string;
+  readonly active: number;
+  readonly inactive: number;
+  readonly flows: Readonly<Record<string, number>>;
+  readonly traffic: {
+    readonly connections: number;
+    readonly packets: Readonly<Record<string, number>>;
+    readonly bytes: Readonly<Record<string, number>>;
+  };
+}
+
+async function realserversOf(control: Control, service: string): Promise<readonly Realserver[]> {
+  const { items } = (await control.ask("GET", "/v1/services")) as {
+    items: readonly { name: string; realservers: readonly Realserver[] }[];
+  };
+  return items.filter(({ name }) => name === service).flatMap(({ realservers }) => realservers);
+}
+
+// --- reload ---------------------------------------------------------------------------------------------------------
+
+const SESSIONS = 50;
+const RELOADS = 10;
+const FILE = "file.bin";
+const SIZE = 512 * 1024;
+
+/** Sessions that have each begun a transfer, wait with it until they are told to go on, and then make another one. */
+const HOLD = `
+import ftplib, hashlib, socket, sys, threading
+vip, count = sys.argv[1], int(sys.argv[2])
+go, held, lock, good = threading.Event(), 0, threading.Lock(), 0
+def fetch(ftp, hold):
+    global held
+    host, port = ftp.makepasv()
+    data = socket.socket()
+    data.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16384)
+    data.settimeout(20)
+    data.connect((vip, port))
+    ftp.sendcmd("RETR files/${FILE}")
+    digest = hashlib.sha256(data.recv(1000))
+    if hold:
+        with lock:
+            held += 1
+            if held == count: print("held", flush=True)
+        go.wait()
+    while block := data.recv(65536): digest.update(block)
+    data.close()
+    ftp.voidresp()
+    return digest.hexdigest() == sys.argv[3]
+def session():
+    global good
+    with ftplib.FTP(vip, timeout=20) as ftp:
+        ftp.login()
+        for hold in (True, False):
+            if fetch(ftp, hold):
+                with lock: good += 1
+threads = [threading.Thread(target=session) for _ in range(count)]
+for thread in threads: thread.start()
+sys.stdin.readline()
+go.set()
+for thread in threads: thread.join()
+print("good", good, flush=True)
+`;
+
+/** What is loaded, in turn: a realserver goes, is quiesced, comes; a service and its VIP come and go. */
+function variants({ targets, vip }: Farm, service: { readonly services: readonly object[] }): readonly object[] {
+  const [one, two] = targets as [Target, Target];
+  const ftp = (realservers: readonly object[], more: object = {}): object => ({
+    ...service,
+    services: [{ ...service.services[0], realservers: realservers.map((real) => ({ ...real })), ...more }],
+  });
+  const other = { name: "other", vip: vip.replace(/100$/, "101"), ports: ["tcp/80"], realservers: [{ ...one }] };
+  const more = ftp([one, two]) as { services: object[] };
+  return [
+    ftp([one]),
+    ftp([one, { ...two, weight: 0 }], { scheduler: "wlc" }),
+    { ...more, services: [...more.services, other] },
+    ftp([two]),
+    ftp([one, two]),
+  ];
+}
+
+async function reloaded(sandbox: Sandbox): Promise<string> {
+  const farm = await makeRoutedFarm(sandbox, 4, 2, 2);
+  const folders = await makeFtpFolders(sandbox);
+  for (const host of farm.realservers) await ftpServers.vsftpd.start(sandbox, host, 4, folders);
+  writeFileSync(join(folders.files, FILE), randomBytes(SIZE));
+  const control = new Control(sandbox);
+  const ftp = ftpService(farm) as { readonly services: readonly object[] };
+  const config = { ...ftp, control: { socket: control.socket } };
+  const director = startDirector(sandbox, config, farm.director.start, { path: "tun" });
+  await untilReady(director);
+  const routes = async (): Promise<string> =>
+    (await farm.director.must(["ip", "route", "show", "dev", "kin0"])) + (await farm.director.must(["ip", "rule"]));
+  const before = await routes();
+  const options = [farm.vip, String(SESSIONS), digest(folders.files, FILE)];
+  const clients = farm.clients.map((client) => client.start(["python3", "-c", HOLD, ...options]));
+  for (const client of clients) await client.until(() => client.stdout.includes("held"), "in the middle of transfers");
+
+  const loaded = variants(farm, config);
+  for (let i = 0; i < RELOADS; i++) {
+    const text = stringify(loaded[i % loaded.length]);
+    if (i % 2 === 0) await control.ask("POST", "/v1/config", { text });
+    else {
+      writeFileSync(sandbox.path("director.yaml"), text);
+      process.kill(directorPid(director), "SIGHUP");
+    }
+    await director.until(() => changes(director) === i + 1, `loaded ${i + 1} times`);
+  }
+  const carried = await realserversOf(control, "ftp");
+  const held = carried.reduce((sum, { flows }) => sum + flows["related"]!, 0);
+  const all = SESSIONS * clients.length;
+  prove(held === all, `${held} of ${all} transfers are left after the reloads`);
+  for (const client of clients) client.write("go\n");
+  for (const client of clients) await client.until(() => client.stdout.includes("good"), "done");
+  const good = clients.reduce((sum, { stdout }) => sum + Number(/good (\d+)/.exec(stdout)![1]), 0);
+  prove(good === 2 * all, `${2 * all - good} of ${2 * all} transfers were broken`);
+  let left = await routes();
+  for (let tries = 0; tries < 50 && left !== before; tries++) {
+    await sleep(100);
+    left = await routes();
+  }
+  prove(left === before, `ways are left:\n${left}\nthere were before:\n${before}`);
+  return `${all} transfers, each in its middle, through ${RELOADS} reloads, and ${all} after them: 0 broken; ways as before`;
+}
+
+const changes = (director: Running): number => events(director).filter(({ event }) => event === "changed").length;
+
+const directorPid = (director: Running): number => {
+  const ready = events(director).find(({ event }) => event === "ready");
+  return Number(ready!["pid"]);
+};
+
+// --- realservers that die -------------------------------------------------------------------------------------------
+
+/** Asks again and again from one socket, and says who answered. */
+const DATAGRAMS = `
+import socket, sys, time
+one = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+one.connect((sys.argv[1], ${PORT}))
+one.settimeout(0.1)
+begun = time.monotonic()
+while True:
+    one.send(b"x")
+    try: print(round((time.monotonic() - begun) * 1000), one.recv(100).split()[0].decode(), flush=True)
+    except OSError: pass
+    time.sleep(0.02)
+`;
+
+const INTERVAL = 300;
+const FALL = 2;
+
+async function dead(sandbox: Sandbox): Promise<string> {
+  const farm = await makeRoutedFarm(sandbox, 4, 1, 2);
+  const [client] = farm.clients as [Host];
+  const servers = await startLines(farm);
+  const control = new Control(sandbox);
+  const check = { kind: "tcp", port: PORT, interval: `${INTERVAL}ms`, rise: 1, fall: FALL, timeout: "200ms" };
+  const service = (transport: string): object => ({
+    ...{ name: transport, vip: farm.vip, ports: [`${transport}/${PORT}`], scheduler: "rr", check: { ...check } },
+    realservers: farm.targets.map((target) => ({ ...target })),
+  });
+  const config = { services: [service("tcp"), service("udp")], control: { socket: control.socket } };
+  const director = startDirector(sandbox, config, farm.director.start, { path: "tun" });
+  await untilReady(director);
+  const asker = client.start(["python3", "-c", DATAGRAMS, farm.vip]);
+  await asker.until(() => asker.stdout.includes("real"), "answered");
+  const first = asker.stdout.includes("real1") ? 0 : 1;
+  const [gone, left] = [`real${first + 1}`, `real${2 - first}`];
+  const begun = Date.now();
+  await servers[first]!.end("SIGKILL");
+  await asker.until(() => asker.stdout.includes(left), `served by ${left}`);
+  const moved = Date.now() - begun;
+  const down = events(director).filter(({ event }) => event === "realserver-down");
+  prove(down.length >= 1, "it was not found to be down");
+  await director.until(() => downs(director) === 2, "aware of it for both services");
+  const answers = await ask(client, "tcp", farm.vip, 10);
+  prove(
+    answers.every((answer) => answer.startsWith(left)),
+    `of 10 connections some reached ${gone}: ${answers.join("; ")}`,
+  );
+  const metrics = await control.text("/metrics");
+  prove(/kindred_realserver_up\{[^}]*service="udp"[^}]*\} 0/.test(metrics), "metrics do not say that it is down");
+  const host = farm.realservers[first]!;
+  const again = host.start([process.execPath, LINES, gone, host.address, String(PORT)]);
+  await again.listening(PORT);
+  await director.until(
+    () => events(director).filter(({ event }) => event === "realserver-up").length === 2,
+    "up again",
+  );
+  const both = await ask(client, "tcp", farm.vip, 4);
+  prove(
+    both.filter((answer) => answer.startsWith(gone)).length === 2,
+    `it is up, and gets nothing: ${both.join("; ")}`,
+  );
+  return `a socket of datagrams was served by the other after ${moved} ms (checks: ${FALL} x ${INTERVAL} ms); 10 connections too; up again, used again`;
+}
+
+const downs = (director: Running): number => events(director).filter(({ event }) => event === "realserver-down").length;
+
+export const packetOperated: readonly Scenario[] = [
+  {
+    name: "packet-reload",
+    about: "10 reloads, by request and by SIGHUP, in the middle of 100 FTP transfers: none is broken",
+    needs: ["vsftpd", "python3"],
+    run: reloaded,
+  },
+  {
+    name: "packet-dead",
+    about: "a realserver is killed: who sends datagrams and who connects is served by the other in time",
+    needs: ["python3"],
+    run: dead,
+  },
+];
