@@ -15,7 +15,7 @@ interface Event {
 }
 
 /** Runs the loop through `events`, by a clock of its own. A question to the port costs 10 us, a wake-up nothing. */
-function play(events: readonly Event[]) {
+function play(events: readonly Event[], work: readonly ("none" | "more" | "wait")[] = []) {
   const { engine, balancer } = new Director([service("203.0.113.10", [["tcp", 80, 80]], [realserver("10.0.0.3", 80)])]);
   const batch = createBatch(1, SYN.slice());
   batch.length[0] = SYN.length;
@@ -62,9 +62,16 @@ function play(events: readonly Event[]) {
   const loop = new PacketLoop(port, engine, balancer, createOutput(1), {
     now: () => ms(clock) as Ms,
     tick: () => say("tick"),
+    work: () => {
+      const left = asked.shift() ?? "none";
+      if (left !== "none") say(`work: ${left}`);
+      return left;
+    },
   });
-  loop.run();
-  return { did, timeouts, engine };
+  const asked = [...work];
+  const turned = loop.run() ? 0 : 1;
+  if (turned > 0) loop.run();
+  return { did, timeouts, engine, turned };
 }
 
 const packet = (pause: number): Event => ({ pause, brings: "packet" });
@@ -88,4 +95,22 @@ t.test("it ticks every 10 ms while there are flows, every 100 ms without, howeve
   const ticks = busy.did.filter((what) => what === "tick").length;
   t.ok(ticks >= 4 && ticks <= 6, `${ticks} in 40 ms`);
   t.equal(busy.engine.table.size, 1);
+});
+
+t.test("what was asked is done a step a turn, without sleeping; packets have their turns in between", async (t) => {
+  const { did, turned } = play([packet(0.02), packet(0.02), packet(5)], ["more", "more", "more", "more", "more"]);
+  t.same(
+    did.slice(0, did.indexOf("wait")).filter((what) => what !== "tick"),
+    ["work: more", "packet", "work: more", "packet", "work: more"],
+  );
+  t.equal(turned, 0);
+});
+
+t.test("what waits for Node's event loop has the loop return to it, and then it goes on", async (t) => {
+  const { did, turned } = play([packet(1), packet(1)], ["wait"]);
+  t.equal(turned, 1);
+  t.same(
+    did.filter((what) => what !== "tick" && what !== "wait"),
+    ["work: wait", "packet", "packet"],
+  );
 });
