@@ -10,7 +10,7 @@ import { now } from "../../clock.ts";
 import { endpoint } from "../../config/formats.ts";
 import type { Config } from "../../config.ts";
 import type { Operated, Query, Scope, ServiceState } from "../../control/operated.ts";
-import { type Level, type Log, LogLimit } from "../../log.ts";
+import { type Log, LogLimit } from "../../log.ts";
 import { ChangeError } from "../change-error.ts";
 import { reasonOf } from "../libc.ts";
 import type { Datapath } from "../path.ts";

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { stringify } from "yaml";
 import { Control } from "../control.ts";
-import { events, KINDRED, startDirector, untilReady } from "../director.ts";
+import { events, startDirector, untilReady } from "../director.ts";
 import { digest } from "../files.ts";
 import { ftpServers, makeFtpFolders } from "../ftp-servers.ts";
 import type { Running } from "../process.ts";
@@ -58,7 +58,7 @@ async function realserversOf(control: Control, service: string): Promise<readonl
 
 // --- reload ---------------------------------------------------------------------------------------------------------
 
-const SESSIONS = 50;
+const SESSIONS = 25;
 const RELOADS = 10;
 const FILE = "file.bin";
 const SIZE = 512 * 1024;
@@ -240,7 +240,7 @@ const downs = (director: Running): number => events(director).filter(({ event })
 export const packetOperated: readonly Scenario[] = [
   {
     name: "packet-reload",
-    about: "10 reloads, by request and by SIGHUP, in the middle of 100 FTP transfers: none is broken",
+    about: "10 reloads, by request and by SIGHUP, in the middle of 50 FTP transfers, and 50 after them: none is broken",
     needs: ["vsftpd", "python3"],
     run: reloaded,
   },
