@@ -1,6 +1,5 @@
 #!/usr/bin/env node
 /** The command line: the one place that knows both the director and the tools. */
-import { readFileSync } from "node:fs";
 import type { Command } from "commander";
 import type { Director } from "../director/director.ts";
 import type { Fields, Level } from "../director/log.ts";
@@ -9,7 +8,9 @@ import type { ReplayOptions } from "./replay.ts";
 
 /** The command line as people write it, with its help and all that may be wrong with it. */
 async function runCommand(): Promise<void> {
-  const { Command } = await import("commander");
+  // `kindred … | head`: who reads no further has seen enough.
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? 0 : 1));
+  const [{ Command }, { readFileSync }] = await Promise.all([import("commander"), import("node:fs")]);
   /** Each is loaded when it is asked for: the director's configuration alone takes longer than reading a capture. */
   const commands: Readonly<Record<string, () => Promise<Command>>> = {
     run: async () => (await import("../director/main.ts")).runCommand(),
@@ -84,13 +85,10 @@ async function startDemoDirector(text: string, related: (entry: DemoRelated) => 
   return director;
 }
 
-// `kindred replay … | head`: who reads no further has seen enough.
-process.stdout.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? 0 : 1));
-
 try {
   const plain = plainReplay(process.argv.slice(2));
   if (plain === null) await runCommand();
-  else process.exitCode = await (await import("./replay.ts")).runReplay(plain.files, plain.options, process);
+  else process.exitCode = await (await import("./replay.ts")).runReplay(plain.files, plain.options);
 } catch (error) {
   console.error(`kindred: ${error instanceof Error ? error.message : String(error)}`);
   process.exitCode = 1;

@@ -10,6 +10,7 @@ import type { ThroughDirector } from "./replay/director/through.ts";
 import { inert } from "./replay/escape.ts";
 import { type FrameSink, readCapture } from "./replay/file.ts";
 import type { PageBuilder } from "./replay/html/data.ts";
+import { Output } from "./replay/output.ts";
 import { paintFor } from "./replay/paint.ts";
 import { ProgressLine } from "./replay/progress.ts";
 import { addCapture, append, emptyReport, jsonText, ndjsonText, numbered, type Report } from "./replay/report.ts";
@@ -31,7 +32,7 @@ export interface ReplayOptions {
   readonly helper?: readonly string[];
 }
 
-/** Where the report and what goes wrong are written to; `process` is one. */
+/** Where the report and what goes wrong are written to. */
 export interface ReplayIo {
   /** What `-` names; `process.stdin` unless it is given. */
   readonly stdin?: AsyncIterable<Uint8Array>;
@@ -39,13 +40,20 @@ export interface ReplayIo {
   readonly stderr: { write(text: string): unknown; readonly isTTY?: boolean };
 }
 
+export const processIo = (): ReplayIo => ({ stdout: new Output(1), stderr: new Output(2) });
+
+/** Node's standard input is not loaded before it is read. */
+const stdinOf = ({ stdin }: ReplayIo): AsyncIterable<Uint8Array> => ({
+  [Symbol.asyncIterator]: () => (stdin ?? process.stdin)[Symbol.asyncIterator](),
+});
+
 const OK = 0;
 const USAGE = 1;
 /** A file is broken, or cannot be read, or the page cannot be written. */
 const BROKEN = 2;
 
 /** Reads `files` and prints what was found. The exit status. */
-export async function runReplay(files: readonly string[], options: ReplayOptions, io: ReplayIo): Promise<number> {
+export async function runReplay(files: readonly string[], options: ReplayOptions, io = processIo()): Promise<number> {
   const bindings = bind(helpers, options.helper ?? []);
   if (typeof bindings === "string") {
     io.stderr.write(`kindred replay: ${inert(bindings)}\n`);
@@ -120,9 +128,10 @@ async function replayFile(
   const progress = new ProgressLine(file, io.stderr);
   const { capture, unread } = await readCapture(
     file,
-    io.stdin ?? process.stdin,
+    stdinOf(io),
     shownTo(tracker, director),
-    (read, size) => progress.show(read, size, performance.now()),
+    // The clock is loaded where somebody looks at it.
+    io.stderr.isTTY === true ? (read, size) => progress.show(read, size, performance.now()) : () => {},
   );
   progress.clear();
   const say = (text: string) => io.stderr.write(`kindred replay: ${inert(file)}: ${inert(text)}\n`);

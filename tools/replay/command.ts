@@ -1,11 +1,11 @@
 /** `kindred replay` as the command line has it. */
 import { Command } from "commander";
-import { type ReplayIo, type ReplayOptions, runReplay } from "../replay.ts";
+import { processIo, type ReplayOptions, runReplay } from "../replay.ts";
 
 const collect = (value: string, previous: string[] = []): string[] => [...previous, value];
 
 /** The command `replay`, for the command line to add. */
-export function replayCommand(io: ReplayIo = process): Command {
+export function replayCommand(io = processIo()): Command {
   return new Command("replay")
     .description("explain a capture: which connections were announced, which appeared, what a director would refuse")
     .argument("<capture...>", "pcap or pcapng files, plain or compressed (gzip, zstd); - is standard input")

@@ -1,5 +1,4 @@
 import { NO_LINK } from "../../core/wire/capture/frame.ts";
-import type { Records } from "../../core/wire/capture/pcap.ts";
 import { CaptureReader, type Frame } from "../../core/wire/capture/reader.ts";
 import { isReadable, linkTypeName } from "../../core/wire/link.ts";
 import type { CaptureRecord } from "./report.ts";
@@ -11,8 +10,8 @@ export type Progress = (read: number, size: number | null) => void;
 /** Who is shown the frames that can be read. */
 export interface FrameSink {
   frame(frame: Frame, number: number): void;
-  /** Frames that lie in a row: as many as it likes are walked, which `frame` is then not shown. */
-  walk?(records: Records, frame: Frame): void;
+  /** Those of `reader.batch`, which `frame` is then not shown. */
+  skim?(reader: CaptureReader): void;
   /** There are no more. */
   end(): void;
 }
@@ -91,15 +90,21 @@ class Frames implements Receiver {
       this.#bytes += frame.end - frame.start;
       if (frame.linkType !== this.#linkType) this.#turnTo(frame.linkType);
       if (this.#readable) sink.frame(frame, reader.frames);
-      else this.#countUnread(linkTypeName(frame.linkType));
-      if (this.#readable && sink.walk !== undefined) reader.walk(this.#walk);
+      else this.#countUnread(linkTypeName(frame.linkType), 1);
+      if (sink.skim !== undefined) this.#drainBatches();
     }
   }
 
-  readonly #walk = (records: Records): void => {
-    this.#sink.walk?.(records, this.#reader.frame);
-    this.#bytes += records.captured;
-  };
+  #drainBatches(): void {
+    const reader = this.#reader;
+    const { batch } = reader;
+    while (reader.take()) {
+      this.#bytes += batch.captured;
+      if (batch.linkType !== this.#linkType) this.#turnTo(batch.linkType);
+      if (this.#readable) this.#sink.skim!(reader);
+      else this.#countUnread(linkTypeName(batch.linkType), batch.count);
+    }
+  }
 
   /** Nearly all files have one link type. */
   #turnTo(linkType: number): void {
@@ -107,7 +112,7 @@ class Frames implements Receiver {
     this.#readable = isReadable(linkType);
   }
 
-  #countUnread(name: string): void {
-    this.unread.set(name, (this.unread.get(name) ?? 0) + 1);
+  #countUnread(name: string, frames: number): void {
+    this.unread.set(name, (this.unread.get(name) ?? 0) + frames);
   }
 }

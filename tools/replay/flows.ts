@@ -86,8 +86,8 @@ export class Flows {
   #slots = new Int32Array(SMALLEST * 2 * SLOT);
   /** Of the packet that is looked for. */
   readonly #key = new Int32Array(key.KEY);
-  /** The row that was found last: most packets come in bursts. */
-  #last = -1;
+  /** The row that was found last: most packets come in bursts. An empty row is nobody's: it has no protocol. */
+  #last = 0;
   /**
    * So that nobody can make a capture whose flows all collide. V8 seeds its numbers from the system's randomness, and shows
    * none of these; node:crypto takes milliseconds to load.
@@ -104,11 +104,26 @@ export class Flows {
   /** The same, of what stands in the headers: addresses and both ports as signed words. */
   findIpv4(source: number, destination: number, ports: number, protocol: number): number {
     const forward = source < destination || (source === destination && ports >>> 16 <= (ports & 0xffff));
-    const wanted = this.#key;
     this.sender = forward ? A : B;
-    wanted[key.SOURCE] = forward ? source : destination;
-    wanted[key.DESTINATION] = forward ? destination : source;
-    wanted[key.PORTS] = forward ? ports : (ports << 16) | (ports >>> 16);
+    if (forward) return this.#findIpv4(source, destination, ports, protocol);
+    return this.#findIpv4(destination, source, (ports << 16) | (ports >>> 16), protocol);
+  }
+
+  #findIpv4(lower: number, higher: number, ports: number, protocol: number): number {
+    const { rows } = this;
+    const at = this.#last * ROW + KEY_AT;
+    if (
+      rows[at + key.PORTS] === ports &&
+      rows[at + key.SOURCE] === lower &&
+      rows[at + key.DESTINATION] === higher &&
+      rows[at + key.KIND] === protocol
+    ) {
+      return this.#last;
+    }
+    const wanted = this.#key;
+    wanted[key.SOURCE] = lower;
+    wanted[key.DESTINATION] = higher;
+    wanted[key.PORTS] = ports;
     wanted[key.KIND] = protocol;
     return this.#find();
   }
@@ -133,7 +148,7 @@ export class Flows {
   }
 
   #find(): number {
-    if (this.#last >= 0 && this.#holds(this.#last)) return this.#last;
+    if (this.#holds(this.#last)) return this.#last;
     const hash = this.#hash();
     const slot = this.#slot(hash);
     const row = this.#slots[slot + 1]! - 1;

@@ -4,8 +4,7 @@
  */
 import type { Helper } from "../../core/helper/api.ts";
 import { type Endpoint, isPort, type Port, type Transport } from "../../core/units.ts";
-import type { Records } from "../../core/wire/capture/pcap.ts";
-import type { Frame } from "../../core/wire/capture/reader.ts";
+import type { CaptureReader, Frame } from "../../core/wire/capture/reader.ts";
 import { Packet } from "../../core/wire/packet.ts";
 import * as tcp from "../../core/wire/tcp.ts";
 import { tunnelIn } from "../../core/wire/tunnel.ts";
@@ -79,8 +78,8 @@ export class Tracker {
     this.look(own, frame, number);
   }
 
-  walk(records: Records, frame: Frame): void {
-    this.#skimmer.walk(records, frame);
+  skim(reader: CaptureReader): void {
+    this.#skimmer.skim(reader);
   }
 
   /** The capture ends here. */

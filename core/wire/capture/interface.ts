@@ -6,15 +6,12 @@
  *  16 | Options: code (16), length (16), value padded to 32 bits, ... |
  */
 import type { ByteOrder } from "../bytes.ts";
-import type { Frame } from "./frame.ts";
 
 export interface Interface {
   readonly linkType: number;
   /** 0 = no limit. */
   readonly snapLength: number;
-  readonly ticksPerSecond: number;
-  /** Seconds to add to every time. */
-  readonly offset: number;
+  readonly clock: Clock;
 }
 
 const END_OF_OPTIONS = 0;
@@ -38,7 +35,8 @@ export function parseInterface(bytes: Uint8Array, at: number, end: number, order
     if (code === IF_TSOFFSET && length === 8) offset = offsetSeconds(bytes, value, order);
     option = value + length + (-length & 3);
   }
-  return { linkType: order.u16(bytes, at + 8), snapLength: order.u32(bytes, at + 12), ticksPerSecond, offset };
+  const clock = new Clock(ticksPerSecond, offset);
+  return { linkType: order.u16(bytes, at + 8), snapLength: order.u32(bytes, at + 12), clock };
 }
 
 /** if_tsresol: a negative power of 10, or of 2 where the most significant bit is set. */
@@ -53,21 +51,45 @@ function offsetSeconds(bytes: Uint8Array, at: number, { big, u32 }: ByteOrder): 
 /** 2^32 ticks divided in two steps of 16 bits, which stays exact for every resolution up to this one. */
 const EXACT = 2 ** 37;
 
-/** The 64-bit tick count `upper`, `lower` of an interface as the frame's time. */
-export function setTime(frame: Frame, { ticksPerSecond, offset }: Interface, upper: number, lower: number): void {
-  let seconds: number;
-  let ticks: number;
-  if (ticksPerSecond <= EXACT) {
+/** Tells the times of an interface's packets. Most have the second of the packet before, which is not reckoned again. */
+export class Clock {
+  /** Of the packet asked for last: seconds since 1970-01-01 UTC, and what is behind them. */
+  seconds = 0;
+  nanoseconds = 0;
+  readonly #ticksPerSecond: number;
+  readonly #offset: number;
+  /** The upper half of the tick count, and what the lower one was, or would have been, when the present second began. */
+  #upper = -1;
+  #begun = 0;
+
+  constructor(ticksPerSecond: number, offset: number) {
+    this.#ticksPerSecond = ticksPerSecond;
+    this.#offset = offset;
+  }
+
+  /** The time is the 64-bit tick count `upper`, `lower`. */
+  set(upper: number, lower: number): void {
+    let ticks = lower - this.#begun;
+    if (upper !== this.#upper || ticks < 0 || ticks >= this.#ticksPerSecond) ticks = this.#divide(upper, lower);
+    this.nanoseconds = Math.floor((ticks / this.#ticksPerSecond) * 1e9);
+  }
+
+  /** The second that the tick count lies in; the ticks behind it. */
+  #divide(upper: number, lower: number): number {
+    const ticksPerSecond = this.#ticksPerSecond;
+    if (ticksPerSecond > EXACT) {
+      const total = upper * 2 ** 32 + lower;
+      const seconds = Math.floor(total / ticksPerSecond);
+      this.seconds = seconds + this.#offset;
+      return total - seconds * ticksPerSecond;
+    }
     const middle = (upper % ticksPerSecond) * 65536 + (lower >>> 16);
     const low = (middle % ticksPerSecond) * 65536 + (lower & 0xffff);
     const quotient = Math.floor(upper / ticksPerSecond) * 65536 + Math.floor(middle / ticksPerSecond);
-    seconds = quotient * 65536 + Math.floor(low / ticksPerSecond);
-    ticks = low % ticksPerSecond;
-  } else {
-    const total = upper * 2 ** 32 + lower;
-    seconds = Math.floor(total / ticksPerSecond);
-    ticks = total - seconds * ticksPerSecond;
+    const ticks = low % ticksPerSecond;
+    this.seconds = quotient * 65536 + Math.floor(low / ticksPerSecond) + this.#offset;
+    this.#upper = upper;
+    this.#begun = lower - ticks;
+    return ticks;
   }
-  frame.seconds = seconds + offset;
-  frame.nanoseconds = Math.floor((ticks / ticksPerSecond) * 1e9);
 }

@@ -18,6 +18,7 @@
  *     +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
  */
 import { type ByteOrder, bigEndian, littleEndian, u32, u32le } from "../bytes.ts";
+import { BATCH, type FrameBatch } from "./batch.ts";
 import { type Damage, type Frame, LONGEST_FRAME } from "./frame.ts";
 import type { ByteQueue } from "./queue.ts";
 
@@ -35,23 +36,6 @@ export function pcapByteOrder(bytes: Uint8Array, at: number): ByteOrder | null {
   const isMagic = (magic: number) => magic === MICROSECONDS || magic === NANOSECONDS || magic === MODIFIED;
   if (isMagic(u32(bytes, at))) return bigEndian;
   return isMagic(u32le(bytes, at)) ? littleEndian : null;
-}
-
-/** Records of a pcap file as they lie in memory, for who walks them without a `Frame` for each. */
-export interface Records {
-  readonly bytes: Uint8Array;
-  /** The same bytes. */
-  readonly view: DataView;
-  readonly end: number;
-  readonly little: boolean;
-  readonly nanosecondsPerTick: number;
-  readonly linkType: number;
-  /** The first record that was not walked yet. */
-  at: number;
-  /** Of the last frame that was walked. */
-  number: number;
-  /** Bytes of frames that were walked. */
-  captured: number;
 }
 
 export class PcapDecoder {
@@ -76,17 +60,39 @@ export class PcapDecoder {
     return this.#linkType < 0 ? [] : [this.#linkType];
   }
 
-  /** What is there to be walked, behind frame `number`; null: its records are not the common ones. */
-  records({ bytes, view, at, length }: ByteQueue, number: number): Records | null {
-    if (!this.#header || this.#recordHeader !== RECORD_HEADER || this.#minor < 4) return null;
-    const [little, nanosecondsPerTick, linkType] = [this.#little, this.#nanosecondsPerTick, this.#linkType];
-    return { bytes, view, end: at + length, little, nanosecondsPerTick, linkType, at, number, captured: 0 };
+  /** The records that come next into `batch`, as many as are whole and sound and of the common kind. */
+  take(queue: ByteQueue, batch: FrameBatch): void {
+    batch.count = 0;
+    if (!this.#header || this.#recordHeader !== RECORD_HEADER || this.#minor < 4) return;
+    const { view, at } = queue;
+    const { starts, ends, times } = batch;
+    const little = this.#little;
+    const nanosecondsPerTick = this.#nanosecondsPerTick;
+    const last = at + queue.length - RECORD_HEADER;
+    let record = at;
+    let count = 0;
+    while (record <= last && count < BATCH) {
+      const length = view.getInt32(record + 8, little);
+      if (length < 0 || length > LONGEST_FRAME || length > last - record) break;
+      const start = record + RECORD_HEADER;
+      const seconds = view.getUint32(record, little);
+      times[count] = seconds + (view.getUint32(record + 4, little) * nanosecondsPerTick) / 1e9;
+      starts[count] = start;
+      record = start + length;
+      ends[count] = record;
+      count++;
+    }
+    batch.view = view;
+    batch.linkType = this.#linkType;
+    batch.count = count;
+    batch.captured = record - at - count * RECORD_HEADER;
+    this.#records += count;
+    queue.skip(record - at);
   }
 
-  /** They were walked to frame `number` and byte `at`. */
-  walked(queue: ByteQueue, { at, number }: Records): void {
-    queue.skip(at - queue.at);
-    this.#records = number;
+  /** Fills `frame` with frame `index` of `batch`. */
+  show({ starts, ends }: FrameBatch, index: number, { bytes, view }: ByteQueue, frame: Frame): void {
+    this.#fill(frame, bytes, view, starts[index]! - RECORD_HEADER, starts[index]!, ends[index]!);
   }
 
   /** The next record into `frame`: true. False: more bytes are needed. */
@@ -109,16 +115,23 @@ export class PcapDecoder {
     }
     if (queue.length < header + captured) return false;
 
-    frame.bytes = bytes;
-    frame.start = at + header;
-    frame.end = at + header + captured;
+    this.#fill(frame, bytes, view, at, at + header, at + header + captured);
     frame.wireLength = wire;
-    frame.linkType = this.#linkType;
-    frame.seconds = view.getUint32(at, little);
-    frame.nanoseconds = view.getUint32(at + 4, little) * this.#nanosecondsPerTick;
     this.#records++;
     queue.skip(header + captured);
     return true;
+  }
+
+  /** The record at `at`, its frame's bytes being `[start, end)`. */
+  #fill(frame: Frame, bytes: Uint8Array, view: DataView, at: number, start: number, end: number): void {
+    const little = this.#little;
+    frame.bytes = bytes;
+    frame.start = start;
+    frame.end = end;
+    frame.wireLength = view.getUint32(at + 12, little);
+    frame.linkType = this.#linkType;
+    frame.seconds = view.getUint32(at, little);
+    frame.nanoseconds = view.getUint32(at + 4, little) * this.#nanosecondsPerTick;
   }
 
   /** The file ends here: is something missing? */

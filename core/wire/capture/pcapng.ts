@@ -12,8 +12,9 @@
  *     +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
  */
 import { type ByteOrder, bigEndian, littleEndian, u32, u32le } from "../bytes.ts";
+import { BATCH, type FrameBatch } from "./batch.ts";
 import { type Damage, type Frame, LONGEST_FRAME, NO_LINK } from "./frame.ts";
-import { type Interface, parseInterface, setTime } from "./interface.ts";
+import { type Interface, parseInterface } from "./interface.ts";
 import type { ByteQueue } from "./queue.ts";
 
 export const SECTION_HEADER = 0x0a0d0d0a;
@@ -31,8 +32,17 @@ const BYTE_ORDER_MAGIC = 0x1a2b3c4d;
 const BLOCK_OVERHEAD = 12;
 const SHORTEST_SECTION_HEADER = 28;
 const SHORTEST_PACKET = 32;
+const PACKET_DATA = 28;
 /** As in Wireshark; a longer block is damage, not data. */
 const LONGEST_BLOCK = 16 * 1024 * 1024;
+
+/** The length of the enhanced packet block at `at`; 0: it is something else, not whole, or damaged. */
+function enhanced(view: DataView, at: number, end: number, little: boolean): number {
+  if (end - at < SHORTEST_PACKET || view.getInt32(at, little) !== ENHANCED_PACKET) return 0;
+  const total = view.getInt32(at + 4, little);
+  if (total < SHORTEST_PACKET || (total & 3) !== 0 || total > end - at || total > LONGEST_BLOCK) return 0;
+  return view.getInt32(at + total - 4, little) === total ? total : 0;
+}
 
 export class PcapngDecoder {
   readonly format = "pcapng";
@@ -63,6 +73,46 @@ export class PcapngDecoder {
       queue.skip(total);
       if (packet) return true;
     }
+  }
+
+  /** The enhanced packet blocks of one interface that come next into `batch`, as many as are whole and sound. */
+  take(queue: ByteQueue, batch: FrameBatch): void {
+    batch.count = 0;
+    const { view, at } = queue;
+    const end = at + queue.length;
+    const little = !this.#order.big;
+    const id = end - at < SHORTEST_PACKET ? -1 : view.getInt32(at + 8, little);
+    const described = this.#interfaces[id];
+    if (described === undefined) return;
+    const { clock } = described;
+    const { starts, ends, times } = batch;
+    let captured = 0;
+    let block = at;
+    let count = 0;
+    while (count < BATCH) {
+      const total = enhanced(view, block, end, little);
+      if (total === 0 || view.getInt32(block + 8, little) !== id) break;
+      const length = view.getInt32(block + 20, little);
+      if (length < 0 || length > LONGEST_FRAME || length > total - SHORTEST_PACKET) break;
+      clock.set(view.getUint32(block + 12, little), view.getUint32(block + 16, little));
+      times[count] = clock.seconds + clock.nanoseconds / 1e9;
+      starts[count] = block + PACKET_DATA;
+      ends[count] = block + PACKET_DATA + length;
+      captured += length;
+      block += total;
+      count++;
+    }
+    batch.view = view;
+    batch.linkType = described.linkType;
+    batch.count = count;
+    batch.captured = captured;
+    queue.skip(block - at);
+  }
+
+  /** Fills `frame` with frame `index` of `batch`. */
+  show({ starts }: FrameBatch, index: number, { bytes }: ByteQueue, frame: Frame): void {
+    const at = starts[index]! - PACKET_DATA;
+    this.#packet(bytes, at, at + this.#order.u32(bytes, at + 4), frame, this.#order.u32);
   }
 
   /** The file ends here: is something missing? */
@@ -163,10 +213,13 @@ export class PcapngDecoder {
     if (end - at < SHORTEST_PACKET) return "packet block too short";
     const id = readId(bytes, at + 8);
     const captured = this.#order.u32(bytes, at + 20);
-    const damage = this.#fill(frame, id, bytes, at + 28, captured, end - 4);
+    const damage = this.#fill(frame, id, bytes, at + PACKET_DATA, captured, end - 4);
     if (damage !== null) return damage;
     frame.wireLength = this.#order.u32(bytes, at + 24);
-    setTime(frame, this.#interfaces[id]!, this.#order.u32(bytes, at + 12), this.#order.u32(bytes, at + 16));
+    const { clock } = this.#interfaces[id]!;
+    clock.set(this.#order.u32(bytes, at + 12), this.#order.u32(bytes, at + 16));
+    frame.seconds = clock.seconds;
+    frame.nanoseconds = clock.nanoseconds;
     return true;
   }
 

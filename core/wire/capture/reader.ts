@@ -1,6 +1,7 @@
 import { u32 } from "../bytes.ts";
+import { FrameBatch } from "./batch.ts";
 import { type Damage, Frame } from "./frame.ts";
-import { PcapDecoder, pcapByteOrder, type Records } from "./pcap.ts";
+import { PcapDecoder, pcapByteOrder } from "./pcap.ts";
 import { PcapngDecoder, SECTION_HEADER } from "./pcapng.ts";
 import { ByteQueue } from "./queue.ts";
 
@@ -16,12 +17,14 @@ export type CaptureFormat = "pcap" | "pcapng";
  *
  *   for each chunk:  reader.push(chunk); while (reader.next()) use(reader.frame)
  *   or:              reader.filled(fill(reader.room(count))); while ... the same, without a copy
+ *   or:              while (reader.next()) { use(reader.frame); while (reader.take()) useAll(reader.batch) }
  *   at its end:      reader.end(); reader.damage says whether, and where, the file is broken
  *
  * What stands before the damage is read as if nothing were wrong; what stands behind it is not read.
  */
 export class CaptureReader {
   readonly frame = new Frame();
+  readonly batch = new FrameBatch();
   /** Frames read so far; the number of the present one, as Wireshark counts. */
   frames = 0;
   damage: Damage | null = null;
@@ -72,14 +75,20 @@ export class CaptureReader {
     return false;
   }
 
-  /** The frames that come next, for `walk` to walk as many of them as it likes. */
-  walk(walk: (records: Records) => void): void {
-    if (this.damage !== null || !(this.#decoder instanceof PcapDecoder)) return;
-    const records = this.#decoder.records(this.#queue, this.frames);
-    if (records === null) return;
-    walk(records);
-    this.#decoder.walked(this.#queue, records);
-    this.frames = records.number;
+  /**
+   * Takes the frames that come next into `batch`, as many as are whole and of the common kind. False: `next` tells what it
+   * is that comes.
+   */
+  take(): boolean {
+    if (this.damage !== null || this.#decoder === null) return false;
+    this.#decoder.take(this.#queue, this.batch);
+    this.frames += this.batch.count;
+    return this.batch.count > 0;
+  }
+
+  /** Fills `frame` with frame `index` of `batch`. */
+  show(index: number): void {
+    this.#decoder!.show(this.batch, index, this.#queue, this.frame);
   }
 
   /** There are no more bytes. */

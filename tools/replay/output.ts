@@ -1,0 +1,36 @@
+/**
+ * Standard output and error without Node's streams, which take as long to load as thousands of packets to read: they are
+ * loaded where there is a terminal, or where what is written to is full.
+ */
+import { fstatSync, writeSync } from "node:fs";
+
+/** What is written when nobody reads it any more: enough was seen (`kindred replay … | head`). */
+const UNREAD = "EPIPE";
+
+export class Output {
+  readonly #descriptor: 1 | 2;
+
+  constructor(descriptor: 1 | 2) {
+    this.#descriptor = descriptor;
+  }
+
+  get isTTY(): boolean {
+    return fstatSync(this.#descriptor).isCharacterDevice() && this.#stream.isTTY === true;
+  }
+
+  write(text: string): void {
+    const bytes = new TextEncoder().encode(text);
+    let written = 0;
+    try {
+      while (written < bytes.length) written += writeSync(this.#descriptor, bytes, written);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === UNREAD) process.exit(0);
+      // EAGAIN, where it is not to wait: the stream does.
+      this.#stream.write(bytes.subarray(written));
+    }
+  }
+
+  get #stream(): NodeJS.WriteStream {
+    return this.#descriptor === 1 ? process.stdout : process.stderr;
+  }
+}
