@@ -166,6 +166,8 @@ export interface Announcement {
    * lists them once; `settle` adds what the answer says.
    */
   readonly answers?: Ref;
+  /** As `answers`, where each end is announced for itself (SIP): observation lists both. */
+  readonly pairs?: Ref;
   /** Which flow of its bundle, counted from 0; absent: the one of the same kind. */
   readonly answersIndex?: number;
   /** Opened by the realserver: the port of the VIP that the client expects it from (FTP's control port - 1). */

@@ -161,9 +161,9 @@ export class Executor {
   }
 
   /** The flow that `entry` is the other end of. */
-  #answered({ answers, answersIndex }: Announcement, { kind }: RelatedEntry): RelatedEntry | null {
-    if (answers === undefined) return null;
-    const offered = this.#announced.get(answers) ?? NO_ENTRIES;
+  #answered({ answers, pairs = answers, answersIndex }: Announcement, { kind }: RelatedEntry): RelatedEntry | null {
+    if (pairs === undefined) return null;
+    const offered = this.#announced.get(pairs) ?? NO_ENTRIES;
     const isIt = (one: RelatedEntry, index: number): boolean => one.kind === kind && (answersIndex ?? index) === index;
     return offered.find((one, index) => isIt(one, index) && one.state !== "gone") ?? null;
   }

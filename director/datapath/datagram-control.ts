@@ -1,5 +1,5 @@
 /**
- * The way of one client socket's datagrams where a helper reads them, and what they announce (TFTP, XDMCP).
+ * The way of one client socket's datagrams where a helper reads them, and what they announce (TFTP, XDMCP, SIP).
  *
  *   client:C -> VIP:port => director:U -> realserver:port     and back, through the control stream
  *   client:C <- VIP:any  <= director:U <- realserver:T        announced: a transfer of its own
@@ -78,6 +78,7 @@ export class ControlCarrier implements Carrier, ControlHost {
   close(): void {
     if (!this.#closed) this.#socket?.close();
     this.#closed = true;
+    this.#owner.ended(this.#entry);
     for (const transfer of this.#transfers.values()) transfer.close();
   }
 
@@ -89,16 +90,20 @@ export class ControlCarrier implements Carrier, ControlHost {
     else this.#ends.reply(bytes);
   }
 
-  /** The realserver is to open a flow: to U, when it is for this client's socket. Connections have listeners. */
-  prepare(entry: RelatedEntry): void {
+  /** A flow that the realserver opens to this client's own socket comes to U. All else has a place of its own. */
+  prepare(entry: RelatedEntry, answered: RelatedEntry | null): void {
     const { client, virtual } = this.#entry;
-    const { address } = entry.opener === "original" ? virtual : this.#local!;
     const answer = (seen: Endpoint | null): void => {
       this.#stream?.prepared(entry, seen, now());
       if (seen !== null && entry.state === "gone" && entry.seen === null) this.#owner.release(entry, seen);
     };
-    if (entry.transport === "tcp") this.#owner.prepare(entry, address, answer);
-    else answer(entry.opener === "reply" && entry.target.port === client.port ? this.#local : null);
+    const own = entry.transport === "udp" && entry.opener === "reply" && entry.target.port === client.port;
+    if (own) return answer(this.#local);
+    this.#owner.prepare(entry, { original: virtual.address, reply: this.#local!.address }, answered, answer);
+  }
+
+  withdrawn(entries: readonly RelatedEntry[]): void {
+    this.#owner.withdrawn(entries);
   }
 
   explain(decision: Decision): void {

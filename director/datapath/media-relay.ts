@@ -38,7 +38,7 @@ export class MediaRelay {
   #id: number | null = null;
 
   constructor(announced: RelatedEntry, course: Course, owner: MediaRelayOwner) {
-    this.entries = { original: null, reply: announced };
+    this.entries = { original: null, reply: null, [announced.opener]: announced };
     this.#course = course;
     this.#owner = owner;
     this.seen = { original: endOf(course.sockets.original), reply: endOf(course.sockets.reply) };

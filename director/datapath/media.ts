@@ -5,12 +5,14 @@
  *   client:any     -> VIP:V          announced by the answer (server_port): leaves from R, to the realserver's port
  *
  * R and V are found together, when the first of the two is announced, side by side with those of the flow that it adjoins.
+ * Which end that is depends on the protocol, and in SIP on who calls. An end that is announced again (datagrams are sent
+ * again) is met where it was.
  */
 import type { ConnectionEntry } from "../../core/balancer.ts";
 import type { RelatedEntry } from "../../core/flow/related.ts";
 import type { Handle } from "../../core/flow/slots.ts";
 import type { Direction, Endpoint, Ms } from "../../core/units.ts";
-import { seconds } from "../../core/units.ts";
+import { endpointText, seconds } from "../../core/units.ts";
 import type { Address } from "../../core/wire/address.ts";
 import { type Course, openCourses } from "./courses.ts";
 import type { DatagramPorts } from "./datagram-ports.ts";
@@ -31,6 +33,8 @@ export class MediaRelays {
   readonly #relays = new Set<MediaRelay>();
   /** By each of the entries that lead to it. */
   readonly #byEntry = new Map<RelatedEntry, MediaRelay>();
+  /** By the end that is announced. */
+  readonly #byEnd = new Map<string, MediaRelay>();
   /** The flow that was announced last, and what the one side by side with it will have. */
   #last: { readonly entry: RelatedEntry; readonly courses: Promise<readonly Course[]> } | null = null;
 
@@ -46,7 +50,8 @@ export class MediaRelays {
     answered: RelatedEntry | null,
     answer: (seen: Endpoint | null) => void,
   ): void {
-    if (entry.opener === "original") return answer(this.#complete(entry, answered));
+    const known = this.#otherEnd(entry, answered) ?? this.#byEnd.get(keyOf(entry));
+    if (known !== undefined) return answer(this.#join(known, entry));
     const last = this.#last;
     const upper = last !== null && adjoins(last.entry, entry);
     const courses = upper ? last.courses : openCourses(this.#owner.ports, at);
@@ -54,10 +59,10 @@ export class MediaRelays {
     void courses.then((pair) => answer(this.#stand(entry, pair[upper ? 1 : 0])));
   }
 
-  /** `entry` left the table unused. */
-  gone(entry: RelatedEntry): void {
+  /** `entry` left the table unused. `replaced`: its end was announced again, and will be met at the same relay. */
+  gone(entry: RelatedEntry, replaced: boolean): void {
     const relay = this.#byEntry.get(entry);
-    if (relay?.unused === true) this.#close(relay, null);
+    if (relay?.unused === true && !replaced) this.#close(relay, null);
   }
 
   /** What they lead to ends, as was said. */
@@ -94,16 +99,23 @@ export class MediaRelays {
     }
     const relay = new MediaRelay(entry, course, this.#owner);
     this.#relays.add(relay);
-    this.#byEntry.set(entry, relay);
-    return relay.seen.reply;
+    return this.#join(relay, entry);
   }
 
-  #complete(entry: RelatedEntry, answered: RelatedEntry | null): Endpoint | null {
+  /** The relay of the flow that `entry` is the other end of, if nobody is that yet. */
+  #otherEnd({ opener }: RelatedEntry, answered: RelatedEntry | null): MediaRelay | undefined {
     const relay = answered === null ? undefined : this.#byEntry.get(answered);
-    if (relay === undefined || relay.entries.original !== null) return null;
-    relay.entries.original = entry;
+    return relay?.entries[opener] === null ? relay : undefined;
+  }
+
+  #join(relay: MediaRelay, entry: RelatedEntry): Endpoint {
+    const { opener } = entry;
+    const former = relay.entries[opener];
+    if (former !== null) this.#byEntry.delete(former);
+    relay.entries[opener] = entry;
     this.#byEntry.set(entry, relay);
-    return relay.seen.original;
+    this.#byEnd.set(keyOf(entry), relay);
+    return relay.seen[opener];
   }
 
   #end(entry: RelatedEntry, reason: Reason | null): void {
@@ -113,14 +125,23 @@ export class MediaRelays {
 
   #close(relay: MediaRelay, reason: Reason | null): void {
     this.#relays.delete(relay);
-    for (const entry of Object.values(relay.entries)) if (entry !== null) this.#byEntry.delete(entry);
+    for (const entry of Object.values(relay.entries)) if (entry !== null) this.#forget(relay, entry);
     relay.close(reason);
+  }
+
+  #forget(relay: MediaRelay, entry: RelatedEntry): void {
+    this.#byEntry.delete(entry);
+    const key = keyOf(entry);
+    if (this.#byEnd.get(key) === relay) this.#byEnd.delete(key);
   }
 }
 
+const keyOf = ({ master, opener, target }: RelatedEntry): string => `${master} ${opener} ${endpointText(target)}`;
+
 /** RTP and RTCP, say: announced together, on ports side by side. */
-const adjoins = (below: RelatedEntry, { target, master }: RelatedEntry): boolean =>
+const adjoins = (below: RelatedEntry, { target, master, opener }: RelatedEntry): boolean =>
   below.state !== "gone" &&
   below.master === master &&
+  below.opener === opener &&
   below.target.port + 1 === target.port &&
   below.target.address.equals(target.address);

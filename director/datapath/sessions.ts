@@ -109,7 +109,7 @@ export class Sessions implements ControlOwner {
 
   release(entry: RelatedEntry, seen: Endpoint): void {
     if (entry.transport === "tcp") this.#owner.related.release(entry, seen);
-    else this.#owner.media.gone(entry);
+    else this.#owner.media.gone(entry, false);
   }
 
   withdrawn(entries: readonly RelatedEntry[]): void {

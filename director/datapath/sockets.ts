@@ -76,8 +76,8 @@ export class SocketPath implements Datapath, Operated {
       gone: (entry, reason) => {
         this.counters.count(`related.${reason}`);
         this.#say("debug", "related-gone", { related: entry.id, reason });
-        if (entry.seen !== null) this.#sessions.release(entry, entry.seen);
-        else if (entry.transport === "udp") this.#media.gone(entry);
+        if (entry.transport === "udp") this.#media.gone(entry, reason === "replaced");
+        else if (entry.seen !== null) this.#sessions.release(entry, entry.seen);
       },
     });
     const shared = {
@@ -340,7 +340,12 @@ export class SocketPath implements Datapath, Operated {
       log: this.#log.log,
       count: (name) => this.counters.count(name),
       id: () => ++this.#ids,
-      prepare: (entry, at, answer) => this.#related.prepare(entry, at, answer),
+      prepare: (entry, at, answered, answer) => {
+        if (entry.transport === "udp") this.#media.prepare(at, entry, answered, answer);
+        else this.#related.prepare(entry, at[entry.opener], answer);
+      },
+      withdrawn: (entries) => this.#media.withdrawn(entries),
+      ended: (control) => this.#media.controlClosed(control.handle),
       release: (entry, seen) => this.#sessions.release(entry, seen),
       opened: (connection) => this.#transfers.opened(connection),
       closed: (connection) => this.#close(connection),

@@ -9,11 +9,11 @@ import {
   type Ref,
   type Settings,
 } from "../../core/helper/api.ts";
-import { type ByteRange, port, seconds } from "../../core/units.ts";
+import { type ByteRange, type Endpoint, opposite, port, seconds } from "../../core/units.ts";
 import { headEnd } from "../../core/wire/head.ts";
 import { CR, LETTERS, LF } from "../../core/wire/text.ts";
-import { hostEdits, type Names } from "./names.ts";
-import { offer } from "./offer.ts";
+import { type Edit, hostEdits, type Names, portEdit } from "./names.ts";
+import { type Described, offer } from "./offer.ts";
 import { reasons } from "./reasons.ts";
 import {
   callOf,
@@ -57,9 +57,13 @@ export const sip: Helper = {
 const DESCRIBING: ReadonlySet<string> = new Set(["INVITE", "ACK", "UPDATE", "PRACK"]);
 /** Headers whose hosts are ends of this signalling. Others are covered by digests, or name calls. */
 const NAMING: ReadonlySet<string> = new Set(["via", "contact", "record-route", "route", "from", "to"]);
+/** Those by which the client is reached. On the socket path it is another end to the realserver. */
+const REACHING: ReadonlySet<string> = new Set(["via", "contact"]);
 const SDP = "application/sdp";
 /** Calls that are remembered; the oldest gives way. */
 const CALLS = 64;
+/** Announcements of one call that are taken back with it. */
+const MOST_REFS = 8;
 
 /** One direction of a stream. */
 interface Stream {
@@ -73,6 +77,14 @@ interface Stream {
   midline: boolean;
 }
 
+/** What is known of a call. */
+interface Call {
+  /** What it announced; the oldest go. */
+  refs: readonly Ref[];
+  /** What each side described last. */
+  readonly described: Record<Direction, Described | null>;
+}
+
 const makeStream = (): Stream => ({ opened: false, skip: 0, drop: false, lost: false, midline: false });
 const WAIT: Inspection = { verdict: "pass", consumed: 0 };
 const pass = (consumed: number): Inspection => ({ verdict: "pass", consumed });
@@ -82,7 +94,7 @@ class SipInspector implements Inspector {
   readonly #strict: boolean;
   readonly #hold: number;
   readonly #streams: Readonly<Record<Direction, Stream>> = { original: makeStream(), reply: makeStream() };
-  readonly #calls = new Map<string, Ref[]>();
+  readonly #calls = new Map<string, Call>();
 
   constructor(connection: Connection, { strict, hold }: Settings) {
     this.#connection = connection;
@@ -213,8 +225,9 @@ class SipInspector implements Inspector {
     for (const edit of this.#names(head, direction)) actions.write(edit.start, edit.end, edit.text);
     if (!DESCRIBING.has(method) || !isDescribed(head) || body.end === body.start) return;
     const said = "method" in first ? method : `${first.status} to ${method}`;
-    const ref = offer(head, body, said, direction, actions);
-    if (ref !== null) this.#remember(call, ref);
+    const other = this.#calls.get(call)?.described[opposite(direction)] ?? null;
+    const described = offer({ head, body, said, speaker: direction, other }, this.#service(direction), actions);
+    if (described !== null) this.#remember(call, direction, described);
   }
 
   /** BYE and CANCEL, or an INVITE that failed (RFC 3261 §13.2.2.3). A challenged one comes again with the same offer. */
@@ -224,26 +237,45 @@ class SipInspector implements Inspector {
   }
 
   #end(call: string, actions: Actions): void {
-    for (const ref of this.#calls.get(call) ?? []) actions.revoke(ref);
+    for (const ref of this.#calls.get(call)?.refs ?? []) actions.revoke(ref);
     this.#calls.delete(call);
   }
 
-  #remember(call: string, ref: Ref): void {
-    const refs = this.#calls.get(call) ?? [];
-    this.#calls.set(call, [...refs.slice(-7), ref]);
+  #remember(name: string, direction: Direction, described: Described): void {
+    const call = this.#calls.get(name) ?? { refs: [], described: { original: null, reply: null } };
+    call.refs = [...call.refs.slice(1 - MOST_REFS), described.ref];
+    call.described[direction] = described;
+    this.#calls.set(name, call);
     if (this.#calls.size > CALLS) this.#calls.delete(this.#calls.keys().next().value!);
   }
 
-  /** What the message says of the service in its speaker's terms, in its receiver's. */
-  #names(head: Head, direction: Direction) {
-    const { virtual, real } = this.#connection;
-    const names: Names = direction === "reply" ? { own: real, shown: virtual } : { own: virtual, shown: real };
-    if (virtual.address.equals(real.address) && virtual.port === real.port) return [];
+  /** What the message says of the two ends of this signalling in its speaker's terms, in its receiver's. */
+  #names(head: Head, direction: Direction): Edit[] {
+    const { client, source = client } = this.#connection;
+    const [own, shown] = direction === "original" ? [client, source] : [source, client];
     const line = { start: 0, end: head.bytes.indexOf(LF) };
-    const named = head.headers.filter(({ name }) => NAMING.has(name));
-    return [line, ...named].flatMap((range) => hostEdits(head.bytes, range, names));
+    const edit = (names: Names, headers: ReadonlySet<string>): Edit[] => {
+      if (isSame(names.own, names.shown)) return [];
+      const named = head.headers.filter(({ name }) => headers.has(name));
+      return [line, ...named].flatMap((range) => hostEdits(head.bytes, range, names));
+    };
+    const reaching = { own, shown };
+    const edits = edit(reaching, REACHING);
+    const taken = new Set(edits.map(({ start }) => start));
+    const ports = head.headers.flatMap((header) =>
+      header.name === "via" ? (portEdit(head.bytes, header, reaching) ?? []) : [],
+    );
+    return [...edits, ...ports, ...edit(this.#service(direction), NAMING).filter(({ start }) => !taken.has(start))];
+  }
+
+  #service(direction: Direction): Names {
+    const { virtual, real } = this.#connection;
+    return direction === "reply" ? { own: real, shown: virtual } : { own: virtual, shown: real };
   }
 }
+
+const isSame = (one: Endpoint, another: Endpoint): boolean =>
+  one.port === another.port && one.address.equals(another.address);
 
 const isDescribed = (head: Head): boolean => textOf(head, "content-type").toLowerCase().startsWith(SDP);
 

@@ -31,6 +31,19 @@ export function hostEdits(bytes: Uint8Array, { start, end }: ByteRange, names: N
   return edits;
 }
 
+const RPORT = ";rport=";
+
+/** RFC 3581 §4: the port that `own` was seen at, as a realserver tells it in Via. */
+export function portEdit(bytes: Uint8Array, { start, end }: ByteRange, { own, shown }: Names): Edit | null {
+  const text = latin1(bytes, start, end).toLowerCase();
+  const at = text.indexOf(RPORT);
+  if (at < 0) return null;
+  const digits = start + at + RPORT.length;
+  const stop = skipDigits(bytes, digits, end);
+  if (stop === digits || decimal(bytes, digits, stop) !== own.port) return null;
+  return { start: digits, end: stop, text: `${shown.port}` };
+}
+
 function hostEdit(bytes: Uint8Array, host: ByteRange, end: number, { own, shown }: Names): Edit | null {
   if (host.end - host.start > LONGEST_HOST) return null;
   const bracketed = bytes[host.start] === OPEN ? 1 : 0;

@@ -1,7 +1,9 @@
 /** What a description announces, and how it is written for whoever receives it. */
 import type { Actions, Announcement, Direction, Ref, Render } from "../../core/helper/api.ts";
 import { type ByteRange, type Endpoint, opposite } from "../../core/units.ts";
+import type { Address } from "../../core/wire/address.ts";
 import { latin1 } from "../../core/wire/text.ts";
+import type { Edit, Names } from "./names.ts";
 import { type AddressAt, type PortAt, parseDescription, type Stream } from "./sdp.ts";
 import { callOf, type Head, lengthOf } from "./wire.ts";
 
@@ -12,10 +14,13 @@ interface Place {
 }
 
 const renderPort = ({ port }: Endpoint): string => `${port}`;
-const renderAddress = ({ address }: Endpoint): string => `IP${address.family} ${address}`;
+const addressText = (address: Address): string => `IP${address.family} ${address}`;
+const renderAddress = ({ address }: Endpoint): string => addressText(address);
 
 /** An end of a stream: media, or reports on it. */
 interface OfferedEnd {
+  /** Which of the description's streams, from 0 (RFC 3264 §6: offer and answer have the same ones in the same order). */
+  readonly stream: number;
   readonly kind: string;
   readonly address: AddressAt;
   readonly port: number;
@@ -23,8 +28,29 @@ interface OfferedEnd {
   readonly at: PortAt | null;
 }
 
-/** The description `body` of `speaker`'s message: its ends, each open to anyone; null: it offers none, or is refused. */
-export function offer(head: Head, body: ByteRange, said: string, speaker: Direction, actions: Actions): Ref | null {
+/** What one side of a call described. */
+export interface Described {
+  readonly ref: Ref;
+  readonly ends: readonly Pick<OfferedEnd, "stream" | "kind">[];
+}
+
+/** A message with a description in it. */
+export interface Describing {
+  readonly head: Head;
+  readonly body: ByteRange;
+  /** In its own words: `INVITE`, `200 to INVITE`. */
+  readonly said: string;
+  readonly speaker: Direction;
+  /** What the other side of the call described last: other ends of the same flows. */
+  readonly other: Described | null;
+}
+
+/** Announces the ends of a description, each open to anyone; null: it has none, or is refused. */
+export function offer(
+  { head, body, said, speaker, other }: Describing,
+  names: Names,
+  actions: Actions,
+): Described | null {
   const { bytes } = head;
   const whole = { start: 0, end: body.end };
   const description = parseDescription(bytes, body);
@@ -38,7 +64,8 @@ export function offer(head: Head, body: ByteRange, said: string, speaker: Direct
   const call = callOf(head);
   const instead = switchedOff(bytes, ends);
   const announcements = ends.map(
-    ({ kind, address, port }): Announcement => ({
+    ({ stream, kind, address, port }): Announcement => ({
+      ...pairOf(other, stream, kind),
       kind,
       said,
       transport: "udp",
@@ -54,21 +81,35 @@ export function offer(head: Head, body: ByteRange, said: string, speaker: Direct
     }),
   );
   const ref = actions.expect(...announcements);
-  write(head, placesOf(ends), ref, actions);
-  return ref;
+  const own = typeof description === "string" ? null : originEdit(description.origin, names);
+  if (own !== null) actions.write(own.start, own.end, own.text);
+  write(head, placesOf(ends), own, ref, actions);
+  return { ref, ends: ends.map(({ stream, kind }) => ({ stream, kind })) };
+}
+
+function pairOf(other: Described | null, stream: number, kind: string): Pick<Announcement, "pairs" | "answersIndex"> {
+  const index = other?.ends.findIndex((end) => end.stream === stream && end.kind === kind) ?? -1;
+  return other === null || index < 0 ? {} : { pairs: other.ref, answersIndex: index };
+}
+
+/** The session's origin (`o=`), where it names the speaker as only the speaker knows it. */
+function originEdit(origin: AddressAt | null, { own, shown }: Names): Edit | null {
+  if (origin === null || origin.address?.equals(own.address) !== true || own.address.equals(shown.address)) return null;
+  return { start: origin.start, end: origin.end, text: addressText(shown.address) };
 }
 
 function endsOf(streams: readonly Stream[]): OfferedEnd[] | "bad-address" {
   const ends: OfferedEnd[] = [];
-  for (const { kind, port, address, reports } of streams) {
-    if (kind === "other") continue;
+  for (const [stream, { kind, port, address, reports }] of streams.entries()) {
+    if (kind === "other" || port.port === 0) continue;
     if (address?.address == null) return "bad-address";
-    ends.push({ kind: `sip-${kind}`, address, port: port.port, at: port });
+    ends.push({ stream, kind: `sip-${kind}`, address, port: port.port, at: port });
     if (kind !== "rtp") continue;
     const own = reports?.address ?? address;
     if (own.address === null) return "bad-address";
     // RFC 3550 §11: the next one, unless RFC 3605's attribute says another.
-    ends.push({ kind: "sip-rtcp", address: own, port: reports?.port.port ?? port.port + 1, at: reports?.port ?? null });
+    const at = reports?.port ?? null;
+    ends.push({ stream, kind: "sip-rtcp", address: own, port: at?.port ?? port.port + 1, at });
   }
   return ends;
 }
@@ -83,11 +124,12 @@ function placesOf(ends: readonly OfferedEnd[]): Place[] {
   return [...places.values()].sort((one, another) => one.at.start - another.at.start);
 }
 
-/** The places, and the Content-Length that follows from what they become. */
-function write(head: Head, places: readonly Place[], ref: Ref, actions: Actions): void {
-  const length = lengthOf(head);
-  if (length?.length != null) {
-    const { header, length: before } = length;
+/** The places, and the Content-Length that follows from what they and `origin` become. */
+function write(head: Head, places: readonly Place[], origin: Edit | null, ref: Ref, actions: Actions): void {
+  const written = lengthOf(head);
+  if (written?.length != null) {
+    const { header, length } = written;
+    const before = length + (origin === null ? 0 : origin.text.length - (origin.end - origin.start));
     const render: Render = (_seen, bundle) => {
       const longer = places.reduce(
         (sum, { at, index, render }) => sum + render(bundle[index]!).length - (at.end - at.start),

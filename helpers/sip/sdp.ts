@@ -29,6 +29,9 @@ export interface Stream {
 }
 
 export interface Description {
+  /** Where its session comes from, as `o=` says; null: it does not. */
+  readonly origin: AddressAt | null;
+  /** Port 0: switched off. */
   readonly streams: readonly Stream[];
 }
 
@@ -39,17 +42,18 @@ interface Line extends ByteRange {
 
 type Malformed = "bad-port" | "too-many-streams";
 
-/** The streams of the description `[start, end)` that are not switched off (port 0); or what is wrong with it. */
+/** The description `[start, end)`, or what is wrong with it. */
 export function parseDescription(bytes: Uint8Array, { start, end }: ByteRange): Description | Malformed {
-  const read: Reading = { session: null, streams: [] };
+  const read: Reading = { origin: null, session: null, streams: [] };
   for (const line of linesOf(bytes, start, end)) {
     const wrong = readLine(bytes, line, read);
     if (wrong !== null) return wrong;
   }
-  return { streams: read.streams.filter(({ port }) => port.port !== 0) };
+  return read;
 }
 
 interface Reading {
+  origin: AddressAt | null;
   /** The session's address: that of every stream that has none of its own. */
   session: AddressAt | null;
   readonly streams: Stream[];
@@ -62,6 +66,10 @@ function readLine(bytes: Uint8Array, line: Line, read: Reading): Malformed | nul
       const next = streamAt(bytes, line);
       if (next === "bad-port") return next;
       return read.streams.push({ ...next, address: read.session }) > MOST_STREAMS ? "too-many-streams" : null;
+    }
+    case "o": {
+      read.origin ??= addressAt(bytes, line.words.slice(4));
+      return null;
     }
     case "c": {
       const address = addressAt(bytes, line.words.slice(1));

@@ -36,7 +36,7 @@ async function room(t: Test, most?: number): Promise<Room> {
   const balancer: Balancer = new Balancer(await planServices(parseConfig(config, "test.yaml")), {
     limits: { perClient: 100, total: 100 },
     seed: 1,
-    gone: (entry) => media.gone(entry),
+    gone: (entry, reason) => media.gone(entry, reason === "replaced"),
   });
   const media: MediaRelays = new MediaRelays(
     {

@@ -148,6 +148,8 @@ async function listener(t: Test, most: number) {
     count: () => {},
     id: () => 1,
     prepare: () => {},
+    withdrawn: () => {},
+    ended: () => {},
     release: () => {},
     opened: () => {},
     closed: () => {},

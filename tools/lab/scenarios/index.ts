@@ -13,6 +13,7 @@ import { queues } from "./queues.ts";
 import { radius } from "./radius.ts";
 import { rsh } from "./rsh.ts";
 import { rtsp } from "./rtsp.ts";
+import { sip } from "./sip.ts";
 import { tftp } from "./tftp.ts";
 import { wms } from "./wms.ts";
 import { xdmcp } from "./xdmcp.ts";
@@ -30,6 +31,7 @@ export const scenarios: readonly Scenario[] = [
   ...ident,
   ...wms,
   ...pnm,
+  ...sip,
   ...xdmcp,
   ...packet,
   arp,

@@ -5,6 +5,7 @@ import type { Scenario } from "../scenario.ts";
 import * as dns from "./dns.ts";
 import * as radius from "./radius.ts";
 import * as rtsp from "./rtsp.ts";
+import * as sip from "./sip.ts";
 import * as tftp from "./tftp.ts";
 import * as xdmcp from "./xdmcp.ts";
 
@@ -54,5 +55,11 @@ export const packetUdp: readonly Scenario[] = [
     about: "ffmpeg plays from both GStreamer servers, over UDP and interleaved; every picture and sample is right",
     needs: rtsp.needsOf(players["ffmpeg"]!),
     run: (sandbox) => rtsp.playThrough(sandbox, nat, 4, players["ffmpeg"]!),
+  },
+  {
+    name: "packet-sip",
+    about: "SIPp calls by UDP, and hears the echo of what it plays",
+    needs: ["sipp"],
+    run: (sandbox) => sip.calls(sandbox, nat, "udp"),
   },
 ];
