@@ -3,6 +3,7 @@
  * entries of, and for the packet engine's flows, whose entries are rows of its own table.
  */
 import type { Affinity } from "./helper/api.ts";
+import type { SchedulingKey } from "./schedule/scheduler.ts";
 import type { Realserver, Role, Service } from "./service.ts";
 import { inRange, later, type Ms, type Port, seconds, type Transport } from "./units.ts";
 import type { Address } from "./wire/address.ts";
@@ -32,8 +33,9 @@ function choose(service: Service, client: Address, now: Ms, affinity: Affinity |
   if (affinity?.only !== undefined) return designated(service, affinity.only, now);
   const known = recalled(service, now, affinity) ?? templated(service, client, now);
   const realserver = known ?? pick(service, client, now, NOBODY, affinity?.hash);
-  // Of one that is drained nothing is remembered anew: what it has begun it ends, and that is all.
-  if (realserver !== null && realserver.weight > 0 && affinity?.remember !== undefined) {
+  // Of one that is drained, or only steps in, nothing is remembered anew: what it has begun it ends, and that is all.
+  const lasting = realserver !== null && realserver.weight > 0 && realserver.sorry !== true;
+  if (lasting && affinity?.remember !== undefined) {
     remember(service, realserver, affinity.remember, affinity.ttl, now);
   }
   return realserver;
@@ -45,10 +47,11 @@ function recalled({ memory }: Service, now: Ms, affinity: Affinity | null): Real
   return realserver?.up === true ? realserver : null;
 }
 
-/** A client stays with one that is drained only while it has connections there. */
-function templated({ templates }: Service, client: Address, now: Ms): Realserver | null {
+/** A client stays with one that is drained only while it has connections there, with a sorry server while nobody else is. */
+function templated({ templates, realservers }: Service, client: Address, now: Ms): Realserver | null {
   const realserver = templates?.find(client, now) ?? null;
   if (realserver === null || !realserver.up) return null;
+  if (realserver.sorry === true && realservers.some((one) => mayBeChosen(one, NOBODY, false))) return null;
   return realserver.weight > 0 || templates?.isOpen(client) === true ? realserver : null;
 }
 
@@ -76,28 +79,43 @@ export function lost({ memory }: Service, realserver: Realserver, now: Ms): void
 
 const NOBODY: ReadonlySet<Realserver> = new Set();
 
-/** The scheduler's choice among those not in `refused`; suspects only when nobody else is left. */
+/** The scheduler's choice among those not in `refused`; suspects when nobody else is left, sorry servers after them. */
 export function pick(
-  { realservers, scheduler }: Service,
+  service: Service,
   client: Address,
   now: Ms,
   refused: ReadonlySet<Realserver>,
   text?: string,
 ): Realserver | null {
   const key = text === undefined ? { client } : { client, text };
-  for (const realserver of realservers) {
-    realserver.available = now >= realserver.suspectUntil && mayBeChosen(realserver, refused);
-  }
-  let index = scheduler.pick(realservers, key);
-  if (index < 0) {
-    for (const realserver of realservers) realserver.available = mayBeChosen(realserver, refused);
-    index = scheduler.pick(realservers, key);
-  }
-  return index < 0 ? null : realservers[index]!;
+  let index = pickAmong(service, key, refused, now, false);
+  if (index < 0) index = pickAmong(service, key, refused, ENDLESS, false);
+  if (index < 0) index = pickAmong(service, key, refused, ENDLESS, true);
+  return index < 0 ? null : service.realservers[index]!;
 }
 
-const mayBeChosen = (realserver: Realserver, refused: ReadonlySet<Realserver>): boolean =>
-  realserver.up && realserver.weight > 0 && (refused === NOBODY || !refused.has(realserver));
+/** Later than any realserver is suspected. */
+const ENDLESS = Number.POSITIVE_INFINITY as Ms;
+
+/** The place of the scheduler's choice among those that are no suspects at `at`: sorry servers, or those that are none. */
+function pickAmong(
+  { realservers, scheduler }: Service,
+  key: SchedulingKey,
+  refused: ReadonlySet<Realserver>,
+  at: Ms,
+  sorry: boolean,
+): number {
+  for (const realserver of realservers) {
+    realserver.available = at >= realserver.suspectUntil && mayBeChosen(realserver, refused, sorry);
+  }
+  return scheduler.pick(realservers, key);
+}
+
+const mayBeChosen = (realserver: Realserver, refused: ReadonlySet<Realserver>, sorry: boolean): boolean =>
+  realserver.up &&
+  realserver.weight > 0 &&
+  (realserver.sorry === true) === sorry &&
+  (refused === NOBODY || !refused.has(realserver));
 
 /** A connection of `client` to `realserver` opened. */
 export function opened(

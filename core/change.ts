@@ -90,7 +90,7 @@ function changeRealservers(service: Service, specs: readonly RealserverSpec[]): 
     const realserver = known.get(realserverKey(spec));
     if (realserver === undefined) return makeRealserver(spec);
     known.delete(realserver.key);
-    return Object.assign(realserver, { method: "nat" }, spec);
+    return Object.assign(realserver, { method: "nat", sorry: false }, spec);
   });
   for (const gone of known.values()) {
     gone.removed = true;

@@ -21,6 +21,8 @@ export interface RealserverSpec {
   readonly port: Port | null;
   /** 0: takes no new clients (quiesced, as in ipvsadm). */
   readonly weight: number;
+  /** It serves only whom none of the others will (keepalived's sorry server). Absent: no. */
+  readonly sorry?: boolean;
   /** Addresses it may announce beside its own. */
   readonly announces: readonly Address[];
   /** Where its data connections go when the helper cannot read the control connection (FTPS). */

@@ -41,8 +41,8 @@ async function describeServices(config: Config): Promise<string[]> {
     `service ${name}: listen on ${address} ${ports.map(rangeText).join(", ")}; scheduler ${scheduler}` +
       (helper === null ? "" : `; helper ${helper.name} on ${controlPorts.join(", ")}`),
     ...realservers.map(
-      ({ address, port, weight }) =>
-        `  realserver ${port === null ? address : endpointText({ address, port })} weight ${weight}`,
+      ({ address, port, weight, sorry }) =>
+        `  ${sorry ? "sorry server" : "realserver"} ${port === null ? address : endpointText({ address, port })} weight ${weight}`,
     ),
   ]);
 }

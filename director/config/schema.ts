@@ -74,6 +74,7 @@ const realserver = z.strictObject({
   // As in ipvsadm and the kernel's netlink interface.
   weight: count(0, 65535, 1).default(1),
   method: oneOf("forwarding method", ["nat", "dr", "tunnel"], "nat").default("nat"),
+  sorry: flag.default(false),
   announces: z.array(ip("203.0.113.7")).default([]),
   passivePorts: scalar(portsOf("tcp"), "40000-40100", PORTS).optional(),
 });

@@ -33,6 +33,8 @@ export function checkService({ path, service }: Entry, context: Context): void {
     report.warn(realservers, "lists no realserver: nobody will be served", 'list one, as in "- address: 192.168.0.2"');
   } else if (service.realservers.every(({ weight }) => weight === 0)) {
     report.warn(realservers, "all weights are 0: nobody will be served", "give one a weight above 0");
+  } else if (service.realservers.every(({ sorry }) => sorry)) {
+    report.warn(realservers, "there are only sorry servers: they will serve", 'remove "sorry", or list who serves');
   }
   service.realservers.forEach((realserver, index) => {
     const at = [...realservers, index];

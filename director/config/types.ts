@@ -118,6 +118,8 @@ export interface RealserverConfig {
   readonly weight: number;
   /** How connections get to it, as ipvsadm's `-m -g -i`. `dr` and `tunnel` on the packet path only. */
   readonly method: "nat" | "dr" | "tunnel";
+  /** It serves only whom none of the others will: they are down, of weight 0, or refused. It is not checked. */
+  readonly sorry: boolean;
   /** Addresses that it may announce beside its own. */
   readonly announces: readonly Address[];
   /** Where its passive data connections go: its part of the port group when the helper cannot read (FTPS). */

@@ -54,7 +54,7 @@ const serviceComes = (service: ServiceConfig): string[] => [
 ];
 
 const realserverComes = (service: string, one: RealserverConfig): string =>
-  `service ${service}: realserver ${keyOf(one)} comes, with weight ${one.weight}`;
+  `service ${service}: realserver ${keyOf(one)} comes, with weight ${one.weight}${one.sorry ? ", as a sorry server" : ""}`;
 
 function serviceStays(before: ServiceConfig, after: ServiceConfig): string[] {
   const { name } = after;
@@ -90,7 +90,7 @@ function realserverStays(service: string, before: RealserverConfig, after: Reals
     const drained = after.weight === 0 ? ": nobody new" : "";
     sentences.push(`${named}: weight ${before.weight} becomes ${after.weight}${drained}`);
   }
-  for (const key of ["method", "announces", "passivePorts"] as const) {
+  for (const key of ["method", "sorry", "announces", "passivePorts"] as const) {
     if (!isDeepStrictEqual(String(before[key]), String(after[key])) || !samePorts(before, after, key)) {
       sentences.push(`${named}: ${key} changes, for who comes from then on`);
     }

@@ -23,6 +23,8 @@ export interface RealserverState {
   /** `192.168.0.2:21`, or the address alone where connections keep their port. */
   readonly realserver: string;
   readonly condition: RealserverCondition;
+  /** It serves only whom none of the others will. */
+  readonly sorry: boolean;
   readonly weight: number;
   readonly method: "nat" | "dr" | "tunnel";
   readonly active: number;

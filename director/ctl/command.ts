@@ -1,5 +1,7 @@
 /** `kindred ctl`: a running director is looked at and changed. */
+
 import { Command, Option } from "commander";
+import { schedulerNames } from "../../core/schedule/scheduler.ts";
 import { problemText } from "../config/problem.ts";
 import type { Event } from "../control/events.ts";
 import type { FlowCounts, ServiceState } from "../control/operated.ts";
@@ -224,7 +226,7 @@ function withServiceOptions(command: Command): Command {
     .option("--vip <address>", "what clients connect to")
     .option("--port <transport/port>", "tcp/21, udp/6970-7170; several times for several", collect)
     .option("--helper <name>", "reads the control connections; none: nobody does")
-    .option("--scheduler <name>", "rr, wrr, lc, wlc, sh, maglev")
+    .option("--scheduler <name>", schedulerNames.join(", "))
     .option("--persistence <time>", "how long a client stays, as in 300s; none: not at all")
     .option("--netmask <bits>", "of the client's network that stays together", Number);
 }
@@ -233,6 +235,8 @@ const withRealserverOptions = (command: Command): Command =>
   command
     .option("--weight <n>", "0 takes no new clients", Number)
     .option("--method <method>", "nat, dr, tunnel")
+    .option("--sorry", "serves only whom none of the others will")
+    .option("--no-sorry", "serves as the others do")
     .option("--announces <address>", "that it may announce beside its own; several times for several", collect)
     .option("--passive-ports <first-last>", "where its encrypted data connections go");
 

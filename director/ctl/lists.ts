@@ -43,6 +43,7 @@ export const realservers: readonly Column<RealserverRow>[] = [
   { name: "realserver", cell: ({ realserver }) => realserver },
   { name: "state", cell: ({ condition }) => condition, colour: byCondition },
   { name: "weight", cell: ({ weight }) => weight },
+  { name: "sorry", cell: ({ sorry }) => (sorry ? "yes" : null) },
   { name: "method", cell: ({ method }) => method, wide: true },
   { name: "active", cell: ({ active }) => active },
   { name: "inactive", cell: ({ inactive }) => inactive, wide: true },

@@ -12,6 +12,7 @@ export interface Written {
   readonly realserver?: readonly string[];
   readonly weight?: number;
   readonly method?: string;
+  readonly sorry?: boolean;
   readonly announces?: readonly string[];
   readonly passivePorts?: string;
 }
@@ -39,8 +40,8 @@ export function serviceOf(options: Written): Draft {
 }
 
 /** `at`: `192.168.0.2`, `192.168.0.2:21`, `[2001:db8::2]:21`; null: where it is does not change. */
-export function realserverOf(at: string | null, { weight, method, announces, passivePorts }: Written): Draft {
-  return said({ ...(at === null ? {} : endOf(at)), weight, method, announces, passivePorts });
+export function realserverOf(at: string | null, { weight, method, sorry, announces, passivePorts }: Written): Draft {
+  return said({ ...(at === null ? {} : endOf(at)), weight, method, sorry, announces, passivePorts });
 }
 
 function endOf(text: string): Draft {

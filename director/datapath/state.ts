@@ -51,8 +51,8 @@ export const describe = ({ spec }: Service): Omit<ServiceState, "removed" | "rea
 });
 
 export function realserverState(realserver: Realserver, flows: FlowCounts): RealserverState {
-  const { key, weight, method = "nat", active, inactive } = realserver;
-  return { realserver: key, condition: conditionOf(realserver), weight, method, active, inactive, flows };
+  const { key, weight, method = "nat", sorry = false, active, inactive } = realserver;
+  return { realserver: key, condition: conditionOf(realserver), sorry, weight, method, active, inactive, flows };
 }
 
 function conditionOf({ removed, up, weight }: Realserver): RealserverCondition {

@@ -6,9 +6,9 @@ import type { Target } from "./check.ts";
 export const targetsOf = ({ services, groups }: Config): Target[] =>
   [...services, ...groups].flatMap((service) => service.realservers.flatMap((one) => targetOf(service, one) ?? []));
 
-/** Asked where its clients go, unless the check says otherwise. */
+/** Asked where its clients go, unless the check says otherwise. A sorry server need not be of the service's protocol. */
 function targetOf({ name, check, controlPorts, ports }: ServiceConfig, realserver: RealserverConfig): Target | null {
-  if (check === null) return null;
+  if (check === null || realserver.sorry) return null;
   const port = check.port ?? realserver.port ?? controlPorts[0] ?? ports[0]!.first;
   return { service: name, realserver: realserverKey(realserver), address: realserver.address, port, check };
 }

@@ -8,12 +8,13 @@ import { transportPorts, Wrong } from "../config/formats.ts";
 import { type Problem, problemText } from "../config/problem.ts";
 import { type Config, ConfigError, checkDocument, type Document, formatConfigError } from "../config.ts";
 import type { Marked } from "./document.ts";
-import { type Imported, readDump } from "./dump.ts";
+import { readDump } from "./dump.ts";
 import { helperOf } from "./helper-of.ts";
 import { applyRules } from "./import.ts";
 import { readKeepalived } from "./keepalived.ts";
 import { readLdirectord } from "./ldirectord.ts";
 import { printRules } from "./print.ts";
+import type { Imported } from "./reading.ts";
 
 const FORMATS: Readonly<Record<string, (text: string, file: string) => Imported>> = {
   ipvsadm: readDump,

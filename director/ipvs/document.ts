@@ -135,7 +135,7 @@ class Table {
     Object.assign(server, this.#server(rule));
   }
 
-  #server({ service, server, method, weight }: Rule & { verb: "add-server" | "edit-server" }): Draft {
+  #server({ service, server, method, weight, sorry }: Rule & { verb: "add-server" | "edit-server" }): Draft {
     const { address, port } = server;
     if ("mark" in service && port !== 0) {
       const remedy = `write ${hostPort(address, 0)}: connections keep the port that the client used`;
@@ -147,6 +147,7 @@ class Table {
       ...(kept ? {} : { port }),
       weight,
       ...(method === "nat" ? {} : { method }),
+      ...(sorry === undefined ? {} : { sorry }),
     };
   }
 

@@ -2,7 +2,7 @@
 import { ConfigError } from "../config/problem.ts";
 import type { Document } from "../config.ts";
 import { type Applying, applyRule, draftOf } from "./document.ts";
-import type { Imported } from "./dump.ts";
+import type { Imported } from "./reading.ts";
 import { problemOf, Trouble } from "./trouble.ts";
 
 /** `document` after all rules. Throws a ConfigError with every line that is wrong; nothing is applied then. */

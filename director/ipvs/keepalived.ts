@@ -1,13 +1,11 @@
 /** The virtual servers of a keepalived.conf as rules (keepalived.conf(5)). VRRP stays with keepalived. */
 
 import type { Transport } from "../../core/units.ts";
-import type { Problem } from "../config/problem.ts";
 import { quote } from "../config/problem.ts";
 import { readBlocks, type Statement } from "./blocks.ts";
-import type { Imported } from "./dump.ts";
-import type { PlacedRule } from "./line.ts";
+import { type Imported, Reading } from "./reading.ts";
 import type { RealServer, VirtualService } from "./rule.ts";
-import { problemOf, Trouble, type Word } from "./trouble.ts";
+import { Trouble, type Word } from "./trouble.ts";
 import {
   addressOf,
   DEFAULT_PERSISTENCE,
@@ -20,9 +18,9 @@ import {
 } from "./values.ts";
 
 export function readKeepalived(text: string, file: string): Imported {
-  const reader = new KeepalivedReader(file);
-  reader.read(text);
-  return reader;
+  const reading = new Reading(file);
+  new KeepalivedReader(reading).read(text);
+  return reading;
 }
 
 type Block = readonly Statement[];
@@ -33,45 +31,28 @@ const CHECKS = ["TCP_CHECK", "HTTP_GET", "SSL_GET", "SMTP_CHECK", "DNS_CHECK", "
 const ELSEWHERE = [
   ...["delay_loop", "delay_before_retry", "retry", "warmup", "alpha", "omega", "quorum", "hysteresis"],
   ...["quorum_up", "quorum_down", "notify_up", "notify_down", "virtualhost", "smtp_alert", "ha_suspend"],
-  ...["ip_family", "connect_timeout", "FILE_CHECK", "BFD_CHECK"],
+  ...["ip_family", "connect_timeout", "sorry_server_inhibit", "FILE_CHECK", "BFD_CHECK"],
 ];
 
-class KeepalivedReader implements Imported {
-  readonly rules: PlacedRule[] = [];
-  readonly problems: Problem[] = [];
-  readonly warnings: Problem[] = [];
-  readonly #file: string;
+class KeepalivedReader {
+  readonly #reading: Reading;
   readonly #groups = new Map<string, Block>();
 
-  constructor(file: string) {
-    this.#file = file;
+  constructor(reading: Reading) {
+    this.#reading = reading;
   }
 
   read(text: string): void {
-    this.#attempt(() => {
+    this.#reading.attempt(() => {
       const statements = readBlocks(text);
       for (const { words, block } of statements) {
         if (words[0]!.text === "virtual_server_group" && words[1]) this.#groups.set(words[1].text, block ?? []);
-        else if (words[0]!.text === "include") this.#attempt(() => refuseInclude(words[0]!));
+        else if (words[0]!.text === "include") this.#reading.attempt(() => refuseInclude(words[0]!));
       }
       for (const statement of statements) {
-        if (statement.words[0]!.text === "virtual_server") this.#attempt(() => this.#virtualServer(statement));
+        if (statement.words[0]!.text === "virtual_server") this.#reading.attempt(() => this.#virtualServer(statement));
       }
     });
-  }
-
-  /** What is wrong in one place is no reason not to look at the others. */
-  #attempt(act: () => void): void {
-    try {
-      act();
-    } catch (error) {
-      if (!(error instanceof Trouble)) throw error;
-      this.problems.push(problemOf(this.#file, error));
-    }
-  }
-
-  #warn(at: Word, message: string, remedy: string): void {
-    this.warnings.push(problemOf(this.#file, new Trouble(at, message, remedy)));
   }
 
   #virtualServer({ words, block }: Statement): void {
@@ -85,7 +66,7 @@ class KeepalivedReader implements Imported {
       const family = "mark" in service ? service.family : service.address.family;
       const mask = settings.word("persistence_granularity");
       const persistent = persistence !== null || ("port" in service && service.port === 0);
-      this.rules.push({
+      this.#reading.rules.push({
         at: at!,
         rule: {
           verb: "add-service",
@@ -95,7 +76,11 @@ class KeepalivedReader implements Imported {
           netmask: mask === null || !persistent ? null : netmaskOf(mask, family),
         },
       });
-      this.#attempt(() => this.#realServers(service, body, settings.method()));
+      this.#reading.attempt(() => {
+        const usual = settings.method("nat", "lb_kind", "lvs_method");
+        this.#realServers(service, body, usual);
+        this.#sorryServer(service, settings, usual);
+      });
     }
   }
 
@@ -120,32 +105,38 @@ class KeepalivedReader implements Imported {
       if (address === undefined) throw new Trouble(at!, "names no realserver", "write its address and port");
       const settings = new Settings(block ?? []);
       const weight = settings.word("weight");
-      const method = settings.word("lvs_method", "lb_kind") === null ? usual : settings.method();
+      const method = settings.method(usual, "lvs_method", "lb_kind");
       const server = realServer(address, port, service, method);
-      this.rules.push({
+      this.#reading.rules.push({
         at: at!,
         rule: { verb: "add-server", service, server, method, weight: weight === null ? 1 : weightOf(weight) },
       });
     }
   }
 
+  #sorryServer(service: VirtualService, settings: Settings, usual: Method): void {
+    const statement = settings.statement("sorry_server");
+    if (statement === null) return;
+    const [at, address, port] = statement.words;
+    if (address === undefined) throw new Trouble(at!, "names no server", "write its address and port");
+    const method = settings.method(usual, "sorry_server_lvs_method");
+    const server = realServer(address, port, service, method);
+    this.#reading.rules.push({
+      at: at!,
+      rule: { verb: "add-server", service, server, method, weight: 1, sorry: true },
+    });
+  }
+
   #report(body: Block): void {
     for (const { words, block } of body) {
-      const [at, ...rest] = words;
+      const [at] = words;
       const name = at!.text;
-      if (name === "sorry_server") {
-        const server = rest.map(({ text }) => text).join(" ");
-        this.#warn(
-          at!,
-          `sorry_server ${server} is not taken over`,
-          'there is no sorry server here; "scheduler: fo" with a lighter realserver is nearest',
-        );
-      } else if (CHECKS.includes(name)) {
-        this.#warn(at!, `${name} is not taken over`, 'write it as the service\'s "check"');
+      if (CHECKS.includes(name)) {
+        this.#reading.warn(at!, `${name} is not taken over`, 'write it as the service\'s "check"');
       } else if (name === "real_server") {
         this.#report(block ?? []);
       } else if (!KNOWN.includes(name) && !ELSEWHERE.includes(name)) {
-        this.#warn(at!, `${quote(name)} is not taken over`, "keepalived.conf(5) says what it does");
+        this.#reading.warn(at!, `${quote(name)} is not taken over`, "keepalived.conf(5) says what it does");
       }
     }
   }
@@ -153,7 +144,7 @@ class KeepalivedReader implements Imported {
 
 const KNOWN = [
   ...["lb_algo", "lvs_sched", "lb_kind", "lvs_method", "persistence_timeout", "persistence_granularity"],
-  ...["protocol", "weight", "inhibit_on_failure", "real_server"],
+  ...["protocol", "weight", "inhibit_on_failure", "real_server", "sorry_server", "sorry_server_lvs_method"],
 ];
 
 /** keywords of one block, each once. */
@@ -184,11 +175,13 @@ class Settings {
     throw new Trouble(word!, `${quote(word!.text)} is not forwarded here`, "write TCP or UDP");
   }
 
-  method(): Method {
-    const word = this.word("lb_kind", "lvs_method");
-    const method = METHODS[word?.text.toUpperCase() ?? "NAT"];
+  /** The one after the first of `names` that is there, else `usual`. */
+  method(usual: Method, ...names: readonly string[]): Method {
+    const word = this.word(...names);
+    if (word === null) return usual;
+    const method = METHODS[word.text.toUpperCase()];
     if (method !== undefined) return method;
-    throw new Trouble(word!, `${quote(word!.text)} is no forwarding method`, "write NAT, DR or TUN");
+    throw new Trouble(word, `${quote(word.text)} is no forwarding method`, "write NAT, DR or TUN");
   }
 }
 

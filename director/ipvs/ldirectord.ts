@@ -1,17 +1,16 @@
 /** The virtual services of an ldirectord.cf as rules (ldirectord(8)). */
 import type { Transport } from "../../core/units.ts";
 import { Address } from "../../core/wire/address.ts";
-import { type Problem, quote } from "../config/problem.ts";
-import type { Imported } from "./dump.ts";
-import type { PlacedRule } from "./line.ts";
+import { quote } from "../config/problem.ts";
+import { type Imported, Reading } from "./reading.ts";
 import type { VirtualService } from "./rule.ts";
-import { problemOf, Trouble, type Word } from "./trouble.ts";
+import { Trouble, type Word } from "./trouble.ts";
 import { addressOf, hostPortOf, markOf, netmaskOf, persistenceOf, schedulerIn, weightOf } from "./values.ts";
 
 export function readLdirectord(text: string, file: string): Imported {
-  const reader = new LdirectordReader(file);
-  reader.read(text);
-  return reader;
+  const reading = new Reading(file);
+  new LdirectordReader(reading).read(text);
+  return reading;
 }
 
 /** `key=value`, and where each stands. */
@@ -25,36 +24,31 @@ interface Section {
   readonly directives: Directive[];
 }
 
+interface Fallback {
+  readonly at: Word;
+  readonly address: Address;
+  readonly port: number;
+  readonly method: "nat" | "dr" | "tunnel";
+}
+
+const FALLBACK = /^fallback6?$/;
+
 const METHODS: Readonly<Record<string, "nat" | "dr" | "tunnel">> = { gate: "dr", masq: "nat", ipip: "tunnel" };
 /** ldirectord's own default. */
 const SCHEDULER = "wrr";
 const MOST_REALSERVERS = 256;
 
-class LdirectordReader implements Imported {
-  readonly rules: PlacedRule[] = [];
-  readonly problems: Problem[] = [];
-  readonly warnings: Problem[] = [];
-  readonly #file: string;
+class LdirectordReader {
+  readonly #reading: Reading;
+  /** Those that stand before the services, for those of their family that have none of their own. */
+  readonly #usual = new Map<4 | 6, Fallback>();
 
-  constructor(file: string) {
-    this.#file = file;
+  constructor(reading: Reading) {
+    this.#reading = reading;
   }
 
   read(text: string): void {
-    for (const section of this.#sections(text)) this.#attempt(() => this.#section(section));
-  }
-
-  #attempt(act: () => void): void {
-    try {
-      act();
-    } catch (error) {
-      if (!(error instanceof Trouble)) throw error;
-      this.problems.push(problemOf(this.#file, error));
-    }
-  }
-
-  #warn(at: Word, message: string, remedy: string): void {
-    this.warnings.push(problemOf(this.#file, new Trouble(at, message, remedy)));
+    for (const section of this.#sections(text)) this.#reading.attempt(() => this.#section(section));
   }
 
   /** What is indented belongs to the virtual service above it. */
@@ -62,12 +56,12 @@ class LdirectordReader implements Imported {
     const sections: Section[] = [];
     for (const [index, line] of text.split("\n").entries()) {
       if (/^\s*(#|$)/.test(line)) continue;
-      this.#attempt(() => {
+      this.#reading.attempt(() => {
         const directive = readDirective(line, index + 1);
         const { key } = directive;
         if (/^virtual6?$/.test(key.text)) sections.push({ virtual: directive, directives: [] });
         else if (key.column > 1) belongTo(sections, directive);
-        else if (/^fallback6?$/.test(key.text)) this.#warn(key, "the fallback is not taken over", SORRY);
+        else if (FALLBACK.test(key.text)) this.#usual.set(key.text.endsWith("6") ? 6 : 4, this.#fallback(directive));
         // Everything else before the services is about checks and the process.
       });
     }
@@ -81,7 +75,7 @@ class LdirectordReader implements Imported {
     const netmask = last("netmask");
     const family = "mark" in service ? service.family : service.address.family;
     const scheduler = last("scheduler") ?? { ...virtual.key, text: SCHEDULER };
-    this.rules.push({
+    this.#reading.rules.push({
       at: virtual.key,
       rule: {
         verb: "add-service",
@@ -92,9 +86,30 @@ class LdirectordReader implements Imported {
       },
     });
     for (const directive of directives) {
-      if (/^real6?$/.test(directive.key.text)) this.#attempt(() => this.#realServers(service, directive));
+      if (/^real6?$/.test(directive.key.text)) this.#reading.attempt(() => this.#realServers(service, directive));
       else this.#report(directive);
     }
+    const own = directives.findLast(({ key }) => FALLBACK.test(key.text));
+    this.#reading.attempt(() => {
+      const fallback = own === undefined ? this.#usual.get(family) : this.#fallback(own);
+      if (fallback !== undefined) this.#sorryServer(service, fallback);
+    });
+  }
+
+  /** `127.0.0.1:80 gate`: the director's own page, mostly, which no forwarding method leads to but connecting to it. */
+  #fallback({ key, value }: Directive): Fallback {
+    const [host, word] = wordsOf(value);
+    const named = word === undefined ? "nat" : METHODS[word.text];
+    if (named === undefined) throw new Trouble(word!, `${quote(word!.text)} is no method`, "write gate, masq or ipip");
+    const { address, port } = hostPortOf(host!);
+    if (isLoopback(address)) this.#reading.warn(host!, `${address} is the director itself`, ONLY_SOCKETS);
+    return { at: key, address, port, method: isLoopback(address) ? "nat" : named };
+  }
+
+  #sorryServer(service: VirtualService, { at, address, port, method }: Fallback): void {
+    const own = "mark" in service ? 0 : service.port;
+    const server = { address, port: method === "nat" && !("mark" in service) ? port : own };
+    this.#reading.rules.push({ at, rule: { verb: "add-server", service, server, method, weight: 1, sorry: true } });
   }
 
   /** `10.0.0.1:80 masq 2`, `10.0.0.2->10.0.0.7:80 gate`; what a check asks may follow. */
@@ -108,7 +123,7 @@ class LdirectordReader implements Imported {
     for (const { address, port } of realServers(hosts!)) {
       const server = { address, port: forwarding === "nat" && !("mark" in service) ? port : own };
       const plain = weight === undefined || weight.text.startsWith('"') ? 1 : weightOf(weight);
-      this.rules.push({
+      this.#reading.rules.push({
         at: key,
         rule: { verb: "add-server", service, server, method: forwarding, weight: plain },
       });
@@ -116,14 +131,16 @@ class LdirectordReader implements Imported {
   }
 
   #report({ key, value }: Directive): void {
-    if (/^fallback6?$/.test(key.text)) this.#warn(key, `fallback ${value.text} is not taken over`, SORRY);
-    else if (key.text === "checktype" && !/^(on|off)$/.test(value.text)) {
-      this.#warn(key, `checktype ${quote(value.text)} is not taken over`, 'write it as the service\'s "check"');
+    if (key.text === "checktype" && !/^(on|off)$/.test(value.text)) {
+      this.#reading.warn(key, `checktype ${quote(value.text)} is not taken over`, 'write it as the service\'s "check"');
     }
   }
 }
 
-const SORRY = 'there is no sorry server here; "scheduler: fo" with a lighter realserver is nearest';
+const ONLY_SOCKETS = "run on the socket path, or name a server that packets can be sent to";
+
+const isLoopback = ({ family, words }: Address): boolean =>
+  family === 4 ? words[3] >>> 24 === 127 : words.every((word, i) => word === (i === 3 ? 1 : 0));
 
 function readDirective(line: string, number: number): Directive {
   const match = /^(\s*)([^=\s]+)(\s*=\s*)(.*?)\s*$/.exec(line);

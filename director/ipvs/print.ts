@@ -1,4 +1,5 @@
 /** A configuration as the lines that `ipvsadm -S -n` writes (version 1.31), in its own order. */
+import { realserverKey } from "../../core/service.ts";
 import { rangeText } from "../../core/units.ts";
 import type { Config, RealserverConfig, ServiceConfig } from "../config.ts";
 import { ALL_PORTS } from "./document.ts";
@@ -23,7 +24,8 @@ export function printRules({ services, groups }: Pick<Config, "services" | "grou
     leftOut.push(...unsaid(service, virtual));
     const own = "mark" in virtual ? 0 : virtual.port;
     const name = serviceText(virtual);
-    return [serviceLine(name, service), ...service.realservers.map((one) => serverLine(name, one, own))];
+    const servers = service.realservers.filter(({ sorry }) => !sorry);
+    return [serviceLine(name, service), ...servers.map((one) => serverLine(name, one, own))];
   });
   return { text: lines.map((line) => `${line}\n`).join(""), leftOut };
 }
@@ -41,9 +43,12 @@ function virtualOf({ name, vip, ports, controlPorts }: ServiceConfig): VirtualSe
   return null;
 }
 
-function unsaid({ name, ports }: ServiceConfig, virtual: VirtualService): string[] {
-  if ("mark" in virtual || ports.length === 1) return [];
-  return [`${name}: ${ports.slice(1).map(rangeText).join(", ")} left out: ipvsadm has one port in a service`];
+function unsaid({ name, ports, realservers }: ServiceConfig, virtual: VirtualService): string[] {
+  const sorry = realservers
+    .filter((one) => one.sorry)
+    .map((one) => `${name}: ${realserverKey(one)} left out: ipvsadm has no sorry servers`);
+  if ("mark" in virtual || ports.length === 1) return sorry;
+  return [`${name}: ${ports.slice(1).map(rangeText).join(", ")} left out: ipvsadm has one port in a service`, ...sorry];
 }
 
 function serviceLine(name: string, { vip, scheduler, persistence, persistenceNetmask: bits }: ServiceConfig): string {

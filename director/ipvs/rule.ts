@@ -33,6 +33,8 @@ export type Rule =
       readonly server: RealServer;
       readonly method: "nat" | "dr" | "tunnel";
       readonly weight: number;
+      /** Of keepalived and ldirectord: it serves only while nobody else does. */
+      readonly sorry?: true;
     };
 
 /** Schedulers that ipvsadm calls otherwise. */

@@ -1,6 +1,7 @@
 import t from "tap";
 import type { Balancer, ConnectionEntry } from "../../core/balancer.ts";
 import type { Announcement } from "../../core/helper/api.ts";
+import { schedulerNames } from "../../core/schedule/scheduler.ts";
 import type { ServiceSpec } from "../../core/service.ts";
 import { type Ms, ms, port, seconds } from "../../core/units.ts";
 import { ftp } from "../../helpers/ftp/helper.ts";
@@ -44,6 +45,59 @@ t.test("who is not served is turned away, with the reason", async (t) => {
   const quiesced = makeBalancer([web({ realservers: [realserver("192.168.0.1", { weight: 0 })] })]);
   t.equal(quiesced.admit("tcp", client(1), endpoint(VIP, 80), seconds(0)), "no-realserver");
   t.equal(balancer.connections.size, 0);
+});
+
+t.test("a sorry server serves whom none of the others will, whatever the scheduler", async (t) => {
+  // Of a weight that ovf takes for room enough.
+  const [a, b] = [realserver("192.168.0.1", { weight: 100 }), realserver("192.168.0.2", { weight: 100 })];
+  const realservers = [realserver("192.168.0.9", { sorry: true, weight: 100 }), a, b];
+  for (const scheduler of schedulerNames) {
+    const balancer = makeBalancer([web({ realservers, scheduler })]);
+    const [service] = balancer.services;
+    const [, first, second] = service!.realservers;
+    const served = (): Set<string> => new Set([1, 2, 3, 4].map((n) => real(admit(balancer, n))));
+    t.notOk(served().has("192.168.0.9"), `${scheduler}: not while others are up`);
+    balancer.mark(service!, first!, false);
+    t.same(served(), new Set(["192.168.0.2"]), `${scheduler}: nor while one is`);
+    second!.weight = 0;
+    t.same(served(), new Set(["192.168.0.9"]), `${scheduler}: the others are down, or of weight 0`);
+    balancer.mark(service!, first!, true);
+    t.same(served(), new Set(["192.168.0.1"]), `${scheduler}: one is back`);
+  }
+});
+
+t.test("a client whom all others refused gets the sorry server, and nobody does when that is down", async (t) => {
+  const realservers = [realserver("192.168.0.9", { sorry: true }), realserver("192.168.0.1")];
+  const balancer = makeBalancer([web({ realservers })]);
+  const entry = admit(balancer, 1);
+  t.equal(real(entry), "192.168.0.1");
+  t.equal(balancer.reschedule(entry, seconds(0))?.key, balancer.services[0]!.realservers[0]!.key);
+  t.equal(real(admit(balancer, 2)), "192.168.0.1", "who comes next is tried with the others first");
+  for (const one of balancer.services[0]!.realservers) balancer.mark(balancer.services[0]!, one, false);
+  t.equal(balancer.admit("tcp", client(3), endpoint(VIP, 80), seconds(0)), "no-realserver");
+});
+
+t.test("persistence keeps nobody with a sorry server once another is there", async (t) => {
+  const realservers = [realserver("192.168.0.9", { sorry: true }), realserver("192.168.0.1")];
+  const balancer = makeBalancer([web({ realservers, persistence: seconds(300) })]);
+  const [service] = balancer.services;
+  balancer.mark(service!, service!.realservers[1]!, false);
+  t.equal(real(admit(balancer, 1)), "192.168.0.9");
+  t.equal(real(admit(balancer, 1)), "192.168.0.9");
+  balancer.mark(service!, service!.realservers[1]!, true);
+  t.equal(real(admit(balancer, 1)), "192.168.0.1");
+  t.equal(real(admit(balancer, 1)), "192.168.0.1");
+});
+
+t.test("a realserver becomes a sorry server, and one again, while it runs", async (t) => {
+  const spec = (sorry: boolean) => web({ realservers: [realserver("192.168.0.9", { sorry }), three[0]!] });
+  const balancer = makeBalancer([spec(false)]);
+  const served = (): number => new Set([1, 2, 3].map((n) => real(admit(balancer, n)))).size;
+  t.equal(served(), 2);
+  balancer.change([spec(true)]);
+  t.equal(served(), 1);
+  balancer.change([web({ realservers: [realserver("192.168.0.9"), three[0]!] })]);
+  t.equal(served(), 2);
 });
 
 t.test("without persistence each connection is scheduled, and counted until it is closed", async (t) => {

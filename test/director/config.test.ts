@@ -83,6 +83,7 @@ t.test("the example says all that can be said", async (t) => {
             address: "192.168.0.2",
             port: 21,
             weight: 1,
+            sorry: false,
             method: "nat",
             announces: ["203.0.113.7"],
             passivePorts: { transport: "tcp", first: 40000, last: 40100 },
@@ -91,6 +92,7 @@ t.test("the example says all that can be said", async (t) => {
             address: "192.168.0.3",
             port: 21,
             weight: 2,
+            sorry: false,
             method: "nat",
             announces: [],
             passivePorts: { transport: "tcp", first: 40000, last: 40100 },
@@ -117,6 +119,7 @@ t.test("the example says all that can be said", async (t) => {
           address,
           port: null,
           weight: 1,
+          sorry: false,
           method: "nat",
           announces: [],
           passivePorts: null,
@@ -308,6 +311,8 @@ t.test("on the packet path direct routing and tunnelling are allowed, other port
 t.test("what is odd but can run is a warning with its place", async (t) => {
   const drained = parse(`${SMALL}        weight: 0\n`).warnings;
   t.match(drained, [{ line: 7, path: "services[0].realservers", message: /^all weights are 0/, remedy: /above 0/ }]);
+  const sorry = parse(`${SMALL}        sorry: true\n`).warnings;
+  t.match(sorry, [{ line: 7, message: "there are only sorry servers: they will serve" }]);
   const empty = parse(SMALL.replace(/realservers:.*/s, "realservers: []\n")).warnings;
   t.match(empty, [{ path: "services[0].realservers", message: "lists no realserver: nobody will be served" }]);
   const unserved = parse(`${SMALL}        passivePorts: 40000-40100\n`).warnings;

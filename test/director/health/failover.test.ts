@@ -1,6 +1,7 @@
 /** A director whose realservers die and come back, seen by its clients. */
 import { createSocket, type Socket as Datagrams } from "node:dgram";
 import { once } from "node:events";
+import { readFile, writeFile } from "node:fs/promises";
 import { createServer, type Server, type Socket } from "node:net";
 import t, { type Test } from "tap";
 import { freePort } from "../../../tools/demo/realserver.ts";
@@ -85,6 +86,32 @@ t.test("clients of a realserver that is killed are served by the other, and by i
   await a.start();
   await until(() => of("realserver-up").length === 1, "its return is noticed");
   t.same([await ask(t, port), await ask(t, port)].sort(), ["a", "b"]);
+  await director.stop();
+});
+
+t.test("a sorry server serves while all others are down, unasked itself, and no longer", async (t) => {
+  const [a, s] = [await Named.start(t, "a", REAL_A), await Named.start(t, "sorry", REAL_B)];
+  const port = await freePort(VIP);
+  const check = "{ kind: tcp, interval: 50ms, rise: 2, fall: 2 }";
+  const servers = `[${entry(a)}, { address: ${s.address}, port: ${s.port}, sorry: true }]`;
+  const text = `services: [{ name: s, vip: ${VIP}, ports: [tcp/${port}], scheduler: rr, check: ${check}, realservers: ${servers} }]\n`;
+  const { log, director, file } = await operated(t, text);
+  const of = (event: string) => log.filter((one) => one.event === event);
+  t.same([await ask(t, port), await ask(t, port)], ["a", "a"]);
+  a.kill();
+  await until(() => of("realserver-down").length === 1, "its death is noticed");
+  t.same([await ask(t, port), await ask(t, port)], ["sorry", "sorry"]);
+  await a.start();
+  await until(() => of("realserver-up").length === 1, "its return is noticed");
+  t.same([await ask(t, port), await ask(t, port)], ["a", "a"]);
+  await writeFile(file, (await readFile(file, "utf8")).replace("kind: tcp", "kind: xdmcp"));
+  await director.reload();
+  await until(() => of("realserver-down").length === 2, "it is asked what it cannot answer");
+  t.same([await ask(t, port), await ask(t, port)], ["sorry", "sorry"], "which the sorry server need not be");
+  t.same(
+    of("realserver-down").filter(({ realserver }) => realserver !== `${REAL_A}:${a.port}`),
+    [],
+  );
   await director.stop();
 });
 

@@ -3,11 +3,11 @@ import { readFileSync } from "node:fs";
 import t from "tap";
 import { problemText } from "../../../director/config/problem.ts";
 import { ConfigError, checkDocument } from "../../../director/config.ts";
-import type { Imported } from "../../../director/ipvs/dump.ts";
 import { applyRules } from "../../../director/ipvs/import.ts";
 import { readKeepalived } from "../../../director/ipvs/keepalived.ts";
 import { readLdirectord } from "../../../director/ipvs/ldirectord.ts";
 import { printRules } from "../../../director/ipvs/print.ts";
+import type { Imported } from "../../../director/ipvs/reading.ts";
 
 const folder = new URL("../../../fixtures/ipvsadm/", import.meta.url);
 const READERS = { keepalived: readKeepalived, ldirectord: readLdirectord };
@@ -35,11 +35,7 @@ t.test("what is not taken over is told by its line", async (t) => {
   const { warnings } = read("keepalived-web.conf").imported;
   t.same(
     warnings.map(({ line, message }) => `${line}: ${message}`),
-    [
-      "26: sorry_server 192.168.0.200 80 is not taken over",
-      "30: HTTP_GET is not taken over",
-      "43: TCP_CHECK is not taken over",
-    ],
+    ["30: HTTP_GET is not taken over", "43: TCP_CHECK is not taken over"],
   );
 });
 
@@ -57,7 +53,7 @@ function wrong(format: keyof typeof READERS, text: string): string[] {
 t.test("a wrong line of keepalived.conf is named", async (t) => {
   const server = (inside: string, head = "192.0.2.1 80"): string => `virtual_server ${head} {\n${inside}\n}\n`;
   t.match(wrong("keepalived", server("  lb_algo lblc")), [/^file:2:11: lblc chooses by the packet's destination/]);
-  t.match(wrong("keepalived", server("  lb_kind NATT")), []);
+  t.match(wrong("keepalived", server("  lb_kind NATT")), [/^file:2:11: "NATT" is no forwarding method/]);
   t.match(wrong("keepalived", server("lb_kind NATT\nreal_server 10.0.0.1 80 {\n}")), [/^file:2:9: "NATT" is no forw/]);
   t.match(wrong("keepalived", server("protocol SCTP")), [/^file:2:10: "SCTP" is not forwarded here/]);
   t.match(wrong("keepalived", server("real_server rs1 80 {\n}")), [/^file:2:13: "rs1" is no IP address/]);
@@ -68,6 +64,51 @@ t.test("a wrong line of keepalived.conf is named", async (t) => {
   ]);
   t.match(wrong("keepalived", "}\n"), [/^file:1:1: closes no block/]);
   t.match(wrong("keepalived", "include other.conf\n"), [/^file:1:1: other files are not read/]);
+});
+
+interface Written {
+  readonly services: readonly { readonly realservers: readonly { readonly sorry?: boolean }[] }[];
+}
+
+function sorryServers(format: keyof typeof READERS, text: string): (readonly object[])[] {
+  const document = applyRules({}, READERS[format](text, "file"), "file") as unknown as Written;
+  return document.services.map(({ realservers }) => realservers.filter(({ sorry }) => sorry === true));
+}
+
+t.test("the sorry server of a virtual_server is one here, by its own method and port", async (t) => {
+  const server = (inside: string): string =>
+    `virtual_server 192.0.2.1 80 {\nlb_kind DR\n${inside}\nreal_server 10.0.0.1 80 {\n}\n}\n`;
+  t.same(sorryServers("keepalived", server("sorry_server 10.0.0.9 8080\nsorry_server_lvs_method NAT")), [
+    [{ address: "10.0.0.9", port: 8080, weight: 1, sorry: true }],
+  ]);
+  t.same(sorryServers("keepalived", server("sorry_server 10.0.0.9 80\nsorry_server_inhibit")), [
+    [{ address: "10.0.0.9", weight: 1, method: "dr", sorry: true }],
+  ]);
+  t.match(wrong("keepalived", server("sorry_server")), [/^file:3:1: names no server/]);
+  t.match(wrong("keepalived", server("sorry_server sorry.example 80")), [/^file:3:14: "sorry.example" is no IP/]);
+});
+
+t.test("a fallback is a sorry server: a service's own, else what stands before all", async (t) => {
+  const services = (before: string, inside: string): string =>
+    `${before}\nvirtual=192.0.2.1:80\n\treal=10.0.0.1:80 masq\n${inside}\nvirtual=192.0.2.2:80\n\treal=10.0.0.1:80 masq\n`;
+  const own = { address: "10.0.0.9", port: 81, weight: 1, sorry: true };
+  const usual = { address: "127.0.0.1", port: 80, weight: 1, sorry: true };
+  t.same(sorryServers("ldirectord", services("fallback=127.0.0.1:80 gate", "\tfallback=10.0.0.9:81 masq")), [
+    [own],
+    [usual],
+  ]);
+  t.same(sorryServers("ldirectord", services("fallback6=[::1]:80", "")), [[], []]);
+  t.match(wrong("ldirectord", services("fallback=10.0.0.9:80 mask", "")), [/^file:1:22: "mask" is no method/]);
+  const { warnings } = readLdirectord(services("fallback=127.0.0.1:80", "\tfallback=10.0.0.9"), "file");
+  t.match(warnings, [{ line: 1, column: 10, message: "127.0.0.1 is the director itself" }]);
+});
+
+t.test("ipvsadm has no word for a sorry server, which is said", async (t) => {
+  const text = "virtual=192.0.2.1:80\n\treal=10.0.0.1:80 masq\n\tfallback=10.0.0.9:80 masq\n";
+  const config = checkDocument(applyRules({}, readLdirectord(text, "file"), "file"), "file");
+  const { leftOut, text: rules } = printRules(config);
+  t.match(leftOut, [/^tcp-192.0.2.1-80: 10.0.0.9:80 left out: ipvsadm has no sorry servers/]);
+  t.equal(rules, "-A -t 192.0.2.1:80 -s wrr\n-a -t 192.0.2.1:80 -r 10.0.0.1:80 -m -w 1\n");
 });
 
 t.test("blocks within blocks end somewhere", async (t) => {
