@@ -78,6 +78,7 @@ function example(issue: Issue, path: Path): string | null {
 /** Of lists, which the schema does not read by itself. */
 const EXAMPLES: Readonly<Record<string, string>> = {
   ports: "[tcp/21]",
+  command: "[./check-ftp]",
   realservers: "[{ address: 192.168.0.2 }]",
 };
 

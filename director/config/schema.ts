@@ -97,6 +97,7 @@ const check = z.strictObject({
   status: count(100, 599, 200).optional(),
   zone: scalar(hostName, "example.net", HOST).optional(),
   authority: ip("203.0.113.53").optional(),
+  command: z.array(scalar(printable, "./check-ftp", PRINTABLE)).optional(),
 });
 
 const service = {

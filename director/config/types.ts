@@ -76,7 +76,7 @@ export interface ServiceConfig {
   readonly realservers: readonly RealserverConfig[];
 }
 
-export type CheckKind = "tcp" | "ftp" | "rtsp" | "radius" | "xdmcp" | "tftp" | "http" | "dns";
+export type CheckKind = "tcp" | "ftp" | "rtsp" | "radius" | "xdmcp" | "tftp" | "http" | "dns" | "script";
 
 /** A question that is put to each realserver of a service, again and again. */
 export interface CheckConfig {
@@ -108,6 +108,8 @@ export interface CheckConfig {
   readonly zone: string | null;
   /** dns: whose serial it must have; null: any answer is good. */
   readonly authority: Address | null;
+  /** script: the absolute path of a program, and its arguments; null: no script. */
+  readonly command: readonly string[] | null;
 }
 
 export interface RealserverConfig {

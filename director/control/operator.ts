@@ -182,19 +182,23 @@ function refuseFromAfar(before: Config, after: Config): void {
   refuseChecks(before, after);
 }
 
-/** A check may run a command, or send what is in a file: who comes from afar may choose neither. */
+/** A check may run a command, or send what is in a file: who comes from afar may choose neither, for no service. */
 function refuseChecks(before: Config, after: Config): void {
-  const known = new Set(touchedBy(before).map(({ what }) => what));
-  const unknown = touchedBy(after).find(({ what }) => !known.has(what));
+  const known = new Set(touchedBy(before));
+  const unknown = touchedBy(after).find((sentence) => !known.has(sentence));
   if (unknown === undefined) return;
-  const remedy = "do it through the unix socket, or in the file";
-  throw new Refusal(403, "check-from-afar", `the check of ${unknown.service} would have ${unknown.what}`, remedy);
+  throw new Refusal(403, "check-from-afar", unknown, "do it through the unix socket, or in the file");
 }
 
-const touchedBy = ({ services, groups }: Config): { readonly service: string; readonly what: string }[] =>
-  [...services, ...groups].flatMap(({ name: service, check }) =>
-    check === null || check.secretFile === null ? [] : [{ service, what: `the secret ${check.secretFile}` }],
-  );
+const touchedBy = ({ services, groups }: Config): string[] =>
+  [...services, ...groups].flatMap(({ name, check }) => {
+    if (check === null) return [];
+    const { secretFile, command } = check;
+    return [
+      ...(secretFile === null ? [] : [`the check of ${name} would have the secret ${secretFile}`]),
+      ...(command === null ? [] : [`the check of ${name} would run ${JSON.stringify(command)}`]),
+    ];
+  });
 
 /** A module is a program: who comes from afar may not choose one. */
 function refuseModules(before: Config, after: Config): void {

@@ -1,5 +1,5 @@
 /** What every check of a protocol is: one question to a realserver, and what its answer is worth. */
-import type { Port } from "../../core/units.ts";
+import type { Endpoint, Port } from "../../core/units.ts";
 import type { Address } from "../../core/wire/address.ts";
 import type { CheckConfig } from "../config.ts";
 
@@ -9,6 +9,8 @@ export interface Target {
   readonly realserver: string;
   readonly address: Address;
   readonly port: Port;
+  /** What clients of the service know. */
+  readonly virtual: Endpoint;
   readonly check: CheckConfig;
 }
 
@@ -22,3 +24,5 @@ export const GOOD = null;
 export const STOPPED = "stopped";
 /** The director cannot read the secret: no fault of the realserver's. */
 export const NO_SECRET = "no-secret";
+/** Nor can it run the program that asks. */
+export const CANNOT_RUN = "cannot-run";

@@ -6,8 +6,9 @@ import { ftp } from "./ftp.ts";
 import { http } from "./http.ts";
 import { radius } from "./radius.ts";
 import { rtsp } from "./rtsp.ts";
+import { script } from "./script.ts";
 import { tcp } from "./tcp.ts";
 import { tftp } from "./tftp.ts";
 import { xdmcp } from "./xdmcp.ts";
 
-export const checks: Readonly<Record<CheckKind, Check>> = { tcp, ftp, rtsp, radius, xdmcp, tftp, http, dns };
+export const checks: Readonly<Record<CheckKind, Check>> = { tcp, ftp, rtsp, radius, xdmcp, tftp, http, dns, script };

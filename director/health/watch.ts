@@ -1,7 +1,7 @@
 /** One realserver of one service, asked again and again until it is stopped. */
 import { now } from "../clock.ts";
 import { isLocalFailure } from "../datapath/upstream.ts";
-import { type Check, GOOD, NO_SECRET, type Target, type Verdict } from "./check.ts";
+import { CANNOT_RUN, type Check, GOOD, NO_SECRET, type Target, type Verdict } from "./check.ts";
 import type { Gate } from "./gate.ts";
 import { firstPause, pause, RiseFall } from "./rise-fall.ts";
 
@@ -53,7 +53,7 @@ export class Watch {
     if (this.#stopped) return;
     const left = began + pause(check.interval, this.#options.random()) - now();
     this.#timer = setTimeout(() => void this.#turn(), Math.max(0, left));
-    if (verdict !== GOOD && (verdict === NO_SECRET || isLocalFailure(verdict))) this.#options.hindered(this, verdict);
+    if (verdict !== GOOD && isHindrance(verdict)) this.#options.hindered(this, verdict);
     else if (this.#state.see(verdict === GOOD)) this.#options.changed(this, verdict);
   }
 
@@ -72,3 +72,7 @@ export class Watch {
     }
   }
 }
+
+/** What the director itself lacks. */
+const isHindrance = (reason: string): boolean =>
+  reason === NO_SECRET || reason === CANNOT_RUN || isLocalFailure(reason);

@@ -86,7 +86,7 @@ class Table {
     const { service } = rule;
     if (this.#place(service) !== null) throw this.#trouble(`${serviceText(service)} is there already`, "write -E");
     const section = "mark" in service ? "groups" : "services";
-    this.#list(section).push({ ...this.#written(service), ...settings(rule), realservers: [] });
+    this.#list(section).push({ ...this.#written(service), ...settings(rule), ...checkOf(rule), realservers: [] });
   }
 
   #editService(rule: Rule & { verb: "add-service" | "edit-service" }): void {
@@ -185,6 +185,9 @@ const settings = ({ scheduler, persistence, netmask }: Rule & { verb: "add-servi
   ...(persistence === null ? {} : { persistence: `${persistence}s` }),
   ...(netmask === null ? {} : { persistenceNetmask: netmask }),
 });
+
+const checkOf = ({ check }: Rule & { verb: "add-service" | "edit-service" }): Draft =>
+  check === undefined ? {} : { check };
 
 /** Whether what is written is that service: by its mark's name, else by its address and the first of its ports. */
 function isService(written: Draft, service: VirtualService): boolean {

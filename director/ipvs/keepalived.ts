@@ -1,10 +1,12 @@
 /** The virtual servers of a keepalived.conf as rules (keepalived.conf(5)). VRRP stays with keepalived. */
 
+import { isDeepStrictEqual } from "node:util";
 import type { Transport } from "../../core/units.ts";
 import { quote } from "../config/problem.ts";
 import { readBlocks, type Statement } from "./blocks.ts";
 import { type Imported, Reading } from "./reading.ts";
-import type { RealServer, VirtualService } from "./rule.ts";
+import type { RealServer, Rule, VirtualService } from "./rule.ts";
+import { ofEach, plainWords, type ScriptCheck, scriptCheck } from "./script-check.ts";
 import { Trouble, type Word } from "./trouble.ts";
 import {
   addressOf,
@@ -56,26 +58,13 @@ class KeepalivedReader {
   }
 
   #virtualServer({ words, block }: Statement): void {
-    const [at] = words;
     const body = block ?? [];
     const settings = new Settings(body);
-    const persistence = settings.statement("persistence_timeout");
-    const scheduler = settings.word("lb_algo", "lvs_sched");
-    this.#report(body);
+    const check = miscCheck(body);
+    this.#report(body, check === null ? TAKEN_OVER : [...TAKEN_OVER, "MISC_CHECK"]);
     for (const service of this.#services(words, settings.transport())) {
-      const family = "mark" in service ? service.family : service.address.family;
-      const mask = settings.word("persistence_granularity");
-      const persistent = persistence !== null || ("port" in service && service.port === 0);
-      this.#reading.rules.push({
-        at: at!,
-        rule: {
-          verb: "add-service",
-          service,
-          scheduler: scheduler === null ? "wlc" : schedulerIn(scheduler),
-          persistence: persistent ? secondsOf(persistence) : null,
-          netmask: mask === null || !persistent ? null : netmaskOf(mask, family),
-        },
-      });
+      const rule = addService(service, settings);
+      this.#reading.rules.push({ at: words[0]!, rule: check === null ? rule : { ...rule, check } });
       this.#reading.attempt(() => {
         const usual = settings.method("nat", "lb_kind", "lvs_method");
         this.#realServers(service, body, usual);
@@ -127,25 +116,52 @@ class KeepalivedReader {
     });
   }
 
-  #report(body: Block): void {
+  /** What of it does not mean anything here; `known` does. */
+  #report(body: Block, known: readonly string[]): void {
     for (const { words, block } of body) {
       const [at] = words;
       const name = at!.text;
-      if (CHECKS.includes(name)) {
+      if (name === "real_server") this.#report(block ?? [], known);
+      else if (known.includes(name) || ELSEWHERE.includes(name)) continue;
+      else if (CHECKS.includes(name)) {
         this.#reading.warn(at!, `${name} is not taken over`, 'write it as the service\'s "check"');
-      } else if (name === "real_server") {
-        this.#report(block ?? []);
-      } else if (!KNOWN.includes(name) && !ELSEWHERE.includes(name)) {
+      } else {
         this.#reading.warn(at!, `${quote(name)} is not taken over`, "keepalived.conf(5) says what it does");
       }
     }
   }
 }
 
-const KNOWN = [
+const TAKEN_OVER = [
   ...["lb_algo", "lvs_sched", "lb_kind", "lvs_method", "persistence_timeout", "persistence_granularity"],
-  ...["protocol", "weight", "inhibit_on_failure", "real_server", "sorry_server", "sorry_server_lvs_method"],
+  ...["protocol", "weight", "inhibit_on_failure", "sorry_server", "sorry_server_lvs_method"],
 ];
+
+/** Seconds: keepalived's own. */
+const DELAY_LOOP = 60;
+
+/** The MISC_CHECK that all of a service's realservers have, each of itself; null: none, or they differ. */
+function miscCheck(body: Block): ScriptCheck | null {
+  const seconds = (word: Word | undefined, otherwise: number): number =>
+    /^[1-9]\d{0,4}$/.test(word?.text ?? "") ? Number(word!.text) : otherwise;
+  const interval = seconds(wordsAfter(body, "delay_loop")[0], DELAY_LOOP);
+  const checks = body
+    .filter(({ words }) => words[0]!.text === "real_server")
+    .map(({ words: [, address, port], block }) => {
+      const misc = block?.find(({ words }) => words[0]!.text === "MISC_CHECK")?.block ?? [];
+      const path = wordsAfter(misc, "misc_path");
+      const words = plainWords(path.map(({ text }) => text).join(" "));
+      const weighs = misc.some(({ words }) => words[0]!.text === "misc_dynamic");
+      if (words === null || words.length === 0 || weighs || address === undefined) return null;
+      const command = ofEach(words, { address: addressOf(address), port: seconds(port, 0) });
+      return scriptCheck(command, interval, seconds(wordsAfter(misc, "misc_timeout")[0], interval));
+    });
+  const [first] = checks;
+  return first !== null && first !== undefined && checks.every((one) => isDeepStrictEqual(one, first)) ? first : null;
+}
+
+const wordsAfter = (block: Block, name: string): readonly Word[] =>
+  block.find(({ words }) => words[0]!.text === name)?.words.slice(1) ?? [];
 
 /** keywords of one block, each once. */
 class Settings {
@@ -183,6 +199,21 @@ class Settings {
     if (method !== undefined) return method;
     throw new Trouble(word, `${quote(word.text)} is no forwarding method`, "write NAT, DR or TUN");
   }
+}
+
+function addService(service: VirtualService, settings: Settings): Rule & { verb: "add-service" | "edit-service" } {
+  const family = "mark" in service ? service.family : service.address.family;
+  const scheduler = settings.word("lb_algo", "lvs_sched");
+  const persistence = settings.statement("persistence_timeout");
+  const mask = settings.word("persistence_granularity");
+  const persistent = persistence !== null || ("port" in service && service.port === 0);
+  return {
+    verb: "add-service",
+    service,
+    scheduler: scheduler === null ? "wlc" : schedulerIn(scheduler),
+    persistence: persistent ? secondsOf(persistence) : null,
+    netmask: mask === null || !persistent ? null : netmaskOf(mask, family),
+  };
 }
 
 const METHODS: Readonly<Record<string, Method>> = { NAT: "nat", DR: "dr", TUN: "tunnel" };

@@ -4,6 +4,7 @@ import { Address } from "../../core/wire/address.ts";
 import { quote } from "../config/problem.ts";
 import { type Imported, Reading } from "./reading.ts";
 import type { VirtualService } from "./rule.ts";
+import { plainWords, type ScriptCheck, scriptCheck } from "./script-check.ts";
 import { Trouble, type Word } from "./trouble.ts";
 import { addressOf, hostPortOf, markOf, netmaskOf, persistenceOf, schedulerIn, weightOf } from "./values.ts";
 
@@ -42,6 +43,8 @@ class LdirectordReader {
   readonly #reading: Reading;
   /** Those that stand before the services, for those of their family that have none of their own. */
   readonly #usual = new Map<4 | 6, Fallback>();
+  /** What else stands there, by key. */
+  readonly #global = new Map<string, Word>();
 
   constructor(reading: Reading) {
     this.#reading = reading;
@@ -62,7 +65,8 @@ class LdirectordReader {
         if (/^virtual6?$/.test(key.text)) sections.push({ virtual: directive, directives: [] });
         else if (key.column > 1) belongTo(sections, directive);
         else if (FALLBACK.test(key.text)) this.#usual.set(key.text.endsWith("6") ? 6 : 4, this.#fallback(directive));
-        // Everything else before the services is about checks and the process.
+        // Most of what else stands there is about the process.
+        else this.#global.set(key.text, directive.value);
       });
     }
     return sections;
@@ -74,6 +78,7 @@ class LdirectordReader {
     const persistent = last("persistent");
     const netmask = last("netmask");
     const family = "mark" in service ? service.family : service.address.family;
+    const check = "mark" in service ? null : externalCheck((key) => (last(key) ?? this.#global.get(key))?.text);
     const scheduler = last("scheduler") ?? { ...virtual.key, text: SCHEDULER };
     this.#reading.rules.push({
       at: virtual.key,
@@ -83,11 +88,12 @@ class LdirectordReader {
         scheduler: schedulerIn(scheduler),
         persistence: persistent === null ? null : persistenceOf(persistent),
         netmask: persistent === null || netmask === null ? null : netmaskOf(netmask, family),
+        ...(check === null ? {} : { check }),
       },
     });
     for (const directive of directives) {
       if (/^real6?$/.test(directive.key.text)) this.#reading.attempt(() => this.#realServers(service, directive));
-      else this.#report(directive);
+      else if (check === null) this.#report(directive);
     }
     const own = directives.findLast(({ key }) => FALLBACK.test(key.text));
     this.#reading.attempt(() => {
@@ -141,6 +147,21 @@ const ONLY_SOCKETS = "run on the socket path, or name a server that packets can 
 
 const isLoopback = ({ family, words }: Address): boolean =>
   family === 4 ? words[3] >>> 24 === 127 : words.every((word, i) => word === (i === 3 ? 1 : 0));
+
+/** Seconds: ldirectord's own. */
+const CHECK_INTERVAL = 10;
+const CHECK_TIMEOUT = 5;
+
+/** A program that is told the virtual service and the realserver; null: that is not how it is checked. */
+function externalCheck(said: (key: string) => string | undefined): ScriptCheck | null {
+  const command = plainWords(said("checkcommand")?.replace(/^"(.*)"$/, "$1") ?? "/bin/true");
+  if (said("checktype") !== "external" || command === null || command.length === 0) return null;
+  const seconds = (key: string, otherwise: number): number =>
+    /^[1-9]\d{0,4}$/.test(said(key) ?? "") ? Number(said(key)) : otherwise;
+  const told = ["{vip}", "{virtualPort}", "{address}", "{port}"];
+  const [interval, timeout] = [seconds("checkinterval", CHECK_INTERVAL), seconds("checktimeout", CHECK_TIMEOUT)];
+  return scriptCheck([...command, ...told], interval, timeout);
+}
 
 function readDirective(line: string, number: number): Directive {
   const match = /^(\s*)([^=\s]+)(\s*=\s*)(.*?)\s*$/.exec(line);

@@ -2,6 +2,7 @@
 import type { SchedulerName } from "../../core/schedule/scheduler.ts";
 import type { Transport } from "../../core/units.ts";
 import type { Address } from "../../core/wire/address.ts";
+import type { ScriptCheck } from "./script-check.ts";
 
 /** A virtual service: by address and port, or by the firewall mark of its packets. Port 0: every port of the VIP. */
 export type VirtualService =
@@ -25,6 +26,8 @@ export type Rule =
       readonly persistence: number | null;
       /** Bits of the client's network that stay together; null: each client by itself. */
       readonly netmask: number | null;
+      /** Of keepalived and ldirectord. */
+      readonly check?: ScriptCheck;
     }
   | { readonly verb: "delete-server"; readonly service: VirtualService; readonly server: RealServer }
   | {

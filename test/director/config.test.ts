@@ -77,6 +77,7 @@ t.test("the example says all that can be said", async (t) => {
           status: 200,
           zone: null,
           authority: null,
+          command: null,
         },
         realservers: [
           {
@@ -475,4 +476,15 @@ t.test("a file without permission is refused with the reason", { skip: root }, a
   const file = join(t.testdir({ "secret.yaml": SMALL }), "secret.yaml");
   await chmod(file, 0);
   t.match(await toldOf(file), /secret.yaml: may not be read; let the director's user read it/);
+});
+
+t.test("a script is the path of a program, from where the file is, and its arguments as they are", async (t) => {
+  const checked = (check: string): string => SMALL.replace("    realservers:", `    check: ${check}\n    realservers:`);
+  const config = parseConfig(checked('{ kind: script, command: [./check, "./x", "{port}"] }'), "/etc/kindred/k.yaml");
+  t.same(config.services[0]!.check!.command, ["/etc/kindred/check", "./x", "{port}"]);
+  t.match(problemsOf(checked("{ kind: script }")), [/a check by script needs "command"; add it/]);
+  t.match(problemsOf(checked("{ kind: script, command: [] }")), [/command: names no program/]);
+  t.match(problemsOf(checked("{ kind: script, command: [true] }")), [/command\[0\]/]);
+  t.match(problemsOf(checked("{ kind: script, command: [sh, -c, exit] }")), [/command\[0\]: "sh" is no path/]);
+  t.match(problemsOf(checked("{ kind: tcp, command: [/bin/true] }")), [/command: means nothing to a check by tcp/]);
 });

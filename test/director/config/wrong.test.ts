@@ -170,7 +170,7 @@ const wrong: [what: string, from: string, to: string, problem: string][] = [
     "an unknown key like no other",
     "weight: 1",
     "colour: blue",
-    '11:9: services[0].realservers[0].colour: "colour" is no key here; known here: address, port, weight, method, announces, passivePorts',
+    '11:9: services[0].realservers[0].colour: "colour" is no key here; known here: address, port, weight, method, sorry, announces, passivePorts',
   ],
   [
     "an unknown limit",

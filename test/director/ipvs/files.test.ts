@@ -103,6 +103,47 @@ t.test("a fallback is a sorry server: a service's own, else what stands before a
   t.match(warnings, [{ line: 1, column: 10, message: "127.0.0.1 is the director itself" }]);
 });
 
+const checksIn = (format: keyof typeof READERS, text: string): unknown[] =>
+  (
+    applyRules({}, READERS[format](text, "file"), "file") as unknown as { services: readonly { check?: object }[] }
+  ).services.map(({ check }) => check);
+
+t.test("a MISC_CHECK that all realservers have is the service's script, which is told whom to ask", async (t) => {
+  const server = (n: number, inside: string): string => `real_server 10.0.0.${n} 80 {\nMISC_CHECK {\n${inside}\n}\n}\n`;
+  const text = (...servers: readonly string[]): string =>
+    `virtual_server 192.0.2.1 80 {\ndelay_loop 6\n${servers.join("")}}\n`;
+  const path = (n: number): string => `misc_path "/usr/local/bin/check 10.0.0.${n} 80 --deep"\nmisc_timeout 20`;
+  const command = ["/usr/local/bin/check", "{address}", "{port}", "--deep"];
+  const both = text(server(1, path(1)), server(2, path(2)));
+  t.same(checksIn("keepalived", both), [{ kind: "script", command, interval: "6s", timeout: "6s", rise: 1, fall: 1 }]);
+  t.same(readKeepalived(both, "file").warnings, []);
+  for (const other of [
+    text(server(1, path(1)), server(2, path(1))),
+    text(server(1, path(1)), "real_server 10.0.0.2 80 {\n}\n"),
+    text(server(1, 'misc_path "/bin/check; reboot"')),
+    text(server(1, `${path(1)}\nmisc_dynamic`)),
+  ]) {
+    t.same(checksIn("keepalived", other), [undefined]);
+    t.match(readKeepalived(other, "file").warnings[0], { message: "MISC_CHECK is not taken over" });
+  }
+});
+
+t.test("checktype=external is a script with ldirectord's four arguments", async (t) => {
+  const text = (inside: string, before = ""): string =>
+    `${before}\nvirtual=192.0.2.1:80\n\treal=10.0.0.1:80 masq\n\tchecktype=external\n${inside}\n`;
+  const command = ["/usr/local/bin/check", "{vip}", "{virtualPort}", "{address}", "{port}"];
+  const check = { kind: "script", command, interval: "10s", timeout: "5s", rise: 1, fall: 1 };
+  t.same(checksIn("ldirectord", text('\tcheckcommand="/usr/local/bin/check"')), [check]);
+  t.same(checksIn("ldirectord", text("\tcheckinterval=3", "checkcommand=/usr/local/bin/check\nchecktimeout=4")), [
+    { ...check, interval: "3s", timeout: "3s" },
+  ]);
+  const config = checkDocument(applyRules({}, readLdirectord(text(""), "file"), "file"), "/etc/kindred.yaml");
+  t.match(config.services[0]!.check, { kind: "script", command: ["/bin/true", "{vip}"], rise: 1, fall: 1 });
+  const shell = text('\tcheckcommand="/bin/check $1"');
+  t.same(checksIn("ldirectord", shell), [undefined]);
+  t.match(readLdirectord(shell, "file").warnings, [{ message: 'checktype "external" is not taken over' }]);
+});
+
 t.test("ipvsadm has no word for a sorry server, which is said", async (t) => {
   const text = "virtual=192.0.2.1:80\n\treal=10.0.0.1:80 masq\n\tfallback=10.0.0.9:80 masq\n";
   const config = checkDocument(applyRules({}, readLdirectord(text, "file"), "file"), "file");
