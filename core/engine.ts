@@ -111,8 +111,8 @@ export class Engine {
     this.#icmp = new IcmpErrors(this.table, this.controls);
     this.#related = new RelatedFlows(balancer, this.flows);
     const settings = (service: Service) => (options.reading ?? asUsual)(service).settings;
-    this.requests = new RequestPath(balancer, this.#related, settings);
     this.#forwarding = new Forwarding(this.flows, options.tunnels);
+    this.requests = new RequestPath(balancer, this.#related, this.flows, this.#forwarding, settings);
   }
 
   /** The balancer's services have changed (`Balancer.change`): new flows follow them, others stay where they are. */
@@ -293,7 +293,7 @@ export class Engine {
       if (this.#take(batch, i, place, found, next, out)) return Reason.CONTROL;
     }
     if ((found & 1) === ORIGINAL && (kind & TUNNEL_MARK) !== 0) {
-      const objection = this.#forwarding.objection(batch, i, id, length, out);
+      const objection = this.#forwarding.objection(batch, i, this.#forwarding.numberOf(id), length, out);
       if (objection !== 0) return objection;
     }
     this.#enter(id, next);
@@ -334,8 +334,9 @@ export class Engine {
     const id = found >>> 1;
     const kind = this.table.rows[(id << ROW_SHIFT) + KIND]!;
     if ((found & 1) === ORIGINAL) {
-      if ((kind & TUNNEL_MARK) !== 0) return this.#forwarding.tunnel(batch, i, id, length, out);
-      if ((kind & DIRECT_MARK) !== 0) return this.#forwarding.direct(i, id, out);
+      const number = this.#forwarding.numberOf(id);
+      if ((kind & TUNNEL_MARK) !== 0) return this.#forwarding.tunnel(batch, i, number, length, out);
+      if ((kind & DIRECT_MARK) !== 0) return this.#forwarding.direct(i, number, out);
     }
     out.verdict[i] = verdictOf(found & 1);
     return ESTABLISHED;

@@ -28,16 +28,21 @@ export class Forwarding {
     this.#tunnels = tunnels;
   }
 
-  /** Packet `i` of flow `id`, ready to go, is left to the host to send to its realserver. */
-  direct(i: number, id: number, out: Output): number {
-    out.destination[i] = this.#number(id);
+  /** The number of flow `id`'s realserver, as the methods below want it. */
+  numberOf(id: number): number {
+    return this.#flows.table.rows[(id << rows.ROW_SHIFT) + rows.INNER_PORT]! & 0xffff;
+  }
+
+  /** Packet `i`, ready to go, is left to the host to send to realserver `number`. */
+  direct(i: number, number: number, out: Output): number {
+    out.destination[i] = number;
     out.verdict[i] = Verdict.DIRECT;
     return Reason.ESTABLISHED;
   }
 
   /** Before anything is changed: what stands against tunnelling packet `i`, which is `length` long; 0: nothing. */
-  objection(batch: Batch, i: number, id: number, length: number, out: Output): number {
-    const { address } = this.#flows.destination(this.#number(id));
+  objection(batch: Batch, i: number, number: number, length: number, out: Output): number {
+    const { address } = this.#flows.destination(number);
     if (this.#source(address) === undefined) return Reason.NO_TUNNEL_SOURCE;
     const room = this.#tunnels.mtu - overhead(address);
     const at = batch.offset[i]!;
@@ -48,8 +53,8 @@ export class Forwarding {
     return Reason.TOO_BIG;
   }
 
-  tunnel(batch: Batch, i: number, id: number, length: number, out: Output): number {
-    const { address } = this.#flows.destination(this.#number(id));
+  tunnel(batch: Batch, i: number, number: number, length: number, out: Output): number {
+    const { address } = this.#flows.destination(number);
     const { sent } = out;
     const place = sent.room(length + overhead(address));
     if (place < 0) return Reason.TABLE_FULL;
@@ -62,9 +67,5 @@ export class Forwarding {
 
   #source({ family }: Address): Address | undefined {
     return this.#tunnels.from.find((address) => address.family === family);
-  }
-
-  #number(id: number): number {
-    return this.#flows.table.rows[(id << rows.ROW_SHIFT) + rows.INNER_PORT]! & 0xffff;
   }
 }

@@ -157,15 +157,16 @@ export class FragmentPath {
 
 /** Packets of `sent` from the one at `from` on that are longer than `longest` leave in fragments. */
 function cutAgain(sent: Sent, from: number, longest: number, identification: number): void {
-  const { bytes, offset, length, verdict, count } = sent;
+  const { bytes, offset, length, verdict, destination, count } = sent;
   const packets = Array.from({ length: count - from }, (_, k) => {
     const at = offset[from + k]!;
-    return { packet: bytes.slice(at, at + length[from + k]!), verdict: verdict[from + k]! };
+    const packet = bytes.slice(at, at + length[from + k]!);
+    return { packet, verdict: verdict[from + k]!, to: destination[from + k]! };
   });
   if (packets.every(({ packet }) => packet.length <= longest)) return;
   sent.rewind(from);
-  for (const { packet, verdict } of packets) {
-    if (packet.length <= longest) sent.copy(packet, verdict);
-    else cut(packet, longest, identification, (fragment) => sent.copy(fragment, verdict));
+  for (const { packet, verdict, to } of packets) {
+    if (packet.length <= longest) sent.copy(packet, verdict, to);
+    else cut(packet, longest, identification, (fragment) => sent.copy(fragment, verdict, to));
   }
 }

@@ -6,10 +6,10 @@
  */
 import type { Balancer, ConnectionEntry } from "../balancer.ts";
 import { type Transaction, TransactionTable } from "../flow/transaction.ts";
-import type { Request, Requests, Settings } from "../helper/api.ts";
+import type { Affinity, Request, Requests, Settings } from "../helper/api.ts";
 import { askHelper } from "../helper/run.ts";
 import type { Counters } from "../metrics.ts";
-import { type Realserver, realEndpoint, realPort, type Service } from "../service.ts";
+import { hasVip, type Realserver, realEndpoint, type Service } from "../service.ts";
 import { type Endpoint, endpointText, type Ms } from "../units.ts";
 import type { Address } from "../wire/address.ts";
 
@@ -86,22 +86,27 @@ export class RequestPort {
   }
 
   /** Whether requests go to `real`, or did. */
-  asks(real: Endpoint): boolean {
-    const { spec } = this.service;
-    return this.#realservers.some(
-      (one) => one.address.equals(real.address) && realPort(spec, one, this.at.port) === real.port,
-    );
+  asks({ address, port }: Endpoint): boolean {
+    return this.#realservers.some((one) => {
+      const real = realEndpoint(this.service.spec, one, this.at);
+      return real.address.equals(address) && real.port === port;
+    });
   }
 
-  /** Where `client`'s request goes, or why it goes nowhere. */
-  ask(client: Endpoint, payload: Uint8Array, now: Ms): Endpoint | string {
+  /** Whom `client`'s request is for, and where it goes; or why it goes nowhere. */
+  ask(
+    client: Endpoint,
+    payload: Uint8Array,
+    now: Ms,
+  ): { readonly realserver: Realserver; readonly to: Endpoint } | string {
     this.#now = now;
     const request = askHelper(() => this.#requests.request(payload, client.address, this.#settings));
     if (typeof request === "string") return request;
     if (request.to !== undefined) return "not-from-realserver";
     this.#know(client.address.toString());
     const asked = this.#again(client, request) ?? this.#schedule(client, request);
-    return typeof asked === "string" ? asked : realEndpoint(this.service.spec, asked.realserver, this.at);
+    if (typeof asked === "string") return asked;
+    return { realserver: asked.realserver, to: realEndpoint(this.service.spec, asked.realserver, this.at) };
   }
 
   /** Whether what `real` said to `client` is the answer to what it was asked: null, or why not. */
@@ -143,7 +148,10 @@ export class RequestPort {
       this.#open.purge(realserver);
       return null;
     }
-    const silent = answered === 0 && (this.#heard.get(realserver) ?? 0) <= opened;
+    const heard = this.#heard.get(realserver);
+    // Replies of one that has the VIP may take another way, unless some came by.
+    const mayBeHeard = heard !== undefined || !hasVip(realserver);
+    const silent = mayBeHeard && answered === 0 && (heard ?? 0) <= opened;
     if (!silent || sent < SENT_IN_VAIN) return asked;
     // What it was asked is scheduled anew when it is sent again.
     this.#counters.count("realserver-silent");
@@ -153,9 +161,10 @@ export class RequestPort {
   }
 
   #schedule(client: Endpoint, request: Request): Asked | string {
-    const entry = this.#balancer.admit("udp", client, this.at, this.#now, request.affinity);
+    const affinity = this.service.realservers.some(hasVip) ? asSaid(request) : request.affinity;
+    const entry = this.#balancer.admit("udp", client, this.at, this.#now, affinity);
     if (typeof entry === "string") return entry;
-    if (entry.real.address.family !== client.address.family) {
+    if (entry.realserver.address.family !== client.address.family) {
       this.#balancer.close(entry, this.#now);
       return "family-mismatch";
     }
@@ -178,6 +187,17 @@ export class RequestPort {
     this.#entries.delete(asked);
     this.#balancer.close(entry, this.#now);
   }
+}
+
+/**
+ * Where replies may take another way, nobody knows what they gave the client to say again: its conversation is known by
+ * what it said itself.
+ */
+function asSaid({ affinity, conversation }: Request): Affinity | null {
+  if (conversation === undefined) return affinity;
+  const { key, continues } = conversation;
+  const { recall = [], remember = [], ...rest } = affinity ?? {};
+  return { ...rest, recall: continues ? [...recall, key] : recall, remember: [...remember, key] };
 }
 
 const pair = (client: Endpoint, real: Endpoint): Pair => `${endpointText(client)} ${endpointText(real)}`;

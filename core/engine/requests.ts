@@ -5,6 +5,9 @@
  *   client:C -> VIP:port        becomes   client:C -> real:port     any realserver; see request-port.ts
  *   real:port -> client:C       becomes   VIP:port -> client:C      only in answer to what that realserver was asked
  *   real:any -> client:port     becomes   VIP:any -> client:port    a realserver asks (RADIUS CoA): a flow like others
+ *
+ * By direct routing or in a tunnel requests go as they are, and replies are the VIP's own, should they come this way. Who
+ * of several realservers asks a client something cannot be seen there, so nobody may.
  */
 import type { Balancer } from "../balancer.ts";
 import * as rows from "../flow/rows.ts";
@@ -12,16 +15,18 @@ import { State } from "../flow/tcp-state.ts";
 import type { Settings } from "../helper/api.ts";
 import { Counters } from "../metrics.ts";
 import { DESTINATION, readdressIpv4, readdressIpv6, retarget, SOURCE } from "../nat/translate.ts";
-import { hasVip, roleOf, type Service, servesPort } from "../service.ts";
+import { hasVip, type Realserver, roleOf, type Service, servesPort } from "../service.ts";
 import { type Endpoint, endpointText, type Ms } from "../units.ts";
 import * as udp from "../wire/udp.ts";
 import { type Batch, fits, NEEDS_CSUM, type Output, Verdict } from "./batch.ts";
 import { destination, source } from "./ends.ts";
+import type { Flows } from "./flows.ts";
+import type { Forwarding } from "./forwarding.ts";
 import { isIntact } from "./intact.ts";
 import { Reason } from "./reason.ts";
 import type { RelatedFlows } from "./related.ts";
 import { RequestPort } from "./request-port.ts";
-import { AT, Kind, type Stage, TRANSPORT, WHAT } from "./stage.ts";
+import { AT, END, Kind, type Stage, TRANSPORT, WHAT } from "./stage.ts";
 import { VirtualServices } from "./virtual.ts";
 
 /** From `judge`: it has nothing to do with requests. */
@@ -32,15 +37,25 @@ export class RequestPath {
   readonly counters = new Counters();
   readonly #balancer: Balancer;
   readonly #related: RelatedFlows;
+  readonly #flows: Flows;
+  readonly #forwarding: Forwarding;
   readonly #settings: (service: Service) => Settings;
   #virtual = new VirtualServices([]);
   /** By virtual service's endpoint, and by realserver's address. */
   #ports = new Map<string, RequestPort>();
   readonly #byReal = new Map<string, RequestPort[]>();
 
-  constructor(balancer: Balancer, related: RelatedFlows, settings: (service: Service) => Settings) {
+  constructor(
+    balancer: Balancer,
+    related: RelatedFlows,
+    flows: Flows,
+    forwarding: Forwarding,
+    settings: (service: Service) => Settings,
+  ) {
     this.#balancer = balancer;
     this.#related = related;
+    this.#flows = flows;
+    this.#forwarding = forwarding;
     this.#settings = settings;
     this.update();
   }
@@ -102,9 +117,12 @@ export class RequestPath {
 
   #add(port: RequestPort): void {
     this.#ports.set(endpointText(port.at), port);
-    for (const { address } of port.update()) {
-      const known = this.#byReal.get(address.toString());
-      if (known === undefined) this.#byReal.set(address.toString(), [port]);
+    const from = new Set(
+      port.update().map((realserver) => (hasVip(realserver) ? port.at : realserver).address.toString()),
+    );
+    for (const address of from) {
+      const known = this.#byReal.get(address);
+      if (known === undefined) this.#byReal.set(address, [port]);
       else known.push(port);
     }
   }
@@ -117,11 +135,35 @@ export class RequestPath {
   #fromClient(port: RequestPort, batch: Batch, i: number, stage: Stage, place: number, now: Ms, out: Output): number {
     const payload = this.#payload(batch, i, stage, place, out);
     if (typeof payload === "number") return payload;
-    const to = port.ask(source(stage.places, place), payload, now);
-    if (typeof to === "string")
-      return this.#drop(to, to === "no-realserver" ? Reason.NO_REALSERVER : Reason.REQUEST_REFUSED);
+    const asked = port.ask(source(stage.places, place), payload, now);
+    if (typeof asked === "string")
+      return this.#drop(asked, asked === "no-realserver" ? Reason.NO_REALSERVER : Reason.REQUEST_REFUSED);
+    const { realserver, to } = asked;
+    if (hasVip(realserver)) return this.#asIs(realserver, to, batch, i, stage, place, out);
     translate(batch, i, stage, place, DESTINATION, to);
     out.verdict[i] = Verdict.TO_REAL;
+    return Reason.REQUEST;
+  }
+
+  /** To one that has the VIP. */
+  #asIs(
+    realserver: Realserver,
+    to: Endpoint,
+    batch: Batch,
+    i: number,
+    stage: Stage,
+    place: number,
+    out: Output,
+  ): number {
+    const number = this.#flows.numberOf(realserver);
+    const length = stage.places[place + END]! - stage.places[place + AT]!;
+    const tunnelled = realserver.method === "tunnel";
+    const objection = tunnelled ? this.#forwarding.objection(batch, i, number, length, out) : 0;
+    if (objection !== 0) return objection;
+    // Its destination stays, and it has one hop less to live.
+    translate(batch, i, stage, place, DESTINATION, to);
+    if (tunnelled) return this.#forwarding.tunnel(batch, i, number, length, out);
+    this.#forwarding.direct(i, number, out);
     return Reason.REQUEST;
   }
 
@@ -138,7 +180,9 @@ export class RequestPath {
     const client = destination(stage.places, place);
     const payload = this.#payload(batch, i, stage, place, out);
     if (typeof payload === "number") return payload;
-    const asking = ports.find((port) => port.isReverse(client, payload));
+    const asking = ports.find(({ at }) => at.address.equals(from.address))
+      ? undefined
+      : ports.find((port) => port.isReverse(client, payload));
     if (asking !== undefined) return this.#reverse(asking, stage, place, now);
     let refused: string | null = null;
     for (const port of ports.filter((one) => one.asks(from))) {
@@ -181,11 +225,8 @@ export class RequestPath {
   }
 }
 
-/** Where replies go another way, requests cannot be told from one another: those are flows like others. */
-const isAsked = ({ spec, realservers }: Service): boolean =>
-  spec.helper?.requests !== undefined &&
-  spec.controlPorts.some((port) => roleOf(spec, port) === "control") &&
-  !realservers.some(hasVip);
+const isAsked = ({ spec }: Service): boolean =>
+  spec.helper?.requests !== undefined && spec.controlPorts.some((port) => roleOf(spec, port) === "control");
 
 function translate(
   { view, offload }: Batch,

@@ -294,6 +294,11 @@ export interface Request {
   readonly ids: readonly string[];
   readonly affinity: Affinity | null;
   /**
+   * The conversation it belongs to, as far as the client itself says it: for where replies are not seen, and so not what
+   * they gave it to say again (a RADIUS State). One that `continues` goes where the last one of its `key` went.
+   */
+  readonly conversation?: { readonly key: string; readonly continues: boolean };
+  /**
    * It is a realserver that asks, and this client is asked, at the port that the service has (RADIUS CoA to a NAS); null:
    * it does not say whom.
    */

@@ -42,7 +42,10 @@ function request(payload: Uint8Array, client: Address, settings: Settings): Requ
   if (!isRequest(code)) return "not-a-request";
   // RFC 5080 §2.2.2: a retransmission has the same identifier and authenticator.
   const common = { code, same: `${id} ${authenticator(payload)}`, ids: [`${id}`] };
-  if (FROM_CLIENT.has(code)) return { ...common, affinity: affinityOf(payload, packet, client, settings) };
+  if (FROM_CLIENT.has(code)) {
+    const affinity = affinityOf(payload, packet, client, settings);
+    return { ...common, affinity, ...conversationOf(payload, packet, client) };
+  }
   return { ...common, affinity: null, to: nasOf(payload, packet) };
 }
 
@@ -63,6 +66,14 @@ function affinityOf(payload: Uint8Array, packet: Packet, client: Address, { key 
   const recall = state === null ? [] : [stateKey(client, state)];
   if (session === null) return state === null ? null : { recall };
   return { recall: [...recall, session], hash: session, remember: [session], ttl: SESSION };
+}
+
+/** A user's requests of one conversation follow each other: who is asked for more says so with the same name. */
+function conversationOf(payload: Uint8Array, packet: Packet, client: Address): Pick<Request, "conversation"> {
+  const user = attribute(payload, packet, Attribute.UserName);
+  if (user === null) return {};
+  const continues = attribute(payload, packet, Attribute.State) !== null;
+  return { conversation: { key: `user ${client} ${user}`, continues } };
 }
 
 /** By the first of `names` that the packet has. */

@@ -47,9 +47,10 @@ export interface Judged {
 
 const VERDICTS = ["drop", "to-real", "to-client", "direct", "taken"];
 
-const sentBy = ({ sent: { bytes, offset, length, verdict, count } }: Output) =>
+const sentBy = ({ sent: { bytes, offset, length, verdict, destination, count } }: Output) =>
   Array.from({ length: count }, (_, i) => ({
     verdict: VERDICTS[verdict[i]!]!,
+    number: destination[i]!,
     packet: bytes.slice(offset[i]!, offset[i]! + length[i]!),
   }));
 
@@ -57,8 +58,8 @@ export class Director {
   readonly balancer: Balancer;
   readonly engine: Engine;
   now = 0;
-  /** Packets of the engine's own, of the last batch: `to-real` or `to-client`, and the packet. */
-  sent: { readonly verdict: string; readonly packet: Uint8Array }[] = [];
+  /** Packets of the engine's own, of the last batch: `to-real`, `to-client`, or `direct` to realserver `number`. */
+  sent: { readonly verdict: string; readonly number: number; readonly packet: Uint8Array }[] = [];
 
   constructor(services: readonly ServiceSpec[], options: Partial<EngineOptions> = {}) {
     this.balancer = new Balancer(services, { limits: { perClient: 100, total: 1000 }, seed: 1, gone: () => {} });

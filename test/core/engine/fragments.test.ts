@@ -176,7 +176,7 @@ t.test("a segment of a control connection that comes in fragments is read whole,
     t.ok(cut.every(({ packet }) => packet.length <= pieces[0]!.length));
     d.sent = [
       ...d.sent.filter((one) => !isFragment(one)),
-      { verdict: "to-client", packet: whole(cut.map((one) => one.packet)) },
+      { verdict: "to-client", number: 0, packet: whole(cut.map((one) => one.packet)) },
     ];
     session.hear();
     const said = Buffer.concat(session.client.received).toString("latin1");

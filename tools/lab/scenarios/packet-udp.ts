@@ -1,4 +1,4 @@
-/** Protocols of datagrams on the packet path. With direct routing and in tunnels, requests are not seen one by one. */
+/** Protocols of datagrams on the packet path. */
 import { players } from "../players.ts";
 import { routed } from "../routed.ts";
 import type { Scenario } from "../scenario.ts";
@@ -25,6 +25,12 @@ export const packetUdp: readonly Scenario[] = [
     about: "by Calling-Station-Id, accounting reaches the FreeRADIUS server that authenticated",
     needs: radius.NEEDS,
     run: (sandbox) => radius.accounting(sandbox, nat),
+  },
+  {
+    name: "packet-radius-dr-tunnel",
+    about: "the same where one FreeRADIUS server is routed to directly, and the other in a tunnel",
+    needs: [...radius.NEEDS, "python3"],
+    run: (sandbox) => radius.spread(sandbox, routed(["dr", "tunnel"])),
   },
   {
     name: "packet-dns-tcp-retry",
