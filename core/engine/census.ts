@@ -4,6 +4,7 @@
  */
 import { IPV6, KEY } from "../flow/key.ts";
 import * as rows from "../flow/rows.ts";
+import { State } from "../flow/tcp-state.ts";
 import type { Endpoint, Transport } from "../units.ts";
 import type { Address } from "../wire/address.ts";
 import * as tcp from "../wire/tcp.ts";
@@ -38,25 +39,34 @@ export function* flowIds({ table }: Flows, first: number): Generator<readonly nu
   }
 }
 
-/** What each has carried until now. A flow that ends between two pieces may be missed, this once. */
-export function* trafficOf(flows: Flows): Generator<undefined, ReadonlyMap<Destination, Traffic>> {
-  const carried = new Map<Destination, Traffic>();
-  for (const to of flows.destinations()) carried.set(to, copyOf(to.account.ended));
+/** What a realserver carries, and has carried. */
+export interface Carried {
+  readonly traffic: Traffic;
+  /** Its open connections. Those that only wait until nothing of them can come any more are none. */
+  readonly flows: Record<FlowRole, number>;
+}
+
+/** As of now. A flow that ends between two pieces may be missed, this once. */
+export function* carriedBy(flows: Flows): Generator<undefined, ReadonlyMap<Destination, Carried>> {
+  const all = new Map<Destination, Carried>();
+  for (const to of flows.destinations()) {
+    const traffic = noTraffic();
+    addTraffic(traffic, to.account.ended);
+    all.set(to, { traffic, flows: { control: 0, related: 0, data: 0, plain: 0 } });
+  }
   for (const ids of flowIds(flows, 1)) {
     for (const id of ids) {
-      const traffic = carried.get(flows.destinationOf(id));
-      if (traffic !== undefined) addRow(traffic, flows.table.rows, id << rows.ROW_SHIFT);
+      const carried = all.get(flows.destinationOf(id));
+      if (carried === undefined) continue;
+      addRow(carried.traffic, flows.table.rows, id << rows.ROW_SHIFT);
+      if (!OVER.includes(flows.table.state(id))) carried.flows[roleOf(flows, id)]++;
     }
     yield;
   }
-  return carried;
+  return all;
 }
 
-function copyOf(traffic: Traffic): Traffic {
-  const copy = noTraffic();
-  addTraffic(copy, traffic);
-  return copy;
-}
+const OVER: readonly number[] = [State.TIME_WAIT, State.CLOSE];
 
 /** Flow `id`, which there is. The handle of one that the balancer has an entry of is that entry's. */
 export function viewFlow(flows: Flows, id: number): FlowView {

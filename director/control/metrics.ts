@@ -17,6 +17,7 @@ const GONE: ReadonlySet<string> = new Set(["expired", "replaced", "revoked", "co
 
 const BACKEND = ["local_address", "local_port", "remote_address", "remote_port", "proto", "local_mark"] as const;
 const REALSERVER = ["service", "realserver"] as const;
+const WAYS = [...REALSERVER, "way"] as const;
 
 type Counts = Readonly<Record<string, number>>;
 
@@ -61,9 +62,14 @@ async function allRelated(operator: Operator): Promise<readonly RelatedState[]> 
 function totals(register: Registry, counts: Counts, { bytes }: Events): void {
   const opened = sum(group(counts, "connections")) + sum(openedByKind(counts));
   counter(register, "node_ipvs_connections_total", "Connections that were opened, related ones too").inc(opened);
-  const { original, reply } = bytes;
-  counter(register, "node_ipvs_incoming_bytes_total", "Bytes of clients, counted when a flow ends").inc(original);
-  counter(register, "node_ipvs_outgoing_bytes_total", "Bytes to clients, counted when a flow ends").inc(reply);
+  const of = (what: string, otherwise: number): number => counts[`traffic.${what}`] ?? otherwise;
+  const incoming = counter(register, "node_ipvs_incoming_bytes_total", "Bytes of clients");
+  incoming.inc(of("bytes.original", bytes.original));
+  const outgoing = counter(register, "node_ipvs_outgoing_bytes_total", "Bytes to clients");
+  outgoing.inc(of("bytes.reply", bytes.reply));
+  if (counts["traffic.packets.original"] === undefined) return;
+  counter(register, "node_ipvs_incoming_packets_total", "Packets of clients").inc(of("packets.original", 0));
+  counter(register, "node_ipvs_outgoing_packets_total", "Packets to clients").inc(of("packets.reply", 0));
 }
 
 function backend(register: Registry, service: ServiceState, one: RealserverState): void {
@@ -77,10 +83,24 @@ function backend(register: Registry, service: ServiceState, one: RealserverState
   active.inc(labels, one.active);
   inactive.inc(labels, one.inactive);
   const names = { service: service.name, realserver: one.realserver };
+  traffic(register, names, one);
   for (const [role, count] of Object.entries(one.flows)) flows.inc({ ...names, role }, count);
   if (one.condition === "removed") return;
   weight.set(labels, one.weight);
   up.set(names, one.condition === "down" ? 0 : 1);
+}
+
+/** Of a path that counts packets. */
+function traffic(register: Registry, names: Readonly<Record<string, string>>, { traffic }: RealserverState): void {
+  if (traffic === undefined) return;
+  const opened = counter(register, "kindred_realserver_connections_total", "Connections opened", REALSERVER);
+  opened.inc(names, traffic.connections);
+  const packets = counter(register, "kindred_realserver_packets_total", "Packets of IP, by their way", WAYS);
+  const bytes = counter(register, "kindred_realserver_bytes_total", "Bytes of IP, by their way", WAYS);
+  for (const way of ["original", "reply"] as const) {
+    packets.inc({ ...names, way }, traffic.packets[way]);
+    bytes.inc({ ...names, way }, traffic.bytes[way]);
+  }
 }
 
 /** A service of several ports is one series, with all of them in its label: it counts its connections together. */
@@ -141,6 +161,7 @@ const bounded = (named: Named): Named =>
   named.map(([name, count], index) => [index < MOST_VALUES ? name : "other", count] as const);
 
 const counter = (register: Registry, name: string, help: string, labelNames: readonly string[] = []): Counter =>
+  (register.getSingleMetric(name) as Counter | undefined) ??
   new Counter({ name, help, labelNames: [...labelNames], registers: [register] });
 
 const gauge = (register: Registry, name: string, help: string, labelNames: readonly string[] = []): Gauge =>

@@ -51,6 +51,11 @@ export const realservers: readonly Column<RealserverRow>[] = [
   { name: "related", cell: ({ flows }) => flows.related },
   { name: "data", cell: ({ flows }) => flows.data },
   { name: "plain", cell: ({ flows }) => flows.plain },
+  { name: "connections", cell: ({ traffic }) => traffic?.connections ?? null, wide: true },
+  { name: "packets in", cell: ({ traffic }) => traffic?.packets.original ?? null, wide: true },
+  { name: "packets out", cell: ({ traffic }) => traffic?.packets.reply ?? null, wide: true },
+  { name: "bytes in", cell: ({ traffic }) => traffic?.bytes.original ?? null, wide: true },
+  { name: "bytes out", cell: ({ traffic }) => traffic?.bytes.reply ?? null, wide: true },
 ];
 
 export const connections: readonly Column<ConnectionState>[] = [

@@ -3,8 +3,8 @@
  * a table of a million flows is listed, or emptied, while its packets go on.
  */
 import type { Balancer } from "../../../core/balancer.ts";
-import { addTraffic, type FlowRole, noTraffic, type Traffic } from "../../../core/engine/account.ts";
-import { flowIds, isClient, isTcp, roleOf, trafficOf, viewFlow } from "../../../core/engine/census.ts";
+import { addTraffic, type FlowRole, noTraffic } from "../../../core/engine/account.ts";
+import { type Carried, carriedBy, flowIds, isClient, isTcp, roleOf, viewFlow } from "../../../core/engine/census.ts";
 import type { Destination } from "../../../core/engine/destinations.ts";
 import { Ending } from "../../../core/engine/reason.ts";
 import type { Engine } from "../../../core/engine.ts";
@@ -14,14 +14,7 @@ import { Address } from "../../../core/wire/address.ts";
 import { now } from "../../clock.ts";
 import { planServices, type ServicePlan } from "../../config/services.ts";
 import type { Config } from "../../config.ts";
-import type {
-  ConnectionState,
-  FlowCounts,
-  Query,
-  RealserverState,
-  Scope,
-  ServiceState,
-} from "../../control/operated.ts";
+import type { ConnectionState, Query, RealserverState, Scope, ServiceState } from "../../control/operated.ts";
 import * as state from "../state.ts";
 import { type Rest, troubleOf } from "./asks.ts";
 import { unpackConfig } from "./config.ts";
@@ -110,12 +103,12 @@ export class Operation {
 
   *#services(): Job<readonly ServiceState[]> {
     const { balancer, engine } = this.#host;
-    const carried = yield* trafficOf(engine.flows);
+    const all = yield* carriedBy(engine.flows);
     const states = new Map<Realserver, RealserverState>();
     const gone = new Map<Service, Realserver[]>();
-    for (const [to, traffic] of carried) {
+    for (const [to, carried] of all) {
       const { service, realserver } = to;
-      states.set(realserver, realserverState(to, traffic));
+      states.set(realserver, realserverState(to, carried));
       if (!service.realservers.includes(realserver) && realserver.active + realserver.inactive > 0) {
         gone.set(service, [...(gone.get(service) ?? []), realserver]);
       }
@@ -131,10 +124,10 @@ export class Operation {
 
   *#counts(): Job<Readonly<Record<string, number>>> {
     const { flows } = this.#host.engine;
-    const carried = yield* trafficOf(flows);
+    const carried = yield* carriedBy(flows);
     const all = noTraffic();
     addTraffic(all, flows.past.ended);
-    for (const traffic of carried.values()) addTraffic(all, traffic);
+    for (const { traffic } of carried.values()) addTraffic(all, traffic);
     const opened = (role: FlowRole): number =>
       [...flows.destinations()].reduce((sum, { account }) => sum + account.opened(role), flows.past.opened(role));
     return {
@@ -247,19 +240,16 @@ function connectionState({ to, client, virtual, real, ...flow }: ReturnType<type
   };
 }
 
-function realserverState({ realserver, account }: Destination, { packets, bytes }: Traffic): RealserverState {
-  const [control, related, data, plain] = (["control", "related", "data", "plain"] as const).map((role) =>
-    account.open(role),
-  );
-  const flows: FlowCounts = { control: control!, related: related!, data: data!, plain: plain! };
-  // Requests that wait for their answers (RADIUS, DNS) are no flows, and are counted as connections all the same.
-  const requests = realserver.active + realserver.inactive - control! - related! - data! - plain!;
-  const connections = (["control", "related", "data", "plain"] as const).reduce(
-    (sum, role) => sum + account.opened(role),
-    0,
-  );
+const ROLES = ["control", "related", "data", "plain"] as const;
+
+function realserverState({ realserver, account }: Destination, { flows, traffic }: Carried): RealserverState {
+  const { active, inactive } = realserver;
+  const sum = (of: (role: FlowRole) => number): number => ROLES.reduce((all, role) => all + of(role), 0);
+  // Requests that wait for their answers (RADIUS, DNS) have no rows, and count as connections all the same.
+  const requests = Math.max(0, active + inactive - sum((role) => account.open(role)));
+  const connections = sum((role) => account.opened(role));
   return {
     ...state.realserverState(realserver, { ...flows, control: flows.control + requests }),
-    traffic: { connections, packets, bytes },
+    traffic: { connections, ...traffic },
   };
 }

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { stringify } from "yaml";
 import { Control } from "../control.ts";
-import { events, startDirector, untilReady } from "../director.ts";
+import { events, KINDRED, startDirector, untilReady } from "../director.ts";
 import { digest } from "../files.ts";
 import { ftpServers, makeFtpFolders } from "../ftp-servers.ts";
 import type { Running } from "../process.ts";
@@ -237,6 +237,87 @@ async function dead(sandbox: Sandbox): Promise<string> {
 
 const downs = (director: Running): number => events(director).filter(({ event }) => event === "realserver-down").length;
 
+// --- lists and metrics ----------------------------------------------------------------------------------------------
+
+const COUNTERS = `
+table inet seen {
+  chain in { type filter hook input priority 0; meta l4proto { tcp, udp } th dport ${PORT} counter; }
+  chain out { type filter hook output priority 0; meta l4proto { tcp, udp } th sport ${PORT} counter; }
+}`;
+
+type Ways = Readonly<Record<"original" | "reply", number>>;
+
+interface Seen {
+  readonly packets: Ways;
+  readonly bytes: Ways;
+}
+
+/** What a realserver's kernel has counted. */
+async function seenBy(host: Host): Promise<Seen> {
+  const { nftables } = JSON.parse(await host.must(["nft", "-j", "list", "table", "inet", "seen"])) as {
+    nftables: readonly {
+      rule?: { chain: string; expr: readonly { counter?: { packets: number; bytes: number } }[] };
+    }[];
+  };
+  const [original, reply] = ["in", "out"].map((chain) => {
+    const { expr } = nftables.find(({ rule }) => rule?.chain === chain)!.rule!;
+    return expr.find(({ counter }) => counter !== undefined)!.counter!;
+  });
+  return {
+    packets: { original: original!.packets, reply: reply!.packets },
+    bytes: { original: original!.bytes, reply: reply!.bytes },
+  };
+}
+
+const ASKED = 30;
+
+async function listed(sandbox: Sandbox): Promise<string> {
+  const farm = await makeRoutedFarm(sandbox, 4, 1, 2);
+  const [client] = farm.clients as [Host];
+  await startLines(farm);
+  for (const host of farm.realservers) await host.must(["nft", COUNTERS]);
+  const control = new Control(sandbox);
+  const ports = [`tcp/${PORT}`, `udp/${PORT}`];
+  const lines = { name: "lines", vip: farm.vip, ports, scheduler: "rr", persistence: "1s", realservers: farm.targets };
+  const config = { services: [lines], control: { socket: control.socket } };
+  await untilReady(startDirector(sandbox, config, farm.director.start, { path: "tun" }));
+  const stays = client.start(["python3", "-c", STAY, farm.vip]);
+  await stays.until(() => stays.stdout.includes("connected"), "connected");
+  await ask(client, "tcp", farm.vip, ASKED);
+  await ask(client, "udp", farm.vip, ASKED);
+  const ctl = async (...words: readonly string[]): Promise<string> =>
+    farm.director.must([process.execPath, KINDRED, "ctl", ...words, "--socket", control.socket, "-o", "json"]);
+  const rows = JSON.parse(await ctl("realservers")) as readonly Realserver[];
+  const metrics = await control.text("/metrics");
+  const seen = await Promise.all(farm.realservers.map(seenBy));
+  for (const [i, { realserver, traffic }] of rows.entries()) {
+    const { packets, bytes } = traffic;
+    const said = JSON.stringify({ packets, bytes });
+    prove(said === JSON.stringify(seen[i]), `${realserver}: ${said}; nftables there: ${JSON.stringify(seen[i])}`);
+    for (const way of ["original", "reply"] as const) {
+      const line = `kindred_realserver_packets_total{service="lines",realserver="${realserver}",way="${way}"} ${packets[way]}`;
+      prove(metrics.includes(line), `the metrics lack ${line}`);
+    }
+  }
+  const active = rows.map(({ active }) => active).reduce((sum, one) => sum + one, 0);
+  prove(active >= 1, "nobody is connected");
+  const connections = JSON.parse(await ctl("connections", "--client", client.address)) as readonly object[];
+  prove(connections.length === 1 + 2 * ASKED, `${connections.length} connections are listed`);
+  const whole = await control.text("/healthz");
+  prove(whole.includes("ok"), `healthz: ${whole}`);
+  const total = seen.reduce((sum, { packets }) => sum + packets.original + packets.reply, 0);
+  return `${total} packets of ${connections.length} connections: the same in ctl, in the metrics and in nftables of both realservers`;
+}
+
+const STAY = `
+import socket, sys
+one = socket.create_connection((sys.argv[1], ${PORT}))
+one.sendall(b"x\\n")
+one.recv(100)
+print("connected", flush=True)
+sys.stdin.readline()
+`;
+
 export const packetOperated: readonly Scenario[] = [
   {
     name: "packet-reload",
@@ -249,5 +330,11 @@ export const packetOperated: readonly Scenario[] = [
     about: "a realserver is killed: who sends datagrams and who connects is served by the other in time",
     needs: ["python3"],
     run: dead,
+  },
+  {
+    name: "packet-listed",
+    about: "ctl's lists and the metrics say what nftables in the realservers has counted",
+    needs: ["nft", "python3"],
+    run: listed,
   },
 ];

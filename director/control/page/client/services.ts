@@ -1,4 +1,4 @@
-import type { RealserverState, ServiceState } from "../../operated.ts";
+import type { RealserverState, ServiceState, WayCounts } from "../../operated.ts";
 import { keyed, liveTable, make, pressable, say, within } from "./dom.ts";
 
 /** What is asked of a realserver: `path` is below its own. */
@@ -50,6 +50,9 @@ export function change(
   return `${rate > 0 ? "+" : ""}${rate.toFixed(1)}`;
 }
 
+const ways = (counts: WayCounts | undefined): string =>
+  counts === undefined ? "" : `${counts.original}, ${counts.reply}`;
+
 export function serviceTable(service: string, act: Act) {
   const count = (title: string, text: (row: Row) => string | number) => ({
     title,
@@ -67,6 +70,9 @@ export function serviceTable(service: string, act: Act) {
     count("Data", ({ flows }) => flows.data),
     count("Plain", ({ flows }) => flows.plain),
     count("Change a second", ({ rate }) => rate),
+    // The socket path counts no packets.
+    count("Packets in, out", ({ traffic }) => ways(traffic?.packets)),
+    count("Bytes in, out", ({ traffic }) => ways(traffic?.bytes)),
   ];
   const key = ({ realserver, condition }: Row): string => `${realserver} ${condition === "removed"}`;
   return liveTable<Row>(`Realservers of ${service}`, columns, key, (row) => actions(service, row, act));
