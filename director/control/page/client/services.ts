@@ -50,8 +50,9 @@ export function change(
   return `${rate > 0 ? "+" : ""}${rate.toFixed(1)}`;
 }
 
-const ways = (counts: WayCounts | undefined): string =>
-  counts === undefined ? "" : `${counts.original}, ${counts.reply}`;
+export function ways(counts: WayCounts | undefined): string {
+  return counts === undefined ? "" : `${counts.original}, ${counts.reply}`;
+}
 
 export function serviceTable(service: string, act: Act) {
   const count = (title: string, text: (row: Row) => string | number) => ({
