@@ -63,7 +63,7 @@ export class Balancer {
     this.#seed = seed;
     this.#services = specs.map((spec) => makeService(spec, seed));
     this.services = this.#services;
-    this.related = new RelatedTable(limits, gone);
+    this.related = new RelatedTable(limits, gone, seed);
   }
 
   /** From now on `specs` are served. Who stays keeps its connections, and what they announced. */
@@ -157,6 +157,7 @@ export class Balancer {
     const ttl = announcement.ttl ?? limits.ttl;
     const entry: RelatedEntry = {
       id: ++this.#ids,
+      row: 0,
       master: control.handle,
       kind: announcement.kind,
       transport: announcement.transport,
@@ -170,7 +171,7 @@ export class Balancer {
       expires: later(now, ttl),
       state: "reserved",
     };
-    return this.related.reserve(entry, control.client.address.toString(), limits.pending) ?? entry;
+    return this.related.reserve(entry, control.client.address, limits.pending) ?? entry;
   }
 
   place(entry: RelatedEntry, seen: Endpoint): boolean {

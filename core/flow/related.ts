@@ -3,12 +3,18 @@
  * expectations). Nothing but a related entry ever comes out of this table: persistence templates live elsewhere, so
  * that a wildcard match can never return one (the IPVS bug of 2005).
  */
+import { mix } from "../schedule/hash.ts";
 import type { Direction, Endpoint, Ms, PartialEndpoint, Port, Transport } from "../units.ts";
+import { Chains } from "./chains.ts";
+import { Owners } from "./owners.ts";
 import { Placed } from "./placed.ts";
+import { ENDS, OWNER, RelatedRows, ROW_SHIFT, SAME_ENDS } from "./related-rows.ts";
 import { type Handle, slotOf } from "./slots.ts";
 
 export interface RelatedEntry {
   readonly id: number;
+  /** Its row in the table, which alone writes it; 0: it is in none. */
+  row: number;
   /** The control connection that announced it; stale once that is closed. */
   readonly master: Handle;
   readonly kind: string;
@@ -23,7 +29,7 @@ export interface RelatedEntry {
   readonly uses: 1 | "many";
   /** Opened by the realserver: the port of the VIP that it leaves from where that is free; null: its own. */
   readonly leaves: Port | null;
-  expires: Ms;
+  readonly expires: Ms;
   readonly ttl: Ms;
   /** `reserved` → `pending` (in place) → `claimed`; or `gone`. */
   state: "reserved" | "pending" | "claimed" | "gone";
@@ -46,43 +52,33 @@ const sameEnds = (a: RelatedEntry, b: RelatedEntry): boolean =>
   a.target.port === b.target.port &&
   a.target.address.equals(b.target.address);
 
-/** Ports and ways in one small number: who differs in it is another. An entry that is looked at is a cache miss or more. */
+/** Ports and ways in one small number: who differs in it is another. */
 const endsOf = ({ target, opener, transport }: RelatedEntry): number =>
   (target.port << 2) | (opener === "reply" ? 2 : 0) | (transport === "udp" ? 1 : 0);
-
-interface Client {
-  readonly name: string;
-  /** Entries of its control connections. */
-  count: number;
-}
-
-/** A control connection that has entries. */
-interface Owner {
-  readonly master: Handle;
-  readonly client: Client;
-  /** The oldest first. */
-  readonly entries: RelatedEntry[];
-  /** `endsOf` each. */
-  readonly ends: number[];
-}
 
 export class RelatedTable {
   #limits: RelatedLimits;
   readonly #gone: (entry: RelatedEntry, reason: GoneReason) => void;
-  readonly #placed = new Placed<RelatedEntry>();
-  readonly #entries = new Set<RelatedEntry>();
-  /** By the slot of the control connection. */
-  readonly #owners = new Map<number, Owner>();
-  readonly #clients = new Map<string, Client>();
+  readonly #rows = new RelatedRows<RelatedEntry>();
+  readonly #owners = new Owners(this.#rows);
+  readonly #placed: Placed<RelatedEntry>;
+  /** By control connection and ends. */
+  readonly #same = new Chains(this.#rows, SAME_ENDS);
+  readonly #seed: number;
 
-  /** `gone` is told of each entry that leaves unused, so that the host can take its listener back. */
-  constructor(limits: RelatedLimits, gone: (entry: RelatedEntry, reason: GoneReason) => void) {
+  /**
+   * `gone` is told of each entry that leaves unused, so that the host can take its listener back. `seed`: from the host's
+   * randomness.
+   */
+  constructor(limits: RelatedLimits, gone: (entry: RelatedEntry, reason: GoneReason) => void, seed = 0) {
     this.#limits = limits;
     this.#gone = gone;
+    this.#seed = seed;
+    this.#placed = new Placed(this.#rows, seed);
   }
 
   get size(): number {
-    return this.#entries.size;
+    return this.#rows.size;
   }
 
   /** From now on; what is there already stays. */
@@ -90,31 +86,37 @@ export class RelatedTable {
     this.#limits = limits;
   }
 
+  /** The first announced first. */
   [Symbol.iterator](): Iterator<RelatedEntry> {
-    return this.#entries.values();
+    return this.#rows.entries
+      .filter((entry) => entry !== null)
+      .sort((a, b) => a.id - b.id)
+      .values();
   }
 
   /**
-   * Takes `entry` in, not yet in place; or says why not. `pending`: how many its control connection may have. The same
-   * announced again (the transfer failed before its connection) takes the place of the former, as in conntrack.
+   * Takes `entry` in, not yet in place; or says why not. `client`: whose text names the control connection's client;
+   * `pending`: how many entries that connection may have. The same announced again (the transfer failed before its
+   * connection) takes the place of the former, as in conntrack.
    */
-  reserve(entry: RelatedEntry, client: string, pending: number): string | null {
-    const owner = this.#ownerOf(entry.master, client);
+  reserve(entry: RelatedEntry, client: { toString(): string }, pending: number): string | null {
+    const slot = slotOf(entry.master);
     const ends = endsOf(entry);
-    this.#replace(owner, entry, ends);
-    if (owner.entries.length >= pending) {
-      const oldest = owner.entries[0];
-      if (oldest === undefined) return "control-limit";
-      this.remove(oldest, "replaced");
+    // The slot was used again: whoever had it is closed.
+    if (this.#owners.count(slot) > 0 && !this.#owners.isOf(entry.master)) this.#removeAll(slot);
+    this.#replace(entry, slot, ends);
+    if (this.#owners.count(slot) >= pending) {
+      if (this.#owners.count(slot) === 0) return "control-limit";
+      this.remove(this.#rows.entries[this.#owners.oldest(slot)]!, "replaced");
     }
-    if (owner.client.count >= this.#limits.perClient) return "client-limit";
-    if (this.#entries.size >= this.#limits.total) return "total-limit";
-    if (owner.entries.length === 0) this.#owners.set(slotOf(entry.master), owner);
-    if (owner.client.count === 0) this.#clients.set(client, owner.client);
-    owner.entries.push(entry);
-    owner.ends.push(ends);
-    owner.client.count++;
-    this.#entries.add(entry);
+    if (this.#owners.ofClient(slot, client) >= this.#limits.perClient) return "client-limit";
+    if (this.#rows.size >= this.#limits.total) return "total-limit";
+    if (this.#rows.full) this.#grow();
+    const row = this.#rows.add(entry, entry.expires);
+    this.#rows.words[(row << ROW_SHIFT) + ENDS] = ends;
+    this.#owners.add(row, entry.master, client);
+    this.#same.add(row, this.#hash(slot, ends));
+    entry.row = row;
     return null;
   }
 
@@ -122,7 +124,7 @@ export class RelatedTable {
   place(entry: RelatedEntry, seen: Endpoint): boolean {
     if (entry.state !== "reserved") return false;
     entry.seen = seen;
-    if (!this.#placed.add(entry)) {
+    if (!this.#placed.add(entry.row)) {
       entry.seen = null;
       return false;
     }
@@ -164,49 +166,61 @@ export class RelatedTable {
 
   /** The control connection closed: what it announced and nobody opened is gone with it. */
   removeMaster(master: Handle): void {
-    const owner = this.#owners.get(slotOf(master));
-    if (owner?.master !== master) return;
-    while (owner.entries.length > 0) this.remove(owner.entries[0]!, "control-closed");
+    if (this.#owners.isOf(master)) this.#removeAll(slotOf(master));
   }
 
   /** Removes what has expired. */
   advance(now: Ms): void {
-    for (const entry of this.#entries) if (now >= entry.expires) this.remove(entry, "expired");
+    const { expires, entries } = this.#rows;
+    const due: RelatedEntry[] = [];
+    for (let row = 1; row < entries.length; row++) {
+      if (now >= expires[row]! && entries[row] !== null) due.push(entries[row]!);
+    }
+    for (const entry of due.sort((a, b) => a.id - b.id)) this.remove(entry, "expired");
   }
 
-  #ownerOf(master: Handle, client: string): Owner {
-    const owner = this.#owners.get(slotOf(master));
-    if (owner?.master === master) return owner;
-    // The slot was used again: whoever had it is closed.
-    if (owner !== undefined) this.removeMaster(owner.master);
-    return { master, client: this.#clients.get(client) ?? { name: client, count: 0 }, entries: [], ends: [] };
+  #removeAll(slot: number): void {
+    while (this.#owners.count(slot) > 0) {
+      this.remove(this.#rows.entries[this.#owners.oldest(slot)]!, "control-closed");
+    }
   }
 
-  #replace(owner: Owner, entry: RelatedEntry, ends: number): void {
-    for (let i = owner.ends.length - 1; i >= 0; i--) {
-      if (owner.ends[i] === ends && sameEnds(entry, owner.entries[i]!)) this.remove(owner.entries[i]!, "replaced");
+  #replace(entry: RelatedEntry, slot: number, ends: number): void {
+    const { words, entries } = this.#rows;
+    for (let row = this.#same.first(this.#hash(slot, ends)); row !== 0; ) {
+      const at = row << ROW_SHIFT;
+      const before = entries[row]!;
+      const same = words[at + ENDS] === ends && words[at + OWNER] === slot && sameEnds(entry, before);
+      row = this.#same.next(row);
+      if (same) this.remove(before, "replaced");
     }
   }
 
   #forget(entry: RelatedEntry): boolean {
-    if (!this.#entries.delete(entry)) return false;
-    this.#placed.delete(entry);
-    const slot = slotOf(entry.master);
-    const owner = this.#owners.get(slot)!;
-    takeOut(owner, owner.entries.indexOf(entry));
-    if (owner.entries.length === 0) this.#owners.delete(slot);
-    if (--owner.client.count === 0) this.#clients.delete(owner.client.name);
+    const { row } = entry;
+    if (row === 0) return false;
+    const at = row << ROW_SHIFT;
+    const { words } = this.#rows;
+    this.#same.remove(row, this.#hash(words[at + OWNER]!, words[at + ENDS]!));
+    this.#placed.delete(row);
+    this.#owners.remove(row);
+    this.#rows.remove(row);
+    entry.row = 0;
     return true;
   }
-}
 
-/** It is the oldest, nearly always. */
-function takeOut({ entries, ends }: Owner, at: number): void {
-  if (at === 0) {
-    entries.shift();
-    ends.shift();
-  } else {
-    entries.splice(at, 1);
-    ends.splice(at, 1);
+  #grow(): void {
+    const { entries, words } = this.#rows;
+    this.#rows.grow();
+    this.#placed.grow();
+    this.#same.clear();
+    for (let row = 1; row < entries.length; row++) {
+      const at = row << ROW_SHIFT;
+      this.#same.add(row, this.#hash(words[at + OWNER]!, words[at + ENDS]!));
+    }
+  }
+
+  #hash(slot: number, ends: number): number {
+    return mix(ends ^ this.#seed ^ Math.imul(slot, 0x9e3779b1));
   }
 }

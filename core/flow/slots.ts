@@ -14,7 +14,7 @@ const GENERATIONS = 2 ** 28;
 /** No two handles that are not stale have the same. */
 export const slotOf = (handle: Handle): number => handle - generationOf(handle) * (INDEX_MASK + 1);
 
-const generationOf = (handle: Handle): number => Math.floor(handle / (INDEX_MASK + 1));
+export const generationOf = (handle: Handle): number => Math.floor(handle / (INDEX_MASK + 1));
 
 export class Slots<T> {
   readonly #items: (T | null)[] = [];

@@ -11,6 +11,7 @@ let ids = 0;
 
 const entry = (target: number, rest: Partial<RelatedEntry> = {}): RelatedEntry => ({
   id: ++ids,
+  row: 0,
   master: MASTER,
   kind: "ftp-passive",
   transport: "tcp",
