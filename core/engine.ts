@@ -15,11 +15,12 @@
  */
 import type { Balancer } from "./balancer.ts";
 import { type Batch, fits, NEEDS_CSUM, type Output, STAGE, Verdict, verdictOf } from "./engine/batch.ts";
-import { asUsual, ControlPacket, Controls, type ControlsOptions, Taken } from "./engine/controls.ts";
+import { asUsual, ControlPacket, Controls, Taken } from "./engine/controls.ts";
 import { DIRECT, type FlowObserver, Flows, READ, TUNNEL, REPLIES_UNSEEN as UNSEEN } from "./engine/flows.ts";
 import { Forwarding, type TunnelOptions } from "./engine/forwarding.ts";
 import { FragmentPath } from "./engine/fragments.ts";
 import { IcmpErrors } from "./engine/icmp-errors.ts";
+import type { ControlsOptions } from "./engine/read-connection.ts";
 import { Ending, Reason, reasons } from "./engine/reason.ts";
 import { RelatedFlows } from "./engine/related.ts";
 import { NONE, RequestPath } from "./engine/requests.ts";

@@ -7,37 +7,16 @@
  * place, or, where nothing was changed, the flow is one like any other.
  */
 import type { Balancer, ConnectionEntry } from "../balancer.ts";
-import type { RelatedEntry } from "../flow/related.ts";
-import type { Settings } from "../helper/api.ts";
-import type { OnFailure } from "../helper/run.ts";
-import { type ControlHost, ControlStream, type Decision } from "../inspect/control.ts";
 import { Counters } from "../metrics.ts";
 import type { Service } from "../service.ts";
-import type { Direction, Endpoint, Ms } from "../units.ts";
+import type { Direction, Ms } from "../units.ts";
 import * as tcp from "../wire/tcp.ts";
 import * as udp from "../wire/udp.ts";
-import { ControlFlow } from "./control/flow.ts";
-import type { Segment } from "./control/segment.ts";
-import { type Shift, sameShift, shiftSegment } from "./control/shift.ts";
-import { Envelope } from "./envelope.ts";
+import { shiftSegment } from "./control/shift.ts";
 import { isIntact } from "./intact.ts";
 import { Placing } from "./placing.ts";
+import { type Common, type ControlsOptions, ReadConnection, type Reading } from "./read-connection.ts";
 import type { Sent } from "./sent.ts";
-
-/** How the control connections of a service are read. */
-export interface Reading {
-  readonly settings: Settings;
-  readonly onRefuse: "refuse" | "forward";
-  readonly onFailure: OnFailure;
-}
-
-export interface ControlsOptions {
-  readonly reading?: (service: Service) => Reading;
-  /** Told of every decision. */
-  readonly explain?: (decision: Decision, control: ConnectionEntry) => void;
-  /** Told of each related entry that is in place at `seen`, before what announced it goes on. */
-  readonly placed?: (entry: RelatedEntry, seen: Endpoint) => void;
-}
 
 export const asUsual = ({ spec: { helper } }: Service): Reading => ({
   settings: { strict: false, hold: helper!.limits.hold },
@@ -57,23 +36,6 @@ export class ControlPacket {
   partial = false;
 }
 
-/** One control connection. */
-interface Control {
-  readonly entry: ConnectionEntry;
-  readonly envelope: Envelope;
-  readonly flow: ControlFlow | null;
-  /** Of datagrams. */
-  readonly stream: ControlStream | null;
-  /** Not read any more: what its segments need, by direction. */
-  shifts: readonly [Shift, Shift] | null;
-  /** Nothing was changed in it while it was read. */
-  plain: boolean;
-  /** It was reset from here. */
-  reset: boolean;
-  /** It is among those that wait. */
-  waiting: boolean;
-}
-
 /** What became of a packet of a control connection. */
 export const Taken = {
   /** It goes on: nobody reads its connection any more. If nothing was changed there either, nor will be here. */
@@ -90,46 +52,25 @@ export class Controls {
   readonly counters = new Counters();
   readonly #balancer: Balancer;
   readonly #options: ControlsOptions;
-  readonly #placing: Placing;
-  readonly #over: (id: number) => void;
-  readonly #byFlow = new Map<number, Control>();
+  readonly #common: Common;
+  /** By the id of their flow. */
+  readonly #byFlow = new Map<number, ReadConnection>();
   /** Those that wait for a time. */
-  readonly #waiting = new Map<number, Control>();
-  #sent: Sent | null = null;
-  #now = 0 as Ms;
+  readonly #waiting = new Map<number, ReadConnection>();
 
   /** `over`: told of a flow whose connection was reset. */
   constructor(balancer: Balancer, options: ControlsOptions, seed: number, over: (id: number) => void) {
-    this.#over = over;
     this.#balancer = balancer;
     this.#options = options;
-    this.#placing = new Placing(balancer, seed);
+    const { counters } = this;
+    const placing = new Placing(balancer, seed);
+    this.#common = { counters, placing, over, told: options, sent: null, now: 0 as Ms };
   }
 
   /** Flow `id` is the control connection `entry`. */
   open(id: number, entry: ConnectionEntry): void {
-    const envelope = new Envelope(entry);
-    const { settings, onRefuse, onFailure } = (this.#options.reading ?? asUsual)(entry.service);
-    const reading = {
-      helper: entry.service.spec.helper!,
-      settings,
-      onRefuse,
-      onFailure,
-      entry,
-      balancer: this.#balancer,
-    };
-    const host = this.#hostOf(id, entry, envelope);
-    const control: Control = {
-      entry,
-      envelope,
-      flow: entry.transport === "tcp" ? new ControlFlow({ ...reading, host }, this.#sinkOf(id, envelope)) : null,
-      stream: entry.transport === "udp" ? new ControlStream({ ...reading, host }) : null,
-      shifts: null,
-      plain: false,
-      reset: false,
-      waiting: false,
-    };
-    this.#byFlow.set(id, control);
+    const reading = (this.#options.reading ?? asUsual)(entry.service);
+    this.#byFlow.set(id, new ReadConnection(id, entry, this.#balancer, reading, this.#common));
   }
 
   close(id: number): void {
@@ -154,8 +95,8 @@ export class Controls {
       return Taken.READ;
     }
     control.envelope.note(direction, bytes, packet.at);
-    this.#sent = sent;
-    this.#now = now;
+    this.#common.sent = sent;
+    this.#common.now = now;
     if (flow !== null) flow.segment(direction, bytes, transport, end, now);
     else stream!.feed(direction, bytes.subarray(transport + udp.HEADER, end), now);
     this.#wait(id, control);
@@ -183,8 +124,8 @@ export class Controls {
 
   /** What time brings: messages that took too long, segments to be sent again. */
   advance(now: Ms, sent: Sent): void {
-    this.#sent = sent;
-    this.#now = now;
+    this.#common.sent = sent;
+    this.#common.now = now;
     for (const [id, control] of this.#waiting) {
       const { flow, stream } = control;
       if (now < (flow ?? stream!).deadline) continue;
@@ -193,56 +134,12 @@ export class Controls {
     }
   }
 
-  #wait(id: number, control: Control): void {
-    const { flow, stream } = control;
-    if (flow?.transparent === true) {
-      control.shifts = [flow.shift("original"), flow.shift("reply")];
-      control.plain = control.shifts.every(sameShift);
-    }
-    const waits = control.shifts === null && (flow ?? stream!).deadline < Number.POSITIVE_INFINITY;
+  #wait(id: number, control: ReadConnection): void {
+    control.letGo();
+    const waits = control.shifts === null && (control.flow ?? control.stream!).deadline < Number.POSITIVE_INFINITY;
     if (waits === control.waiting) return;
     control.waiting = waits;
     if (waits) this.#waiting.set(id, control);
     else this.#waiting.delete(id);
   }
-
-  #hostOf(id: number, entry: ConnectionEntry, envelope: Envelope): ControlHost {
-    let last: RelatedEntry | null = null;
-    return {
-      forward: (direction, bytes) => envelope.datagram(direction, bytes, this.#sent!),
-      prepare: (related) => {
-        const below = last !== null && adjoins(last, related) ? last.seen : null;
-        last = related;
-        const seen = this.#placing.find(entry, related, below);
-        if (seen !== null) this.#options.placed?.(related, seen);
-        const control = this.#byFlow.get(id)!;
-        (control.flow ?? control.stream!).prepared(related, seen, this.#now);
-      },
-      explain: (decision) => {
-        this.counters.countOf(decision.outcome, decision.reason);
-        this.#options.explain?.(decision, entry);
-      },
-      abort: () => {},
-    };
-  }
-
-  #sinkOf(id: number, envelope: Envelope) {
-    return {
-      emit: (direction: Direction, segment: Segment) => {
-        envelope.segment(direction, segment, this.#sent!);
-        if ((segment.flags & tcp.RST) === 0) return;
-        this.#byFlow.get(id)!.reset = true;
-        this.#over(id);
-      },
-      reject: (_direction: Direction, reason: string) => this.counters.count(`control.${reason}`),
-    };
-  }
 }
-
-/** RTP and RTCP, say: announced together, on ports side by side. */
-const adjoins = (below: RelatedEntry, { transport, target, master }: RelatedEntry): boolean =>
-  below.state !== "gone" &&
-  below.master === master &&
-  below.transport === transport &&
-  below.target.port + 1 === target.port &&
-  below.target.address.equals(target.address);

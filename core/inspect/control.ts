@@ -60,6 +60,11 @@ export class ControlStream {
     return this.#options.entry.transport === "udp";
   }
 
+  /** Everything that was fed was let on or dealt with, and what comes is read. */
+  get quiet(): boolean {
+    return !this.#detached && !this.#aborted && this.#original.quiet && this.#reply.quiet;
+  }
+
   /** `direction` stands still: read no more of it. */
   blocked(direction: Direction): boolean {
     return this.#side(direction).barrier !== null;

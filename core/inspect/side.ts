@@ -53,6 +53,11 @@ export class Side {
     return true;
   }
 
+  /** Nothing waits. */
+  get quiet(): boolean {
+    return this.barrier === null && this.held.length === 0 && !this.ended;
+  }
+
   /** When it has waited long enough, for the host or for the rest of a message. */
   deadline(patience: Ms): Ms {
     if (this.barrier !== null) return this.barrier.expires;

@@ -24,6 +24,7 @@ export const MOST_OPTIONS = 40;
 const MOST_BLOCKS = 4;
 /** With two bytes in front that align them. */
 export const TIMESTAMPS_LENGTH = 12;
+const ALIGNED_TIMESTAMPS = 0x0101080a;
 
 /** Where the option `kind` of the header at `at` stands, or -1. What follows a malformed option is not read. */
 export function findOption(bytes: Uint8Array, at: number, kind: number): number {
@@ -87,9 +88,16 @@ export class TcpOptions {
   }
 }
 
+/** Whether the options of the header at `at` are timestamps, aligned as `putTimestamps` does, and nothing else. */
+export const hasTimestampsOnly = (bytes: Uint8Array, at: number): boolean =>
+  headerLength(bytes, at) === HEADER + TIMESTAMPS_LENGTH && u32(bytes, at + HEADER) === ALIGNED_TIMESTAMPS;
+
+/** The clock of such a header's sender. */
+export const timestampOf = (bytes: Uint8Array, at: number): number => u32(bytes, at + HEADER + 4);
+
 /** Writes timestamps at `at`, aligned. Returns where they end. */
 export function putTimestamps(bytes: Uint8Array, at: number, value: number, echo: number): number {
-  putU32(bytes, at, 0x0101080a);
+  putU32(bytes, at, ALIGNED_TIMESTAMPS);
   putU32(bytes, at + 4, value);
   putU32(bytes, at + 8, echo);
   return at + TIMESTAMPS_LENGTH;

@@ -20,11 +20,11 @@
  * a segment from S brings data of its own way, and news about the way back, whose receiver it is.
  */
 import type { RelatedEntry } from "../../flow/related.ts";
-import { type ControlHost, type ControlOptions, ControlStream } from "../../inspect/control.ts";
+import { type ControlHost, type ControlOptions, ControlStream, type Decision } from "../../inspect/control.ts";
 import { type Direction, type Endpoint, type Ms, opposite, seconds } from "../../units.ts";
 import { part } from "../../wire/bytes.ts";
 import * as tcp from "../../wire/tcp.ts";
-import { TcpOptions } from "../../wire/tcp-options.ts";
+import { hasTimestampsOnly, TcpOptions, timestampOf } from "../../wire/tcp-options.ts";
 import type { ControlReason } from "./reason.ts";
 import type { Shift } from "./shift.ts";
 import { type ControlSink, Speaker } from "./speaker.ts";
@@ -47,9 +47,12 @@ const options = new TcpOptions();
 
 export interface ControlFlowOptions extends Omit<ControlOptions, "host"> {
   readonly host: Pick<ControlHost, "prepare" | "explain">;
+  /** False: ordinary segments go the general way too, to compare the two. */
+  readonly short?: boolean;
 }
 
 export class ControlFlow {
+  readonly #host: ReaderHost;
   readonly #stream: ControlStream;
   readonly #sink: ControlSink;
   readonly #speaker: Speaker;
@@ -58,36 +61,34 @@ export class ControlFlow {
   #now = 0 as Ms;
   /** The client has answered the handshake. */
   #established = false;
-  /** The reader wants the connection to end. */
-  #failed = false;
   /** The connection is no more. */
   #ended = false;
   #challenges = 0;
   #challengedSince = 0 as Ms;
   /** The stream is being fed: what it lets on is sent afterwards. */
   #feeding = false;
+  /** Nothing is held, owned, owed or over: an ordinary segment may go the short way. */
+  #quiet = false;
+  readonly #short: boolean;
 
   constructor(reading: ControlFlowOptions, sink: ControlSink) {
-    const { prepare, explain } = reading.host;
-    const host: ControlHost = {
-      forward: (direction, bytes) => this.#way(direction).outbound.append(bytes),
-      prepare: (entry, answered) => prepare.call(reading.host, entry, answered),
-      explain: (decision) => explain.call(reading.host, decision),
-      abort: () => {
-        this.#failed = true;
-      },
-    };
-    this.#stream = new ControlStream({ ...reading, host });
+    this.#host = new ReaderHost(reading.host, this.#original, this.#reply);
+    this.#stream = new ControlStream({ ...reading, host: this.#host });
     this.#sink = sink;
     this.#speaker = new Speaker(sink);
+    this.#short = reading.short ?? true;
   }
 
   /** A segment of the connection, whose header is at `at`, and which ends at `end`. The header was checked. */
   segment(direction: Direction, bytes: Uint8Array, at: number, end: number, now: Ms): void {
     const way = this.#way(direction);
     const back = this.#way(opposite(direction));
-    const flags = tcp.flags(bytes, at);
     this.#now = now;
+    if (this.#quiet && isOrdinary(way, back, bytes, at, end)) {
+      this.#ordinary(way, back, bytes, at, end);
+      return;
+    }
+    const flags = tcp.flags(bytes, at);
     options.read(bytes, at);
     if (this.#ended) this.#answerEnded(way, flags, tcp.acknowledgment(bytes, at));
     else if ((flags & RST) !== 0) this.#reset(way, back, bytes, at);
@@ -106,7 +107,7 @@ export class ControlFlow {
 
   /** When `advance` has something to do; Infinity: never. */
   get deadline(): Ms {
-    if (this.#ended) return NEVER;
+    if (this.#ended || this.#quiet) return NEVER;
     return Math.min(this.#original.timer.at, this.#reply.timer.at, this.#stream.deadline) as Ms;
   }
 
@@ -150,6 +151,7 @@ export class ControlFlow {
     this.#now = now;
     if (!this.#ended && this.#established) this.#giveUp(this.#original, "aborted");
     this.#ended = true;
+    this.#quiet = false;
   }
 
   #way(direction: Direction): Way {
@@ -184,6 +186,48 @@ export class ControlFlow {
     this.#speaker.handshake(way.direction, bytes, at);
   }
 
+  // --- ordinary segments ------------------------------------------------------------------------------------------------
+
+  /**
+   * The short way of `isOrdinary` segments, which nearly all are: what the general one comes to where it has nothing to
+   * put in order, to wait for, or to repeat.
+   */
+  #ordinary(way: Way, back: Way, bytes: Uint8Array, at: number, end: number): void {
+    const { inbound, outbound } = way;
+    const from = at + tcp.headerLength(bytes, at);
+    if (from > at + tcp.HEADER) noteClock(way, timestampOf(bytes, at));
+    this.#hearAll(back, tcp.window(bytes, at), inbound.next);
+    inbound.next += end - from;
+    this.#feeding = true;
+    this.#stream.feed(way.direction, bytes.subarray(from, end), this.#now);
+    this.#feeding = false;
+    this.#settle(way);
+    this.#settle(back);
+    if (!this.#stream.quiet || this.#host.failed) {
+      this.#flush();
+      return;
+    }
+    this.#speaker.send(way, back, this.#now);
+    way.arm(this.#now);
+    back.arm(this.#now);
+    this.#answer(this.#original, this.#reply);
+    this.#answer(this.#reply, this.#original);
+    this.#quiet = outbound.sent === outbound.end;
+  }
+
+  /** As `#hear`, of a segment with data, from an R that has all there is. */
+  #hearAll(way: Way, window: number, at: number): void {
+    const { outbound } = way;
+    const edge = outbound.sent + (window << way.scale);
+    const moved = outbound.sent > outbound.acknowledged;
+    way.timer.fired = 0;
+    this.#hearEdge(way, edge, moved, window === 0, at);
+    if (!moved) return;
+    outbound.acknowledge(outbound.sent);
+    way.timer.acknowledged(outbound.sent, this.#now);
+    way.duplicates = 0;
+  }
+
   // --- segments -------------------------------------------------------------------------------------------------------
 
   /** In the order of RFC 9293 §3.10.7.4. */
@@ -211,9 +255,7 @@ export class ControlFlow {
     // The handshake's last acknowledgment, whatever else there is to say.
     back.owes ||= !this.#established;
     this.#established = true;
-    if (options.timestamps && start <= way.inbound.next && isLater(options.value, way.clock)) {
-      way.clock = options.value;
-    }
+    if (options.timestamps && start <= way.inbound.next) noteClock(way, options.value);
     this.#hear(back, way, acknowledged, tcp.window(bytes, at), start, length === 0);
     if ((flags & URG) !== 0) this.#noteUrgent(way, start + tcp.urgentPointer(bytes, at));
     if (length > 0) this.#take(way, back, bytes.subarray(from, end), start, fin);
@@ -235,18 +277,23 @@ export class ControlFlow {
     const moved = offset > outbound.acknowledged;
     this.#noteHeld(way);
     way.timer.fired = 0;
-    let news = false;
-    // Of two that cannot be told in order the larger, or a closed one: that will be asked after.
-    const told = at === way.windowReadAt && (edge > outbound.edge || window === 0);
-    if (moved || at > way.windowReadAt || told) {
-      news = edge !== outbound.edge;
-      outbound.edge = edge;
-      way.windowReadAt = at;
-      way.windowNews ||= news;
-    }
+    const news = this.#hearEdge(way, edge, moved, window === 0, at);
     if (moved) this.#acknowledged(way, back, offset);
     else if (bare && !way.owns) way.owes = true;
     else if (bare && !news) this.#duplicate(way, back);
+  }
+
+  /** Where R's room ends; `at`: where in its own stream it says so. True: it ended elsewhere before. */
+  #hearEdge(way: Way, edge: number, moved: boolean, closed: boolean, at: number): boolean {
+    const { outbound } = way;
+    // Of two that cannot be told in order the larger, or a closed one: that will be asked after.
+    const told = at === way.windowReadAt && (edge > outbound.edge || closed);
+    if (!(moved || at > way.windowReadAt || told)) return false;
+    const news = edge !== outbound.edge;
+    outbound.edge = edge;
+    way.windowReadAt = at;
+    way.windowNews ||= news;
+    return news;
   }
 
   #acknowledged(way: Way, back: Way, offset: number): void {
@@ -331,7 +378,7 @@ export class ControlFlow {
   /** Reads what has become next, as long as there is room for what becomes of it. */
   #drain(way: Way): void {
     const { inbound } = way;
-    while (way.hasRoom && !this.#failed) {
+    while (way.hasRoom && !this.#host.failed) {
       const bytes = inbound.take();
       if (bytes === null) break;
       way.caughtUp = true;
@@ -420,10 +467,11 @@ export class ControlFlow {
   }
 
   #flush(): void {
+    this.#quiet = false;
     if (this.#ended || !this.#established) return;
     this.#drain(this.#original);
     this.#drain(this.#reply);
-    if (this.#failed) {
+    if (this.#host.failed) {
       this.#giveUp(this.#original, "aborted");
       return;
     }
@@ -435,6 +483,7 @@ export class ControlFlow {
     this.#answer(this.#reply, this.#original);
     this.#original.caughtUp = false;
     this.#reply.caughtUp = false;
+    this.#quiet = this.#short && this.#stream.quiet && this.#original.quiet && this.#reply.quiet;
   }
 
   #speak(way: Way, back: Way): void {
@@ -449,13 +498,61 @@ export class ControlFlow {
   }
 }
 
+/** What the reader of the streams asks for: its output waits in the ways, all else is the host's. */
+class ReaderHost implements ControlHost {
+  /** The reader wants the connection to end. */
+  failed = false;
+  readonly #host: ControlFlowOptions["host"];
+  readonly #original: Way;
+  readonly #reply: Way;
+
+  constructor(host: ControlFlowOptions["host"], original: Way, reply: Way) {
+    this.#host = host;
+    this.#original = original;
+    this.#reply = reply;
+  }
+
+  forward(direction: Direction, bytes: Uint8Array): void {
+    (direction === "original" ? this.#original : this.#reply).outbound.append(bytes);
+  }
+
+  prepare(entry: RelatedEntry, answered: RelatedEntry | null): void {
+    this.#host.prepare(entry, answered);
+  }
+
+  explain(decision: Decision): void {
+    this.#host.explain(decision);
+  }
+
+  abort(): void {
+    this.failed = true;
+  }
+}
+
 /** RFC 9293 §3.10.7.4, first check. Data beyond the window is cut off later; a FIN needs no room. */
 function acceptable(way: Way, start: number, length: number): boolean {
   if (start > Math.max(way.edge, way.inbound.next)) return false;
   return length === 0 ? start >= way.acknowledged : start + length > way.acknowledged;
 }
 
-const isLater = (clock: number, than: number): boolean => ((clock - than) | 0) > 0;
+/**
+ * Whether a segment between two quiet ways is one that the short way can take: data, next in turn, within the window, from
+ * an end that has acknowledged everything, to one that has too.
+ */
+function isOrdinary(way: Way, back: Way, bytes: Uint8Array, at: number, end: number): boolean {
+  if ((tcp.flags(bytes, at) | tcp.PSH) !== (ACK | tcp.PSH)) return false;
+  const from = at + tcp.headerLength(bytes, at);
+  if (from >= end || (from > at + tcp.HEADER && !hasTimestampsOnly(bytes, at))) return false;
+  const { inbound, outbound } = way;
+  if (tcp.sequence(bytes, at) !== way.sequenceOf(inbound.next) || inbound.next + end - from > way.edge) return false;
+  if (tcp.acknowledgment(bytes, at) !== back.sequenceOf(back.outbound.sent)) return false;
+  return outbound.acknowledged === outbound.end;
+}
+
+/** S's clock does not go back. */
+function noteClock(way: Way, value: number): void {
+  if (((value - way.clock) | 0) > 0) way.clock = value;
+}
 
 /** Only the FIN is not acknowledged. */
 const atFin = ({ outbound }: Way): boolean => outbound.finished && outbound.acknowledged === outbound.dataEnd;

@@ -22,6 +22,11 @@ export class Inbound {
   /** Where the segment that came last out of order began. */
   #latest = 0;
 
+  /** The sender has said where it ends. */
+  get ending(): boolean {
+    return this.#fin !== UNKNOWN;
+  }
+
   /** Keeps bytes from `at` on. False: their turn has not come, and there is no room. */
   keep(at: number, bytes: Uint8Array): boolean {
     const full = this.#pieces.count >= MOST_PIECES || this.#pieces.held + bytes.length > MOST_KEPT;

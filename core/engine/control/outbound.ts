@@ -2,6 +2,8 @@
  * What goes out in one direction: bytes kept until their receiver has acknowledged them, so that whoever asks for them
  * to be sent again, the same bytes are. Offsets count from the byte behind the receiver's SYN; the FIN is the last one.
  */
+import { copyBytes } from "../../wire/bytes.ts";
+
 const NOTHING = new Uint8Array(0);
 const SMALLEST = 256;
 /** A buffer of at most this size is kept while nothing is in it. */
@@ -36,7 +38,7 @@ export class Outbound {
   append(bytes: Uint8Array): void {
     const tail = this.#head + this.kept;
     if (tail + bytes.length > this.#buffer.length) this.#makeRoom(bytes.length);
-    this.#buffer.set(bytes, this.#head + this.kept);
+    copyBytes(bytes, 0, bytes.length, this.#buffer, this.#head + this.kept);
     this.dataEnd += bytes.length;
   }
 

@@ -26,17 +26,10 @@ export class Segment {
 /** What `writeSegment` will write. */
 export const lengthOf = ({ optionsLength, start, end }: Segment): number => tcp.HEADER + optionsLength + end - start;
 
-/** Writes header and payload at `at`, with a checksum of zero. Returns where they end. */
-export function writeSegment(
-  segment: Segment,
-  sourcePort: number,
-  destinationPort: number,
-  into: Uint8Array,
-  at: number,
-): number {
+/** Writes header and payload at `at`, with a checksum of zero. `ports`: source and destination. Returns where they end. */
+export function writeSegment(segment: Segment, ports: number, into: Uint8Array, at: number): number {
   const { optionsLength, options, bytes, start, end } = segment;
-  putU16(into, at, sourcePort);
-  putU16(into, at + 2, destinationPort);
+  putU32(into, at, ports);
   putU32(into, at + 4, segment.sequence);
   putU32(into, at + 8, segment.acknowledgment);
   into[at + 12] = ((tcp.HEADER + optionsLength) >> 2) << 4;

@@ -162,6 +162,14 @@ export class Way {
     return this.owned > this.outbound.acknowledged;
   }
 
+  /** Nothing is held, owned or owed, all that there is was sent, and neither end has finished. */
+  get quiet(): boolean {
+    const { inbound, outbound } = this;
+    if (this.mustNotWait || this.owns || this.owes || this.probe || this.blocked) return false;
+    if (this.urgent !== UNKNOWN || this.urgentOutput > outbound.sent || this.heldBlocks > 0) return false;
+    return !inbound.ending && !outbound.finished && outbound.sent === outbound.end;
+  }
+
   /** What was read was dealt with, but for `waiting` bytes. Decides what S may be told. */
   settle(waiting: number, blocked: boolean): void {
     const { inbound, outbound, offsets } = this;

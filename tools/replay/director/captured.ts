@@ -7,7 +7,7 @@
  */
 import { Balancer } from "../../../core/balancer.ts";
 import { type Batch, createBatch, createOutput, NEEDS_CSUM, Side, Verdict } from "../../../core/engine/batch.ts";
-import type { Reading } from "../../../core/engine/controls.ts";
+import type { Reading } from "../../../core/engine/read-connection.ts";
 import { type ReasonName, reasons } from "../../../core/engine/reason.ts";
 import { Engine } from "../../../core/engine.ts";
 import type { Decision } from "../../../core/inspect/control.ts";

@@ -77,7 +77,7 @@ class Machine implements Middle {
   #write(direction: Direction, segment: Segment): void {
     const arena = new Uint8Array(8 + lengthOf(segment));
     arena.set(ADDRESSES);
-    const end = writeSegment(segment, 40000, 21, arena, 8);
+    const end = writeSegment(segment, (40000 << 16) | 21, arena, 8);
     if (end !== arena.length) throw new Error("a segment has another length than announced");
     sumSegment(arena, 0, 8, 8, end);
     const bytes = arena.subarray(8);

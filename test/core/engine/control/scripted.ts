@@ -70,7 +70,7 @@ export class Scripted {
       {
         emit: (direction, segment) => {
           const bytes = new Uint8Array(lengthOf(segment));
-          writeSegment(segment, 40000, 21, bytes, 0);
+          writeSegment(segment, (40000 << 16) | 21, bytes, 0);
           const header = { ...decode(bytes), direction };
           this.emitted.push(header);
           this.#note(header);

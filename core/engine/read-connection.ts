@@ -1,0 +1,134 @@
+/**
+ * One connection that is read: its reader, and what the reader asks for. Related entries are placed at once; segments and
+ * datagrams get their IP header.
+ */
+import type { Balancer, ConnectionEntry } from "../balancer.ts";
+import type { RelatedEntry } from "../flow/related.ts";
+import type { Settings } from "../helper/api.ts";
+import type { OnFailure } from "../helper/run.ts";
+import { type ControlHost, ControlStream, type Decision } from "../inspect/control.ts";
+import type { Counters } from "../metrics.ts";
+import type { Service } from "../service.ts";
+import type { Direction, Endpoint, Ms } from "../units.ts";
+import * as tcp from "../wire/tcp.ts";
+import { ControlFlow, type ControlSink } from "./control/flow.ts";
+import type { ControlReason } from "./control/reason.ts";
+import type { Segment } from "./control/segment.ts";
+import { type Shift, sameShift } from "./control/shift.ts";
+import { Envelope } from "./envelope.ts";
+import type { Placing } from "./placing.ts";
+import type { Sent } from "./sent.ts";
+
+/** How the control connections of a service are read. */
+export interface Reading {
+  readonly settings: Settings;
+  readonly onRefuse: "refuse" | "forward";
+  readonly onFailure: OnFailure;
+}
+
+export interface ControlsOptions {
+  readonly reading?: (service: Service) => Reading;
+  /** Told of every decision. */
+  readonly explain?: (decision: Decision, control: ConnectionEntry) => void;
+  /** Told of each related entry that is in place at `seen`, before what announced it goes on. */
+  readonly placed?: (entry: RelatedEntry, seen: Endpoint) => void;
+}
+
+/** Of all connections that are read. */
+export interface Common {
+  readonly counters: Counters;
+  readonly placing: Placing;
+  readonly told: Pick<ControlsOptions, "explain" | "placed">;
+  /** Told of a flow whose connection was reset. */
+  readonly over: (id: number) => void;
+  /** Where packets go, and the time; of the call that is running. */
+  sent: Sent | null;
+  now: Ms;
+}
+
+export class ReadConnection implements ControlHost, ControlSink {
+  readonly flow: ControlFlow | null;
+  /** Of datagrams. */
+  readonly stream: ControlStream | null;
+  readonly envelope: Envelope;
+  /** Not read any more: what its segments need, by direction. */
+  shifts: readonly [Shift, Shift] | null = null;
+  /** Nothing was changed in it while it was read. */
+  plain = false;
+  /** It was reset from here. */
+  reset = false;
+  /** It is among those that wait. */
+  waiting = false;
+  readonly #id: number;
+  readonly #entry: ConnectionEntry;
+  readonly #common: Common;
+  /** The entry that was placed last. */
+  #last: RelatedEntry | null = null;
+
+  constructor(id: number, entry: ConnectionEntry, balancer: Balancer, reading: Reading, common: Common) {
+    this.#id = id;
+    this.#entry = entry;
+    this.#common = common;
+    this.envelope = new Envelope(entry);
+    const { settings, onRefuse, onFailure } = reading;
+    const helper = entry.service.spec.helper!;
+    const options = { helper, settings, onRefuse, onFailure, entry, balancer, host: this };
+    const segments = entry.transport === "tcp";
+    this.flow = segments ? new ControlFlow(options, this) : null;
+    this.stream = segments ? null : new ControlStream(options);
+  }
+
+  /** Whether it need not be read any more, and how its segments change from here on, if they do. */
+  letGo(): void {
+    const { flow } = this;
+    if (flow?.transparent !== true) return;
+    this.shifts = [flow.shift("original"), flow.shift("reply")];
+    this.plain = this.shifts.every(sameShift);
+  }
+
+  // --- as host --------------------------------------------------------------------------------------------------------
+
+  forward(direction: Direction, bytes: Uint8Array): void {
+    this.envelope.datagram(direction, bytes, this.#common.sent!);
+  }
+
+  prepare(related: RelatedEntry): void {
+    const { placing, told, now } = this.#common;
+    const last = this.#last;
+    const below = last !== null && adjoins(last, related) ? last.seen : null;
+    this.#last = related;
+    const seen = placing.find(this.#entry, related, below);
+    if (seen !== null) told.placed?.(related, seen);
+    (this.flow ?? this.stream!).prepared(related, seen, now);
+  }
+
+  explain(decision: Decision): void {
+    const { counters, told } = this.#common;
+    counters.countOf(decision.outcome, decision.reason);
+    told.explain?.(decision, this.#entry);
+  }
+
+  /** Of datagrams nothing is left to be ended. */
+  abort(): void {}
+
+  // --- as sink --------------------------------------------------------------------------------------------------------
+
+  emit(direction: Direction, segment: Segment): void {
+    this.envelope.segment(direction, segment, this.#common.sent!);
+    if ((segment.flags & tcp.RST) === 0) return;
+    this.reset = true;
+    this.#common.over(this.#id);
+  }
+
+  reject(_direction: Direction, reason: ControlReason): void {
+    this.#common.counters.count(`control.${reason}`);
+  }
+}
+
+/** RTP and RTCP, say: announced together, on ports side by side. */
+const adjoins = (below: RelatedEntry, { transport, target, master }: RelatedEntry): boolean =>
+  below.state !== "gone" &&
+  below.master === master &&
+  below.transport === transport &&
+  below.target.port + 1 === target.port &&
+  below.target.address.equals(target.address);
