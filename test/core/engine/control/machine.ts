@@ -33,6 +33,7 @@ class Machine implements Middle {
     clock: Clock,
     emit: (direction: Direction, segment: Uint8Array) => void,
     changed: () => void,
+    short: boolean,
   ) {
     this.#clock = clock;
     this.#emit = emit;
@@ -53,7 +54,7 @@ class Machine implements Middle {
     const settings = { strict: false, hold: ftp.limits.hold };
     const host = { prepare, explain: (decision: Decision) => this.decisions.push(told(decision)) };
     this.#flow = new ControlFlow(
-      { helper: ftp, settings, entry, balancer, host, onRefuse: "refuse", onFailure: "open" },
+      { helper: ftp, settings, entry, balancer, host, onRefuse: "refuse", onFailure: "open", short },
       { emit: (direction, segment) => this.#write(direction, segment), reject: () => {} },
     );
   }
@@ -86,4 +87,15 @@ class Machine implements Middle {
   }
 }
 
-export const machine: MakeMiddle = (...given) => new Machine(...given);
+export const machine: MakeMiddle = (...given) => new Machine(...given, true);
+
+/** `short`: whether ordinary segments may go the short way. What it sends is noted in `trace`, as text. */
+export const traced =
+  (short: boolean, trace: string[]): MakeMiddle =>
+  (dialogue, setting, clock, emit, changed) => {
+    const note = (direction: Direction, segment: Uint8Array): void => {
+      trace.push(`${clock.now} ${direction} ${segment.join(" ")}`);
+      emit(direction, segment);
+    };
+    return new Machine(dialogue, setting, clock, note, changed, short);
+  };

@@ -10,7 +10,7 @@ import t from "tap";
 import { Placing } from "../../../../core/engine/placing.ts";
 import type { Conversation } from "../../../conversation.ts";
 import { type Dialogue, dialogues } from "./dialogues.ts";
-import { elsewhere, machine } from "./machine.ts";
+import { elsewhere, machine, traced } from "./machine.ts";
 import { settings } from "./settings.ts";
 import { type MakeMiddle, type Place, reference, Talk } from "./talk.ts";
 import { SEED, whole } from "./whole.ts";
@@ -67,3 +67,22 @@ for (const { name, make, placeFor } of kinds) {
     appendFileSync(`${summary}/control.ndjson`, `${line}\n`);
   });
 }
+
+t.test(
+  "what goes the short way is sent what the general one sends: the same segments, at the same times",
+  async (t) => {
+    const result = fc.check(
+      fc.property(dialogues, settings, (dialogue, setting) => {
+        const { outcome, lengths } = reference(dialogue, () => elsewhere(dialogue.ends));
+        const run = (short: boolean): readonly string[] => {
+          const trace: string[] = [];
+          deepStrictEqual(new Talk(dialogue, setting, lengths, traced(short, trace)).run(), outcome);
+          return trace;
+        };
+        deepStrictEqual(run(true), run(false));
+      }),
+      { numRuns: Math.ceil(count / 5), seed },
+    );
+    t.notOk(result.failed, result.failed ? (fc.defaultReportMessage(result) ?? "") : "");
+  },
+);
