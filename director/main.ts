@@ -80,7 +80,7 @@ function listenRemedy({ code, at: { address } }: ListenError): string {
     case "EADDRINUSE":
       return "another program listens there: `ss -ltnp` shows which";
     case "EADDRNOTAVAIL":
-      return `the VIP must be an address of this host: \`ip address add ${address}/${address.family === 4 ? 32 : 128} dev lo\``;
+      return `the VIP must be an address of this host: \`ip address add ${address}/${address.family === 4 ? 32 : 128} dev lo\`, or is to come later (\`sysctl -w net.ipv4.ip_nonlocal_bind=1\`)`;
     default:
       return "nothing was started";
   }

@@ -50,6 +50,14 @@ t.test("each service of docs/services.md has a configuration that is right", asy
   }
 });
 
+t.test("the configuration of docs/failover.md is right, and what the laboratory takes from it is there", async (t) => {
+  const text = await readFile("docs/failover.md", "utf8");
+  const [configuration] = blocks(text, "yaml");
+  t.same(parseConfig(configuration!, "docs/failover.md").warnings, []);
+  t.match(blocks(text, "keepalived"), [/virtual_ipaddress/]);
+  t.match(blocks(text, "sh"), [/^#!\/bin\/sh\n/]);
+});
+
 t.test("each scenario that docs/services.md names is one of the laboratory's", async (t) => {
   const text = await readFile("docs/services.md", "utf8");
   const named = [...text.matchAll(/Scenarios?: (.*)/g)].flatMap(([, rest]) => [

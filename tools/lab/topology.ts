@@ -101,6 +101,14 @@ export async function layOut(
   return farm;
 }
 
+/** A namespace with nothing but bridges in it: what hosts are plugged into that no director stands between. */
+export async function makeSwitch(sandbox: Sandbox, bridges: readonly string[]): Promise<string> {
+  const name = await makeNamespace(sandbox, `kindred-${process.pid}-${++farms}`);
+  await forbidForwarding(name);
+  for (const bridge of bridges) await addBridge(name, bridge, [], 4);
+  return name;
+}
+
 export async function makeNamespace(sandbox: Sandbox, name: string): Promise<string> {
   await must(["ip", "netns", "add", name]);
   sandbox.defer(async () => {

@@ -2,6 +2,7 @@ import type { Scenario } from "../scenario.ts";
 import { arp } from "./arp.ts";
 import { dns } from "./dns.ts";
 import { doctorScenario } from "./doctor.ts";
+import { failover } from "./failover.ts";
 import { ftpSamePort } from "./ftp-same-port.ts";
 import { ftpVsftpd } from "./ftp-vsftpd.ts";
 import { ident } from "./ident.ts";
@@ -35,6 +36,7 @@ export const scenarios: readonly Scenario[] = [
   ...xdmcp,
   ...packet,
   arp,
+  failover,
   doctorScenario,
   ...lvc,
   ...queues,
