@@ -9,7 +9,7 @@ import { Command } from "commander";
 import type { Helper } from "../core/helper/api.ts";
 import { helpers } from "../helpers/index.ts";
 import type { Dialogue } from "./fuzz/generate/ftp/model.ts";
-import { spoken } from "./fuzz/generate/messages.ts";
+import { spoken } from "./fuzz/generate/others/index.ts";
 import { runAgainstKernel } from "./fuzz/kernel/command.ts";
 import { brokenCopy } from "./fuzz/mutants/broken.ts";
 import { captured } from "./fuzz/run/captured.ts";
@@ -58,7 +58,7 @@ const FINDINGS = join(".kindred-fuzz", "findings");
 const CLEAR = "\r\u001b[K";
 const MOST_FINDINGS = 20;
 const FTP = "ftp";
-const OF_FTP: readonly string[] = ["lines", "dialogue", "wild"] satisfies Kind[];
+const KINDS: readonly string[] = ["dialogue", "wild"] satisfies Kind[];
 /** What the build made: this file is in it. */
 const BUILT = resolve(import.meta.dirname, "..");
 
@@ -114,7 +114,7 @@ async function askedFor(name: string, { only, replay }: FuzzOptions): Promise<As
     return { helper, only: null, held: [there.dialogue] };
   }
   if (only === undefined) return { helper, only: null, held: null };
-  const kinds = name === FTP ? OF_FTP : ["messages"];
+  const kinds = name === FTP ? ["lines", ...KINDS] : KINDS;
   const input = chosen(only, kinds);
   return input === null
     ? `--only is ${kinds.join(", ")} and a number: ${kinds[0]}/12`
@@ -210,11 +210,11 @@ export function fuzzCommand(io: FuzzIo = process): Command {
     .description("make inputs on which a helper might misread, open a hole, lose step, stall or grow")
     .argument("<helper>", [FTP, ...spoken].join(", "))
     .option("--seconds <n>", `how long (${SECONDS})`, whole)
-    .option("--executions <n>", "how many single-line replies, however long it takes", whole)
+    .option("--executions <n>", "how many single-line replies or messages, however long it takes", whole)
     .option("--seed <n>", "of everything that is said; the time of day unless it is given", whole)
     .option("--lines", "single-line replies only, several times as fast, and without a look at coverage")
     .option("--no-coverage", "no look at coverage: faster, and nothing is bred from what reaches something new")
-    .option("--only <kind/number>", "one session of lines, dialogue or wild dialogue: lines/12")
+    .option("--only <kind/number>", "one session of lines (FTP), dialogue or wild dialogue: wild/12")
     .option("--replay <file>", "the capture of a finding again")
     .option("--corpus <folder>", "keeps what reaches something new there, and begins with it the next time")
     .option("--findings <folder>", `where findings are kept (${FINDINGS})`)

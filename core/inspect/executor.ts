@@ -133,7 +133,7 @@ export class Executor {
     now: Ms,
   ): boolean {
     const { bundle, ref } = announced;
-    const entries = this.#reserve(side, bundle, now);
+    const entries = this.#unasked(bundle[0]!) ?? this.#reserve(side, bundle, now);
     if (!Array.isArray(entries)) return this.#refuseAnnounced(side, message, entries.announcement, entries.reason);
     const barrier: Barrier = {
       message,
@@ -166,6 +166,13 @@ export class Executor {
     const offered = this.#announced.get(pairs) ?? NO_ENTRIES;
     const isIt = (one: RelatedEntry, index: number): boolean => one.kind === kind && (answersIndex ?? index) === index;
     return offered.find((one, index) => isIt(one, index) && one.state !== "gone") ?? null;
+  }
+
+  /** What it answers was not let in, and was never heard by who answers. */
+  #unasked(announcement: Announcement): Refused | null {
+    const { answers } = announcement;
+    const asked = answers === undefined || this.#announced.get(answers) !== null;
+    return asked ? null : { announcement, reason: "unsolicited" };
   }
 
   /** The entries of a bundle, all or none; of names for one end, that of the first that is let in. */

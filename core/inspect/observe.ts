@@ -189,7 +189,7 @@ export class ControlObserver {
   ): ObservedAnnouncement {
     const speaker = side.direction;
     const frame = frameAt(side, Math.max(consumed, announcement.bytes.end));
-    const refusal = judge(announcement, speaker, this.#connection, []);
+    const refusal = this.#isUnasked(announcement) ? "unsolicited" : judge(announcement, speaker, this.#connection, []);
     if (refusal !== null && !spared) {
       const why = explainRefusal(refusal, this.#words(refusal), announcement, speaker, this.#connection);
       this.faults.push({ code: refusal, message: why, frame, source: message });
@@ -199,6 +199,12 @@ export class ControlObserver {
 
   #isLetIn(side: Side, bundle: readonly Announcement[]): boolean {
     return bundle.some((announcement) => judge(announcement, side.direction, this.#connection, []) === null);
+  }
+
+  /** What it answers was not let in. */
+  #isUnasked({ answers }: Announcement): boolean {
+    const asked = answers === undefined ? undefined : this.#byRef.get(answers);
+    return asked?.every(({ refusal }) => refusal !== null) === true;
   }
 
   /** The same was said before: `ref` is another name for what was observed then. */

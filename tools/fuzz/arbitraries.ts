@@ -10,6 +10,7 @@ import { ends } from "./generate/ftp/ends.ts";
 import type { Dialogue, Ends, Message } from "./generate/ftp/model.ts";
 import { unwelcome, welcome } from "./generate/ftp/replies.ts";
 import { wild } from "./generate/ftp/wild.ts";
+import { type Conversation, conversation } from "./generate/others/index.ts";
 
 const LARGEST = 0xffff;
 
@@ -25,6 +26,13 @@ export const ftpDialogues = (given?: Ends): fc.Arbitrary<Dialogue> => madeBy((ch
 /** The same with bytes changed and turns out of order; nobody knows what must come of those. */
 export const wildFtpDialogues = (given?: Ends): fc.Arbitrary<Dialogue> =>
   madeBy((choices) => wild(dialogue(choices, given), choices), 300);
+
+/**
+ * Conversations of any other helper's protocol (`rtsp`, `sip`, `pnm`, `wms`, `dns`, `radius`, `tftp`, `rsh`, `ident`,
+ * `netbios`, `xdmcp`), with the ports that each message lets in and what its receiver hears.
+ */
+export const conversations = (helper: string, given?: Ends): fc.Arbitrary<Conversation> =>
+  madeBy((choices) => conversation(helper, choices, given));
 
 /** Answers to PASV or EPSV: `announced` and `refused` ones. */
 export const ftpReplies = (given?: Ends): fc.Arbitrary<Message> =>

@@ -13,6 +13,7 @@ import { type Direction, type Endpoint, port, seconds } from "../../../core/unit
 import { Address } from "../../../core/wire/address.ts";
 import { bytesOf } from "../../../core/wire/text.ts";
 import { ftp } from "../../../helpers/ftp/helper.ts";
+import { pnm } from "../../../helpers/pnm/helper.ts";
 
 const at = (address: string, n: number): Endpoint => ({ address: Address.parse(address)!, port: port(n) });
 const CLIENT = at("10.0.0.5", 40000);
@@ -30,6 +31,16 @@ function observe(...lines: string[]): ControlObserver {
 
 const told = ({ announcements }: ControlObserver) =>
   announcements.map(({ announcement: { kind, to }, frame, state }) => `${kind} ${to.port} frame ${frame} ${state}`);
+
+t.test("what answers an announcement that would be refused would be refused, too", async (t) => {
+  const observer = new ControlObserver(pnm, { ...CONNECTION, real: at("192.0.2.1", 7070) });
+  observer.data("original", bytesOf("PNA\0\x0a\0\x07\0\x02\0\x50\0\0"), 1);
+  observer.data("reply", bytesOf(`PNA\0\x0a${"\0".repeat(6)}\0\x07\x1b\x58rest`), 2);
+  t.same(
+    observer.faults.map(({ code }) => code),
+    ["port-reserved", "unsolicited"],
+  );
+});
 
 t.test("a session: what was announced, in which frame, and what came of it", async (t) => {
   const observer = observe(

@@ -48,6 +48,15 @@ t.test("the player's port, and the pair for robust delivery", async (t) => {
   t.equal(pnm.pending.length, 3);
 });
 
+// Found by the fuzzer: the server had not been told of the player's port, and its own was let in all the same.
+t.test("a server's port for robust delivery that was refused to the player is not let in", async (t) => {
+  const pnm = talk();
+  pnm.client(hello(PLAYER, option(7, u16(80))));
+  t.equal(pnm.server(answer(7000)), answer(0));
+  t.same(pnm.pending, []);
+  t.same(pnm.reasons("refused"), ["port-reserved", "unsolicited"]);
+});
+
 t.test("a host with ports of its own has them written into both greetings", async (t) => {
   const pnm = talk({ seen: ({ target }) => endpoint("192.168.0.1", target.port + 1) });
   t.equal(pnm.client(hello(PLAYER, ROBUST)), hello(option(1, u16(6971)), option(7, u16(6973))));

@@ -30,6 +30,15 @@ for (const [transport, reason] of refusedSetups) {
   });
 }
 
+// Found by the fuzzer: the server was asked for nothing, and its ports were let in.
+t.test("an answer that takes up a SETUP that was refused opens nothing", async (t) => {
+  const rtsp = talk();
+  rtsp.client(setup("RTP/AVP;unicast;client_port=22-23"));
+  t.equal(rtsp.server(agreed(UDP_AGREED)), failed("unsolicited"));
+  t.same(rtsp.reasons("refused"), ["port-reserved", "unsolicited"]);
+  t.equal(rtsp.balancer.related.size, 0);
+});
+
 t.test("1,000 SETUPs with destination= of a third party: 1,000 refusals, no entry", async (t) => {
   const rtsp = talk();
   for (let cseq = 0; cseq < 1000; cseq++) {

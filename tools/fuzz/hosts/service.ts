@@ -3,7 +3,7 @@ import { Balancer } from "../../../core/balancer.ts";
 import type { GoneReason, RelatedEntry } from "../../../core/flow/related.ts";
 import type { Helper, Transport } from "../../../core/helper/api.ts";
 import type { ServiceSpec } from "../../../core/service.ts";
-import { type Endpoint, ms, port } from "../../../core/units.ts";
+import { type Endpoint, ms, type Port, port } from "../../../core/units.ts";
 import { Address } from "../../../core/wire/address.ts";
 import type { Ends } from "../generate/ftp/model.ts";
 
@@ -26,15 +26,12 @@ export interface Place {
 
 export const transportOf = ({ transport }: Helper): Transport => (transport === "udp" ? "udp" : "tcp");
 
+/** Of the service. */
+export const portOf = ({ helper, ends }: Place): Port => (ends.port === undefined ? helper.ports[0]! : port(ends.port));
+
 export const clientOf = ({ ends }: Place): Endpoint => ({ address: addressOf(ends.client), port: CLIENT_PORT });
-export const virtualOf = ({ helper, ends }: Place): Endpoint => ({
-  address: addressOf(ends.virtual),
-  port: helper.ports[0]!,
-});
-export const realOf = ({ helper, ends }: Place): Endpoint => ({
-  address: addressOf(ends.real),
-  port: helper.ports[0]!,
-});
+export const virtualOf = (place: Place): Endpoint => ({ address: addressOf(place.ends.virtual), port: portOf(place) });
+export const realOf = (place: Place): Endpoint => ({ address: addressOf(place.ends.real), port: portOf(place) });
 
 export function serviceFor({ helper, ends }: Place): ServiceSpec {
   const transport = transportOf(helper);

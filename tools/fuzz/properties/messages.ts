@@ -1,45 +1,66 @@
-/** What must hold of any helper, whatever is said: for those whose dialogues nobody models. */
+/** What must hold of any helper but FTP's, whatever is said; and what the model knows, where it is there. */
 import type { Helper } from "../../../core/helper/api.ts";
+import type { Direction } from "../../../core/units.ts";
 import type { Choices } from "../generate/choices.ts";
-import type { Ends } from "../generate/ftp/model.ts";
-import type { Spoken } from "../generate/messages.ts";
+import { type Dialogue, saidBy } from "../generate/ftp/model.ts";
+import type { Said } from "../generate/others/said.ts";
 import { pieces } from "../generate/segments.ts";
-import { transportOf } from "../hosts/service.ts";
+import { type Place, transportOf } from "../hosts/service.ts";
 import { SocketRun } from "../hosts/socket.ts";
 import { textBytes } from "../hosts/text.ts";
 import { described, firstDifference, firstDifferentByte, toldOf } from "../hosts/trace.ts";
 import { type Violation, violation } from "./finding.ts";
 import { Meter } from "./meter.ts";
 import { checkHealth } from "./safety.ts";
+import { checkSaid } from "./said.ts";
 
-export const MESSAGE_ENDS: Ends = { client: "10.0.0.5", virtual: "1.2.3.4", real: "192.168.0.2" };
 const SETTINGS = { strict: false, hold: 0 };
 /** The lowest port that any protocol of these names (rsh). */
 const LOWEST = 512;
 
-/** The first property that what is `said` shows broken, or null. */
-export function checkMessages(helper: Helper, said: readonly Spoken[], choices: Choices): Violation | null {
+/** The first property that `dialogue` shows broken, or null. `model`: what must come of each of its turns, if it is known. */
+export function checkMessages(
+  helper: Helper,
+  dialogue: Dialogue,
+  choices: Choices,
+  model: readonly Said[] | null,
+): Violation | null {
   try {
-    return check(helper, said, choices);
+    return check(helper, dialogue, choices, model);
   } catch (error) {
     return violation("threw", error instanceof Error ? (error.stack ?? error.message) : String(error));
   }
 }
 
-function check(helper: Helper, said: readonly Spoken[], choices: Choices): Violation | null {
+function check(
+  helper: Helper,
+  { ends, turns }: Dialogue,
+  choices: Choices,
+  model: readonly Said[] | null,
+): Violation | null {
+  const said = turns.map((turn): Spoken => [turn.speaker, saidBy(turn)]);
   const meter = new Meter();
-  const whole = new SocketRun({ helper: meter.on(helper), ends: MESSAGE_ENDS });
-  for (const [direction, text] of said) if (text !== "") whole.say(direction, text);
+  const whole = new SocketRun({ helper: meter.on(helper), ends });
+  const modelled = model === null ? sayAll(whole, said) : checkSaid(whole, model);
   whole.end();
-  const cut = transportOf(helper) === "tcp" ? cutOtherwise(helper, said, choices, whole) : null;
+  const place: Place = { helper, ends };
+  const cut = transportOf(helper) === "tcp" ? cutOtherwise(place, said, choices, whole) : null;
   const found =
     (meter.finding === null ? null : violation("stalled", meter.finding)) ??
     checkHealth(whole) ??
+    modelled ??
     checkEntries(whole) ??
     cut ??
     checkRequests(helper, said, whole);
   whole.close();
   return found ?? (whole.balancer.related.size > 0 ? violation("outlived", "an entry") : null);
+}
+
+type Spoken = readonly [direction: Direction, text: string];
+
+function sayAll(run: SocketRun, said: readonly Spoken[]): null {
+  for (const [direction, text] of said) if (text !== "") run.say(direction, text);
+  return null;
 }
 
 /** Entries lead from one end of the control connection to the other, and to no reserved port. */
@@ -53,8 +74,8 @@ function checkEntries({ placed, control }: SocketRun): Violation | null {
   return null;
 }
 
-function cutOtherwise(helper: Helper, said: readonly Spoken[], choices: Choices, whole: SocketRun): Violation | null {
-  const run = new SocketRun({ helper, ends: MESSAGE_ENDS });
+function cutOtherwise(place: Place, said: readonly Spoken[], choices: Choices, whole: SocketRun): Violation | null {
+  const run = new SocketRun(place);
   for (const [direction, text] of said) {
     for (const { start, end } of pieces(choices, text.length)) run.say(direction, text.slice(start, end));
   }

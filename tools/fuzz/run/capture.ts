@@ -10,7 +10,7 @@ import {
 } from "../../../core/wire/capture/writer.ts";
 import { fold, pseudoHeaderSum, sumOf } from "../../../core/wire/checksum.ts";
 import type { Dialogue } from "../generate/ftp/model.ts";
-import { addressOf, transportOf } from "../hosts/service.ts";
+import { addressOf, portOf, transportOf } from "../hosts/service.ts";
 import { textBytes } from "../hosts/text.ts";
 
 const TCP = 6;
@@ -31,7 +31,7 @@ interface End {
 
 /** As pcapng. Over TCP each message is a segment of its own (or several, of the longest), over UDP a datagram. */
 export function captureOf({ ends, turns }: Dialogue, helper: Helper, comment: string): Uint8Array {
-  const port = helper.ports[0]!;
+  const port = portOf({ helper, ends });
   const client: End = { address: addressOf(ends.client), port: CLIENT_PORT, sequence: 1000 };
   const server: End = { address: addressOf(ends.real), port, sequence: 5000 };
   const blocks = [sectionHeader(), interfaceDescription(LINK_TYPE_RAW, `${PLACE}${ends.virtual}`)];

@@ -34,7 +34,12 @@ export function captured(file: Uint8Array): Captured | null {
   if (first === undefined || virtual === "") return null;
   const helper = helpers.find(({ ports }) => ports.includes(port(first.to.port)));
   if (helper === undefined) return null;
-  const ends: Ends = { client: first.from.address, virtual, real: first.to.address };
+  const ends: Ends = {
+    client: first.from.address,
+    virtual,
+    real: first.to.address,
+    ...(first.to.port === helper.ports[0] ? {} : { port: first.to.port }),
+  };
   return { helper, dialogue: { ends, turns: turnsOf(packets, first.from), exact: false }, comment };
 }
 

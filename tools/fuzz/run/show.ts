@@ -47,7 +47,7 @@ export function summaryText(summary: Summary, kept: readonly string[]): string {
   return `${lines.join("\n")}\n`;
 }
 
-const NUMBERED: readonly string[] = ["lines", "dialogue", "wild", "messages"];
+const NUMBERED: readonly string[] = ["lines", "dialogue", "wild"];
 
 /** By its number where that alone says what it is; else from the file. */
 function againText(helper: string, { kind, seed, number }: Finding, file: string | undefined): string {

@@ -4,11 +4,13 @@
  */
 import type { Direction } from "../../../../core/units.ts";
 
-/** Addresses as text, all of one family. The control connection goes to port 21 on both sides. */
+/** Addresses as text, all of one family. */
 export interface Ends {
   readonly client: string;
   readonly virtual: string;
   readonly real: string;
+  /** Of the service, on both sides; absent: the first one of its helper. */
+  readonly port?: number;
 }
 
 export type Kind = "ftp-active" | "ftp-eprt" | "ftp-passive" | "ftp-epsv";
