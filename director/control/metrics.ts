@@ -4,8 +4,9 @@
  * from names in the program, never from clients or payload.
  */
 import { Counter, collectDefaultMetrics, Gauge, Registry } from "prom-client";
+import type { Histogram } from "../durations.ts";
 import type { Events } from "./events.ts";
-import type { RealserverState, RelatedState, ServiceState } from "./operated.ts";
+import type { Measured, RealserverState, RelatedState, ServiceState } from "./operated.ts";
 import type { Operator } from "./operator.ts";
 
 /** Values of one label that are told apart; the rest is "other". */
@@ -39,14 +40,37 @@ function processRegistry(): Registry {
 
 export async function metrics(operator: Operator, events: Events): Promise<MetricsText> {
   const register = new Registry();
-  const [counts, services, waiting] = await Promise.all([operator.counts(), operator.services(), allRelated(operator)]);
+  const [counts, services, waiting, measured] = await Promise.all([
+    operator.counts(),
+    operator.services(),
+    allRelated(operator),
+    operator.measured(),
+  ]);
   totals(register, counts, events);
   for (const service of services) for (const one of service.realservers) backend(register, service, one);
   relatedEntries(register, counts, waiting);
   outcomes(register, counts);
   const changes = counter(register, "kindred_config_changes_total", "Changes of the configuration that were applied");
   changes.inc(operator.changes);
-  return { type: register.contentType, text: await Registry.merge([register, processRegistry()]).metrics() };
+  if (measured !== null) gauge(register, "kindred_held_bytes", HELD).set(measured.heldBytes);
+  const text = await Registry.merge([register, processRegistry()]).metrics();
+  return { type: register.contentType, text: text + (measured === null ? "" : histograms(measured)) };
+}
+
+const HELD = "Bytes of control connections that wait for the rest of their message, or for a listener";
+
+const histograms = ({ connecting, deciding }: Measured): string =>
+  histogram("kindred_connect_seconds", "Until a realserver took a connection", connecting) +
+  histogram("kindred_control_seconds", "For what was read of a control connection to be decided upon", deciding);
+
+/** As Prometheus has it; prom-client can make none of what was counted already. */
+function histogram(name: string, help: string, { buckets, sum }: Histogram): string {
+  const lines = buckets.map(([bound, count]) => {
+    const le = bound === Number.POSITIVE_INFINITY ? "+Inf" : String(bound);
+    return `${name}_bucket{le="${le}"} ${count}`;
+  });
+  const all = [`${name}_sum ${sum}`, `${name}_count ${buckets.at(-1)![1]}`];
+  return `${[`# HELP ${name} ${help}`, `# TYPE ${name} histogram`, ...lines, ...all].join("\n")}\n`;
 }
 
 async function allRelated(operator: Operator): Promise<readonly RelatedState[]> {

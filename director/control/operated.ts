@@ -4,6 +4,7 @@
  */
 import type { Direction, Transport } from "../../core/units.ts";
 import type { Config } from "../config.ts";
+import type { Histogram } from "../durations.ts";
 
 /** Flows by what they are: `related` were announced, `data` came to a data port of a port group. */
 export interface FlowCounts {
@@ -127,6 +128,16 @@ export interface Scope {
   readonly realserver?: string;
 }
 
+/** What a path measures of itself. */
+export interface Measured {
+  /** Of control connections: what was read of them and waits for the rest of its message, or for a listener. */
+  readonly heldBytes: number;
+  /** From the attempt to connect to a realserver to its success. */
+  readonly connecting: Histogram;
+  /** For what was read of a control connection to be decided upon. */
+  readonly deciding: Histogram;
+}
+
 export interface Operated {
   /**
    * Serves what `config` says from now on, all of it; or nothing has changed, and why is thrown. What stays keeps its
@@ -141,6 +152,8 @@ export interface Operated {
   persistence(query: Query): Promise<Page<TemplateState>>;
   /** By name. */
   counts(): Promise<Readonly<Record<string, number>>>;
+  /** Of paths that measure. */
+  measured?(): Promise<Measured>;
   /** Whether a realserver may be given new flows: what health checks find. False: there is no such realserver. */
   mark(service: string, realserver: string, up: boolean): Promise<boolean>;
   /** Ends flows at once; how many. */

@@ -10,7 +10,7 @@ import type { Log } from "../log.ts";
 import type { PathName } from "../paths.ts";
 import { difference } from "./difference.ts";
 import { findRealserver } from "./document.ts";
-import type { FlowCounts, Operated, Page, Query, RelatedState, ServiceState } from "./operated.ts";
+import type { FlowCounts, Measured, Operated, Page, Query, RelatedState, ServiceState } from "./operated.ts";
 import { Refusal } from "./refusal.ts";
 
 export interface OperatorOptions {
@@ -84,6 +84,11 @@ export class Operator {
   /** None where the path cannot be operated. */
   async services(): Promise<readonly ServiceState[]> {
     return this.#options.path.operated?.services() ?? [];
+  }
+
+  /** null: the path measures nothing. */
+  async measured(): Promise<Measured | null> {
+    return (await this.#options.path.operated?.measured?.()) ?? null;
   }
 
   async related(query: Query): Promise<Page<RelatedState>> {

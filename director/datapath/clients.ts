@@ -8,10 +8,11 @@ import type { Affinity } from "../../core/helper/api.ts";
 import { askHelper } from "../../core/helper/run.ts";
 import { roleOf } from "../../core/service.ts";
 import type { Endpoint, Ms } from "../../core/units.ts";
-import { endpointText } from "../../core/units.ts";
+import { endpointText, ms } from "../../core/units.ts";
 import { Address } from "../../core/wire/address.ts";
 import { now } from "../clock.ts";
 import type { ServicePlan } from "../config/services.ts";
+import { Durations } from "../durations.ts";
 import type { Fields, Log } from "../log.ts";
 import { OpeningStream } from "./opening.ts";
 import { isReserved, notAllowed, ReservedPorts } from "./reserved.ts";
@@ -36,6 +37,8 @@ export interface ClientsOwner {
 export class Clients {
   readonly #owner: ClientsOwner;
   readonly #reserved = new ReservedPorts();
+  /** How long it took to connect to realservers. */
+  readonly connecting = new Durations();
 
   constructor(owner: ClientsOwner) {
     this.#owner = owner;
@@ -69,7 +72,9 @@ export class Clients {
 
   /** Connects to the realserver chosen, or to the next one when it refuses. */
   #connect(plan: ServicePlan, client: Stream, entry: ConnectionEntry): void {
+    const began = now();
     this.#reach(plan, entry, (real, reason) => {
+      if (real !== null) this.connecting.took(ms(now() - began));
       if (client.gone) {
         real?.reset();
         this.#owner.closed(entry);

@@ -4,7 +4,7 @@ import type { RelatedEntry } from "../../core/flow/related.ts";
 import type { PortPair } from "../../core/helper/api.ts";
 import { type ControlHost, type ControlOptions, ControlStream, type Decision } from "../../core/inspect/control.ts";
 import type { Direction, Endpoint, Ms } from "../../core/units.ts";
-import { opposite } from "../../core/units.ts";
+import { ms, opposite } from "../../core/units.ts";
 import { now } from "../clock.ts";
 import type { Fields, Level } from "../log.ts";
 import { DecisionLog } from "./decisions.ts";
@@ -25,6 +25,8 @@ export interface ControlOwner {
   /** How the receiver of `direction` knows the connection that its sender knows as `pair`. */
   translate(session: ControlSession, direction: Direction, pair: PortPair): PortPair | null;
   explained(session: ControlSession, decision: Decision): void;
+  /** So long it took to decide on what was read. */
+  decided(took: Ms): void;
   log(level: Level, event: string, fields: Fields): void;
   closed(session: ControlSession): void;
 }
@@ -64,6 +66,11 @@ export class ControlSession implements ControlHost {
     this.#stream = new ControlStream({ ...options, entry, host: this });
     this.client.read(this.#events("original"));
     this.real.read(this.#events("reply"));
+  }
+
+  /** Bytes of both ways that wait for the rest of their message, or for a listener. */
+  get held(): number {
+    return this.#stream.waiting("original") + this.#stream.waiting("reply");
   }
 
   /** When `advance` has something to do. */
@@ -144,6 +151,7 @@ export class ControlSession implements ControlHost {
         this.lastActive = now();
         this.owesReply = direction === "original";
         this.#stream.feed(direction, bytes, this.lastActive);
+        this.#owner.decided(ms(now() - this.lastActive));
         if (this.#stream.blocked(direction)) from.pause();
       },
       drained: () => this.#flow(opposite(direction)),

@@ -7,6 +7,7 @@ import type { Decision } from "../../core/inspect/control.ts";
 import type { Direction, Endpoint, Ms } from "../../core/units.ts";
 import { seconds } from "../../core/units.ts";
 import type { ServicePlan } from "../config/services.ts";
+import { Durations } from "../durations.ts";
 import type { Fields, Level, Log } from "../log.ts";
 import { type ControlOwner, ControlSession } from "./control.ts";
 import type { MediaRelays } from "./media.ts";
@@ -49,6 +50,15 @@ export class Sessions implements ControlOwner {
 
   get size(): number {
     return this.#sessions.size;
+  }
+
+  /** How long it took to decide on what was read of them. */
+  readonly deciding = new Durations();
+
+  get heldBytes(): number {
+    let bytes = 0;
+    for (const { held } of this.#sessions.values()) bytes += held;
+    return bytes;
   }
 
   get(handle: Handle): ControlSession | undefined {
@@ -122,6 +132,10 @@ export class Sessions implements ControlOwner {
 
   explained(_session: ControlSession, { outcome, reason }: Decision): void {
     this.#owner.count(`${outcome}.${reason}`);
+  }
+
+  decided(took: Ms): void {
+    this.deciding.took(took);
   }
 
   log(level: Level, event: string, fields: Fields): void {

@@ -15,7 +15,7 @@ import { endpointText } from "../../core/units.ts";
 import { now } from "../clock.ts";
 import { planServices, type ServicePlan } from "../config/services.ts";
 import type { Config } from "../config.ts";
-import type { Operated, Page, Query, Scope } from "../control/operated.ts";
+import type { Measured, Operated, Page, Query, Scope } from "../control/operated.ts";
 import { type Fields, type Level, type Log, LogLimit } from "../log.ts";
 import { ChangeError } from "./change-error.ts";
 import { Clients } from "./clients.ts";
@@ -128,6 +128,11 @@ export class SocketPath implements Datapath, Operated {
 
   async counts(): Promise<Readonly<Record<string, number>>> {
     return this.counters.all();
+  }
+
+  async measured(): Promise<Measured> {
+    const { heldBytes, deciding } = this.#sessions;
+    return { heldBytes, connecting: this.#clients.connecting.histogram, deciding: deciding.histogram };
   }
 
   /** Listens on every port of every service; on failure nothing is left open and ListenError is thrown. */

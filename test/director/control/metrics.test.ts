@@ -95,6 +95,39 @@ t.test("counters and gauges say what was served, with the labels of node_exporte
   t.equal(metric(all, "kindred_config_changes_total"), 0);
 });
 
+t.test("how long realservers and decisions took is counted in buckets, and what is held in bytes", async (t) => {
+  const { director } = await served(t);
+  const all = await scrape(director);
+  for (const name of ["kindred_connect_seconds", "kindred_control_seconds"]) {
+    const buckets = all.filter((one) => one.name === `${name}_bucket`);
+    const counts = buckets.map(({ value }) => value);
+    t.same(
+      counts,
+      counts.toSorted((a, b) => a - b),
+      "each holds those below it",
+    );
+    t.equal(buckets.at(-1)!.labels["le"], "+Inf");
+    t.equal(metric(all, `${name}_count`), counts.at(-1));
+    t.ok(metric(all, `${name}_sum`)! > 0);
+  }
+  t.equal(metric(all, "kindred_connect_seconds_count"), 2, "two logins");
+  t.ok(metric(all, "kindred_control_seconds_count")! >= 8, "four greetings and replies, and what was asked");
+  t.equal(metric(all, "kindred_held_bytes"), 0);
+});
+
+t.test("a line that is not whole is held, until it is", async (t) => {
+  const { director, port } = await served(t);
+  const client = await dial(t, VIP, port, CLIENT);
+  await once(client, "data");
+  client.write("PORT 192,0");
+  const held = async (bytes: number) => metric(await scrape(director), "kindred_held_bytes") === bytes;
+  for (let tries = 0; tries < 200 && !(await held(10)); tries++) await new Promise((later) => setTimeout(later, 10));
+  t.ok(await held(10));
+  client.resetAndDestroy();
+  for (let tries = 0; tries < 200 && !(await held(0)); tries++) await new Promise((later) => setTimeout(later, 10));
+  t.ok(await held(0));
+});
+
 t.test("a mark and a weight show at once; a weight of 0 is not down", async (t) => {
   const { director, real } = await served(t);
   const key = `${REAL_A}:${real.port}`;
@@ -126,7 +159,7 @@ interface Panel {
   readonly targets: readonly { readonly expr: string; readonly legendFormat: string }[];
 }
 
-const FUNCTIONS = new Set(["sum", "rate", "by", "max", "count", "increase"]);
+const FUNCTIONS = new Set(["sum", "rate", "by", "max", "count", "increase", "histogram_quantile"]);
 
 /** What a query of the dashboard's simple kind names: metrics, labels it groups by or selects; and what is neither. */
 function namesOf(expr: string): { metrics: string[]; grouped: string[]; selected: string[] } {
