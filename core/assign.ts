@@ -47,12 +47,33 @@ function recalled({ memory }: Service, now: Ms, affinity: Affinity | null): Real
   return realserver?.up === true ? realserver : null;
 }
 
-/** A client stays with one that is drained only while it has connections there, with a sorry server while nobody else is. */
-function templated({ templates, realservers }: Service, client: Address, now: Ms): Realserver | null {
-  const realserver = templates?.find(client, now) ?? null;
-  if (realserver === null || !realserver.up) return null;
-  if (realserver.sorry === true && realservers.some((one) => mayBeChosen(one, NOBODY, false))) return null;
-  return realserver.weight > 0 || templates?.isOpen(client) === true ? realserver : null;
+/** Where the client is already: in this service, or in another of its mark. */
+function templated(service: Service, client: Address, now: Ms): Realserver | null {
+  const realserver = service.templates?.find(client, now) ?? null;
+  if (mayStay(service, realserver, service, client)) return realserver;
+  // Requests that are scheduled one by one go by what their helper recalls.
+  if (service.templates === null) return null;
+  for (const companion of service.companions) {
+    const there = companion.templates?.find(client, now)?.address;
+    const same = service.realservers.find(({ address }) => there?.equals(address) === true) ?? null;
+    if (mayStay(service, same, companion, client)) return same;
+  }
+  return null;
+}
+
+/**
+ * With one that is drained a client stays only while it has connections there, as the service knows that it is known from;
+ * with a sorry server, while nobody else is left.
+ */
+function mayStay(
+  { realservers }: Service,
+  realserver: Realserver | null,
+  { templates }: Service,
+  client: Address,
+): boolean {
+  if (realserver === null || !realserver.up) return false;
+  if (realserver.sorry === true && realservers.some((one) => mayBeChosen(one, NOBODY, false))) return false;
+  return realserver.weight > 0 || templates?.isOpen(client) === true;
 }
 
 /** Nobody takes its place: another would answer that it is not the one. */

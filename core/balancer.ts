@@ -10,7 +10,7 @@
  *   change     services come, change and go while connections run (core/change.ts)
  */
 import { assign, closed, lost, opened, pick, remember } from "./assign.ts";
-import { changeServices, forget, makeService } from "./change.ts";
+import { changeServices, forget, makeServices } from "./change.ts";
 import { type GoneReason, type RelatedEntry, type RelatedLimits, RelatedTable } from "./flow/related.ts";
 import { type Handle, Slots } from "./flow/slots.ts";
 import type { Affinity, Announcement, Connection, Limits } from "./helper/api.ts";
@@ -61,7 +61,7 @@ export class Balancer {
 
   constructor(specs: readonly ServiceSpec[], { limits, seed, gone }: BalancerOptions) {
     this.#seed = seed;
-    this.#services = specs.map((spec) => makeService(spec, seed));
+    this.#services = makeServices(specs, seed);
     this.services = this.#services;
     this.related = new RelatedTable(limits, gone, seed);
   }

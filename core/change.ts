@@ -28,9 +28,24 @@ const stayOf = ({ persistence }: ServiceSpec): Ms => (persistence > 0 ? persiste
 
 /** What is scheduled request by request is grouped by what the helper recalls. */
 const isPersistent = (spec: ServiceSpec): boolean =>
-  spec.persistence > 0 || (isPortGroup(spec) && spec.helper?.requests === undefined);
+  spec.persistence > 0 || ((isPortGroup(spec) || spec.mark !== undefined) && spec.helper?.requests === undefined);
 
-export function makeService(spec: ServiceSpec, seed: number): Service {
+/** Services of the same mark learn of one another. */
+function acquaint(services: readonly Service[]): void {
+  for (const service of services) {
+    const { mark } = service.spec;
+    service.companions =
+      mark === undefined ? [] : services.filter((other) => other !== service && other.spec.mark === mark);
+  }
+}
+
+export function makeServices(specs: readonly ServiceSpec[], seed: number): Service[] {
+  const services = specs.map((spec) => makeService(spec, seed));
+  acquaint(services);
+  return services;
+}
+
+function makeService(spec: ServiceSpec, seed: number): Service {
   const realservers = spec.realservers.map(makeRealserver);
   const scheduler = createScheduler(spec.scheduler, seed);
   scheduler.update(realservers);
@@ -39,6 +54,7 @@ export function makeService(spec: ServiceSpec, seed: number): Service {
     spec,
     realservers,
     scheduler,
+    companions: [],
     templates: isPersistent(spec) ? new PersistenceTable<Realserver>(stay, spec.persistencePrefix) : null,
     pins: new PersistenceTable<Realserver>(stay, null),
     memory: new AffinityMemory<Realserver>(MEMORY_CAPACITY),
@@ -66,8 +82,12 @@ export function changeServices(services: Service[], specs: readonly ServiceSpec[
     changeService(service, spec, seed);
     return service;
   });
-  for (const gone of known.values()) changeRealservers(gone, []);
+  for (const gone of known.values()) {
+    changeRealservers(gone, []);
+    gone.companions = [];
+  }
   services.splice(0, services.length, ...next);
+  acquaint(services);
 }
 
 function changeService(service: Service, spec: ServiceSpec, seed: number): void {

@@ -44,6 +44,11 @@ export interface ServiceSpec {
   /** Bits of the client's network that persist together; null: single clients. */
   readonly persistencePrefix: number | null;
   /**
+   * Services of the same mark are one port group, each with a helper of its own: a client of one goes to the realserver of
+   * that address in the others (what LVS does with a firewall mark). Absent: it stands by itself.
+   */
+  readonly mark?: string;
+  /**
    * Ports at clients that realservers may connect to by themselves, leaving as the VIP (ident, tcp/113).
    * What is not listed, and was not announced, goes nowhere.
    */
@@ -73,6 +78,8 @@ export interface Service {
   spec: ServiceSpec;
   readonly realservers: Realserver[];
   scheduler: Scheduler;
+  /** The other services of its mark. */
+  companions: readonly Service[];
   /** Made by connections, where the service is persistent. */
   templates: PersistenceTable<Realserver> | null;
   /** Made by helpers (`group`): lets a client's data connections to the data ports in. */

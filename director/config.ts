@@ -8,7 +8,7 @@
 import { dirname, resolve } from "node:path";
 import { helpers as builtIn } from "../helpers/index.ts";
 import { checkConfig } from "./config/check.ts";
-import { checkControl, checkNames, checkPorts, checkRelated } from "./config/checks.ts";
+import { checkControl, checkMarks, checkNames, checkPorts, checkRelated } from "./config/checks.ts";
 import { explain } from "./config/explain.ts";
 import { isFile, readText } from "./config/file.ts";
 import { type Helpers, resolveHelpers } from "./config/helpers.ts";
@@ -78,6 +78,7 @@ function check(value: unknown, file: string, options: ConfigOptions, report: Rep
   for (const entry of entries) checkService(entry, context);
   checkNames(entries, report);
   checkPorts(entries, report);
+  checkMarks(entries, report);
   const pool = parts.related.safeParse(related ?? {});
   if (pool.success) checkRelated(pool.data, entries, report);
   const operated = parts.control.safeParse(control ?? {});
@@ -147,6 +148,7 @@ function serviceConfig(input: ServiceInput, helpers: Helpers, file: string): Ser
     scheduler,
     persistence: input.persistence ?? NOT,
     persistenceNetmask: input.persistenceNetmask ?? null,
+    mark: input.mark ?? null,
     originates: input.originates,
     check: input.check === undefined ? null : checkConfig(input.check, file),
     realservers: input.realservers.map((realserver) => ({

@@ -23,6 +23,24 @@ export function checkNames(entries: readonly Entry[], report: Report): void {
   }
 }
 
+/** Services of one mark keep a client together only where each has the same realservers. */
+export function checkMarks(entries: readonly Entry[], report: Report): void {
+  for (const { path, service } of entries) {
+    const { mark, realservers } = service;
+    if (mark === undefined) continue;
+    const others = entries.filter((other) => other.service !== service && other.service.mark === mark);
+    const at = [...path, "mark"];
+    if (others.length === 0)
+      report.warn(at, `${quote(mark)} is no other service's mark`, "give it to another too", "key");
+    for (const { service: other } of others) {
+      const missing = other.realservers.find(({ address }) => !realservers.some((one) => one.address.equals(address)));
+      if (missing === undefined) continue;
+      const what = `${missing.address} of ${quote(other.name)} is no realserver here: its clients are not kept together`;
+      report.warn(at, what, "list the same realservers in both");
+    }
+  }
+}
+
 interface Claim {
   readonly range: PortRange;
   readonly entry: Entry;

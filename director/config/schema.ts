@@ -107,6 +107,7 @@ const service = {
   scheduler: oneOf("scheduler", schedulerNames, "wlc").default("wlc"),
   originates: z.array(scalar(transportPorts, "tcp/113", text(`^(tcp|udp)/${RANGE}`, ["tcp/113"]))).default([]),
   persistenceNetmask: count(1, 128, 24).optional(),
+  mark: named("media").optional(),
   check: check.optional(),
   realservers: z.array(realserver),
 };

@@ -40,6 +40,7 @@ function planService(service: ServiceConfig, loaded: ReadonlyMap<string, Helper>
     scheduler,
     persistence,
     persistencePrefix: service.persistenceNetmask,
+    ...(service.mark === null ? {} : { mark: service.mark }),
     originates: service.originates,
     realservers,
     settings: settingsOf(configured, helper),

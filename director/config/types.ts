@@ -68,6 +68,8 @@ export interface ServiceConfig {
   readonly persistence: Ms;
   /** Bits of the client's network that persist together; null: each client by itself. */
   readonly persistenceNetmask: number | null;
+  /** Shared by services that send a client to one realserver, each with a helper of its own; null: by none. */
+  readonly mark: string | null;
   /** Ports at clients that realservers may connect to by themselves, leaving as the VIP (ident: tcp/113). */
   readonly originates: readonly PortRange[];
   /** How its realservers are found to serve; null: they are taken to. */

@@ -68,6 +68,7 @@ function serviceStays(before: ServiceConfig, after: ServiceConfig): string[] {
     ...said("persistence", ({ persistence }) => (persistence === 0 ? "none" : `${persistence / 1000} s`)),
     ...said("originates", ({ originates }) => originates.map(rangeText).join(", ") || "nothing"),
     ...said("persistenceNetmask", ({ persistenceNetmask }) => String(persistenceNetmask ?? "none")),
+    ...said("mark", ({ mark }) => mark ?? "none"),
     ...checkChanges(before, after),
     ...changes(before.realservers, after.realservers, keyOf, {
       comes: (one) => [realserverComes(name, one)],

@@ -167,6 +167,63 @@ t.test("a port group by network: all of a network's clients, to any of its ports
   t.equal(new Set(networks.flat()).size, 3, "while the networks are spread");
 });
 
+/** RealNetworks' three services: each reads its own protocol, and all are one group. */
+const media = (mark?: string) =>
+  [554, 7070, 8080].map((port, i) =>
+    web({
+      name: `media-${port}`,
+      ports: [ports(port)],
+      realservers: i === 1 ? three.toReversed() : three,
+      ...(mark && { mark }),
+    }),
+  );
+
+t.test("services of one mark, each with ports and realservers of its own, send a client to one address", async (t) => {
+  const chosen = (balancer: Balancer) =>
+    [1, 2, 3, 4, 5, 6].map((n) => new Set([554, 7070, 8080, 554].map((port) => real(admit(balancer, n, port)))));
+  const together = chosen(makeBalancer(media("real")));
+  t.ok(together.every(({ size }) => size === 1));
+  t.equal(new Set(together.flatMap((all) => [...all])).size, 3, "while the clients are spread");
+  t.ok(
+    chosen(makeBalancer(media())).some(({ size }) => size > 1),
+    "which without a mark they would not",
+  );
+});
+
+t.test(
+  "a mark lasts as long as persistence does, and leads to nobody who is down, drained or no realserver there",
+  async (t) => {
+    const balancer = makeBalancer(media("real").map((spec) => ({ ...spec, persistence: seconds(60) })));
+    const [, pnm] = balancer.services;
+    const first = admit(balancer, 1, 554);
+    balancer.close(first, seconds(1));
+    t.equal(real(admit(balancer, 1, 7070, seconds(60))), real(first));
+    const another = admit(balancer, 2, 554);
+    const same = pnm!.realservers.find(({ address }) => address.equals(another.real.address))!;
+    same.weight = 0;
+    t.equal(real(admit(balancer, 2, 7070)), real(another), "drained: it has the client's connection open");
+    balancer.close(another, seconds(1));
+    const third = admit(balancer, 3, 554);
+    const down = pnm!.realservers.find(({ address }) => address.equals(third.real.address))!;
+    balancer.mark(pnm!, down, false);
+    t.not(real(admit(balancer, 3, 7070)), real(third));
+  },
+);
+
+t.test("a mark that is given or taken away by a reload counts for whoever comes next", async (t) => {
+  const balancer = makeBalancer(media());
+  const before = real(admit(balancer, 1, 554));
+  balancer.change(media("real"));
+  const kept = real(admit(balancer, 2, 554));
+  t.equal(real(admit(balancer, 2, 7070)), kept);
+  balancer.change(media());
+  t.same(
+    balancer.services.map(({ companions }) => companions),
+    [[], [], []],
+  );
+  t.type(before, "string");
+});
+
 t.test("a realserver's own port is used where one port is translated, not in a group", async (t) => {
   const translated = [realserver("192.168.0.1", { port: port(8080) })];
   t.equal(admit(makeBalancer([web({ realservers: translated })]), 1).real.port, 8080);

@@ -59,6 +59,7 @@ t.test("the example says all that can be said", async (t) => {
         scheduler: "wlc",
         persistence: 300_000,
         persistenceNetmask: 24,
+        mark: "files",
         originates: [{ transport: "tcp", first: 113, last: 113 }],
         check: {
           kind: "ftp",
@@ -114,6 +115,7 @@ t.test("the example says all that can be said", async (t) => {
         scheduler: "wlc",
         persistence: 300_000,
         persistenceNetmask: null,
+        mark: "files",
         originates: [],
         check: null,
         realservers: ["192.168.0.2", "192.168.0.3"].map((address) => ({
@@ -318,6 +320,18 @@ t.test("what is odd but can run is a warning with its place", async (t) => {
   t.match(empty, [{ path: "services[0].realservers", message: "lists no realserver: nobody will be served" }]);
   const unserved = parse(`${SMALL}        passivePorts: 40000-40100\n`).warnings;
   t.match(unserved, [{ line: 8, message: /does not serve tcp\/40000-40100/, remedy: "add tcp/40000-40100 to ports" }]);
+});
+
+t.test("a mark that keeps nobody together is a warning: of one service alone, or of other realservers", async (t) => {
+  const alone = SMALL.replace("    realservers:", "    mark: files\n    realservers:");
+  t.match(parse(alone).warnings, [{ path: "services[0].mark", message: '"files" is no other service\'s mark' }]);
+  const other =
+    "  - { name: other, vip: 203.0.113.10, ports: [tcp/80], mark: files, realservers: [{ address: 192.168.0.9 }] }\n";
+  t.match(parse(alone + other).warnings, [
+    { path: "services[0].mark", message: /^192\.168\.0\.9 of "other" is no realserver here/ },
+    { path: "services[1].mark", message: /^192\.168\.0\.2 of "ftp" is no realserver here/ },
+  ]);
+  t.same(parse(alone + other.replace("0.9", "0.2")).warnings, []);
 });
 
 t.test("all problems are told at once, in the order of the file", async (t) => {

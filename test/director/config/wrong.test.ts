@@ -182,7 +182,7 @@ const wrong: [what: string, from: string, to: string, problem: string][] = [
     "a helper for a group",
     "  - name: web",
     "  - name: web\n    helper: ftp",
-    '17:5: groups[0].helper: "helper" is no key here; known here: name, vip, ports, scheduler, originates, persistenceNetmask, check, realservers, persistence',
+    '17:5: groups[0].helper: "helper" is no key here; known here: name, vip, ports, scheduler, originates, persistenceNetmask, mark, check, realservers, persistence',
   ],
   [
     "no vip",
