@@ -18,6 +18,7 @@ import { CorpusFolder, keep } from "./fuzz/run/keep.ts";
 import { progressText, type Summary, summaryText } from "./fuzz/run/show.ts";
 import { type State, watch } from "./fuzz/run/watch.ts";
 import { runClient, runServe, type ServeOptions } from "./fuzz/serve/command.ts";
+import { runAgainstTshark } from "./fuzz/tshark/command.ts";
 
 export interface FuzzOptions extends ServeOptions {
   readonly seconds?: number;
@@ -40,7 +41,7 @@ export interface FuzzOptions extends ServeOptions {
   readonly patience?: number;
   /** A copy with a known bug instead of the helper. */
   readonly mutant?: string;
-  /** `kernel`: nf_conntrack_ftp beside the helper, instead of the helper by itself. */
+  /** `kernel` (nf_conntrack_ftp) or `tshark` beside the helper, instead of the helper by itself. */
   readonly against?: string;
 }
 
@@ -71,6 +72,7 @@ function version(): string {
 
 /** What is done with the kernel, or with a middlebox; null: the helper is held by itself. */
 function withPeers(options: FuzzOptions, io: FuzzIo): Promise<number> | null {
+  if (options.against === "tshark") return Promise.resolve(runAgainstTshark(options, version(), io));
   if (options.against !== undefined) return runAgainstKernel(options, version(), io);
   if (options.serve !== undefined) return runServe(options, io);
   return options.client === undefined ? null : runClient(options, io);
@@ -220,7 +222,10 @@ export function fuzzCommand(io: FuzzIo = process): Command {
     .option("--findings <folder>", `where findings are kept (${FINDINGS})`)
     .option("--patience <seconds>", `how long one input may take (${PATIENCE})`, whole)
     .option("--mutant <name>", "a copy of the helper with a known bug instead, to see it found")
-    .option("--against <peer>", "kernel: the same dialogues through nf_conntrack_ftp in network namespaces (root)")
+    .option(
+      "--against <peer>",
+      "kernel: the same dialogues through nf_conntrack_ftp in network namespaces (root); tshark: through its dissector",
+    )
     .option("--serve <port>", "a hostile FTP server, to test what is between it and its client", whole)
     .option("--bind <address>", "of that server (127.0.0.1)")
     .option("--i-know", "lets it bind to other addresses than loopback")

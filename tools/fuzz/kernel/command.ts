@@ -51,7 +51,7 @@ export async function runAgainstKernel(options: Options, version: string, io: Io
   return summary.counts["ours-wrong"] === 0 ? OK : FOUND;
 }
 
-function rowText({ class: kind, reason, about, count, example: { segments, end } }: Row): string {
+export function rowText({ class: kind, reason, about, count, example: { segments, end } }: Row): string {
   const text = JSON.stringify(segments);
   const shown = text.length > SHOWN ? `${text.slice(0, SHOWN)}...` : text;
   return `${kind} (${reason}): ${count} x ${inert(about)}\n  ${inert(shown)}${end === "none" ? "" : ` -> ${end}`}`;

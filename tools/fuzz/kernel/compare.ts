@@ -8,12 +8,17 @@ import { ReplayRun } from "../hosts/replay.ts";
 import { addressOf } from "../hosts/service.ts";
 import type { Heard, Part } from "./namespaces.ts";
 
+/** Who is compared with us. */
+export type Other = "kernel" | "tshark";
+
 /**
  * - `kernel-too-lax`     the kernel expects what we refuse
  * - `kernel-too-strict`  we follow an announcement that the kernel misses, or whose segment it drops
  * - `ours-wrong`         the kernel and the model agree, we do not
+ *
+ * The same of tshark, which expects what it names.
  */
-export type Class = "kernel-too-lax" | "kernel-too-strict" | "ours-wrong";
+export type Class = `${Other}-too-lax` | `${Other}-too-strict` | "ours-wrong";
 
 export interface Difference {
   readonly class: Class;
@@ -49,7 +54,7 @@ export interface Cut {
 }
 
 /** Our helper on the same segments: what it lets in, and why it refuses. */
-class Ours {
+export class Ours {
   readonly #run: ReplayRun;
   readonly #ends: Dialogue["ends"];
   #announced = 0;
@@ -81,7 +86,7 @@ class Ours {
   }
 }
 
-const endText = (address: string, port: number): string => `${addressOf(address)} ${port}`;
+export const endText = (address: string, port: number): string => `${addressOf(address)} ${port}`;
 
 /** What the model says that may be let in because of a turn. */
 function allowed({ ends, exact }: Dialogue, { speaker, messages }: Turn): string[] {
@@ -104,9 +109,9 @@ export async function hold(helper: Helper, dialogue: Dialogue, cuts: readonly Cu
     const { letIn, reasons } = ours.news();
     segments += kernel.said;
     agreed += kernel.expected.filter((end) => letIn.includes(end)).length;
-    const verdicts = { kernel: kernel.expected, dropped: kernel.dropped, letIn, reasons };
+    const verdicts = { expected: kernel.expected, dropped: kernel.dropped, letIn, reasons };
     const context = { dialogue, turn, texts };
-    differences.push(...classify(verdicts, context));
+    differences.push(...classify("kernel", verdicts, context));
     if (!kernel.dropped) continue;
     drops++;
     break;
@@ -128,7 +133,8 @@ async function sayAll(peer: Peer, speaker: Direction, texts: readonly string[]) 
 }
 
 interface Verdicts {
-  readonly kernel: readonly string[];
+  /** The other's. */
+  readonly expected: readonly string[];
   readonly dropped: boolean;
   readonly letIn: readonly string[];
   readonly reasons: readonly string[];
@@ -140,7 +146,8 @@ interface Context {
   readonly texts: readonly string[];
 }
 
-export function classify({ kernel, dropped, letIn, reasons }: Verdicts, context: Context): Difference[] {
+export function classify(other: Other, verdicts: Verdicts, context: Context): Difference[] {
+  const { expected, dropped, letIn, reasons } = verdicts;
   const { dialogue, turn, texts } = context;
   const may = allowed(dialogue, turn);
   const difference = (kind: Class, reason: string, end: string): Difference => ({
@@ -152,17 +159,17 @@ export function classify({ kernel, dropped, letIn, reasons }: Verdicts, context:
   });
   const refused = reasons[0] ?? "no-announcement";
   const missed = dropped ? "segment-dropped" : "not-expected";
-  const differences = kernel
+  const differences = expected
     .filter((end) => !letIn.includes(end))
-    .map((end) => difference(may.includes(end) ? "ours-wrong" : "kernel-too-lax", refused, end));
+    .map((end) => difference(may.includes(end) ? "ours-wrong" : `${other}-too-lax`, refused, end));
   for (const end of letIn) {
-    if (kernel.includes(end)) continue;
+    if (expected.includes(end)) continue;
     const wrong = dialogue.exact && !may.includes(end);
-    differences.push(difference(wrong ? "ours-wrong" : "kernel-too-strict", missed, end));
+    differences.push(difference(wrong ? "ours-wrong" : `${other}-too-strict`, missed, end));
   }
   // A segment that offers nothing, and never arrives: the dialogue hangs there.
   if (dropped && letIn.length === 0 && turn.messages.some(({ outcome }) => outcome === "same") && dialogue.exact) {
-    differences.push(difference("kernel-too-strict", "harmless-segment-dropped", "none"));
+    differences.push(difference(`${other}-too-strict`, "harmless-segment-dropped", "none"));
   }
   return differences;
 }

@@ -6,7 +6,7 @@ import { type Dialogue, saidBy, type Turn } from "../generate/ftp/model.ts";
 import { wild } from "../generate/ftp/wild.ts";
 import { pieces } from "../generate/segments.ts";
 import { ftp } from "../run/campaign.ts";
-import { type Class, type Cut, type Difference, type Held, hold, type Peer } from "./compare.ts";
+import { type Class, type Cut, type Difference, type Held, hold, type Other, type Peer } from "./compare.ts";
 import { ENDS, KNOWN } from "./known.ts";
 import { Kernel } from "./namespaces.ts";
 
@@ -31,7 +31,7 @@ export interface KernelSummary {
   readonly dropped: number;
   /** Announcements that both let in. */
   readonly agreed: number;
-  readonly counts: Readonly<Record<Class, number>>;
+  readonly counts: Readonly<Counts>;
   readonly known: readonly { readonly name: string; readonly reproduced: boolean; readonly reason: string }[];
   readonly differences: readonly Row[];
 }
@@ -52,15 +52,22 @@ const PATIENCE = 600;
 const IPV6 = 8;
 const LONGEST = 1400;
 
-const none = (): Record<Class, number> => ({ "kernel-too-lax": 0, "kernel-too-strict": 0, "ours-wrong": 0 });
+type Counts = Partial<Record<Class, number>> & { "ours-wrong": number };
+
+/** The least of them first. */
+const none = (other: Other): Counts => ({ [`${other}-too-lax`]: 0, [`${other}-too-strict`]: 0, "ours-wrong": 0 });
 
 /** Differences by class, reason and case. */
 export class Tally {
-  readonly counts = none();
+  readonly counts: Counts;
   readonly #rows = new Map<string, Row>();
   segments = 0;
   dropped = 0;
   agreed = 0;
+
+  constructor(other: Other) {
+    this.counts = none(other);
+  }
 
   add({ segments, drops, agreed, differences }: Held): void {
     this.segments += segments;
@@ -71,13 +78,13 @@ export class Tally {
 
   /** The worst class first, then by count. */
   get rows(): Row[] {
-    const order = Object.keys(none()).reverse();
+    const order = Object.keys(this.counts).reverse();
     const rank = (row: Row): number => order.indexOf(row.class);
     return [...this.#rows.values()].sort((a, b) => rank(a) - rank(b) || b.count - a.count);
   }
 
   #count({ class: kind, reason, about, end, segments }: Difference): void {
-    this.counts[kind]++;
+    this.counts[kind] = (this.counts[kind] ?? 0) + 1;
     const key = `${kind} ${reason} ${about}`;
     const row = this.#rows.get(key);
     if (row !== undefined) row.count++;
@@ -95,7 +102,7 @@ export function generated(seed: number, number: number): { dialogue: Dialogue; c
 }
 
 /** Mostly a message a segment, as peers send them; sometimes all in one, sometimes anywhere. */
-function cut(turn: Turn, random: Random): Cut {
+export function cut(turn: Turn, random: Random): Cut {
   const said = saidBy(turn);
   const kind = random.below(8);
   if (said.length > LONGEST || kind === 7) return { turn, pieces: pieces(random, said.length) };
@@ -120,7 +127,7 @@ export async function againstKernel(options: KernelOptions): Promise<KernelSumma
   const kernels = Array.from({ length: PAIRS }, () => new Kernel(PATIENCE));
   try {
     for (const kernel of kernels) await kernel.start();
-    const tally = new Tally();
+    const tally = new Tally("kernel");
     const known = await holdKnown(kernels[0]!);
     const spent = (): number => (performance.now() - begun) / 1000;
     const over = (): boolean => spent() >= seconds || options.stopped?.() === true;

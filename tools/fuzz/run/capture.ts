@@ -1,5 +1,6 @@
 /** A dialogue as a capture, for `kindred replay`, tshark and whoever else reads captures: the realserver's side of it. */
 import type { Helper } from "../../../core/helper/api.ts";
+import type { Direction, Endpoint } from "../../../core/units.ts";
 import type { Address } from "../../../core/wire/address.ts";
 import { putU16, putU32 } from "../../../core/wire/bytes.ts";
 import {
@@ -10,7 +11,7 @@ import {
 } from "../../../core/wire/capture/writer.ts";
 import { fold, pseudoHeaderSum, sumOf } from "../../../core/wire/checksum.ts";
 import type { Dialogue } from "../generate/ftp/model.ts";
-import { addressOf, portOf, transportOf } from "../hosts/service.ts";
+import { clientOf, type Place, realOf, transportOf } from "../hosts/service.ts";
 import { textBytes } from "../hosts/text.ts";
 
 const TCP = 6;
@@ -21,47 +22,86 @@ const UDP_HEADER = 8;
 const MOST_SAID = 60_000;
 const [SYN, PUSH, ACK] = [2, 8, 16];
 const WINDOW = 65535;
-const CLIENT_PORT = 40000;
 
-interface End {
-  readonly address: Address;
-  readonly port: number;
+interface End extends Endpoint {
   sequence: number;
 }
 
-/** As pcapng. Over TCP each message is a segment of its own (or several, of the longest), over UDP a datagram. */
-export function captureOf({ ends, turns }: Dialogue, helper: Helper, comment: string): Uint8Array {
-  const port = portOf({ helper, ends });
-  const client: End = { address: addressOf(ends.client), port: CLIENT_PORT, sequence: 1000 };
-  const server: End = { address: addressOf(ends.real), port, sequence: 5000 };
-  const blocks = [sectionHeader(), interfaceDescription(LINK_TYPE_RAW, `${PLACE}${ends.virtual}`)];
-  let frames = 0;
-  const put = (packet: Uint8Array): void => {
-    blocks.push(enhancedPacket(0, 0, frames * 1_000_000, packet, frames === 0 ? comment : ""));
-    frames++;
-  };
-  const send = (from: End, to: End, flags: number, payload: Uint8Array): void => {
-    put(segmentOf(from, to, flags, payload));
-    from.sequence += payload.length + ((flags & SYN) === 0 ? 0 : 1);
-  };
-  const tcp = transportOf(helper) === "tcp";
-  const nothing = new Uint8Array(0);
-  if (tcp) {
-    send(client, server, SYN, nothing);
-    send(server, client, SYN | ACK, nothing);
-    send(client, server, ACK, nothing);
+const NOTHING = new Uint8Array(0);
+
+/** Packets one after the other, a millisecond apart, as pcapng. `place`: where they are seen. */
+export class Recording {
+  frames = 0;
+  readonly #blocks: Uint8Array[];
+
+  constructor(place: string) {
+    this.#blocks = [sectionHeader(), interfaceDescription(LINK_TYPE_RAW, place)];
   }
-  for (const { speaker, messages } of turns) {
-    const [from, to] = speaker === "original" ? [client, server] : [server, client];
-    for (const { said } of messages) {
-      const bytes = textBytes(said);
-      if (!tcp) put(datagramOf(from, to, bytes.subarray(0, MOST_SAID)));
-      else
-        for (let at = 0; at < bytes.length; at += MOST_SAID)
-          send(from, to, PUSH | ACK, bytes.subarray(at, at + MOST_SAID));
+
+  put(packet: Uint8Array, comment = ""): void {
+    const milliseconds = this.frames++;
+    const [seconds, rest] = [Math.floor(milliseconds / 1000), milliseconds % 1000];
+    this.#blocks.push(enhancedPacket(0, seconds, rest * 1_000_000, packet, comment));
+  }
+
+  bytes(): Uint8Array {
+    return Buffer.concat(this.#blocks);
+  }
+}
+
+/** A TCP connection in a recording, from its handshake on. */
+export class Stream {
+  readonly #recording: Recording;
+  readonly #client: End;
+  readonly #server: End;
+
+  constructor(recording: Recording, client: Endpoint, server: Endpoint, comment = "") {
+    this.#recording = recording;
+    this.#client = { ...client, sequence: 1000 };
+    this.#server = { ...server, sequence: 5000 };
+    this.#send("original", SYN, NOTHING, comment);
+    this.#send("reply", SYN | ACK, NOTHING);
+    this.#send("original", ACK, NOTHING);
+  }
+
+  /** In one segment, or in several where there is more than fits into one. */
+  say(speaker: Direction, bytes: Uint8Array): void {
+    for (let at = 0; at < bytes.length; at += MOST_SAID) {
+      this.#send(speaker, PUSH | ACK, bytes.subarray(at, at + MOST_SAID));
     }
   }
-  return Buffer.concat(blocks);
+
+  #send(speaker: Direction, flags: number, payload: Uint8Array, comment = ""): void {
+    const [from, to] = speaker === "original" ? [this.#client, this.#server] : [this.#server, this.#client];
+    this.#recording.put(segmentOf(from, to, flags, payload), comment);
+    from.sequence += payload.length + ((flags & SYN) === 0 ? 0 : 1);
+  }
+}
+
+/** As pcapng. Over TCP each message is a segment of its own, over UDP a datagram. */
+export function captureOf({ ends, turns }: Dialogue, helper: Helper, comment: string): Uint8Array {
+  const place: Place = { helper, ends };
+  const recording = new Recording(`${PLACE}${ends.virtual}`);
+  const say =
+    transportOf(helper) === "tcp" ? segments(recording, place, comment) : datagrams(recording, place, comment);
+  for (const { speaker, messages } of turns) for (const { said } of messages) say(speaker, textBytes(said));
+  return recording.bytes();
+}
+
+type Say = (speaker: Direction, bytes: Uint8Array) => void;
+
+function segments(recording: Recording, place: Place, comment: string): Say {
+  const stream = new Stream(recording, clientOf(place), realOf(place), comment);
+  return (speaker, bytes) => stream.say(speaker, bytes);
+}
+
+function datagrams(recording: Recording, place: Place, comment: string): Say {
+  const [client, real] = [clientOf(place), realOf(place)];
+  return (speaker, bytes) => {
+    const [from, to] = speaker === "original" ? [client, real] : [real, client];
+    const packet = datagramOf(from, to, bytes.subarray(0, MOST_SAID));
+    recording.put(packet, recording.frames === 0 ? comment : "");
+  };
 }
 
 /** Who captured it, and which address the clients know. */
@@ -78,7 +118,7 @@ function segmentOf(from: End, to: End, flags: number, payload: Uint8Array): Uint
   return packet;
 }
 
-function datagramOf(from: End, to: End, payload: Uint8Array): Uint8Array {
+function datagramOf(from: Endpoint, to: Endpoint, payload: Uint8Array): Uint8Array {
   const [packet, at] = packetOf(from, to, UDP, UDP_HEADER, payload);
   putU16(packet, at + 4, UDP_HEADER + payload.length);
   // 0 would say that there is none (RFC 768).
@@ -87,7 +127,13 @@ function datagramOf(from: End, to: End, payload: Uint8Array): Uint8Array {
 }
 
 /** Ports are where both protocols have them. */
-function packetOf(from: End, to: End, protocol: number, header: number, payload: Uint8Array): [Uint8Array, number] {
+function packetOf(
+  from: Endpoint,
+  to: Endpoint,
+  protocol: number,
+  header: number,
+  payload: Uint8Array,
+): [Uint8Array, number] {
   const v4 = from.address.family === 4;
   const at = v4 ? 20 : 40;
   const packet = new Uint8Array(at + header + payload.length);

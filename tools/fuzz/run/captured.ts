@@ -53,13 +53,15 @@ function* blocks(file: Uint8Array): Generator<{ type: number; body: Buffer }> {
   }
 }
 
+/** The last of them: who adds a comment (editcap) adds it behind the others. */
 function optionOf(body: Buffer, from: number, wanted: number): string {
+  let found = "";
   for (let at = from; at + 4 <= body.length; ) {
     const [code, length] = [body.readUInt16LE(at), body.readUInt16LE(at + 2)];
-    if (code === wanted) return body.toString("utf8", at + 4, at + 4 + length);
+    if (code === wanted) found = body.toString("utf8", at + 4, at + 4 + length);
     at += 4 + ((length + 3) & ~3);
   }
-  return "";
+  return found;
 }
 
 interface End {
