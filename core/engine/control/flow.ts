@@ -13,6 +13,7 @@
  *     what is ours, the timer, or three duplicate acknowledgments. Either way the same bytes.
  *   - S may send what R has room for. It may have sent that when R's room got smaller, or a rewriting longer: then the
  *     output waits here.
+ *   - An ordinary segment (ordinary.ts) takes a short way: nothing about it needs to be put in order, or waited for.
  *   - When the reader has let go of the connection and all that it changed is delivered, constant shifts will do:
  *     `transparent`.
  *
@@ -20,12 +21,16 @@
  * a segment from S brings data of its own way, and news about the way back, whose receiver it is.
  */
 import type { RelatedEntry } from "../../flow/related.ts";
-import { type ControlHost, type ControlOptions, ControlStream, type Decision } from "../../inspect/control.ts";
-import { type Direction, type Endpoint, type Ms, opposite, seconds } from "../../units.ts";
+import { type ControlOptions, ControlStream } from "../../inspect/control.ts";
+import { type Direction, type Endpoint, type Ms, opposite } from "../../units.ts";
 import { part } from "../../wire/bytes.ts";
 import * as tcp from "../../wire/tcp.ts";
-import { hasTimestampsOnly, TcpOptions, timestampOf } from "../../wire/tcp-options.ts";
+import { TcpOptions, timestampOf } from "../../wire/tcp-options.ts";
+import { synchronize } from "./handshake.ts";
+import { isOrdinary, noteClock } from "./ordinary.ts";
+import { type FlowHost, ReaderHost } from "./reader-host.ts";
 import type { ControlReason } from "./reason.ts";
+import { Challenges, objectionToReset } from "./resets.ts";
 import type { Shift } from "./shift.ts";
 import { type ControlSink, Speaker } from "./speaker.ts";
 import { Way } from "./way.ts";
@@ -38,15 +43,11 @@ const ENOUGH_DUPLICATES = 3;
 /** As Linux's tcp_retries2: a quarter of an hour. */
 const MOST_RETRIES = 15;
 
-/** Challenge acknowledgments in a while (RFC 5961 §7): whoever provokes them does not make two floods of one. */
-const MOST_CHALLENGES = 10;
-const CHALLENGES_WHILE = seconds(1);
-
 /** Of the segment that is looked at. */
 const options = new TcpOptions();
 
 export interface ControlFlowOptions extends Omit<ControlOptions, "host"> {
-  readonly host: Pick<ControlHost, "prepare" | "explain">;
+  readonly host: FlowHost;
   /** False: ordinary segments go the general way too, to compare the two. */
   readonly short?: boolean;
 }
@@ -63,8 +64,7 @@ export class ControlFlow {
   #established = false;
   /** The connection is no more. */
   #ended = false;
-  #challenges = 0;
-  #challengedSince = 0 as Ms;
+  readonly #challenges = new Challenges();
   /** The stream is being fed: what it lets on is sent afterwards. */
   #feeding = false;
   /** Nothing is held, owned, owed or over: an ordinary segment may go the short way. */
@@ -160,30 +160,12 @@ export class ControlFlow {
 
   // --- the handshake --------------------------------------------------------------------------------------------------
 
-  /** Handshakes go end to end: who does not hear repeats, and a client may begin anew until it was answered. */
   #synchronize(way: Way, back: Way, bytes: Uint8Array, at: number): void {
-    const answer = (tcp.flags(bytes, at) & ACK) !== 0;
     if (this.#established) {
       this.#challenge(way);
       this.#sink.reject(way.direction, "syn-in-flow");
-      return;
-    }
-    const fromClient = way.direction === "original";
-    const answers = answer && back.opened && tcp.acknowledgment(bytes, at) === back.first;
-    if (fromClient ? answer : !answers) {
-      this.#sink.reject(way.direction, "handshake");
-      return;
-    }
-    way.open(tcp.sequence(bytes, at), options);
-    back.outbound.edge = tcp.window(bytes, at);
-    back.edge = back.outbound.edge;
-    back.toldEdge = back.outbound.edge;
-    if (fromClient) back.opened = false;
-    else {
-      back.agree(way);
-      way.agree(back);
-    }
-    this.#speaker.handshake(way.direction, bytes, at);
+    } else if (synchronize(way, back, bytes, at, options)) this.#speaker.handshake(way.direction, bytes, at);
+    else this.#sink.reject(way.direction, "handshake");
   }
 
   // --- ordinary segments ------------------------------------------------------------------------------------------------
@@ -399,35 +381,20 @@ export class ControlFlow {
 
   // --- resets -----------------------------------------------------------------------------------------------------------
 
-  /** RFC 5961 §3.2: only a RST that is exactly next ends the connection; R gets it as what is exactly next there. */
+  /** R gets a RST that is believed as what is exactly next there. */
   #reset(way: Way, back: Way, bytes: Uint8Array, at: number): void {
-    const sequence = tcp.sequence(bytes, at);
-    const start = way.inputAt(sequence);
-    if (!way.opened) {
-      const refuses = (tcp.flags(bytes, at) & ACK) !== 0 && tcp.acknowledgment(bytes, at) === back.first;
-      if (!back.opened || !refuses) {
-        this.#sink.reject(way.direction, "handshake");
-        return;
-      }
-      // The answer to a SYN; its sender has no numbers of its own yet.
-      way.first = sequence;
-    } else if (start !== way.inbound.next && start !== way.acknowledged) {
-      const inWindow = start > way.acknowledged && start < way.edge;
-      if (inWindow) this.#challenge(way);
-      this.#sink.reject(way.direction, inWindow ? "reset-inexact" : "reset-outside-window");
+    const objection = objectionToReset(way, back, bytes, at);
+    if (objection === null) {
+      this.#ended = true;
+      this.#speaker.reset(way, back);
       return;
     }
-    this.#ended = true;
-    this.#speaker.reset(way, back);
+    if (objection === "reset-inexact") this.#challenge(way);
+    this.#sink.reject(way.direction, objection);
   }
 
-  /** RFC 5961 §3.2, §4.2: whoever it really is answers with what is exactly next. */
   #challenge(way: Way): void {
-    if (this.#now - this.#challengedSince >= CHALLENGES_WHILE) {
-      this.#challengedSince = this.#now;
-      this.#challenges = 0;
-    }
-    if (this.#challenges++ < MOST_CHALLENGES) way.owes = true;
+    if (this.#challenges.allowed(this.#now)) way.owes = true;
   }
 
   #giveUp(way: Way, reason: ControlReason): void {
@@ -498,60 +465,10 @@ export class ControlFlow {
   }
 }
 
-/** What the reader of the streams asks for: its output waits in the ways, all else is the host's. */
-class ReaderHost implements ControlHost {
-  /** The reader wants the connection to end. */
-  failed = false;
-  readonly #host: ControlFlowOptions["host"];
-  readonly #original: Way;
-  readonly #reply: Way;
-
-  constructor(host: ControlFlowOptions["host"], original: Way, reply: Way) {
-    this.#host = host;
-    this.#original = original;
-    this.#reply = reply;
-  }
-
-  forward(direction: Direction, bytes: Uint8Array): void {
-    (direction === "original" ? this.#original : this.#reply).outbound.append(bytes);
-  }
-
-  prepare(entry: RelatedEntry, answered: RelatedEntry | null): void {
-    this.#host.prepare(entry, answered);
-  }
-
-  explain(decision: Decision): void {
-    this.#host.explain(decision);
-  }
-
-  abort(): void {
-    this.failed = true;
-  }
-}
-
 /** RFC 9293 §3.10.7.4, first check. Data beyond the window is cut off later; a FIN needs no room. */
 function acceptable(way: Way, start: number, length: number): boolean {
   if (start > Math.max(way.edge, way.inbound.next)) return false;
   return length === 0 ? start >= way.acknowledged : start + length > way.acknowledged;
-}
-
-/**
- * Whether a segment between two quiet ways is one that the short way can take: data, next in turn, within the window, from
- * an end that has acknowledged everything, to one that has too.
- */
-function isOrdinary(way: Way, back: Way, bytes: Uint8Array, at: number, end: number): boolean {
-  if ((tcp.flags(bytes, at) | tcp.PSH) !== (ACK | tcp.PSH)) return false;
-  const from = at + tcp.headerLength(bytes, at);
-  if (from >= end || (from > at + tcp.HEADER && !hasTimestampsOnly(bytes, at))) return false;
-  const { inbound, outbound } = way;
-  if (tcp.sequence(bytes, at) !== way.sequenceOf(inbound.next) || inbound.next + end - from > way.edge) return false;
-  if (tcp.acknowledgment(bytes, at) !== back.sequenceOf(back.outbound.sent)) return false;
-  return outbound.acknowledged === outbound.end;
-}
-
-/** S's clock does not go back. */
-function noteClock(way: Way, value: number): void {
-  if (((value - way.clock) | 0) > 0) way.clock = value;
 }
 
 /** Only the FIN is not acknowledged. */

@@ -43,6 +43,8 @@ function optionsOf({ mss, scale, sackPermitted, timestamps, sack }: Header): num
   const options: number[] = [];
   if (mss !== null) options.push(2, 4, mss >> 8, mss & 255);
   if (sackPermitted) options.push(4, 2);
+  // Alone, timestamps are written as all real peers do: aligned.
+  if (timestamps !== null && mss === null && scale === null && sack.length === 0) options.push(1, 1);
   if (timestamps !== null) options.push(8, 10, ...u32(timestamps[0]), ...u32(timestamps[1]));
   if (scale !== null) options.push(3, 3, scale);
   if (sack.length > 0) options.push(5, 2 + sack.length * 8, ...sack.flatMap(([l, r]) => [...u32(l), ...u32(r)]));
