@@ -122,7 +122,7 @@ export class RelatedTable {
 
   /** `entry` can now be met at `seen`. False when another entry is there already, or this one is gone. */
   place(entry: RelatedEntry, seen: Endpoint): boolean {
-    if (entry.state !== "reserved") return false;
+    if (entry.row === 0 || entry.state !== "reserved") return false;
     entry.seen = seen;
     if (!this.#placed.add(entry.row)) {
       entry.seen = null;

@@ -1,3 +1,5 @@
+import { deepStrictEqual, strictEqual as equal } from "node:assert/strict";
+import fc from "fast-check";
 import t from "tap";
 import { type RelatedEntry, type RelatedLimits, RelatedTable } from "../../../core/flow/related.ts";
 import type { Handle } from "../../../core/flow/slots.ts";
@@ -169,4 +171,123 @@ t.test("removed twice is told once", async (t) => {
   table.remove(one, "expired");
   t.same(gone, ["5001 revoked"]);
   t.equal(one.state, "gone");
+});
+
+// --- against a list that is searched from end to end ----------------------------------------------------------------
+
+const LIMITS: RelatedLimits = { perClient: 12, total: 60 };
+/** Control connections at a time; those of some of them are one client's. */
+const SLOTS = 20;
+const CLAIMANT = endpoint("10.0.0.5", 50000);
+
+const clientOf = (master: Handle): string => `10.0.0.${(master % 2 ** 24) % 7}`;
+const placeOf = (seen: number) => endpoint("1.2.3.4", 6000 + seen);
+
+/** What the table says it does, done plainly. */
+class Model {
+  entries: RelatedEntry[] = [];
+  readonly places = new Map<RelatedEntry, number>();
+  readonly gone: string[] = [];
+
+  reserve(one: RelatedEntry, client: string): string | null {
+    const own = () => this.entries.filter(({ master }) => master === one.master);
+    for (const before of own()) if (before.target.port === one.target.port) this.remove(before, "replaced");
+    if (own().length >= PENDING) this.remove(own()[0]!, "replaced");
+    if (this.entries.filter(({ master }) => clientOf(master) === client).length >= LIMITS.perClient)
+      return "client-limit";
+    if (this.entries.length >= LIMITS.total) return "total-limit";
+    this.entries.push(one);
+    return null;
+  }
+
+  place(one: RelatedEntry, at: number): boolean {
+    if (!this.entries.includes(one) || this.places.has(one) || [...this.places.values()].includes(at)) return false;
+    this.places.set(one, at);
+    return true;
+  }
+
+  at(place: number): RelatedEntry | undefined {
+    return this.entries.find((one) => this.places.get(one) === place);
+  }
+
+  forget(one: RelatedEntry): void {
+    this.entries = this.entries.filter((other) => other !== one);
+    this.places.delete(one);
+  }
+
+  removeMaster(master: Handle): void {
+    for (const one of this.entries) if (one.master === master) this.remove(one, "control-closed");
+  }
+
+  remove(one: RelatedEntry, reason: string): void {
+    this.forget(one);
+    this.gone.push(`${one.id} ${reason}`);
+  }
+}
+
+const step = fc.tuple(
+  fc.constantFrom("announce", "announce", "announce", "claim", "revoke", "close"),
+  fc.nat(SLOTS - 1),
+  fc.integer({ min: 5000, max: 5030 }),
+  fc.nat(40),
+);
+
+/** The table beside its model. */
+class Both {
+  readonly #model = new Model();
+  readonly #gone: string[] = [];
+  readonly #table = new RelatedTable(LIMITS, ({ id }, reason) => this.#gone.push(`${id} ${reason}`), 7);
+  readonly #generations: number[] = new Array(SLOTS).fill(1);
+
+  announce(slot: number, target: number, seen: number): void {
+    const master = this.#master(slot);
+    const one = entry(target, { master });
+    const client = clientOf(master);
+    equal(this.#table.reserve(one, client, PENDING), this.#model.reserve(one, client));
+    equal(this.#table.place(one, placeOf(seen)), this.#model.place(one, seen));
+  }
+
+  claim(_slot: number, _target: number, seen: number): void {
+    const there = this.#model.at(seen);
+    const { address, port } = placeOf(seen);
+    equal(this.#table.mayAwait(address.words[3], port), there !== undefined);
+    equal(this.#table.claim("tcp", { address, port }, CLAIMANT, seconds(1)), there ?? "no-related-entry");
+    if (there !== undefined) this.#model.forget(there);
+  }
+
+  revoke(_slot: number, _target: number, seen: number): void {
+    const there = this.#model.at(seen);
+    if (there === undefined) return;
+    this.#table.remove(there, "revoked");
+    this.#model.remove(there, "revoked");
+  }
+
+  close(slot: number): void {
+    this.#table.removeMaster(this.#master(slot));
+    this.#model.removeMaster(this.#master(slot));
+    this.#generations[slot]!++;
+  }
+
+  compare(): void {
+    equal(this.#table.size, this.#model.entries.length);
+    const inOrder = [...this.#table].map(({ id }) => id);
+    const expected = this.#model.entries.map(({ id }) => id);
+    deepStrictEqual(inOrder, expected);
+    deepStrictEqual(this.#gone, this.#model.gone);
+  }
+
+  #master(slot: number): Handle {
+    return (this.#generations[slot]! * 2 ** 24 + slot) as Handle;
+  }
+}
+
+t.test("property: as a list that is searched from end to end, whatever comes and goes", async (t) => {
+  const steps = fc.array(step, { minLength: 50, maxLength: 400 });
+  const property = fc.property(steps, (all) => {
+    const both = new Both();
+    for (const [what, slot, target, seen] of all) both[what](slot, target, seen);
+    both.compare();
+  });
+  const result = fc.check(property, { numRuns: 300, seed: 1 });
+  t.notOk(result.failed, fc.defaultReportMessage(result) ?? "");
 });
