@@ -7,8 +7,9 @@ import type { Announcement, Connection, Helper, Inspector, Ref } from "../helper
 import { explainRefusal, judge } from "../helper/judge.ts";
 import { reasonText } from "../helper/reasons.ts";
 import { Recorder, type Remark, type Settlement } from "../helper/recorder.ts";
-import { endHelper, runHelper } from "../helper/run.ts";
+import { endHelper, type RunOptions, runHelper } from "../helper/run.ts";
 import type { Direction, PortRange } from "../units.ts";
+import { part } from "../wire/bytes.ts";
 import { HeldBytes } from "./held.ts";
 
 /**
@@ -84,6 +85,7 @@ export class ControlObserver {
   readonly #helper: Helper;
   readonly #connection: Connection;
   readonly #inspector: Inspector;
+  readonly #running: RunOptions;
   readonly #recorder = new Recorder();
   readonly #byRef = new Map<Ref, ObservedAnnouncement[]>();
   readonly #original = makeSide("original");
@@ -95,6 +97,7 @@ export class ControlObserver {
   constructor(helper: Helper, connection: Connection, strict = false) {
     this.#helper = helper;
     this.#connection = connection;
+    this.#running = { datagram: connection.transport === "udp" };
     this.#inspector = helper.open(connection, { strict, hold: helper.limits.hold });
   }
 
@@ -142,10 +145,8 @@ export class ControlObserver {
   #read(side: Side, view: Uint8Array): Uint8Array {
     let at = 0;
     while (at < view.length && !this.#detached) {
-      const rest = view.subarray(at);
-      const { verdict, consumed } = runHelper(this.#inspector, rest, side.direction, this.#recorder, {
-        datagram: this.#connection.transport === "udp",
-      });
+      const rest = part(view, at, view.length);
+      const { verdict, consumed } = runHelper(this.#inspector, rest, side.direction, this.#recorder, this.#running);
       this.#apply(side, rest, consumed);
       if (verdict === "detach") this.#detached = true;
       else if (consumed > 0) this.#accepted = true;
@@ -265,7 +266,8 @@ function frameAt({ marks }: Side, length: number): number {
   return latest;
 }
 
-function forget(side: Side, consumed: number): void {
-  const left = side.marks.filter(({ end }) => end > consumed);
-  side.marks = left.map(({ end, frame }) => ({ end: end - consumed, frame }));
+function forget({ marks }: Side, consumed: number): void {
+  let left = 0;
+  for (const { end, frame } of marks) if (end > consumed) marks[left++] = { end: end - consumed, frame };
+  while (marks.length > left) marks.pop();
 }

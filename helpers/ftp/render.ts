@@ -2,9 +2,17 @@
 import type { Render } from "../../core/helper/api.ts";
 import type { Endpoint } from "../../core/units.ts";
 
+/** The address that was written last, nearly always that of the one virtual service, and its text. */
+let last = 0;
+let lastText = "0,0,0,0";
+
 function hostPort({ address, port }: Endpoint): string {
   const word = address.words[3];
-  return `${word >>> 24},${(word >>> 16) & 255},${(word >>> 8) & 255},${word & 255},${port >> 8},${port & 255}`;
+  if (word !== last) {
+    last = word;
+    lastText = `${word >>> 24},${(word >>> 16) & 255},${(word >>> 8) & 255},${word & 255}`;
+  }
+  return `${lastText},${port >> 8},${port & 255}`;
 }
 
 export const renderHostPort: Render = (seen) => (seen.address.family === 4 ? hostPort(seen) : null);

@@ -145,7 +145,8 @@ export class Replies implements Reader {
     }
     // Within a multi-line reply the code may not change.
     const shown = within === 0 ? 425 : within;
-    const instead = { start: 0, end: whole.end, text: (reason: string) => refusedReply(shown, reason) };
+    const text = shown === 425 ? cannotOpen : (reason: string) => refusedReply(shown, reason);
+    const instead = { start: 0, end: whole.end, text };
     if (typeof announced === "string") {
       actions.refuse(announced, whole, instead);
       return;
@@ -169,6 +170,8 @@ export class Replies implements Reader {
     actions.settle(ref, "accepted");
   }
 }
+
+const cannotOpen = (reason: string): string => refusedReply(425, reason);
 
 /** The client, from whatever port. */
 const ANYBODY: PartialEndpoint = { address: null, port: null };

@@ -164,8 +164,16 @@ function announcedBy(start: number): Announced | Malformed {
   for (let i = 0; i < 6; i++) if (Number.isNaN(numbers[i])) return "bad-argument";
   for (let i = 0; i < 6; i++) if (numbers[i]! > 255) return "bad-octet";
   const [a, b, c, d, high, low] = [numbers[0]!, numbers[1]!, numbers[2]!, numbers[3]!, numbers[4]!, numbers[5]!];
-  const address = Address.ipv4(((a << 24) | (b << 16) | (c << 8) | d) >>> 0);
+  const address = addressOf(((a << 24) | (b << 16) | (c << 8) | d) >>> 0);
   return { address, port: high * 256 + low, at: [{ start, end: run.end }] };
+}
+
+/** The one that was read last is read again more often than not: a server has one address. */
+let last = Address.ipv4(0);
+
+function addressOf(word: number): Address {
+  if (last.words[3] !== word) last = Address.ipv4(word);
+  return last;
 }
 
 /**
