@@ -15,7 +15,7 @@ import { brokenCopy } from "./fuzz/mutants/broken.ts";
 import { captured } from "./fuzz/run/captured.ts";
 import type { Finding, Input, Kind } from "./fuzz/run/inputs.ts";
 import { CorpusFolder, keep } from "./fuzz/run/keep.ts";
-import { progressText, type Summary, summaryText } from "./fuzz/run/show.ts";
+import { progressText, type Summary, summaryText, workIn } from "./fuzz/run/show.ts";
 import { type State, watch } from "./fuzz/run/watch.ts";
 import { runClient, runServe, type ServeOptions } from "./fuzz/serve/command.ts";
 import { runAgainstTshark } from "./fuzz/tshark/command.ts";
@@ -195,6 +195,7 @@ function summaryOf(helper: string, seed: number, { figures, findings, corpus, mi
     dialogues,
     seconds,
     executionsPerSecond: Math.round(executions / Math.max(0.01, seconds)),
+    work: workIn(figures),
     coverage: known === 0 ? null : { reached, known, corpus },
     findings,
   };

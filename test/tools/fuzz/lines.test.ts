@@ -31,3 +31,50 @@ t.test("the same bytes are counted once", async (t) => {
   for (const text of ["a", "b", "a", "ab"]) distinct.add(Buffer.from(text), text.length);
   t.equal(distinct.count, 3);
 });
+
+/** The FTP helper, which does something more with what it reads. */
+const ftpThat = (does: (payload: Uint8Array) => void): typeof ftp => ({
+  ...ftp,
+  open: (connection, settings) => {
+    const inspector = ftp.open(connection, settings);
+    return {
+      ...inspector,
+      inspect: (payload, direction, actions) => {
+        does(payload);
+        return inspector.inspect(payload, direction, actions);
+      },
+    };
+  },
+});
+
+t.test("a regular expression on payload is found in the first session", async (t) => {
+  const fuzzer = new LineFuzzer(
+    ftpThat((payload) => /(a+)+b/.test(`${payload.length}`)),
+    SEED,
+  );
+  t.match(fuzzer.session(0), { property: "stalled", message: /\(a\+\)\+b/ });
+});
+
+t.test("what is cut otherwise and comes out otherwise is a matter of segmentation, and not of hosts", async (t) => {
+  // Whoever is shown an odd number of bytes, and no whole line, lets go of them.
+  const broken: typeof ftp = {
+    ...ftp,
+    open: (connection, settings) => {
+      const inspector = ftp.open(connection, settings);
+      return {
+        inspect: (payload, direction, actions) => {
+          const seen = inspector.inspect(payload, direction, actions);
+          return seen.consumed === 0 && payload.length % 2 === 1 ? { ...seen, consumed: payload.length } : seen;
+        },
+      };
+    },
+  };
+  const fuzzer = new LineFuzzer(broken, SEED);
+  t.match(fuzzer.session(0), { property: "segmentation" });
+});
+
+t.test("what the time went into is known", async (t) => {
+  const fuzzer = new LineFuzzer(ftp, SEED);
+  fuzzer.session(0);
+  for (const part of ["generation", "inspection", "checking"] as const) t.ok(fuzzer.spent[part] > 0, part);
+});

@@ -14,38 +14,62 @@ const FIRST_FREE = 1024;
 const MOST_GROWTH = 128;
 const [LF, CR, COMMA] = [10, 13, 0x2c];
 
-/** Holds `line`, which `maker` made, against what the client heard from `before` on and the entries since `placed`. */
-export function checkLine(
-  maker: LineMaker,
-  line: Uint8Array,
-  run: StreamHost,
-  before: number,
-  placed: number,
-): Violation | null {
-  for (let i = placed; i < run.placed.length; i++) {
-    const wrong = checkEntry(run, run.placed[i]!);
-    if (wrong !== null) return wrong;
-  }
-  const news = run.placed.length - placed;
-  const known = maker.fate !== Fate.UNKNOWN;
-  if (known && maker.fate !== Fate.ANNOUNCED && news > 0) return told("opened", line, run, before);
-  switch (maker.fate) {
-    case Fate.SAME:
-      return isSame(line, run, before) ? null : told("stream", line, run, before);
-    case Fate.ANNOUNCED:
-      if (news !== 1) return told("missed", line, run, before);
-      return checkAnnounced(maker, line, run, before, run.placed[placed]!);
-    case Fate.REFUSED:
-      return offersNothing(run, before) ? null : told("rewrite", line, run, before);
-    default:
-      return checkUnknown(line, run, before, news);
+/** One line of a block of replies: what must come of it, and what did. */
+export class LineHeard {
+  /** Where it stands in its block. */
+  at = 0;
+  behind = 0;
+  fate: number = Fate.UNKNOWN;
+  /** Of an announced one: the port, and the bytes that name the end. */
+  port = 0;
+  start = 0;
+  end = 0;
+  /** What the client had heard before it came, and after; and the entries that were placed. */
+  before = 0;
+  after = 0;
+  placedBefore = 0;
+  placedAfter = 0;
+  /** Nothing is read any more. */
+  blind = false;
+
+  /** What the maker has just made stands at `at`. */
+  expect({ fate, port, start, end, length }: LineMaker, at: number): void {
+    this.at = at;
+    this.behind = at + length;
+    this.fate = fate;
+    this.port = port;
+    this.start = start;
+    this.end = end;
   }
 }
 
-function checkUnknown(line: Uint8Array, run: StreamHost, before: number, news: number): Violation | null {
-  if (run.length - before > line.length * 2 + MOST_GROWTH * (1 + news) * LINE_ENDS)
-    return told("grew", line, run, before);
-  return mayOffer(run.heard, before, run.length) ? checkOffers(line, run, before) : null;
+/** Holds `line` of `replies` against what the client heard of it, and the entries. */
+export function checkLine(line: LineHeard, replies: Uint8Array, run: StreamHost): Violation | null {
+  const { fate, placedBefore, placedAfter } = line;
+  for (let i = placedBefore; i < placedAfter; i++) {
+    const wrong = checkEntry(run, run.placed[i]!);
+    if (wrong !== null) return wrong;
+  }
+  const news = placedAfter - placedBefore;
+  if (fate !== Fate.UNKNOWN && fate !== Fate.ANNOUNCED && news > 0) return told("opened", line, replies, run);
+  switch (fate) {
+    case Fate.SAME:
+      return isSame(line, replies, run) ? null : told("stream", line, replies, run);
+    case Fate.ANNOUNCED:
+      if (news !== 1) return told("missed", line, replies, run);
+      return checkAnnounced(line, replies, run, run.placed[placedBefore]!);
+    case Fate.REFUSED:
+      return offersNothing(line, run) ? null : told("rewrite", line, replies, run);
+    default:
+      return checkUnknown(line, replies, run, news);
+  }
+}
+
+function checkUnknown(line: LineHeard, replies: Uint8Array, run: StreamHost, news: number): Violation | null {
+  const { at, behind, before, after } = line;
+  if (after - before > (behind - at) * 2 + MOST_GROWTH * (1 + news) * LINE_ENDS)
+    return told("grew", line, replies, run);
+  return mayOffer(run.heard, before, after) ? checkOffers(line, replies, run) : null;
 }
 
 /** What was held may go on with a line. */
@@ -66,42 +90,49 @@ function checkEntry({ control }: StreamHost, { target, from, opener, uses, maste
 
 const textOf = (bytes: Uint8Array): string => JSON.stringify(bytesText(bytes).slice(0, 200));
 
-const told = (property: Property, line: Uint8Array, { heard, length }: StreamHost, before: number): Violation =>
-  violation(property, `${textOf(line)} became ${textOf(heard.subarray(before, length))}`);
+const told = (
+  property: Property,
+  { at, behind, before, after }: LineHeard,
+  replies: Uint8Array,
+  { heard }: StreamHost,
+): Violation =>
+  violation(property, `${textOf(replies.subarray(at, behind))} became ${textOf(heard.subarray(before, after))}`);
 
-function isSame(line: Uint8Array, { heard, length }: StreamHost, before: number): boolean {
-  if (length - before !== line.length) return false;
-  for (let i = 0; i < line.length; i++) if (line[i] !== heard[before + i]) return false;
+const isSame = ({ at, behind, before, after }: LineHeard, replies: Uint8Array, { heard }: StreamHost): boolean =>
+  after - before === behind - at && sameBytes(replies, at, heard, before, behind - at);
+
+function sameBytes(one: Uint8Array, at: number, other: Uint8Array, from: number, length: number): boolean {
+  for (let i = 0; i < length; i++) if (one[at + i] !== other[from + i]) return false;
   return true;
 }
 
 /** One line with a code of its own, 4xx, and no comma or bar in it but the reason's. */
-function offersNothing({ heard, length }: StreamHost, before: number): boolean {
-  if (heard[before] !== 0x34 || heard[length - 1] !== LF) return false;
-  for (let i = before; i < length - 1; i++) if (heard[i] === LF || heard[i] === COMMA) return false;
+function offersNothing({ before, after }: LineHeard, { heard }: StreamHost): boolean {
+  if (heard[before] !== 0x34 || heard[after - 1] !== LF) return false;
+  for (let i = before; i < after - 1; i++) if (heard[i] === LF || heard[i] === COMMA) return false;
   return true;
 }
 
 /** What is heard is the line, with the end at which the entry is met in the place of the one announced. */
 function checkAnnounced(
-  { start, end, port }: LineMaker,
-  line: Uint8Array,
+  line: LineHeard,
+  replies: Uint8Array,
   run: StreamHost,
-  before: number,
   { target, seen }: RelatedEntry,
 ): Violation | null {
-  const { heard, length } = run;
-  if (target.port !== port || seen === null) return told("opened", line, run, before);
-  for (let i = 0; i < start; i++) if (line[i] !== heard[before + i]) return told("stream", line, run, before);
-  const behind = line.length - end;
-  for (let i = 0; i < behind; i++) {
-    if (line[end + i] !== heard[length - behind + i]) return told("stream", line, run, before);
-  }
+  const { at, behind, start, end, port, before, after } = line;
+  const { heard } = run;
+  if (target.port !== port || seen === null) return told("opened", line, replies, run);
+  const rest = behind - at - end;
   const from = before + start;
-  const to = length - behind;
+  const to = after - rest;
+  const kept = sameBytes(replies, at, heard, before, start) && sameBytes(replies, at + end, heard, to, rest);
+  if (!kept) return told("stream", line, replies, run);
   const named =
-    line[2] === 0x37 ? namesHostPort(heard, from, to, seen) : namesPort(heard, from, to, line[start]!, seen.port);
-  return named ? null : told("rewrite", line, run, before);
+    replies[at + 2] === 0x37
+      ? namesHostPort(heard, from, to, seen)
+      : namesPort(heard, from, to, replies[at + start]!, seen.port);
+  return named ? null : told("rewrite", line, replies, run);
 }
 
 /** Six plain numbers with commas, of exactly this end. */
@@ -152,20 +183,18 @@ function mayOffer(bytes: Uint8Array, from: number, to: number): boolean {
   return false;
 }
 
-function checkOffers(line: Uint8Array, run: StreamHost, before: number): Violation | null {
-  let begin = before;
+function checkOffers(line: LineHeard, replies: Uint8Array, run: StreamHost): Violation | null {
+  if (line.blind) return null;
+  let begin = line.before;
   while (begin > 0 && run.heard[begin - 1] !== LF) begin--;
-  if (blind(run)) return null;
-  for (const { address, port, said } of offersToClient(bytesText(run.heard.subarray(begin, run.length)))) {
-    const led = run.placed.some(
-      ({ seen }) => seen?.port === port && (said === "229" || seen.address.toString() === address),
-    );
-    if (!led) return told("rewrite", line, run, before);
+  for (const { address, port, said } of offersToClient(bytesText(run.heard.subarray(begin, line.after)))) {
+    const led = run.placed
+      .slice(0, line.placedAfter)
+      .some(({ seen }) => seen?.port === port && (said === "229" || seen.address.toString() === address));
+    if (!led) return told("rewrite", line, replies, run);
   }
   return null;
 }
-
-const blind = ({ stream }: StreamHost): boolean => stream!.detached;
 
 /** After a session of `asked` questions. */
 export function checkWhole({ decisions, placed, stream }: StreamHost, asked: number): Violation | null {
@@ -178,15 +207,20 @@ export function checkWhole({ decisions, placed, stream }: StreamHost, asked: num
 const MOST_HELD = 4096;
 
 interface Outcome {
+  /** Bytes that the realserver heard. */
+  readonly commands: number;
   readonly decisions: readonly Decision[];
   readonly heard: Uint8Array;
   readonly length: number;
 }
 
 /** Another run of the same session. */
-export function sameAs(one: Outcome, other: Outcome, property: Property = "segmentation"): Violation | null {
+export function sameAs(one: Outcome, other: Outcome, property: Property): Violation | null {
   const decided = differentDecision(one.decisions, other.decisions);
   if (decided !== null) return violation(property, decided);
+  if (one.commands !== other.commands) {
+    return violation(property, `the realserver hears ${one.commands} bytes, and ${other.commands}`);
+  }
   if (one.length !== other.length) return violation(property, `${one.length} bytes are heard, and ${other.length}`);
   for (let i = 0; i < one.length; i++) {
     if (one.heard[i] === other.heard[i]) continue;

@@ -14,6 +14,21 @@ const CUTTING: ReadonlySet<PropertyKey> = new Set(["subarray"]);
 const READS_PER_BYTE = 300;
 const READS_PER_CALL = 2000;
 
+/** `tell` hears of each regular expression that is run, until what this returns is called. */
+export function trapExpressions(tell: (source: string) => void): () => void {
+  const { exec } = RegExp.prototype;
+  RegExp.prototype.exec = function (text) {
+    tell(this.source);
+    return exec.call(this, text);
+  };
+  return () => {
+    RegExp.prototype.exec = exec;
+  };
+}
+
+/** What it looks at cannot be counted. */
+export const expressionText = (source: string): string => `payload is read by a regular expression: /${source}/`;
+
 export class Meter {
   /** Reads of the call that is going on. */
   reads = 0;
@@ -43,7 +58,9 @@ export class Meter {
 
   #metered<T>(payload: Uint8Array, call: (shown: Uint8Array) => T): T {
     this.reads = 0;
-    const untrap = this.#trapExpressions();
+    const untrap = trapExpressions((source) => {
+      this.finding ??= expressionText(source);
+    });
     try {
       return call(this.#view(payload));
     } finally {
@@ -53,21 +70,6 @@ export class Meter {
         this.finding ??= `${this.reads} reads for ${payload.length} bytes`;
       }
     }
-  }
-
-  /** A regular expression tells: what it looks at cannot be counted. */
-  #trapExpressions(): () => void {
-    const { exec } = RegExp.prototype;
-    const tell = (source: string): void => {
-      this.finding ??= `payload is read by a regular expression: /${source}/`;
-    };
-    RegExp.prototype.exec = function (text) {
-      tell(this.source);
-      return exec.call(this, text);
-    };
-    return () => {
-      RegExp.prototype.exec = exec;
-    };
   }
 
   #view(bytes: Uint8Array): Uint8Array {

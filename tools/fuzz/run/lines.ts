@@ -1,155 +1,230 @@
 /**
  * The line fuzzer: single-line replies, each newly made or changed, in sessions of a few dozen. Each session is held three
- * times, line by line and cut anywhere on the socket path, and as replay sees it, and once in so many on packets. Work is
- * counted in dialogues: a helper that is metered is read by V8 as if it were any other from then on, slowly.
+ * times: line by line on the socket path, cut, repeated and out of order on packets, and cut otherwise as replay sees it.
  */
 import type { Helper } from "../../../core/helper/api.ts";
 import type { Direction, Ms } from "../../../core/units.ts";
+import { copyBytes } from "../../../core/wire/bytes.ts";
 import { Random } from "../generate/choices.ts";
 import { LineMaker } from "../generate/ftp/lines.ts";
 import type { Ends } from "../generate/ftp/model.ts";
-import { segments } from "../generate/segments.ts";
-import { PacketRun } from "../hosts/packets.ts";
+import { EngineHost } from "../hosts/engine.ts";
 import { ReplayRun } from "../hosts/replay.ts";
 import type { Place } from "../hosts/service.ts";
 import { StreamHost } from "../hosts/stream.ts";
 import { textBytes } from "../hosts/text.ts";
 import { type Violation, violation } from "../properties/finding.ts";
-import { checkLine, checkWhole, sameAs, sameAsObserved } from "../properties/line.ts";
+import { checkLine, checkWhole, LineHeard, sameAs, sameAsObserved } from "../properties/line.ts";
+import { expressionText, Meter } from "../properties/meter.ts";
+import { Pace } from "../properties/pace.ts";
 
 const NOW = 0 as Ms;
-const BLOCKS = 4;
+const BLOCKS = 8;
 const LINES = 8;
 /** Replies of a session. */
 export const SESSION = BLOCKS * LINES;
-/** One session of so many is held on packets. */
-const SAMPLED = 16;
-const SEGMENT = 1460;
+const MOST_LINE = 2048;
+/** The most bytes of a segment. */
+const FINE = 8;
+const COARSE = 250;
+/** How often a slow session is held again before its reads are counted. */
+const AGAIN = 3;
 
 export const LINE_ENDS: Ends = { client: "10.0.0.5", virtual: "203.0.113.10", real: "192.168.0.2" };
 const GREETING = textBytes("220 ready\r\n");
 const HELLO = textBytes("USER a\r\n");
 const LOGGED_IN = textBytes("230 ok\r\n");
 const QUESTIONS = [textBytes("PASV\r\n"), textBytes("EPSV\r\n")];
+const QUESTION = 6;
+
+type Each = (bytes: Uint8Array, length: number) => void;
 
 export type Said = readonly [direction: Direction, bytes: Uint8Array];
 
+/** What the time went into. Milliseconds. */
+export interface Spent {
+  generation: number;
+  inspection: number;
+  checking: number;
+}
+
 export class LineFuzzer {
-  readonly maker: LineMaker;
-  /** What was said in the last session. */
-  readonly turns: Said[] = [];
+  readonly spent: Spent = { generation: 0, inspection: 0, checking: 0 };
+  /** What was said in the session: a block's questions, and its replies one behind the other. */
+  readonly #said: Said[] = [];
   /** Told of every reply, in the maker's buffer. */
-  readonly #each: (bytes: Uint8Array, length: number) => void;
+  readonly #each: Each;
   readonly #helper: Helper;
   readonly #place: Place;
   readonly #seed: number;
   readonly #random = new Random(0);
+  readonly #maker: LineMaker;
   readonly #whole: StreamHost;
-  readonly #cut: StreamHost;
-  /** The replies of a block, one behind the other. */
-  readonly #said = new Uint8Array(LINES * 2048);
+  readonly #packets: EngineHost;
+  readonly #pace = new Pace();
+  /** Of the block that is held: what must come of each line, and what did. */
+  readonly #lines = Array.from({ length: LINES }, () => new LineHeard());
+  /** Its replies, one behind the other. */
+  readonly #replies = new Uint8Array(LINES * MOST_LINE);
+  #replay: ReplayRun;
+  #frames = 0;
 
-  constructor(helper: Helper, seed: number, each: (bytes: Uint8Array, length: number) => void = () => {}) {
+  constructor(helper: Helper, seed: number, each: Each = () => {}) {
     this.#helper = helper;
     this.#place = { helper, ends: LINE_ENDS };
     this.#seed = seed;
     this.#each = each;
-    this.maker = new LineMaker(this.#random, LINE_ENDS);
+    this.#maker = new LineMaker(this.#random, LINE_ENDS);
     this.#whole = new StreamHost(this.#place);
-    this.#cut = new StreamHost(this.#place);
+    this.#packets = new EngineHost(this.#place);
+    this.#replay = new ReplayRun(this.#place);
+  }
+
+  /** What was said in the last session. */
+  get turns(): readonly Said[] {
+    return this.#said;
   }
 
   /** Holds session `number` of this seed. What it shows broken, or null. */
   session(number: number): Violation | null {
-    this.#random.seed(this.#seed, number);
+    const untrap = this.#pace.watch();
     try {
-      const found = this.#hold(number % 2 === 0) ?? this.#observed();
-      const held = found ?? (number % SAMPLED === 0 ? this.#onPackets() : null);
-      const left = this.#closed();
-      return held ?? left;
+      return this.#session(number, this.#each) ?? this.#stalled(number);
     } catch (error) {
-      this.#closed();
       return violation("threw", error instanceof Error ? (error.stack ?? error.message) : String(error));
+    } finally {
+      untrap();
     }
   }
 
-  #hold(exact: boolean): Violation | null {
-    this.turns.length = 0;
-    this.#whole.open(this.#helper);
-    this.#cut.open(this.#helper);
-    for (const turn of [
-      ["reply", GREETING],
-      ["original", HELLO],
-      ["reply", LOGGED_IN],
-    ] as const)
-      this.#say(turn);
-    for (let block = 0; block < BLOCKS; block++) {
-      for (let i = 0; i < LINES; i++) this.#say(["original", QUESTIONS[this.#random.below(2)]!]);
-      const found = this.#replies(exact);
-      if (found !== null) return found;
-    }
-    return checkWhole(this.#whole, SESSION) ?? sameAs(this.#whole, this.#cut);
-  }
-
-  /** Both hear it in one piece. */
-  #say(turn: Said): void {
-    this.turns.push(turn);
-    this.#whole.stream!.feed(turn[0], turn[1], NOW);
-    this.#cut.stream!.feed(turn[0], turn[1], NOW);
-  }
-
-  /** A block of replies: one by one, and cut anywhere. */
-  #replies(exact: boolean): Violation | null {
-    const { maker } = this;
-    const whole = this.#whole;
-    const said = this.#said;
-    let length = 0;
+  #session(number: number, each: Each): Violation | null {
+    this.#random.seed(this.#seed, number);
+    this.#pace.begin();
+    this.#open();
     let found: Violation | null = null;
-    for (let i = 0; i < LINES && found === null; i++) {
-      if (exact) maker.make();
-      else maker.bend();
-      this.#each(maker.buffer, maker.length);
-      const line = said.subarray(length, length + maker.length);
-      line.set(maker.buffer.subarray(0, maker.length));
-      length += maker.length;
-      const before = whole.length;
-      const placed = whole.placed.length;
-      whole.stream!.feed("reply", line, NOW);
-      found = checkLine(maker, line, whole, before, placed);
-    }
-    const block = said.slice(0, length);
-    this.turns.push(["reply", block]);
-    this.#feedCut(block);
+    for (let block = 0; block < BLOCKS && found === null; block++) found = this.#block(number % 2 === 0, each);
+    found ??= this.#compared();
+    const left = this.#whole.close() ?? this.#packets.close();
+    return found ?? (left === null ? null : violation("outlived", left));
+  }
+
+  #open(): void {
+    this.#said.length = 0;
+    this.#frames = 0;
+    this.#whole.open(this.#helper);
+    this.#packets.open(this.#random);
+    this.#replay = new ReplayRun(this.#place);
+    this.#tell("reply", GREETING);
+    this.#tell("original", HELLO);
+    this.#tell("reply", LOGGED_IN);
+  }
+
+  /** All three hosts hear it. */
+  #tell(direction: Direction, bytes: Uint8Array): void {
+    this.#whole.stream!.feed(direction, bytes, NOW);
+    this.#tellOthers(direction, bytes);
+  }
+
+  /** Those to whom it comes in pieces. */
+  #tellOthers(direction: Direction, bytes: Uint8Array): void {
+    const random = this.#random;
+    this.#said.push([direction, bytes]);
+    this.#packets.say(direction, bytes, random.below(64) === 0 ? FINE : COARSE, random);
+    const cut = random.below(bytes.length);
+    if (cut > 0) this.#replay.observer.data(direction, bytes.subarray(0, cut), ++this.#frames);
+    this.#replay.observer.data(direction, bytes.subarray(cut), ++this.#frames);
+  }
+
+  /** Some questions, and as many replies. */
+  #block(exact: boolean, each: Each): Violation | null {
+    const { spent } = this;
+    const begun = performance.now();
+    const questions = this.#ask();
+    const replies = this.#reply(exact, each);
+    const made = performance.now();
+    this.#pace.start();
+    this.#tell("original", questions);
+    for (const line of this.#lines) this.#hear(line, replies);
+    this.#tellOthers("reply", replies);
+    this.#pace.stop(replies.length);
+    const heard = performance.now();
+    let found: Violation | null = null;
+    for (let i = 0; i < LINES && found === null; i++) found = checkLine(this.#lines[i]!, replies, this.#whole);
+    spent.generation += made - begun;
+    spent.inspection += heard - made;
+    spent.checking += performance.now() - heard;
     return found;
   }
 
-  #feedCut(block: Uint8Array): void {
-    const most = this.#random.below(8) === 0 ? 8 : 150;
-    for (let at = 0; at < block.length; ) {
-      const end = Math.min(block.length, at + 1 + this.#random.below(most));
-      this.#cut.stream!.feed("reply", block.subarray(at, end), NOW);
-      at = end;
-    }
+  #ask(): Uint8Array {
+    const questions = new Uint8Array(LINES * QUESTION);
+    for (let i = 0; i < LINES; i++) questions.set(QUESTIONS[this.#random.below(2)]!, i * QUESTION);
+    return questions;
   }
 
-  #observed(): Violation | null {
-    const run = new ReplayRun(this.#place);
-    for (const [frame, [direction, bytes]] of this.turns.entries()) run.observer.data(direction, bytes, frame);
-    return sameAsObserved(this.#whole, run);
+  #reply(exact: boolean, each: Each): Uint8Array {
+    const maker = this.#maker;
+    let length = 0;
+    for (const line of this.#lines) {
+      if (exact) maker.make();
+      else maker.bend();
+      each(maker.buffer, maker.length);
+      line.expect(maker, length);
+      length = copyBytes(maker.buffer, 0, maker.length, this.#replies, length);
+    }
+    return this.#replies.slice(0, length);
+  }
+
+  #hear(line: LineHeard, replies: Uint8Array): void {
+    const whole = this.#whole;
+    line.before = whole.length;
+    line.placedBefore = whole.placed.length;
+    whole.stream!.feed("reply", replies.subarray(line.at, line.behind), NOW);
+    line.after = whole.length;
+    line.placedAfter = whole.placed.length;
+    line.blind = whole.stream!.detached;
+  }
+
+  /** After the last block. */
+  #compared(): Violation | null {
+    const begun = performance.now();
+    const whole = this.#whole;
+    const found =
+      checkWhole(whole, SESSION) ?? this.#onPackets() ?? sameAsObserved(whole, this.#replay) ?? this.#expression();
+    this.spent.checking += performance.now() - begun;
+    return found;
   }
 
   #onPackets(): Violation | null {
-    const random = this.#random;
-    const run = new PacketRun(this.#place, { client: random.next(), server: random.next() });
-    for (const [direction, bytes] of this.turns) run.say(direction, bytes, segments(random, bytes.length, SEGMENT));
-    if (run.wrong !== null) return violation("hosts", `the packet engine: ${run.wrong}`);
-    const heard = textBytes(run.heard("reply"));
-    return sameAs(this.#whole, { decisions: run.decisions, heard, length: heard.length }, "hosts");
+    const { wrong } = this.#packets;
+    const found =
+      wrong === null ? sameAs(this.#whole, this.#packets, "hosts") : violation("hosts", `the packet engine: ${wrong}`);
+    return found && (this.#cut() ?? found);
   }
 
-  #closed(): Violation | null {
-    const [whole, cut] = [this.#whole.close(), this.#cut.close()];
-    const left = whole ?? cut;
-    return left === null ? null : violation("outlived", left);
+  /** The socket path byte by byte: whether it is how bytes are cut, and not who reads them. */
+  #cut(): Violation | null {
+    const cut = new StreamHost(this.#place);
+    cut.open(this.#helper);
+    for (const [direction, bytes] of this.#said) {
+      for (let at = 0; at < bytes.length; at++) cut.stream!.feed(direction, bytes.subarray(at, at + 1), NOW);
+    }
+    return sameAs(this.#whole, cut, "segmentation");
+  }
+
+  #expression(): Violation | null {
+    const { expression } = this.#pace;
+    return expression === null ? null : violation("stalled", expressionText(expression));
+  }
+
+  /** A session that is slow whenever it is held is held once more with its reads counted. */
+  #stalled(number: number): Violation | null {
+    for (let i = 0; i < AGAIN && this.#pace.slow; i++) this.#session(number, () => {});
+    if (!this.#pace.slow) return null;
+    const meter = new Meter();
+    const metered = new StreamHost(this.#place);
+    metered.open(meter.on(this.#helper));
+    for (const [direction, bytes] of this.#said) metered.stream!.feed(direction, bytes, NOW);
+    return meter.finding === null ? null : violation("stalled", meter.finding);
   }
 }

@@ -5,6 +5,7 @@ import { Guided } from "../guide/guided.ts";
 import { Campaign, ftp } from "./campaign.ts";
 import { Distinct } from "./distinct.ts";
 import type { Finding, InputOptions, Inputs } from "./inputs.ts";
+import type { Spent } from "./lines.ts";
 import { MessageCampaign } from "./messages.ts";
 import { smallest } from "./minimise.ts";
 import type { Plan, Report } from "./plan.ts";
@@ -17,6 +18,7 @@ export function perform(plan: Plan, coverage: Coverage | null, report: (report: 
   const shared = new Shared(plan.shared);
   const distinct = new Distinct(plan.distinct, shared.figure("distinct"));
   const inputs = inputsOf(plan, shared, distinct);
+  const work = workOf(shared);
   const told = new Set<string>();
   const found = (finding: Finding | null): void => {
     if (finding === null || told.has(signature(finding))) return;
@@ -27,6 +29,7 @@ export function perform(plan: Plan, coverage: Coverage | null, report: (report: 
     shared.set("executions", inputs.executions);
     shared.set("dialogues", inputs.dialogues);
     shared.set("distinct", distinct.count);
+    if (inputs instanceof Campaign) work(inputs.lines.spent);
   };
   if (plan.only !== null) found(inputs.only(...plan.only));
   else if (plan.held === null) guide(plan, { inputs, coverage, shared, found, tell, report });
@@ -34,6 +37,19 @@ export function perform(plan: Plan, coverage: Coverage | null, report: (report: 
     for (let i = 0; i < TIMES; i++) found(inputs.hold("capture", i, held));
   }
   tell();
+}
+
+/** Keeps account of what lines cost, beside what they cost the thread before this one. */
+function workOf(shared: Shared): (spent: Spent) => void {
+  const parts = ["generation", "inspection", "checking"] as const;
+  const before = parts.map((part) => shared.figure(part));
+  const processor = shared.figure("processor");
+  const begun = process.cpuUsage();
+  return (spent) => {
+    for (const [i, part] of parts.entries()) shared.set(part, before[i]! + spent[part]);
+    const { user, system } = process.cpuUsage(begun);
+    shared.set("processor", processor + (user + system) / 1000);
+  };
 }
 
 /** Two findings of one property that begin alike are one. */

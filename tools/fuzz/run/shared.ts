@@ -7,8 +7,19 @@ import type { Dialogue, Message, Turn } from "../generate/ftp/model.ts";
 import { type Input, KINDS } from "./inputs.ts";
 
 const FLAGS = { beats: 0, stop: 1, kind: 2, length: 3, lines: 4 } as const;
-const FIGURES = { executions: 0, dialogues: 1, distinct: 2, reached: 3, known: 4, step: 5, number: 6 } as const;
-const SAID_AT = 128;
+/** Milliseconds: of the processor in all, and what the time of lines went into. */
+const WORK = { processor: 7, generation: 8, inspection: 9, checking: 10 } as const;
+const FIGURES = {
+  executions: 0,
+  dialogues: 1,
+  distinct: 2,
+  reached: 3,
+  known: 4,
+  step: 5,
+  number: 6,
+  ...WORK,
+} as const;
+const SAID_AT = 192;
 const MOST_SAID = 2 ** 22;
 
 export type Figure = keyof typeof FIGURES;
@@ -22,7 +33,7 @@ export class Shared {
   constructor(buffer = new SharedArrayBuffer(SAID_AT + MOST_SAID)) {
     this.buffer = buffer;
     this.#flags = new Int32Array(buffer, 0, 8);
-    this.#figures = new Float64Array(buffer, 64, 8);
+    this.#figures = new Float64Array(buffer, 64, 16);
     this.#said = new Uint8Array(buffer, SAID_AT);
   }
 

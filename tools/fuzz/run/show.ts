@@ -14,6 +14,13 @@ export interface Summary {
   readonly dialogues: number;
   readonly seconds: number;
   readonly executionsPerSecond: number;
+  /** Of the processor, dialogues among them; and what the time of lines went into, in per cent. FTP only. */
+  readonly work: {
+    readonly executionsPerProcessorSecond: number;
+    readonly generation: number;
+    readonly inspection: number;
+    readonly checking: number;
+  } | null;
   /** Blocks of the helper and of core/inspect; null: nobody looked. */
   readonly coverage: { readonly reached: number; readonly known: number; readonly corpus: number } | null;
   readonly findings: readonly Finding[];
@@ -29,12 +36,32 @@ export function progressText({ figures, findings, corpus, milliseconds }: State)
   return `${Math.round(milliseconds / 1000)} s: ${thousands(executions)} executions, ${thousands(rate)}/s, ${thousands(dialogues)} dialogues${covered}, ${found}`;
 }
 
+export function workIn(figures: State["figures"]): Summary["work"] {
+  const { executions, processor, generation, inspection, checking } = figures;
+  const all = generation + inspection + checking;
+  if (all === 0) return null;
+  const share = (part: number): number => Math.round((part / all) * 1000) / 10;
+  return {
+    executionsPerProcessorSecond: Math.round(executions / (processor / 1000)),
+    generation: share(generation),
+    inspection: share(inspection),
+    checking: share(checking),
+  };
+}
+
 /** For people. `kept`: files of the findings. */
 export function summaryText(summary: Summary, kept: readonly string[]): string {
-  const { helper, seed, executions, distinct, dialogues, seconds, executionsPerSecond, coverage, findings } = summary;
+  const { helper, seed, executions, distinct, dialogues, seconds, executionsPerSecond, work, coverage, findings } =
+    summary;
   const lines = [
     `${helper}, seed ${seed}: ${thousands(executions)} executions (at least ${thousands(distinct)} distinct), ${thousands(dialogues)} dialogues in ${seconds} s, ${thousands(executionsPerSecond)} executions/s`,
   ];
+  if (work !== null) {
+    const { executionsPerProcessorSecond, generation, inspection, checking } = work;
+    lines.push(
+      `${thousands(executionsPerProcessorSecond)} executions a second of the processor; of lines ${generation} % generation, ${inspection} % inspection, ${checking} % checking`,
+    );
+  }
   if (coverage !== null) {
     const { reached, known, corpus } = coverage;
     lines.push(`${reached} of ${known} blocks reached, by ${corpus} inputs`);
