@@ -71,6 +71,12 @@ function plainReplay([asked, ...words]: readonly string[]): { files: string[]; o
   return asked !== "replay" || files.length === 0 ? null : { files, options };
 }
 
+/** Compiled, where it was built. */
+async function replayModule(): Promise<typeof import("./replay.ts")> {
+  const { compiledReplay } = await import("./compiled.ts");
+  return compiledReplay()?.replay ?? import("./replay.ts");
+}
+
 async function startDemoDirector(text: string, related: (entry: DemoRelated) => void): Promise<Director> {
   const [{ parseConfig }, { Director }] = await Promise.all([
     import("../director/config.ts"),
@@ -88,7 +94,7 @@ async function startDemoDirector(text: string, related: (entry: DemoRelated) => 
 try {
   const plain = plainReplay(process.argv.slice(2));
   if (plain === null) await runCommand();
-  else process.exitCode = await (await import("./replay.ts")).runReplay(plain.files, plain.options);
+  else process.exitCode = await (await replayModule()).runReplay(plain.files, plain.options);
 } catch (error) {
   console.error(`kindred: ${error instanceof Error ? error.message : String(error)}`);
   process.exitCode = 1;

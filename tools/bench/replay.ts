@@ -16,19 +16,27 @@ const SIZES = [1_000_000, 5_000_000, 10_000_000];
 const FLOWS = 20_000;
 const SESSIONS = 500;
 const SEED = 1;
-/** A slow peer is measured with the smallest file only, and once. */
 const PATIENCE = 600_000;
 
 interface Peer {
   readonly name: string;
   readonly command: (file: string) => readonly string[];
-  readonly slow: boolean;
+  /** Files of more packets are not given to it; one that is slow reads each once. */
+  readonly most: number;
 }
 
 const PEERS: readonly Peer[] = [
-  { name: "tcpdump -nr F -w /dev/null", command: (file) => ["tcpdump", "-nr", file, "-w", "/dev/null"], slow: false },
-  { name: "tcptrace -n F", command: (file) => ["tcptrace", "-n", file], slow: true },
-  { name: "tshark -q -z conv,tcp", command: (file) => ["tshark", "-nr", file, "-q", "-z", "conv,tcp"], slow: true },
+  {
+    name: "tcpdump -nr F -w /dev/null",
+    command: (file) => ["tcpdump", "-nr", file, "-w", "/dev/null"],
+    most: Infinity,
+  },
+  { name: "tcptrace -n F", command: (file) => ["tcptrace", "-n", file], most: 1_000_000 },
+  {
+    name: "tshark -q -z conv,tcp",
+    command: (file) => ["tshark", "-nr", file, "-q", "-z", "conv,tcp"],
+    most: 5_000_000,
+  },
 ];
 
 const kindred = (file: string): readonly string[] => [process.execPath, KINDRED, "replay", "--json", file];
@@ -58,7 +66,7 @@ export const replay = (settings: Settings): Promise<Result[]> =>
       const file = sandbox.path(`${packets}.pcap`);
       writeTraffic(file, { packets, flows: FLOWS, sessions: SESSIONS, seed: SEED });
       const title = `${packets.toLocaleString("en")} packets, ${Math.round(statSync(file).size / 1e6)} MB`;
-      for (const peer of PEERS.filter(({ slow }) => !slow || packets === SIZES[0])) {
+      for (const peer of PEERS.filter(({ most }) => packets <= most)) {
         results.push(await beside(title, file, peer, settings));
       }
       results.push(await peakMemory(title, file));
@@ -76,7 +84,7 @@ async function beside(title: string, file: string, peer: Peer, settings: Setting
   const absent = locate(peer.name.split(" ")[0]!) === null;
   const contestants = [{ name: "kindred", measure: () => seconds(kindred(file)) }];
   if (!absent) contestants.push({ name: peer.name, measure: () => seconds(peer.command(file)) });
-  const runs = await takeTurns(contestants, peer.slow ? 1 : settings.rounds);
+  const runs = await takeTurns(contestants, peer.most < Infinity ? 1 : settings.rounds);
   return compared(
     { case: title, unit: "s", runs: runs.get("kindred")! },
     { name: peer.name, runs: runs.get(peer.name) ?? [], absent: absent ? "not installed" : undefined },

@@ -1,0 +1,40 @@
+/**
+ * `kindred replay` as one script, with the code that V8 made of it when it was built: to compile it anew takes longer than
+ * to read a hundred thousand packets. Another version of V8 takes no notice of that code, and compiles.
+ */
+import { createRequire } from "node:module";
+import { fileURLToPath } from "node:url";
+
+type Replay = typeof import("./replay.ts");
+
+/** An `import` of these from a module would load all that they load when they are asked for. */
+const require = createRequire(import.meta.url);
+const { existsSync, readFileSync } = require("node:fs") as typeof import("node:fs");
+const { setFlagsFromString } = require("node:v8") as typeof import("node:v8");
+const { Script } = require("node:vm") as typeof import("node:vm");
+
+const SCRIPT = fileURLToPath(new URL("./replay.cjs", import.meta.url));
+/** Where the compiled code is. */
+export const CODE = `${SCRIPT}.code`;
+/**
+ * How much of a function is run before it is optimized, in bytes of bytecode; eight times the usual. What is run for each
+ * packet is so all the same at once, and what is run a few thousand times is not worth it.
+ */
+const WORTH_OPTIMIZING = "--interrupt-budget=1000000";
+
+interface Compiled {
+  readonly script: InstanceType<typeof Script>;
+  readonly replay: Replay;
+}
+
+/** The script and what it exports; null: it was not built. */
+export function compiledReplay(): Compiled | null {
+  if (!existsSync(SCRIPT)) return null;
+  setFlagsFromString(WORTH_OPTIMIZING);
+  const source = `(function (exports, require) {${readFileSync(SCRIPT, "latin1")}\n})`;
+  const cachedData = existsSync(CODE) ? readFileSync(CODE) : undefined;
+  const script = new Script(source, { filename: SCRIPT, ...(cachedData === undefined ? {} : { cachedData }) });
+  const replay = {} as Replay;
+  script.runInThisContext()(replay, require);
+  return { script, replay };
+}
