@@ -38,15 +38,15 @@ h3 { margin: .5rem 0 .4rem; font-size: .95rem; overflow-wrap: anywhere; }
 .scroll { overflow: auto; max-height: 32rem; border: 1px solid var(--line); border-radius: .5rem; }
 table { width: 100%; border-collapse: collapse; }
 caption { position: absolute; clip-path: inset(50%); width: 1px; height: 1px; overflow: hidden; white-space: nowrap; }
-th, td { padding: .32rem .6rem; border-top: 1px solid var(--line); text-align: left; overflow-wrap: anywhere; }
+th, td { padding: .32rem .6rem; border-top: 1px solid var(--line); text-align: left; overflow-wrap: break-word; }
 thead th { border: 0; background: var(--soft); white-space: nowrap; }
 tbody th { font-weight: 500; white-space: nowrap; }
 .number { text-align: right; font-variant-numeric: tabular-nums; }
 .act { display: none; gap: .3rem; white-space: nowrap; }
 .act input { width: 5.5rem; }
 .may .act { display: flex; }
-thead th:nth-child(11) { visibility: hidden; }
-.may thead th:nth-child(11) { visibility: visible; }
+thead .actions { visibility: hidden; }
+.may thead .actions { visibility: visible; }
 .charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(26rem, 100%), 1fr)); gap: 1rem; }
 figure { margin: 0; min-width: 0; }
 .plot { min-height: 180px; overflow: hidden; }

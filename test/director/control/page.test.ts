@@ -1,7 +1,7 @@
 /** The page, in real Chromium: what it shows, what it lets be done, and what it does not let run. */
 import { once } from "node:events";
 import type { Socket } from "node:net";
-import type { Browser, Page } from "puppeteer-core";
+import type { Browser, Page, SerializedAXNode } from "puppeteer-core";
 import t, { type Test } from "tap";
 import { FtpClient } from "../../../tools/demo/ftp-client.ts";
 import { freePort } from "../../../tools/demo/realserver.ts";
@@ -61,6 +61,35 @@ async function identify(page: Page): Promise<void> {
   await page.keyboard.press("Enter");
   await page.waitForSelector("#services tbody tr");
   await page.waitForFunction(() => document.getElementById("state")!.textContent === "live");
+}
+
+/** Run in the page: texts whose contrast to what is behind them is below 4.5 (WCAG 2.2, 1.4.3), and how many there are. */
+function contrasts(): { faint: string[]; looked: number } {
+  const channels = (colour: string): number[] => (colour.match(/[\d.]+/g) ?? []).map(Number);
+  const luminance = (colour: string): number => {
+    const [r, g, b] = channels(colour).map((c) => {
+      const part = c / 255;
+      return part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4;
+    });
+    return 0.2126 * r! + 0.7152 * g! + 0.0722 * b!;
+  };
+  const behind = (one: Element | null): string => {
+    if (one === null) return "rgb(255, 255, 255)";
+    const colour = getComputedStyle(one).backgroundColor;
+    return channels(colour)[3] === 0 ? behind(one.parentElement) : colour;
+  };
+  const written = [...document.querySelectorAll("body *")].filter(
+    (one) =>
+      one.closest("script, .skip, caption, .u-wrap") === null &&
+      one.checkVisibility({ visibilityProperty: true }) &&
+      [...one.childNodes].some((node) => node.nodeType === Node.TEXT_NODE && node.textContent!.trim() !== ""),
+  );
+  const faint = written.flatMap((one) => {
+    const [ink, paper] = [luminance(getComputedStyle(one).color), luminance(behind(one))];
+    const ratio = (Math.max(ink, paper) + 0.05) / (Math.min(ink, paper) + 0.05);
+    return ratio < 4.5 ? [`${ratio.toFixed(2)} ${one.textContent!.slice(0, 40)}`] : [];
+  });
+  return { faint, looked: written.length };
 }
 
 t.test("it is one file that loads nothing from elsewhere and holds nothing of what runs", async (t) => {
@@ -155,6 +184,89 @@ t.test("in Chromium", { skip: chromiumMissing }, async (t) => {
     t.equal((await page.$$("img, main script")).length, 0);
     t.equal(await page.evaluate(() => (window as { taken?: number }).taken), undefined);
     t.same(troubles, []);
+  });
+
+  t.test("on a narrow screen all of it is there, and nothing but tables scrolls sideways", async (t) => {
+    const { page } = await opened(browser, await farm(t));
+    await page.setViewport({ width: 360, height: 740 });
+    await identify(page);
+    const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+    t.ok(wide <= 0, `${wide} pixels too wide`);
+    const beyond = await page.$$eval("h1, h2, h3, button, input, summary, nav, .scroll, figure, .tree", (all) =>
+      all
+        .filter((one) => one.closest(".scroll, nav") === null || one.matches(".scroll, nav"))
+        .filter((one) => one.getBoundingClientRect().right > innerWidth + 0.5)
+        .map((one) => one.outerHTML.slice(0, 80)),
+    );
+    t.same(beyond, []);
+    const lines = await page.$$eval("#services td:nth-child(2), #refusals td:nth-child(3)", (cells) =>
+      cells.map((cell) => {
+        const range = document.createRange();
+        range.selectNodeContents(cell);
+        return `${cell.textContent} ${range.getClientRects().length}`;
+      }),
+    );
+    t.same(lines, ["up 1", "quiesced 1", "bounce 1"], "no word is cut");
+    const shots = process.env["KINDRED_SHOTS"];
+    if (shots !== undefined) await page.screenshot({ path: `${shots}/narrow.png` as `${string}.png`, fullPage: true });
+  });
+
+  t.test("what is written stands out from what it is written on, by day and by night", async (t) => {
+    const { page } = await opened(browser, await farm(t));
+    await identify(page);
+    for (const value of ["light", "dark"]) {
+      await page.emulateMediaFeatures([{ name: "prefers-color-scheme", value }]);
+      const { faint, looked } = await page.evaluate(contrasts);
+      t.ok(looked > 50, `${looked} looked at`);
+      t.same(faint, [], value);
+    }
+  });
+
+  t.test("Chromium's accessibility tree has a name for all that is used, and knows what it is", async (t) => {
+    const { page } = await opened(browser, await farm(t));
+    await identify(page);
+    const nodes: { role: string; name: string }[] = [];
+    const walk = (node: SerializedAXNode): void => {
+      nodes.push({ role: node.role, name: node.name ?? "" });
+      for (const child of node.children ?? []) walk(child);
+    };
+    walk((await page.accessibility.snapshot({ interestingOnly: false }))!);
+    const named = (role: string): string[] => nodes.filter((one) => one.role === role).map(({ name }) => name);
+    for (const role of [
+      "button",
+      "textbox",
+      "spinbutton",
+      "link",
+      "region",
+      "table",
+      "navigation",
+      "form",
+      "heading",
+    ]) {
+      const names = named(role);
+      t.ok(names.length > 0, `there is a ${role}`);
+      t.same(
+        names.filter((name) => name.trim() === ""),
+        [],
+        `each ${role} has a name`,
+      );
+    }
+    for (const [role, name] of [
+      ["textbox", "Token"],
+      ["button", new RegExp(`^Drain ${REAL_A}:`)],
+      ["spinbutton", /^New weight of 127/],
+      ["table", "Realservers of ftp"],
+      ["region", "Services"],
+      ["columnheader", "Change a second"],
+      ["rowheader", "192.0.2.9:21"],
+    ] as const) {
+      t.ok(
+        named(role).some((one) => (typeof name === "string" ? one === name : name.test(one))),
+        `${role} ${name}`,
+      );
+    }
+    const buttons = named("button");
+    t.equal(new Set(buttons).size, buttons.length, "no two buttons have one name");
   });
 
   t.test("it can be used by keys and read aloud: landmarks, names, headers", async (t) => {

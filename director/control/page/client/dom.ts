@@ -75,7 +75,7 @@ export function liveTable<T>(
     head.append(cell);
   }
   if (actions !== null) {
-    const cell = make("th", "", "Actions");
+    const cell = make("th", "actions", "Actions");
     cell.setAttribute("scope", "col");
     head.append(cell);
   }

@@ -13,8 +13,9 @@ export function serviceTables(act: Act) {
   const root = make("div", "services");
   const shown = new WeakMap<HTMLElement, (rows: readonly Row[]) => void>();
   const rates = new Map<string, { readonly at: number; readonly flows: number }>();
-  const build = ({ name }: ServiceState): HTMLElement => {
-    const table = serviceTable(name, act);
+  const build = ({ name, realservers }: ServiceState): HTMLElement => {
+    const counted = realservers.some(({ traffic }) => traffic !== undefined);
+    const table = serviceTable(name, act, counted);
     const element = within(make("article"), make("h3"), table.root);
     shown.set(element, table.show);
     return element;
@@ -54,7 +55,8 @@ export function ways(counts: WayCounts | undefined): string {
   return counts === undefined ? "" : `${counts.original}, ${counts.reply}`;
 }
 
-export function serviceTable(service: string, act: Act) {
+/** `counted`: packets are; the socket path counts none. */
+export function serviceTable(service: string, act: Act, counted: boolean) {
   const count = (title: string, text: (row: Row) => string | number) => ({
     title,
     number: true,
@@ -62,7 +64,7 @@ export function serviceTable(service: string, act: Act) {
   });
   const columns = [
     { title: "Realserver", text: ({ realserver }: Row) => realserver },
-    { title: "State", text: ({ condition }: Row) => condition },
+    { title: "State", text: ({ condition, sorry }: Row) => `${condition}${sorry ? ", sorry server" : ""}` },
     count("Weight", ({ weight }) => weight),
     count("Active", ({ active }) => active),
     count("Inactive", ({ inactive }) => inactive),
@@ -71,12 +73,14 @@ export function serviceTable(service: string, act: Act) {
     count("Data", ({ flows }) => flows.data),
     count("Plain", ({ flows }) => flows.plain),
     count("Change a second", ({ rate }) => rate),
-    // The socket path counts no packets.
+  ];
+  const traffic = [
     count("Packets in, out", ({ traffic }) => ways(traffic?.packets)),
     count("Bytes in, out", ({ traffic }) => ways(traffic?.bytes)),
   ];
   const key = ({ realserver, condition }: Row): string => `${realserver} ${condition === "removed"}`;
-  return liveTable<Row>(`Realservers of ${service}`, columns, key, (row) => actions(service, row, act));
+  const all = counted ? [...columns, ...traffic] : columns;
+  return liveTable<Row>(`Realservers of ${service}`, all, key, (row) => actions(service, row, act));
 }
 
 export function actions(service: string, { realserver, weight }: RealserverState, act: Act): HTMLElement {
