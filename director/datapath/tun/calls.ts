@@ -4,6 +4,7 @@ import type { Reason } from "../transport.ts";
 
 /** As the manual pages say; -1: `errno`. */
 export interface Calls {
+  bind(fd: number, address: number, length: number): number;
   capset(header: number, sets: number): number;
   eventfd(initial: number, flags: number): number;
   ioctl(fd: number, request: number, argument: number): number;
@@ -11,6 +12,7 @@ export interface Calls {
   poll(fds: number, count: number, timeout: number): number;
   prctl(option: number, a: number, b: number, c: number, d: number): number;
   read(fd: number, to: number, length: number): number;
+  socket(family: number, kind: number, protocol: number): number;
   write(fd: number, from: number, length: number): number;
   sched_yield(): number;
   writev(fd: number, vectors: number, count: number): number;
@@ -21,6 +23,8 @@ export interface Calls {
 }
 
 const SIGNATURES = {
+  bind: "int bind(int, size_t, unsigned int)",
+  socket: "int socket(int, int, int)",
   capset: "int capset(size_t, size_t)",
   prctl: "int prctl(int, unsigned long, unsigned long, unsigned long, unsigned long)",
   eventfd: "int eventfd(unsigned int, int)",

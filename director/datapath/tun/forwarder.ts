@@ -2,6 +2,7 @@
 import { Balancer } from "../../../core/balancer.ts";
 import { createOutput } from "../../../core/engine/batch.ts";
 import { Engine } from "../../../core/engine.ts";
+import type { RelatedEntry } from "../../../core/flow/related.ts";
 import type { Service } from "../../../core/service.ts";
 import type { Ms } from "../../../core/units.ts";
 import { Address } from "../../../core/wire/address.ts";
@@ -113,6 +114,7 @@ export class Forwarder {
       tell,
       counters: () => this.snapshot().counters,
       changed: (config, services, ways) => this.#changed(config, services, ways),
+      withdraw: (entry) => this.#withdraw(entry),
       watched: (watched) => {
         this.#watched = watched;
       },
@@ -140,6 +142,14 @@ export class Forwarder {
     this.#least = level;
     Object.assign(this.#tunnels, tunnelsOf(tunnels));
     this.#lead(direct);
+  }
+
+  /** Whoever opens it from now on comes by here. What the kernel had of it is used up. */
+  #withdraw(entry: RelatedEntry): void {
+    const came = this.#offload?.remove(entry) ?? 0;
+    if (came === 0) return;
+    this.#log.offloaded(entry, came);
+    this.#balancer.revoke(entry);
   }
 
   /** Where packets come from and go to, by the services that there are, and those that still have flows. */

@@ -8,6 +8,7 @@ import { type Carried, carriedBy, flowIds, isClient, isTcp, roleOf, viewFlow } f
 import type { Destination } from "../../../core/engine/destinations.ts";
 import { Ending } from "../../../core/engine/reason.ts";
 import type { Engine } from "../../../core/engine.ts";
+import type { RelatedEntry } from "../../../core/flow/related.ts";
 import type { Realserver, Service } from "../../../core/service.ts";
 import { endpointText } from "../../../core/units.ts";
 import { Address } from "../../../core/wire/address.ts";
@@ -29,6 +30,8 @@ export interface OperationHost {
   counters(): Readonly<Record<string, number>>;
   /** The balancer has other services now, and the engine knows. */
   changed(config: Config, services: readonly ServicePlan[], ways: { direct: Direct; tunnels: Tunnels }): void;
+  /** What `entry` announced is not to be met in the kernel any more. */
+  withdraw(entry: RelatedEntry): void;
   /** Whether somebody wants to know all that happens. */
   watched(watched: boolean): void;
 }
@@ -158,9 +161,18 @@ export class Operation {
     if (service === undefined || realserver === undefined) return false;
     balancer.mark(service, realserver, up);
     if (up) return true;
+    yield* this.#withdraw(realserver);
     const { flows } = engine;
     yield* this.#end((id) => flows.destinationOf(id).realserver === realserver && isMoved(flows, id));
     return true;
+  }
+
+  *#withdraw(realserver: Realserver): Job<void> {
+    const { balancer, withdraw } = this.#host;
+    for (const entry of balancer.related) {
+      if (balancer.connections.get(entry.master)?.realserver === realserver) withdraw(entry);
+      yield;
+    }
   }
 
   #drop({ service, realserver }: Scope): Job<number> {

@@ -7,7 +7,6 @@ import { randomInt } from "node:crypto";
 import { closeSync } from "node:fs";
 import type { Ms } from "../../../core/units.ts";
 import { now } from "../../clock.ts";
-import { endpoint } from "../../config/formats.ts";
 import type { Config } from "../../config.ts";
 import type { Operated, Query, Scope, ServiceState } from "../../control/operated.ts";
 import { type Log, LogLimit } from "../../log.ts";
@@ -16,8 +15,10 @@ import { reasonOf } from "../libc.ts";
 import type { Datapath } from "../path.ts";
 import { type Calls, loadTunCalls, O_CLOEXEC } from "./calls.ts";
 import { packConfig } from "./config.ts";
+import { Conntrack } from "./conntrack.ts";
 import { PathError } from "./error.ts";
 import { type Extension, Ground, type Ways } from "./ground.ts";
+import { addressOf, KERNEL, KernelFlows } from "./kernel.ts";
 import type { Down } from "./messages.ts";
 import { giveUpRoot } from "./privileges.ts";
 import { changeText, DEVICE, planSetup } from "./setup.ts";
@@ -37,6 +38,9 @@ export class PacketPath implements Datapath, Operated {
   readonly #ground = new Ground();
   #calls: Calls | null = null;
   #nft: { readonly input: number; readonly output: number } | null = null;
+  #conntrack: Conntrack | null = null;
+  /** What is offloaded, where anything is. */
+  #kernel: KernelFlows | null = null;
   #thread: ForwardingThread | null = null;
   #failed: (error: Error) => void = () => {};
   #sweeper: NodeJS.Timeout | undefined;
@@ -71,7 +75,12 @@ export class PacketPath implements Datapath, Operated {
     if (left > 0) this.#log.log("warn", "cleaned-up", { changes: left });
     try {
       if (this.#config.offload === "nftables") this.#nft = startNft(calls);
-      await this.#startThread(calls, this.#ground.enter(calls, this.#config));
+      const ways = this.#ground.enter(calls, this.#config);
+      if (this.#nft !== null) {
+        this.#conntrack = new Conntrack(calls);
+        this.#kernel = new KernelFlows(this.#conntrack);
+      }
+      await this.#startThread(calls, ways);
     } catch (error) {
       this.abort();
       throw error;
@@ -107,6 +116,9 @@ export class PacketPath implements Datapath, Operated {
     // nft ends with its input.
     if (this.#nft !== null) for (const fd of Object.values(this.#nft)) closeSync(fd);
     this.#nft = null;
+    this.#kernel = null;
+    this.#conntrack?.close();
+    this.#conntrack = null;
     this.#log.flush(Number.POSITIVE_INFINITY as Ms);
   }
 
@@ -131,6 +143,7 @@ export class PacketPath implements Datapath, Operated {
 
   #sweep(at: Ms): void {
     this.#log.flush(at);
+    this.#kernel?.advance();
     if (!this.#ground.stale || at < this.#nextSettle) return;
     this.#nextSettle = at + SETTLE_EVERY;
     this.#settle().catch(() => {});
@@ -139,7 +152,8 @@ export class PacketPath implements Datapath, Operated {
   /** The ways of what was removed stay as long as it has flows. */
   async #settle(): Promise<void> {
     const services = await this.services();
-    if (!this.#stopping) this.#ground.settle(services.flatMap(leftOf));
+    if (this.#stopping) return;
+    this.#ground.settle([...services.flatMap(leftOf), ...(this.#kernel?.addresses() ?? [])]);
   }
 
   // --- Operated ---------------------------------------------------------------------------------------------------
@@ -181,12 +195,21 @@ export class PacketPath implements Datapath, Operated {
     }
   }
 
-  services(): ReturnType<Operated["services"]> {
-    return this.#thread!.ask({ what: "services" });
+  async services(): ReturnType<Operated["services"]> {
+    const services = await this.#thread!.ask({ what: "services" });
+    return this.#kernel?.added(services) ?? services;
   }
 
-  connections(query: Query): ReturnType<Operated["connections"]> {
-    return this.#thread!.ask({ what: "connections", query });
+  /** The engine's come first, then the kernel's. */
+  async connections(query: Query): ReturnType<Operated["connections"]> {
+    const engines =
+      query.after < KERNEL ? await this.#thread!.ask({ what: "connections", query }) : { items: [], next: null };
+    const limit = query.limit - engines.items.length;
+    if (this.#kernel === null || engines.next !== null) return engines;
+    if (limit === 0) return { items: engines.items, next: KERNEL };
+    const services = await this.#thread!.ask({ what: "services" });
+    const { items, next } = this.#kernel.page(services, { ...query, limit, after: Math.max(query.after, KERNEL) });
+    return { items: [...engines.items, ...items], next };
   }
 
   related(query: Query): ReturnType<Operated["related"]> {
@@ -202,8 +225,14 @@ export class PacketPath implements Datapath, Operated {
   }
 
   async counts(): ReturnType<Operated["counts"]> {
-    if (!this.#stopping) return this.#thread!.ask({ what: "counts" });
-    return (await this.#thread!.snapshot()).counters;
+    if (this.#stopping) return (await this.#thread!.snapshot()).counters;
+    const counts = await this.#thread!.ask({ what: "counts" });
+    if (this.#kernel === null) return counts;
+    const { packets, bytes } = this.#kernel.traffic();
+    const more = Object.entries({ packets, bytes }).flatMap(([what, ways]) =>
+      Object.entries(ways).map(([way, count]) => [`traffic.${what}.${way}`, count] as const),
+    );
+    return { ...counts, ...Object.fromEntries(more.map(([name, count]) => [name, (counts[name] ?? 0) + count])) };
   }
 
   async mark(service: string, realserver: string, up: boolean): Promise<boolean> {
@@ -212,8 +241,10 @@ export class PacketPath implements Datapath, Operated {
     return true;
   }
 
-  drop(scope: Scope): Promise<number> {
-    return this.#thread!.ask({ what: "drop", scope });
+  async drop(scope: Scope): Promise<number> {
+    const services = this.#kernel === null ? [] : await this.#thread!.ask({ what: "services" });
+    const ended = await this.#thread!.ask({ what: "drop", scope });
+    return ended + (this.#kernel?.drop(services, scope) ?? 0);
   }
 
   forget(scope: Scope): Promise<number> {
@@ -225,12 +256,6 @@ export class PacketPath implements Datapath, Operated {
 function leftOf({ vip, realservers }: ServiceState): string[] {
   const left = realservers.filter(({ condition }) => condition === "removed");
   return left.length === 0 ? [] : [vip, ...left.map(({ realserver }) => addressOf(realserver))];
-}
-
-/** Of `192.0.2.1:21`, `[2001:db8::1]:21`, or an address alone. */
-function addressOf(realserver: string): string {
-  const both = endpoint(realserver);
-  return "port" in both ? both.address.toString() : realserver;
 }
 
 /** A standing nft(8): a process for each element would cost milliseconds. */

@@ -198,6 +198,7 @@ class Planning {
   /** What the kernel translates itself does not come here. */
   #exempt(): void {
     this.#changes.push({ nft: offloadRules, undo: offloadUndo });
+    this.#set("net/netfilter/nf_conntrack_acct", "1");
     for (const family of this.#families) {
       const rule = [...flag(family), "rule", "add", "pref", String(PREFERENCE - 1), ...exemption, "lookup", "main"];
       this.#changes.push({ ip: rule, undo: rule.with(rule.indexOf("add"), "del"), lasting: true });

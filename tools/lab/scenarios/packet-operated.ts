@@ -170,6 +170,83 @@ const directorPid = (director: Running): number => {
   return Number(ready!["pid"]);
 };
 
+// --- drain ----------------------------------------------------------------------------------------------------------
+
+const DRAINED = "drained.bin";
+const DRAINED_SIZE = 4_000_000;
+
+/** Begins to fetch, lets its control connection go when it is told to, and fetches the rest when it is told that. */
+const LEAVE = `
+import ftplib, hashlib, socket, struct, sys
+ftp = ftplib.FTP(sys.argv[1], timeout=20)
+ftp.login()
+host, port = ftp.makepasv()
+data = socket.socket()
+data.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16384)
+data.connect((sys.argv[1], port))
+ftp.sendcmd("RETR files/${DRAINED}")
+digest = hashlib.sha256(data.recv(1000))
+print("began", flush=True)
+sys.stdin.readline()
+ftp.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+ftp.file.close()
+ftp.sock.close()
+sys.stdin.readline()
+while block := data.recv(65536): digest.update(block)
+print("got", digest.hexdigest(), flush=True)
+`;
+
+interface Drain {
+  readonly flows: Readonly<Record<string, number>>;
+  readonly left: number;
+}
+
+async function drained(sandbox: Sandbox): Promise<string> {
+  const farm = await makeRoutedFarm(sandbox, 4, 1, 2);
+  const [client] = farm.clients as [Host];
+  const folders = await makeFtpFolders(sandbox);
+  for (const host of farm.realservers) await ftpServers.vsftpd.start(sandbox, host, 4, folders);
+  writeFileSync(join(folders.files, DRAINED), randomBytes(DRAINED_SIZE));
+  const control = new Control(sandbox);
+  const config = { ...ftpService(farm), offload: "nftables", control: { socket: control.socket } };
+  await untilReady(startDirector(sandbox, config, farm.director.start, { path: "tun" }));
+  const slow = client.start(["python3", "-c", LEAVE, farm.vip]);
+  await slow.until(() => slow.stdout.includes("began"), "fetching");
+  const before = await realserversOf(control, "ftp");
+  const { realserver } = before.find(({ flows }) => flows["control"] === 1)!;
+  const at = `/v1/services/ftp/realservers/${encodeURIComponent(realserver)}/drain`;
+  const first = (await control.ask("POST", at)) as Drain;
+  prove(first.flows["control"] === 1 && first.flows["related"] === 1, `of two flows: ${JSON.stringify(first)}`);
+  // By rr the second of them would be its.
+  for (let i = 0; i < 2; i++) await client.must(["curl", "--silent", "--max-time", "20", `ftp://${farm.vip}/files/`]);
+  const between = (await realserversOf(control, "ftp")).find((one) => one.realserver === realserver)!;
+  prove(
+    between.traffic.connections === 2,
+    `${between.traffic.connections} connections of a realserver that is drained`,
+  );
+  slow.write("leave\n");
+  const left = async (): Promise<Drain> => (await control.ask("GET", at)) as Drain;
+  await settledAt(left, ({ flows }) => flows["control"] === 0);
+  const only = await left();
+  prove(only.left === 1 && only.flows["related"] === 1, `in the kernel's hands: ${JSON.stringify(only)}`);
+  const waits = farm.director.start([
+    ...[process.execPath, KINDRED, "ctl", "drain", "ftp", realserver],
+    ...["--wait", "--timeout", "20", "--socket", control.socket],
+  ]);
+  slow.write("go\n");
+  await slow.until(() => slow.stdout.includes("got "), "served to the end");
+  prove(slow.stdout.includes(digest(folders.files, DRAINED)), "what came is not what was sent");
+  prove((await waits.exited) === 0, `drain --wait: ${waits.stdout}${waits.stderr}`);
+  const after = (await realserversOf(control, "ftp")).find((one) => one.realserver === realserver)!;
+  const bytes = after.traffic.bytes["reply"]!;
+  prove(bytes > DRAINED_SIZE, `${bytes} bytes are counted of ${DRAINED_SIZE}`);
+  return `nobody new; drain waited for a transfer that only the kernel still knew, and ended after it; ${bytes} bytes counted`;
+}
+
+async function settledAt<T>(ask: () => Promise<T>, holds: (answer: T) => boolean): Promise<void> {
+  for (let tries = 0; tries < 100 && !holds(await ask()); tries++) await sleep(50);
+}
+
 // --- realservers that die -------------------------------------------------------------------------------------------
 
 /** Asks again and again from one socket, and says who answered. */
@@ -324,6 +401,12 @@ export const packetOperated: readonly Scenario[] = [
     about: "10 reloads, by request and by SIGHUP, in the middle of 50 FTP transfers, and 50 after them: none is broken",
     needs: ["vsftpd", "python3"],
     run: reloaded,
+  },
+  {
+    name: "packet-drain",
+    about: "a realserver is drained: nobody new, and a transfer in the kernel's hands is waited for",
+    needs: ["vsftpd", "curl", "python3", "nft"],
+    run: drained,
   },
   {
     name: "packet-dead",

@@ -1,5 +1,6 @@
 /** What is asked of a packet engine that forwards: lists, counts and changes, in pieces. */
 import t from "tap";
+import { endpointText } from "../../../../core/units.ts";
 import { planServices } from "../../../../director/config/services.ts";
 import { type Config, parseConfig } from "../../../../director/config.ts";
 import type { ConnectionState, RealserverState, ServiceState } from "../../../../director/control/operated.ts";
@@ -27,6 +28,7 @@ async function operated(config: Config) {
   const d = new Director(await planServices(config), { capacity: 2000 });
   const steps: string[] = [];
   const ways: unknown[] = [];
+  const withdrawn: string[] = [];
   const operation: Operation = new Operation({
     balancer: d.balancer,
     engine: d.engine,
@@ -36,6 +38,7 @@ async function operated(config: Config) {
     },
     counters: () => ({ some: 1 }),
     changed: (_config, _services, all) => ways.push(all),
+    withdraw: ({ target }) => withdrawn.push(endpointText(target)),
     watched: () => {},
   });
   const asks = new Asks((command: Command) => {
@@ -61,7 +64,7 @@ async function operated(config: Config) {
     const all = await answered(asks.ask({ what: "services" }));
     return all.filter(({ name }: ServiceState) => name === service).flatMap(({ realservers }) => realservers);
   };
-  return { d, asks, answered, apply, realservers, steps, ways };
+  return { d, asks, answered, apply, realservers, steps, ways, withdrawn };
 }
 
 const syn = (n: number, client = "192.0.2.7") => tcp({ from: `${client}:${10_000 + n}`, to: `${VIP}:80`, flags: "S" });
@@ -203,6 +206,21 @@ t.test("a realserver that is marked down loses its datagrams at once, and keeps 
   t.match(await realservers("web"), [{ condition: "up" }, {}]);
   t.equal(await answered(asks.ask({ what: "mark", service: "web", realserver: "10.0.0.9", up: true })), false);
 });
+
+t.test(
+  "what a realserver that is marked down has announced is taken out of the kernel, what others have is not",
+  async (t) => {
+    const { d, answered, asks, withdrawn } = await operated(yaml([files(A, B)]));
+    for (const [n, real] of [A, B].entries()) {
+      const session = new Session(d, `192.0.2.${n}:10000`, `${VIP}:21`, `${real}:21`).open();
+      session.reply("220 ready\r\n");
+      session.say("EPSV\r\n");
+      session.reply("229 ok (|||5001|)\r\n");
+    }
+    await answered(asks.ask({ what: "mark", service: "files", realserver: B, up: false }));
+    t.same(withdrawn, [`${B}:5001`]);
+  },
+);
 
 t.test("flows are dropped by service and by realserver, how many is said, and others stay", async (t) => {
   const { d, answered, asks } = await operated(yaml([web(A, B), files(A)]));
