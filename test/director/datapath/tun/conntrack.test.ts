@@ -104,7 +104,7 @@ const kernelFlow = (id: number, real: string, over = false): KernelFlow => ({
   traffic: { packets: { original: 1, reply: 2 }, bytes: { original: 100, reply: 200 } },
 });
 const realserver = (key: string): ServiceState["realservers"][number] => ({
-  ...{ realserver: key, condition: "up", weight: 1, method: "nat", active: 1, inactive: 0 },
+  ...{ realserver: key, condition: "up", sorry: false, weight: 1, method: "nat", active: 1, inactive: 0 },
   flows: { control: 1, related: 0, data: 0, plain: 0 },
   traffic: { connections: 1, packets: { original: 10, reply: 20 }, bytes: { original: 1, reply: 2 } },
 });
