@@ -141,7 +141,9 @@ const REPORTS = "rtcp:";
 /** `rtcp:4005 IN IP4 192.0.2.1`, the address perhaps left out. */
 function reportsAt(bytes: Uint8Array, { words }: Line): Stream["reports"] | "bad-port" {
   const [first, , ...address] = words;
-  if (first === undefined || latin1(bytes, first.start, first.start + REPORTS.length) !== REPORTS) return null;
-  const port = portAt(bytes, { start: first.start + REPORTS.length, end: first.end });
+  if (first === undefined) return null;
+  const start = first.start + REPORTS.length;
+  if (latin1(bytes, first.start, Math.min(start, first.end)) !== REPORTS) return null;
+  const port = portAt(bytes, { start, end: first.end });
   return port === "bad-port" ? port : { port, address: addressAt(bytes, address) };
 }

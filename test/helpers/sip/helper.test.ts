@@ -286,6 +286,18 @@ t.test("a head without an end, and a message whose rest does not come, go nowher
   t.equal(slow.client(invite(OFFER).slice(-10) + invite()), invite().replace("1.2.3.4", "192.168.0.2"));
 });
 
+// Found by the fuzzer: the attribute at the end of the body was read on into what had come behind it.
+t.test("a description that ends within an attribute is read to its end, whatever has come behind it", async (t) => {
+  const said = `${invite(`${OFFER}a=rtcp`)}:22\r\n`;
+  for (const at of [said.length, said.length - 5, said.length - 4, 20]) {
+    const sip = tcp();
+    sip.client(said.slice(0, at));
+    sip.client(said.slice(at));
+    t.same(sip.reasons("refused"), [], `cut at ${at}`);
+    t.equal(sip.announced.length, 2);
+  }
+});
+
 t.test("NAT slipstreaming: an HTTP POST whose body is a SIP message", async (t) => {
   const post = "POST / HTTP/1.1\r\nHost: 1.2.3.4:5060\r\n\r\n";
   for (let at = 1; at <= post.length; at++) {

@@ -10,11 +10,11 @@ export interface Stream {
   readonly rtcp: number | null;
 }
 
-/** `address`: whose streams these are; `origin`: who has written it. */
-export const description = (choices: Choices, origin: string) => {
+/** `origin`: who has written it; `address`: whose streams these are. */
+export const description = (choices: Choices) => {
   const session = oneIn(choices, 2) ? "s=-" : "s=a call";
   const more = oneIn(choices, 3) ? ["a=sendrecv", "a=ptime:20"] : [];
-  return (address: string, streams: readonly Stream[]): string =>
+  return (origin: string, address: string, streams: readonly Stream[]): string =>
     lines(
       "v=0",
       `o=- 1 1 ${netOf(origin)}`,

@@ -46,14 +46,16 @@ const portsOf = (streams: readonly Stream[]): number[] => streams.flatMap((one) 
 
 /** A message whose description offers its speaker's streams. */
 function offer(choices: Choices, call: Call, speaker: Direction, first: string, method: string): Said {
-  const own = speaker === "original" ? call.ends.client : call.ends.real;
-  const written = description(choices, own);
+  const { client, virtual, real } = call.ends;
+  const [own, shown] = speaker === "original" ? [client, client] : [real, virtual];
+  const written = description(choices);
   const streams = streamsOf(choices);
-  const said = (address: string, all: readonly Stream[]): string =>
-    messageOf(call, first, method, written(address, all));
-  const plainly = said(own, streams);
+  const said = (origin: string, address: string, all: readonly Stream[]): string =>
+    messageOf(call, first, method, written(origin, address, all));
+  const plainly = said(own, own, streams);
   return offering(speaker, `${first.slice(0, 8)} with a description`, portsOf(streams), plainly, (at) =>
     said(
+      shown,
       at(streams[0]!.rtp).address.toString(),
       streams.map(({ rtp, rtcp }) => ({ rtp: at(rtp).port, rtcp: rtcp === null ? null : at(rtcp).port })),
     ),
@@ -65,7 +67,7 @@ function forbidden(choices: Choices, call: Call, first: string): Said {
   const { client } = call.ends;
   const stranger = client.includes(":") ? "2001:db8::99" : "10.9.9.9";
   const [address, rtp] = oneIn(choices, 2) ? [stranger, 5000] : [client, pick(choices, [1, 80, 1022])];
-  const body = description(choices, client)(address, [{ rtp, rtcp: null }]);
+  const body = description(choices)(client, address, [{ rtp, rtcp: null }]);
   return barred("original", "a description that may not be", messageOf(call, first, "INVITE", body));
 }
 
