@@ -23,6 +23,8 @@ const CONCURRENCY = 64;
 const SOURCES = 32;
 const FIRST_SOURCE = 128;
 const STREAMS = 1;
+/** The first cases are of plain services: bulk, and new connections. */
+const OFFLOADABLE = 4;
 
 interface Programs {
   readonly bulk: string;
@@ -45,18 +47,23 @@ export const packet = (settings: Settings): Promise<Result[]> =>
       ftpLoad: await compile(sandbox, "ftp-load"),
       ftpServer: await compile(sandbox, "ftp-server"),
     };
-    const kindred = await startKindred(sandbox);
-    const contenders = [kindred];
-    if (locate("nft") !== null) contenders.push(await startKernel(sandbox));
+    const contenders = [await startKindred(sandbox, false)];
+    if (locate("nft") !== null) contenders.push(await startKindred(sandbox, true), await startKernel(sandbox));
     for (const { farm } of contenders) await startServers(farm, programs);
     const results: Result[] = [];
     const cases = CASES.filter(({ name }) => name.includes(settings.only));
-    for (const test of cases) results.push(...(await compete(test, contenders, programs, settings)));
+    for (const test of cases) {
+      const absent = test.subject === KINDRED ? OFFLOADED : KINDRED;
+      const these = contenders.filter(({ name }) => name !== absent);
+      if (these[0]?.name === test.subject) results.push(...(await compete(test, these, programs, settings)));
+    }
     return results;
   });
 
 interface Case {
   readonly name: string;
+  /** Who is beside the kernel's own NAT. */
+  readonly subject: typeof KINDRED | typeof OFFLOADED;
   readonly unit: string;
   measure(contender: Contender, programs: Programs, seconds: number): Promise<number>;
 }
@@ -79,7 +86,12 @@ async function latency(
   return json(clientOf(farm), [load, "noop", farm.vip, String(FTP), String(seconds)]);
 }
 
-const CASES: readonly Case[] = [
+const KINDRED = "kindred";
+/** With its plain services in the kernel. */
+const OFFLOADED = "kindred, offload";
+const KERNEL = "nft DNAT, nf_conntrack_ftp";
+
+const ENGINE_CASES: readonly Omit<Case, "subject">[] = [
   {
     name: "bulk get",
     unit: "Gb/s",
@@ -139,8 +151,15 @@ const CASES: readonly Case[] = [
   },
 ];
 
+const CASES: readonly Case[] = [
+  ...ENGINE_CASES.map((one): Case => ({ ...one, subject: KINDRED })),
+  ...ENGINE_CASES.slice(0, OFFLOADABLE).map(
+    (one): Case => ({ ...one, name: `${one.name}, offload`, subject: OFFLOADED }),
+  ),
+];
+
 async function compete(
-  { name, unit, measure }: Case,
+  { name, unit, subject, measure }: Case,
   contenders: readonly Contender[],
   programs: Programs,
   { rounds, seconds }: Settings,
@@ -151,21 +170,18 @@ async function compete(
   const runs = await takeTurns(contestants, rounds);
   const absent = contenders.length < 2 ? "nft is not installed" : undefined;
   return [
-    compared({ case: name, unit, runs: runs.get(KINDRED)! }, { name: KERNEL, runs: runs.get(KERNEL) ?? [], absent }),
+    compared({ case: name, unit, runs: runs.get(subject)! }, { name: KERNEL, runs: runs.get(KERNEL) ?? [], absent }),
   ];
 }
 
-const KINDRED = "kindred";
-const KERNEL = "nft DNAT, nf_conntrack_ftp";
-
-async function startKindred(sandbox: Sandbox): Promise<Contender> {
+async function startKindred(sandbox: Sandbox, offloaded: boolean): Promise<Contender> {
   const farm = await makeRoutedFarm(sandbox, 4, 1, 1);
   await addSources(farm);
   const service = (name: string, ports: readonly string[], more: object) => ({
     name,
     vip: farm.vip,
     ports,
-    scheduler: "wlc",
+    scheduler: offloaded ? "rr" : "wlc",
     realservers: farm.targets.map((target) => ({ ...target })),
     ...more,
   });
@@ -174,11 +190,12 @@ async function startKindred(sandbox: Sandbox): Promise<Contender> {
       service("ftp", [`tcp/${FTP}`], { helper: "ftp" }),
       ...[`tcp/${BULK}`, `tcp/${ANSWER}`, `udp/${SINK}`].map((port) => service(port.replace("/", "-"), [port], {})),
     ],
+    offload: offloaded ? "nftables" : "none",
     log: { level: "warn", format: "json" },
   };
   const director: Running = startDirector(sandbox, config, farm.director.start, { path: "tun", ...pinned(MEASURED) });
   await director.until(() => hasDevice(director.pid), "forwarding");
-  return { name: KINDRED, farm };
+  return { name: offloaded ? OFFLOADED : KINDRED, farm };
 }
 
 /** At log level `warn` it does not say that it is ready. */

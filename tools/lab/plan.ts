@@ -1,8 +1,10 @@
 /** `kindred plan` as its users run it, on the hosts of a farm. */
+
 import { rmSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { stringify } from "yaml";
 import { KINDRED } from "./director.ts";
+import type { Running } from "./process.ts";
 import type { Sandbox } from "./sandbox.ts";
 import type { Host } from "./topology.ts";
 
@@ -76,11 +78,12 @@ async function stateOf({ must }: Host): Promise<string> {
 }
 
 /** A server of lines on each realserver, by the names r1, r2, ...; `at`: the address that it listens on. */
-export async function startLines(hosts: readonly Host[], ports: readonly number[], at = "::"): Promise<void> {
+export async function startLines(hosts: readonly Host[], ports: readonly number[], at = "::"): Promise<Running[]> {
   const servers = hosts.map((host, i) => host.start([process.execPath, LINES, `r${i + 1}`, at, ...ports.map(String)]));
   for (const server of servers) {
     for (const port of ports) await server.listening(port);
   }
+  return servers;
 }
 
 export const askCommand = (what: string, host: string, ...numbers: readonly number[]): string[] => [

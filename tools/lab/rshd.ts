@@ -8,8 +8,8 @@ export const RSH_PORT = 514;
 /** Its service for PAM, which the package brings. */
 export const PAM = "/etc/pam.d/rsh";
 
-/** `known`: the address that it is to know by a name; it speaks with no others. The host's own name is told by `/etc/hosts`. */
-export async function startRshd(sandbox: Sandbox, host: Host, family: Family, known: string): Promise<void> {
+/** `known`: addresses that it is to know by a name; it speaks with no others. The host's own name is told by `/etc/hosts`. */
+export async function startRshd(sandbox: Sandbox, host: Host, family: Family, known: readonly string[]): Promise<void> {
   const write = (name: string, lines: readonly string[]): string => {
     const file = sandbox.path(`${host.name}-${name}`);
     writeFileSync(file, `${lines.join("\n")}\n`);
@@ -20,7 +20,7 @@ export async function startRshd(sandbox: Sandbox, host: Host, family: Family, kn
     "account required pam_permit.so",
     "session required pam_permit.so",
   ]);
-  const hosts = write("hosts", [`${known} director`, `${host.address} ${host.name}`]);
+  const hosts = write("hosts", [...known.map((address, i) => `${address} peer${i}`), `${host.address} ${host.name}`]);
   const protocol = family === 6 ? "tcp6" : "tcp";
   const rshd = locate("in.rshd") ?? "in.rshd";
   const config = write("inetd.conf", [`shell stream ${protocol} nowait root ${rshd} in.rshd`]);

@@ -7,7 +7,7 @@ import { startDirector, untilReady } from "./director.ts";
 import { digest } from "./files.ts";
 import { prove } from "./prove.ts";
 import type { Sandbox } from "./sandbox.ts";
-import { type Farm, type Host, makeFarm } from "./topology.ts";
+import type { Farm, FarmMaker, Host } from "./topology.ts";
 
 export interface Streaming {
   readonly helper: string;
@@ -31,17 +31,21 @@ const SIZE = 200_000;
 const program = (name: string): string => fileURLToPath(new URL(`${name}.js`, import.meta.url));
 
 /** `NAME-server FILE` streams its file, `NAME-player SERVER OWN-ADDRESS FILE` writes what it receives. */
-export async function stream(sandbox: Sandbox, name: string, { helper, port, ports }: Streaming): Promise<Streamed> {
-  const farm = await makeFarm(sandbox, 4, 2, 2);
+export async function stream(
+  sandbox: Sandbox,
+  make: FarmMaker,
+  name: string,
+  { helper, port, ports }: Streaming,
+): Promise<Streamed> {
+  const farm = await make(sandbox, 4, 2, 2);
   const folder = sandbox.directory;
   for (const [i, host] of farm.realservers.entries()) {
     writeFileSync(sandbox.path(`sent-${i}`), randomBytes(SIZE));
     await host.start([process.execPath, program(`${name}-server`), sandbox.path(`sent-${i}`)]).listening(port);
   }
-  const realservers = farm.realservers.map(({ address }) => ({ address }));
-  const service = { name, vip: farm.vip, ports, helper, scheduler: "rr", realservers };
+  const service = { name, vip: farm.vip, ports, helper, scheduler: "rr", realservers: farm.targets };
   const config = { services: [service], log: { level: "info", format: "json" } };
-  await untilReady(startDirector(sandbox, config, farm.director.start));
+  await untilReady(startDirector(sandbox, config, farm.director.start, { path: farm.path }));
   const capture = (host: Host) => Capture.start(sandbox, host, "tcp or udp");
   const [fronts, backs] = await Promise.all(
     [farm.clients, farm.realservers].map((hosts) => Promise.all(hosts.map(capture))),

@@ -13,6 +13,7 @@ import type { RelatedEntry } from "../../../core/flow/related.ts";
 import type { Endpoint } from "../../../core/units.ts";
 import type { Calls } from "./calls.ts";
 import { POLLIN } from "./calls.ts";
+import { SERVICES } from "./service-rules.ts";
 
 const TABLE = "inet kindred";
 const MARK = "0x6b69";
@@ -34,10 +35,13 @@ export const offloadRules = [
   ...([4, 6] as const).map(mapOf),
   `add chain ${TABLE} translate { type nat hook prerouting priority dstnat; }`,
   `add chain ${TABLE} replies { type filter hook prerouting priority mangle; }`,
+  `add chain ${TABLE} ${SERVICES}`,
   `flush chain ${TABLE} translate`,
+  `flush chain ${TABLE} ${SERVICES}`,
   `flush chain ${TABLE} replies`,
   ...([4, 6] as const).map((family) => `flush map ${TABLE} ${MAPS[family]}`),
   ...([4, 6] as const).map(ruleOf),
+  `add rule ${TABLE} translate jump ${SERVICES}`,
   `add rule ${TABLE} replies ct status dnat ct direction reply meta mark set ${MARK}`,
 ].join("; ");
 export const offloadUndo = `delete table ${TABLE}`;

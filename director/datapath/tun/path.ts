@@ -21,6 +21,7 @@ import { type Extension, Ground, type Ways } from "./ground.ts";
 import { addressOf, KERNEL, KernelFlows } from "./kernel.ts";
 import type { Down } from "./messages.ts";
 import { giveUpRoot } from "./privileges.ts";
+import { runNft, ServiceOffload } from "./service-offload.ts";
 import { changeText, DEVICE, planSetup } from "./setup.ts";
 import { lookAround } from "./surroundings.ts";
 import { ForwardingThread } from "./thread.ts";
@@ -50,10 +51,12 @@ export class PacketPath implements Datapath, Operated {
   #stopping = false;
   /** Changes come one after the other. */
   #changing: Promise<unknown> = Promise.resolve();
+  /** Whole services in the kernel. */
+  #spread: ServiceOffload | null = null;
 
   constructor(config: Config, log: Log) {
-    this.#config = config;
     this.#log = new LogLimit(log);
+    this.#config = this.#possible(config);
     this.failure = new Promise((failed) => {
       this.#failed = failed;
     });
@@ -85,6 +88,7 @@ export class PacketPath implements Datapath, Operated {
       this.abort();
       throw error;
     }
+    this.#startSpreading();
     this.#sweeper = setInterval(() => this.#sweep(now()), SWEEP_EVERY);
   }
 
@@ -97,6 +101,7 @@ export class PacketPath implements Datapath, Operated {
   async stop(): Promise<void> {
     this.#stopping = true;
     await this.#changing.catch(() => {});
+    if (this.#spread !== null) this.#log.log("info", "withdrawn", this.#spread.withdraw());
     const thread = this.#thread!;
     const { flows, connections } = await thread.snapshot();
     this.#log.log("info", "draining", { flows, connections });
@@ -124,6 +129,22 @@ export class PacketPath implements Datapath, Operated {
 
   watched(watched: boolean): void {
     this.#thread?.ask({ what: "watched", watched }).catch(() => {});
+  }
+
+  /** Without nft the engine has everything. */
+  #possible(config: Config): Config {
+    if (config.offload === "none" || runNft(["--version"]) !== null) return config;
+    this.#log.log("warn", "no-offload", { reason: "nft cannot be run", remedy: "install nftables" });
+    return { ...config, offload: "none" };
+  }
+
+  #startSpreading(): void {
+    if (this.#config.offload !== "nftables") return;
+    this.#spread = new ServiceOffload(runNft, () =>
+      this.#log.log("warn", "no-offload", { reason: "nft refuses the rules" }),
+    );
+    for (const { service, realserver } of this.#down) this.#spread.mark(service, realserver, false);
+    this.#spread.update(this.#config);
   }
 
   async #startThread(calls: Calls, ways: Ways): Promise<void> {
@@ -165,7 +186,8 @@ export class PacketPath implements Datapath, Operated {
   }
 
   /** Whatever can fail comes first: the ground, then helpers; what changes, changes at once. */
-  async #apply(config: Config): Promise<void> {
+  async #apply(wanted: Config): Promise<void> {
+    const config = this.#possible(wanted);
     if (this.#stopping)
       throw new ChangeError("stopping", "the director is stopping", "start it with the new configuration");
     if (config.offload !== this.#config.offload) {
@@ -183,7 +205,9 @@ export class PacketPath implements Datapath, Operated {
       throw error;
     }
     this.#config = config;
-    if (!this.#stopping) commit();
+    if (this.#stopping) return;
+    commit();
+    this.#spread?.update(config);
   }
 
   #extend(config: Config): Extension {
@@ -236,6 +260,7 @@ export class PacketPath implements Datapath, Operated {
   }
 
   async mark(service: string, realserver: string, up: boolean): Promise<boolean> {
+    this.#spread?.mark(service, realserver, up);
     if (this.#thread !== null) return this.#thread.ask({ what: "mark", service, realserver, up });
     if (!up) this.#down.push({ service, realserver });
     return true;

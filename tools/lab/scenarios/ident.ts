@@ -6,16 +6,17 @@ import { locate } from "../process.ts";
 import { prove } from "../prove.ts";
 import type { Sandbox } from "../sandbox.ts";
 import type { Scenario } from "../scenario.ts";
-import { type Host, makeFarm } from "../topology.ts";
+import { type FarmMaker, type Host, makeFarm } from "../topology.ts";
 import { FTP_PORT } from "../vsftpd.ts";
 
 const IDENT_PORT = 113;
 /** Another than the virtual service's, so that both sides know the connection by different ports. */
-const REAL_PORT = 2121;
+const OTHER_PORT = 2121;
 const USER = "nobody";
+export const NEEDS = ["proftpd", "oidentd", "curl", "setpriv"];
 
 /** What it writes at each login: who the client's host says it is. */
-async function startProftpd(sandbox: Sandbox, host: Host): Promise<string> {
+async function startProftpd(sandbox: Sandbox, host: Host, port: number): Promise<string> {
   const program = locate("proftpd")!;
   const folder = sandbox.path(host.name);
   mkdirSync(folder);
@@ -31,7 +32,7 @@ ServerType standalone
 DefaultServer on
 DefaultAddress ${host.address}
 UseIPv6 off
-Port ${REAL_PORT}
+Port ${port}
 User nobody
 Group nogroup
 AuthPAM off
@@ -53,13 +54,14 @@ ScoreboardFile ${folder}/scoreboard
 </Anonymous>
 `,
   );
-  await host.start([program, "--nodaemon", "--config", join(folder, "conf")]).listening(REAL_PORT);
+  await host.start([program, "--nodaemon", "--config", join(folder, "conf")]).listening(port);
   return log;
 }
 
-async function identities(sandbox: Sandbox): Promise<string> {
-  const farm = await makeFarm(sandbox, 4, 2, 2);
-  const logs = await Promise.all(farm.realservers.map((host) => startProftpd(sandbox, host)));
+/** `port`: the realservers'. */
+export async function identities(sandbox: Sandbox, make: FarmMaker, port: number): Promise<string> {
+  const farm = await make(sandbox, 4, 2, 2);
+  const logs = await Promise.all(farm.realservers.map((host) => startProftpd(sandbox, host, port)));
   const service = {
     name: "ftp",
     vip: farm.vip,
@@ -67,10 +69,10 @@ async function identities(sandbox: Sandbox): Promise<string> {
     helper: "ftp",
     scheduler: "rr",
     originates: [`tcp/${IDENT_PORT}`],
-    realservers: farm.realservers.map(({ address }) => ({ address, port: REAL_PORT })),
+    realservers: farm.targets.map((target) => ({ ...target, port })),
   };
   const config = { services: [service], log: { level: "info", format: "json" } };
-  await untilReady(startDirector(sandbox, config, farm.director.start));
+  await untilReady(startDirector(sandbox, config, farm.director.start, { path: farm.path }));
   for (const host of farm.clients) {
     await host.start([locate("oidentd")!, "--foreground", "--nosyslog"]).listening(IDENT_PORT);
   }
@@ -86,14 +88,14 @@ async function identities(sandbox: Sandbox): Promise<string> {
   );
   const both = of(USER) > 0 && of(USER) === of("root") && 2 * of(USER) === known.flat().length;
   prove(both, `identities: ${known.join(" ")}`);
-  return `four logins at two servers, in the logs as ${USER}'s and root's; port ${FTP_PORT} to clients, ${REAL_PORT} to servers`;
+  return `four logins at two servers, in the logs as ${USER}'s and root's; port ${FTP_PORT} to clients, ${port} to servers`;
 }
 
 export const ident: readonly Scenario[] = [
   {
     name: "ident-proftpd",
     about: "two proftpd ask two clients' oidentd whose a connection is, by the ports that each side knows",
-    needs: ["proftpd", "oidentd", "curl", "setpriv"],
-    run: identities,
+    needs: NEEDS,
+    run: (sandbox) => identities(sandbox, makeFarm, OTHER_PORT),
   },
 ];

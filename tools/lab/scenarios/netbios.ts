@@ -8,14 +8,15 @@ import { prove } from "../prove.ts";
 import { NETBIOS_NAME, SHARE, SMB_PORTS, startAnnouncer, startSamba, writeClientConfig } from "../samba.ts";
 import type { Sandbox } from "../sandbox.ts";
 import type { Scenario } from "../scenario.ts";
-import { type Farm, type Host, makeFarm } from "../topology.ts";
+import { type Farm, type FarmMaker, type Host, makeFarm } from "../topology.ts";
 import { decoded, untilDecoded } from "../tshark.ts";
 
 const FILE = "one.bin";
 const NAME = "name.txt";
+export const NEEDS = ["smbd", "nmbd", "nmblookup", "smbclient", "tcpdump", "tshark"];
 
-async function samba(sandbox: Sandbox): Promise<string> {
-  const farm = await makeFarm(sandbox, 4, 2, 2);
+export async function samba(sandbox: Sandbox, make: FarmMaker): Promise<string> {
+  const farm = await make(sandbox, 4, 2, 2);
   const names = ["real-a", "real-b"];
   const shares = await Promise.all(farm.realservers.map((host, i) => startSamba(sandbox, host, names[i]!)));
   for (const [i, share] of shares.entries()) {
@@ -29,10 +30,10 @@ async function samba(sandbox: Sandbox): Promise<string> {
     ports: [`udp/${name}`, `udp/${datagram}`, `tcp/${session}`, `tcp/${direct}`],
     helper: "netbios",
     scheduler: "rr",
-    realservers: farm.realservers.map(({ address }) => ({ address })),
+    realservers: farm.targets,
   };
   const config = { services: [service], log: { level: "info", format: "json" } };
-  await untilReady(startDirector(sandbox, config, farm.director.start));
+  await untilReady(startDirector(sandbox, config, farm.director.start, { path: farm.path }));
   const captures = await Promise.all(farm.realservers.map((host) => Capture.start(sandbox, host, "udp")));
 
   const configuration = writeClientConfig(sandbox);
@@ -44,8 +45,8 @@ async function samba(sandbox: Sandbox): Promise<string> {
   prove(new Set(served).size === 2, "both clients were served by one realserver");
   const [announcer] = farm.clients as [Host];
   startAnnouncer(sandbox, announcer, farm.vip);
-  await provenSource(captures[served[0]!]!, farm);
-  return `nmblookup, files byte for byte on ports ${session} and ${direct} from both; a client's announcement names the director`;
+  await provenSource(captures[served[0]!]!, farm.seenAs(announcer));
+  return `nmblookup, files byte for byte on ports ${session} and ${direct} from both; a client's announcement names who sends it`;
 }
 
 /** The realservers answer with their own addresses. */
@@ -77,8 +78,8 @@ async function fetched(
 }
 
 /** What a client's nmbd says of itself, as it reaches the realserver. */
-async function provenSource(wire: Capture, { director }: Farm): Promise<void> {
-  const filter = `nbdgm && ip.src == ${director.address}`;
+async function provenSource(wire: Capture, sender: string): Promise<void> {
+  const filter = `nbdgm && ip.src == ${sender}`;
   await untilDecoded(wire.file, filter, 1);
   const said = await decoded(await wire.end(), filter, ["ip.src", "udp.srcport", "nbdgm.src.ip", "nbdgm.src.port"]);
   for (const [from, port, source, sourcePort] of said) {
@@ -90,7 +91,7 @@ export const netbios: readonly Scenario[] = [
   {
     name: "netbios-samba",
     about: "names, announcements and files of two Samba servers: ports 137, 138, 139 and 445 as a group",
-    needs: ["smbd", "nmbd", "nmblookup", "smbclient", "tcpdump", "tshark"],
-    run: samba,
+    needs: NEEDS,
+    run: (sandbox) => samba(sandbox, makeFarm),
   },
 ];

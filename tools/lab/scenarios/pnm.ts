@@ -4,14 +4,19 @@ import { prove } from "../prove.ts";
 import type { Sandbox } from "../sandbox.ts";
 import type { Scenario } from "../scenario.ts";
 import { stream } from "../streams.ts";
+import { type FarmMaker, makeFarm } from "../topology.ts";
 import { decoded } from "../tshark.ts";
 
-async function robust(sandbox: Sandbox): Promise<string> {
-  const { farm, sides } = await stream(sandbox, "pnm", { helper: "pnm", port: PNM_PORT, ports: [`tcp/${PNM_PORT}`] });
+export async function robust(sandbox: Sandbox, make: FarmMaker): Promise<string> {
+  const { farm, sides } = await stream(sandbox, make, "pnm", {
+    helper: "pnm",
+    port: PNM_PORT,
+    ports: [`tcp/${PNM_PORT}`],
+  });
   let packets = 0;
   for (const { front, back, player, server } of sides) {
     packets += await provenFlows(front, player.address, farm.vip);
-    packets += await provenFlows(back, farm.director.address, server.address);
+    packets += await provenFlows(back, farm.seenAs(player), server.address);
   }
   return `two streams byte for byte from two servers, robust delivery; ${packets} packets on both sides, all at the ports of their greetings`;
 }
@@ -43,6 +48,6 @@ export const pnm: readonly Scenario[] = [
     name: "pnm-robust",
     about: "PNM of two servers and players of our own: the stream by UDP, lost pieces by robust delivery",
     needs: ["tcpdump", "tshark"],
-    run: robust,
+    run: (sandbox) => robust(sandbox, makeFarm),
   },
 ];

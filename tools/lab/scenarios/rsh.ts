@@ -4,9 +4,10 @@ import type { Running } from "../process.ts";
 import { RSH_PORT, startRshd } from "../rshd.ts";
 import type { Sandbox } from "../sandbox.ts";
 import type { Scenario } from "../scenario.ts";
-import { type Family, type Farm, type Host, makeFarm } from "../topology.ts";
+import { type Family, type Farm, type FarmMaker, type Host, makeFarm } from "../topology.ts";
 
 const COUNT = 10;
+export const NEEDS = ["netkit-rsh", "in.rshd", "inetd", "bash"];
 
 const rshService = (farm: Farm): object => ({
   services: [
@@ -16,7 +17,7 @@ const rshService = (farm: Farm): object => ({
       ports: [`tcp/${RSH_PORT}`],
       helper: "rsh",
       scheduler: "rr",
-      realservers: farm.realservers.map(({ address }) => ({ address })),
+      realservers: farm.targets,
     },
   ],
   log: { level: "info", format: "json" },
@@ -30,10 +31,11 @@ async function remote(client: Host, vip: string, command: string): Promise<{ out
   return { out: rsh.stdout, err: rsh.stderr };
 }
 
-async function bothStreams(sandbox: Sandbox, family: Family): Promise<string> {
-  const farm = await makeFarm(sandbox, family, 2, 2);
-  for (const real of farm.realservers) await startRshd(sandbox, real, family, farm.director.address);
-  const director = startDirector(sandbox, rshService(farm), farm.director.start);
+export async function bothStreams(sandbox: Sandbox, family: Family, make: FarmMaker): Promise<string> {
+  const farm = await make(sandbox, family, 2, 2);
+  const known = new Set(farm.clients.map(farm.seenAs));
+  for (const real of farm.realservers) await startRshd(sandbox, real, family, [...known]);
+  const director = startDirector(sandbox, rshService(farm), farm.director.start, { path: farm.path });
   await untilReady(director);
 
   // From both clients at once: each from port 1023, with 1022 for stderr.
@@ -64,6 +66,6 @@ async function proveUnprivileged(director: Running, { clients, vip }: Farm): Pro
 export const rsh: readonly Scenario[] = ([4, 6] as const).map((family) => ({
   name: `rsh${family === 6 ? "-ipv6" : ""}`,
   about: "netkit's rsh has stdout and stderr of commands on both realservers, over reserved ports only",
-  needs: ["netkit-rsh", "in.rshd", "inetd", "bash"],
-  run: (sandbox: Sandbox) => bothStreams(sandbox, family),
+  needs: NEEDS,
+  run: (sandbox: Sandbox) => bothStreams(sandbox, family, makeFarm),
 }));

@@ -4,10 +4,11 @@ import { prove } from "../prove.ts";
 import type { Sandbox } from "../sandbox.ts";
 import type { Scenario } from "../scenario.ts";
 import { stream } from "../streams.ts";
+import { type FarmMaker, makeFarm } from "../topology.ts";
 import { decoded } from "../tshark.ts";
 
-async function overUdp(sandbox: Sandbox): Promise<string> {
-  const { farm, sides } = await stream(sandbox, "mms", {
+export async function overUdp(sandbox: Sandbox, make: FarmMaker): Promise<string> {
+  const { farm, sides } = await stream(sandbox, make, "mms", {
     helper: "wms",
     port: MMS_PORT,
     ports: [`tcp/${MMS_PORT}`, `udp/${MMS_PORT}`],
@@ -16,7 +17,7 @@ async function overUdp(sandbox: Sandbox): Promise<string> {
   let asked = 0;
   for (const side of sides) {
     const told = await spoken(side.front, side.player.address, farm.vip);
-    const heard = await spoken(side.back, farm.director.address, side.server.address);
+    const heard = await spoken(side.back, farm.seenAs(side.player), side.server.address);
     const through = [...heard.sequences].every((sequence) => told.sequences.has(sequence));
     prove(through, "packets of the stream did not come through");
     prove(told.resend === heard.resend && told.asked > 0, `requests for ${told.resend} arrived as ${heard.resend}`);
@@ -71,6 +72,6 @@ export const wms: readonly Scenario[] = [
     name: "wms-udp",
     about: "MMS of two servers and players of our own: funnels, lost packets asked for; judged by Wireshark",
     needs: ["tcpdump", "tshark"],
-    run: overUdp,
+    run: (sandbox) => overUdp(sandbox, makeFarm),
   },
 ];

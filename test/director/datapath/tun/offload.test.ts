@@ -1,0 +1,129 @@
+/** Related connections handed to a standing nft, of which the test is the other end. */
+import { spawnSync } from "node:child_process";
+import { closeSync, readSync, writeSync } from "node:fs";
+import t from "tap";
+import type { RelatedEntry } from "../../../../core/flow/related.ts";
+import type { Handle } from "../../../../core/flow/slots.ts";
+import { ms, port } from "../../../../core/units.ts";
+import { parseConfig } from "../../../../director/config.ts";
+import { type Calls, loadTunCalls } from "../../../../director/datapath/tun/calls.ts";
+import { Offload, offloadRules, offloadUndo } from "../../../../director/datapath/tun/offload.ts";
+import { serviceRules } from "../../../../director/datapath/tun/service-rules.ts";
+import { address } from "../../../addresses.ts";
+
+const loaded = await loadTunCalls();
+const skip = typeof loaded === "string" ? loaded : false;
+const calls = loaded as Calls;
+
+const VIP = "203.0.113.10";
+const SEEN = { address: address(VIP), port: port(5001) };
+
+const announced = (rest: Partial<RelatedEntry> = {}): RelatedEntry => ({
+  id: 1,
+  row: 0,
+  master: 0 as Handle,
+  kind: "ftp-passive",
+  transport: "tcp",
+  opener: "original",
+  from: { address: address("192.0.2.7"), port: null },
+  target: { address: address("192.168.0.2"), port: port(5001) },
+  seen: null,
+  uses: 1,
+  leaves: null,
+  expires: ms(30_000),
+  ttl: ms(30_000),
+  state: "reserved",
+  ...rest,
+});
+const ELEMENT = "{ 192.0.2.7 . 203.0.113.10 . 5001 }";
+const ECHO = `add element inet kindred related4 { 192.0.2.7 . ${VIP} . 5001 timeout 30s expires 30s : 192.168.0.2 . 5001 }\n`;
+const KEY = ELEMENT.slice(2, -2);
+const found = (packets: number): string => `elements = { ${KEY} counter packets ${packets} bytes 60 }\n`;
+
+function pipe(): { read: number; write: number } {
+  const ends = calls.memory(8);
+  calls.pipe2(ends.at, 0);
+  return { read: ends.bytes.readInt32LE(0), write: ends.bytes.readInt32LE(4) };
+}
+
+/** `say`: what nft will answer to what comes next. */
+function standing() {
+  const [input, output] = [pipe(), pipe()];
+  const offload = new Offload(calls, { input: input.write, output: output.read });
+  const buffer = Buffer.alloc(4096);
+  return {
+    offload,
+    say: (text: string) => writeSync(output.write, text),
+    heard: () => buffer.toString("latin1", 0, readSync(input.read, buffer)),
+    leave: () => closeSync(output.write),
+  };
+}
+
+t.test(
+  "what a passive client is told is in the map before it is told, and counted when it goes",
+  { skip },
+  async (t) => {
+    const { offload, say, heard } = standing();
+    const entry = announced();
+    say(ECHO);
+    t.equal(offload.add(entry, SEEN), true);
+    t.equal(
+      heard(),
+      `add element inet kindred related4 { 192.0.2.7 . ${VIP} . 5001 timeout 30s : 192.168.0.2 . 5001 }\n`,
+    );
+    say(found(1));
+    t.equal(offload.remove(entry), 1);
+    t.equal(heard(), `get element inet kindred related4 ${ELEMENT}\ndelete element inet kindred related4 ${ELEMENT}\n`);
+    t.equal(offload.remove(entry), null, "it is not there any more");
+  },
+);
+
+t.test("what realservers open, what is used often, and datagrams come by the engine", { skip }, async (t) => {
+  const { offload } = standing();
+  for (const one of [{ opener: "reply" }, { uses: "many" }, { transport: "udp" }] as const) {
+    const entry = announced(one);
+    t.equal(offload.add(entry, SEEN), false);
+    t.equal(offload.remove(entry), null);
+  }
+});
+
+t.test("where nft does not take it the engine keeps it; where nft is gone it keeps all", { skip }, async (t) => {
+  const { offload, say, heard, leave } = standing();
+  say(`Error: Could not process rule: 192.0.2.7 . ${VIP} . 5001\n`);
+  t.equal(offload.add(announced(), SEEN), false);
+  heard();
+  leave();
+  t.equal(offload.add(announced(), SEEN), false);
+  heard();
+  const entry = announced();
+  t.equal(offload.add(entry, SEEN), false, "it is not asked once more");
+  t.equal(offload.remove(entry), null);
+});
+
+/** In a network namespace of its own, which goes when it has ended. */
+const nft = (script: string): string => {
+  const { status, stderr } = spawnSync("unshare", ["--net", "nft", script]);
+  return status === 0 ? "" : `${stderr}`;
+};
+const noNft = nft("list tables") === "" ? false : "nft and unshare, as root";
+
+t.test("nft takes all rules, over those of before, and takes them back", { skip: noNft }, async (t) => {
+  const realservers = "[{ address: 192.168.0.2, port: 8080, weight: 3 }, { address: 192.168.0.3 }]";
+  const services = ["rr", "wrr", "sh"].map(
+    (scheduler, i) =>
+      `{ name: ${scheduler}, vip: ${VIP}, ports: [tcp/${80 + i}], scheduler: ${scheduler}, realservers: ${realservers} }`,
+  );
+  const six =
+    '{ name: six, vip: "2001:db8::10", ports: [tcp/80], scheduler: sh, realservers: [{ address: "fd00::3" }] }';
+  const config = parseConfig(`services: [${[...services, six].join(", ")}]`, "test.yaml");
+  const numbers = new Map<string, number>();
+  const rules = serviceRules(config.services, {
+    number: (service, realserver) => {
+      const name = `${service} ${realserver}`;
+      numbers.set(name, numbers.get(name) ?? numbers.size);
+      return numbers.get(name)!;
+    },
+    takes: () => true,
+  });
+  t.equal(nft([offloadRules, rules, rules, offloadRules, offloadUndo].join("; ")), "");
+});

@@ -1,0 +1,151 @@
+import t from "tap";
+import type { ServiceConfig } from "../../../../director/config/types.ts";
+import { parseConfig } from "../../../../director/config.ts";
+import { ServiceOffload } from "../../../../director/datapath/tun/service-offload.ts";
+import { fitsKernel, serviceRules } from "../../../../director/datapath/tun/service-rules.ts";
+
+const REALSERVERS = "[{ address: 192.168.0.2, port: 8080, weight: 3 }, { address: 192.168.0.3 }]";
+const OWN_PORTS = "[{ address: 192.168.0.2 }, { address: 192.168.0.3 }]";
+const web = (rest: string, ports = "[tcp/80]", vip = "203.0.113.10", realservers = REALSERVERS): string =>
+  `{ name: web, vip: "${vip}", ports: ${ports}, realservers: ${realservers}, ${rest} }`;
+
+const configOf = (services: string) =>
+  parseConfig(`services: [${services}]\noffload: nftables\n`, "test.yaml", { path: "tun" });
+const service = (...given: Parameters<typeof web>): ServiceConfig => configOf(web(...given)).services[0]!;
+
+t.test("TCP to one port, in turn, by weights or by the client's address: that is the kernel's", async (t) => {
+  for (const scheduler of ["rr", "wrr", "sh"]) t.equal(fitsKernel(service(`scheduler: ${scheduler}`)), true, scheduler);
+});
+
+t.test("what nftables cannot say stays in the engine", async (t) => {
+  const stays: readonly (readonly [string, ServiceConfig])[] = [
+    ...["lc", "wlc", "sed", "nq", "fo", "ovf", "maglev"].map((one) => [one, service(`scheduler: ${one}`)] as const),
+    ["persistence", service("scheduler: rr, persistence: 300s")],
+    [
+      "a mark",
+      configOf(
+        `${web("scheduler: rr, mark: one")}, ${web("scheduler: rr, mark: one", "[tcp/81]").replace("name: web", "name: other")}`,
+      ).services[0]!,
+    ],
+    ["a range of ports", service("scheduler: rr", "[tcp/80-81]", "203.0.113.10", OWN_PORTS)],
+    ["two ports", service("scheduler: rr", "[tcp/80, tcp/443]", "203.0.113.10", OWN_PORTS)],
+    ["datagrams", service("scheduler: rr", "[udp/80]")],
+    ["a helper", service("scheduler: rr, helper: ftp", "[tcp/21]", "203.0.113.10", OWN_PORTS)],
+    ["flows that are to be cut", service("scheduler: rr, check: { kind: tcp, onFailure: drop }")],
+    ["direct routing", service("scheduler: rr", "[tcp/80]", "203.0.113.10", "[{ address: 192.168.0.2, method: dr }]")],
+    [
+      "more turns than one can read",
+      service(
+        "scheduler: wrr",
+        "[tcp/80]",
+        "203.0.113.10",
+        "[{ address: 192.168.0.2, weight: 256 }, { address: 192.168.0.3 }]",
+      ),
+    ],
+  ];
+  for (const [what, one] of stays) t.equal(fitsKernel(one), false, what);
+});
+
+const ALL: Parameters<typeof serviceRules>[1] = {
+  number: (_service, realserver) => Number(realserver.split(":")[0]!.at(-1)),
+  takes: () => true,
+};
+const FIRST = "ip daddr 203.0.113.10 tcp dport 80 tcp flags & (fin | syn | rst | ack) == syn";
+
+t.test("a service is a rule, and a chain with a counter for each realserver", async (t) => {
+  const rules = serviceRules([service("scheduler: rr")], ALL).split("; ");
+  t.same(rules, [
+    "flush chain inet kindred services",
+    "add counter inet kindred to2",
+    "add chain inet kindred to2",
+    "flush chain inet kindred to2",
+    "add rule inet kindred to2 meta l4proto tcp counter name to2 dnat ip to 192.168.0.2:8080",
+    "add counter inet kindred to3",
+    "add chain inet kindred to3",
+    "flush chain inet kindred to3",
+    "add rule inet kindred to3 meta l4proto tcp counter name to3 dnat ip to 192.168.0.3:80",
+    `add rule inet kindred services ${FIRST} numgen inc mod 2 vmap { 0 : goto to2, 1 : goto to3 }`,
+  ]);
+});
+
+const lastOf = (one: ServiceConfig, options = ALL): string => serviceRules([one], options).split("; ").at(-1)!;
+
+t.test("weights are turns of a cycle, none twice in a row without need", async (t) => {
+  const cycle = "0 : goto to2, 1 : goto to2, 2 : goto to3, 3 : goto to2";
+  t.match(lastOf(service("scheduler: wrr")), `numgen inc mod 4 vmap { ${cycle} }`);
+  const even = "[{ address: 192.168.0.2, weight: 200 }, { address: 192.168.0.3, weight: 100 }]";
+  t.match(lastOf(service("scheduler: wrr", "[tcp/80]", "203.0.113.10", even)), "numgen inc mod 3");
+});
+
+t.test("by the client's address, of either family", async (t) => {
+  t.match(lastOf(service("scheduler: sh")), "jhash ip saddr mod 2");
+  const six = service("scheduler: sh", "[tcp/80]", "2001:db8::10", '[{ address: "fd00::3" }]');
+  const options = { ...ALL, number: () => 1 };
+  t.match(lastOf(six, options), "ip6 daddr 2001:db8::10 tcp dport 80");
+  t.match(lastOf(six, options), "jhash ip6 saddr mod 1");
+  t.match(serviceRules([six], options), "dnat ip6 to [fd00::3]:80");
+});
+
+t.test("who takes nothing new is in no rule, and without anybody there is none", async (t) => {
+  const drained = service("scheduler: rr", "[tcp/80]", "203.0.113.10", REALSERVERS.replace("weight: 3", "weight: 0"));
+  t.match(lastOf(drained), "mod 1 vmap { 0 : goto to3 }");
+  t.match(
+    lastOf(service("scheduler: rr"), { ...ALL, takes: (_service, real) => real !== "192.168.0.3" }),
+    "goto to2 }",
+  );
+  t.equal(
+    serviceRules([service("scheduler: rr")], { ...ALL, takes: () => false }),
+    "flush chain inet kindred services",
+  );
+});
+
+/** An nft that keeps what it is told, and does it or not. */
+function kernel(works: () => boolean = () => true) {
+  const told: string[] = [];
+  let failures = 0;
+  const counters = [
+    { metainfo: { version: "1" } },
+    { counter: { name: "to1", packets: 7 } },
+    { counter: { name: "other", packets: 9 } },
+  ];
+  const offload = new ServiceOffload(
+    (options) => {
+      told.push(options.at(-1)!);
+      if (options[0] === "-j") return JSON.stringify({ nftables: counters });
+      return works() || !options[0]!.includes("vmap") ? "" : null;
+    },
+    () => failures++,
+  );
+  return { offload, told, failures: () => failures };
+}
+
+t.test("a realserver that is down is taken out, and comes back by the same chain", async (t) => {
+  const { offload, told } = kernel();
+  offload.update(configOf(web("scheduler: rr")));
+  offload.mark("web", "192.168.0.2:8080", false);
+  t.match(told.at(-1), "vmap { 0 : goto to2 }");
+  offload.mark("web", "192.168.0.2:8080", false);
+  t.equal(told.length, 2, "nothing new");
+  offload.mark("web", "192.168.0.2:8080", true);
+  t.equal(told[2], told[0]);
+  offload.withdraw();
+  offload.mark("web", "192.168.0.2:8080", false);
+  t.same(told.slice(3), ["flush chain inet kindred services", "kindred"], "then nothing is written any more");
+});
+
+t.test("connections are counted by realserver", async (t) => {
+  const { offload } = kernel();
+  t.same(offload.withdraw(), {}, "there are none yet");
+  offload.update(configOf(web("scheduler: rr")));
+  t.same(offload.withdraw(), { "web.192.168.0.2:8080": 7, "web.192.168.0.3": 0 });
+});
+
+t.test("where nft refuses, no rule stays, and it is said", async (t) => {
+  let works = true;
+  const { offload, told, failures } = kernel(() => works);
+  offload.update(configOf(web("scheduler: rr")));
+  works = false;
+  offload.mark("web", "192.168.0.2:8080", false);
+  t.equal(told.at(-2), "flush chain inet kindred services");
+  t.equal(failures(), 1);
+});
