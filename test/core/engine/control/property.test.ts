@@ -81,7 +81,7 @@ t.test(
         };
         deepStrictEqual(run(true), run(false));
       }),
-      { numRuns: Math.ceil(count / 5), seed },
+      { numRuns: Math.ceil(count / 20), seed },
     );
     t.notOk(result.failed, result.failed ? (fc.defaultReportMessage(result) ?? "") : "");
   },
