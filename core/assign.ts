@@ -138,15 +138,17 @@ const mayBeChosen = (realserver: Realserver, refused: ReadonlySet<Realserver>, s
   (realserver.sorry === true) === sorry &&
   (refused === NOBODY || !refused.has(realserver));
 
-/** A connection of `client` to `realserver` opened. */
+/** A connection of `client` to `realserver` opened. `inactive`: it is counted among those. */
 export function opened(
   service: Service,
   role: Role | "related",
   realserver: Realserver,
   client: Address,
   now: Ms,
+  inactive = false,
 ): void {
-  realserver.active++;
+  if (inactive) realserver.inactive++;
+  else realserver.active++;
   if (role === "data") service.pins.opened(client, realserver, now);
   else if (role !== "related") service.templates?.opened(client, realserver, now);
 }
@@ -157,8 +159,10 @@ export function closed(
   realserver: Realserver,
   client: Address,
   now: Ms,
+  inactive = false,
 ): void {
-  realserver.active--;
+  if (inactive) realserver.inactive--;
+  else realserver.active--;
   if (role === "data") service.pins.closed(client, realserver, now);
   else if (role !== "related") service.templates?.closed(client, realserver, now);
   if (realserver.removed && realserver.active + realserver.inactive === 0) service.pins.purge(realserver);

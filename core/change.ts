@@ -70,6 +70,7 @@ const makeRealserver = (spec: RealserverSpec): Realserver => ({
   up: true,
   removed: false,
   suspectUntil: 0 as Ms,
+  number: -1,
 });
 
 /** `services` become `specs`, in their order. */

@@ -71,6 +71,8 @@ export interface Realserver extends RealserverSpec {
   removed: boolean;
   /** It refused a connection lately: until then it is chosen only when nobody else is left. */
   suspectUntil: Ms;
+  /** By which the packet engine's rows name it (core/engine/destinations.ts); -1: it has none. */
+  number: number;
 }
 
 /** `core/change.ts` alone changes what it is; it is the same object as long as its name is configured. */
@@ -113,8 +115,8 @@ export const realEndpoint = (spec: ServiceSpec, realserver: RealserverSpec, virt
   hasVip(realserver) ? virtual : { address: realserver.address, port: realPort(spec, realserver, virtual.port) };
 
 /** Data ports of a group keep their number. */
-export function realPort(spec: ServiceSpec, realserver: RealserverSpec, virtualPort: Port): Port {
+export function realPort(spec: ServiceSpec, { port }: RealserverSpec, virtualPort: Port): Port {
+  if (port === null) return virtualPort;
   const role = roleOf(spec, virtualPort);
-  const translated = role === "control" || (role === "plain" && !isPortGroup(spec));
-  return (translated ? realserver.port : null) ?? virtualPort;
+  return role === "control" || (role === "plain" && !isPortGroup(spec)) ? port : virtualPort;
 }

@@ -1,6 +1,7 @@
 /**
  * Numbers for realservers, by which rows name them. A realserver keeps its number as long as it is configured, or has
- * connections; then another one may get it.
+ * connections; then another one may get it. It stands in the realserver itself, since each new flow asks for it: so a
+ * balancer has one engine.
  */
 import type { Realserver, Service } from "../service.ts";
 import { Account } from "./account.ts";
@@ -22,15 +23,16 @@ export class Destinations {
   /** Of those that are known no more. */
   readonly past = new Account();
   readonly #all: (Destination | null)[] = [];
-  readonly #numbers = new Map<Realserver, number>();
   readonly #free: number[] = [];
 
   /** `services` are those that there are now. */
   update(services: readonly Service[]): void {
-    for (const [realserver, number] of this.#numbers) {
+    for (const [number, destination] of this.#all.entries()) {
+      if (destination === null) continue;
+      const { realserver } = destination;
       if (!realserver.removed || realserver.active + realserver.inactive > 0) continue;
-      this.past.add(this.#all[number]!.account);
-      this.#numbers.delete(realserver);
+      this.past.add(destination.account);
+      realserver.number = -1;
       this.#all[number] = null;
       this.#free.push(number);
     }
@@ -47,21 +49,16 @@ export class Destinations {
     return this.#all[number]!;
   }
 
-  numberOf(realserver: Realserver): number {
-    return this.#numbers.get(realserver)!;
-  }
-
   #know(service: Service, realserver: Realserver): void {
-    const known = this.#numbers.get(realserver);
     const personal = isPersonal(service);
-    if (known !== undefined) {
-      this.#all[known]!.personal = personal;
+    if (realserver.number >= 0) {
+      this.#all[realserver.number]!.personal = personal;
       return;
     }
     const number = this.#free.pop() ?? this.#all.length;
     if (number >= MOST) throw new RangeError("more than 65536 realservers");
     const { address } = realserver;
-    this.#numbers.set(realserver, number);
+    realserver.number = number;
     this.#all[number] = {
       service,
       realserver,

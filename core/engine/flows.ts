@@ -94,7 +94,7 @@ export class Flows {
 
   /** By which `Output.destination` names it. */
   numberOf(realserver: Realserver): number {
-    return this.#destinations.numberOf(realserver);
+    return realserver.number;
   }
 
   /** Who is served by flow `id`. */
@@ -128,13 +128,15 @@ export class Flows {
     const realserver = assign(service, role, transportOf(keys, at), client, port, now);
     if (typeof realserver === "string") return ~refusalOf(realserver);
     const direct = hasVip(realserver);
-    const number = this.#destinations.numberOf(realserver);
+    const { number } = realserver;
     const words = direct ? this.#virtualWords(keys, at) : this.#destinations.at(number).words;
     const to = direct ? port : realPort(service.spec, realserver, port);
     const id = this.#add(number, role, words, to, keys, at, hash, state, now);
     if (id < 0) return id;
-    opened(service, role, realserver, client, now);
-    this.account(id, state);
+    const row = id << rows.ROW_SHIFT;
+    const inactive = isInactive(state, this.table.rows[row + rows.KIND]!);
+    if (inactive) this.table.rows[row + rows.KIND]! |= INACTIVE << rows.MARKS_SHIFT;
+    opened(service, role, realserver, client, now, inactive);
     return id;
   };
 
@@ -189,8 +191,7 @@ export class Flows {
   ): number {
     const { realserver, role, real } = entry;
     const words = Int32Array.from(real.address.words);
-    const number = this.#destinations.numberOf(realserver);
-    const id = this.#add(number, role, words, real.port, keys, at, hash, state, now);
+    const id = this.#add(realserver.number, role, words, real.port, keys, at, hash, state, now);
     if (id < 0) {
       this.#balancer.close(entry, now);
       return id;
@@ -235,7 +236,7 @@ export class Flows {
     const row = id << rows.ROW_SHIFT;
     const kind = table[row + rows.KIND]!;
     if ((kind & (CONTROL << rows.MARKS_SHIFT)) !== 0 && OVER.includes(state)) this.#silence(id);
-    const inactive = state !== State.ESTABLISHED && (kind & 0xff) === tcp.PROTOCOL;
+    const inactive = isInactive(state, kind);
     const marked = (kind & (INACTIVE << rows.MARKS_SHIFT)) !== 0;
     if (inactive === marked) return;
     table[row + rows.KIND] = kind ^ (INACTIVE << rows.MARKS_SHIFT);
@@ -254,12 +255,12 @@ export class Flows {
   readonly end = (id: number, ending: number, now: Ms): void => {
     const { table } = this;
     const row = id << rows.ROW_SHIFT;
-    // Active again for a moment, as those who take it out of the account suppose.
-    this.account(id, State.ESTABLISHED);
     const marks = table.rows[row + rows.KIND]! >>> rows.MARKS_SHIFT;
     const { account, service, realserver, personal } = this.destinationOf(id);
     account.end(marks, table.rows, row);
     if ((marks & ENTRY) !== 0) {
+      // Active again for a moment, as the balancer supposes, which takes it out of the account.
+      this.account(id, State.ESTABLISHED);
       const entry = this.#entries.get(id)!;
       this.#observer?.closed(entry, bytesOf(table.rows, row, rows.ORIGINAL), bytesOf(table.rows, row, rows.REPLY));
       this.#balancer.close(entry, now);
@@ -267,7 +268,8 @@ export class Flows {
       this.#controls.close(id);
     } else {
       const role = (marks & ROLES.data) === 0 ? "plain" : "data";
-      closed(service, role, realserver, personal ? this.#clientOf(id) : ANYONE, now);
+      const client = personal ? this.#clientOf(id) : ANYONE;
+      closed(service, role, realserver, client, now, (marks & INACTIVE) !== 0);
     }
     table.remove(id);
     this.ended.count(ending);
@@ -284,6 +286,9 @@ export class Flows {
 }
 /** In place of an address that nobody asks for: making one is a good part of what a connection costs. */
 const ANYONE = Address.ipv4(0);
+
+const isInactive = (state: number, kind: number): boolean =>
+  state !== State.ESTABLISHED && (kind & 0xff) === tcp.PROTOCOL;
 
 /** Marks of its flows, as far as they tell how packets go. */
 function methodOf({ method = "nat" }: Realserver, protocol: number): number {

@@ -7,7 +7,7 @@
  *
  * The tag is the upper bits of the hash; `away`, how far from its home the slot is, says where the home is. An entry
  * that has both right has the hash that was looked for but for a few bits, so hardly a row is read in vain, and a slot
- * can move without its hash being known. FAR: further than can be said; then the row is asked.
+ * can move without its hash being read. FAR: further than can be said.
  *
  * It grows without a pause: when it is half full, a table twice as large takes its place, and each insertion moves a few
  * slots over from the old one. A lookup tries the new, then the old. In the old one nothing is inserted any more, and
@@ -30,7 +30,7 @@ const NOTHING = new Int32Array(1);
 export class Buckets {
   readonly #rows: Int32Array;
   readonly #prefixes: Int32Array;
-  readonly #hashOf: (found: number) => number;
+  readonly #hashes: Int32Array;
   #slots = new Int32Array(SMALLEST);
   #old = NOTHING;
   /** Slots of the old table before this one have been moved. */
@@ -38,11 +38,11 @@ export class Buckets {
   /** Of both tables. */
   #used = 0;
 
-  /** `hashOf` an entry's direction: what it was inserted with. */
-  constructor(rows: Int32Array, prefixes: Int32Array, hashOf: (found: number) => number) {
+  /** `hashes`: by `id << 1 | direction`, of what is in here. */
+  constructor(rows: Int32Array, prefixes: Int32Array, hashes: Int32Array) {
     this.#rows = rows;
     this.#prefixes = prefixes;
-    this.#hashOf = hashOf;
+    this.#hashes = hashes;
   }
 
   /** Both tables, in bytes. */
@@ -87,13 +87,14 @@ export class Buckets {
     }
   }
 
-  insert(hash: number, found: number): void {
+  insert(found: number): void {
     if (++this.#used * 2 > this.#slots.length) this.#grow();
-    place(this.#slots, hash, found);
+    place(this.#slots, this.#hashes[found]!, found);
     if (this.#old !== NOTHING) this.#move(MOVES);
   }
 
-  remove(hash: number, found: number): void {
+  remove(found: number): void {
+    const hash = this.#hashes[found]!;
     const slot = slotOf(this.#slots, hash, found);
     if (slot >= 0) this.#close(slot);
     else this.#old[slotOf(this.#old, hash, found)] = MOVED;
@@ -119,7 +120,7 @@ export class Buckets {
 
   #away(word: number, slot: number): number {
     const away = (word >>> AWAY_SHIFT) & FAR;
-    return away < FAR ? away : (slot - this.#hashOf(word & FOUND_MASK)) & (this.#slots.length - 1);
+    return away < FAR ? away : (slot - this.#hashes[word & FOUND_MASK]!) & (this.#slots.length - 1);
   }
 
   #grow(): void {
@@ -136,7 +137,7 @@ export class Buckets {
     for (let slot = this.#cursor; slot < end; slot++) {
       const found = old[slot]! & FOUND_MASK;
       if (found === NONE) continue;
-      place(this.#slots, this.#hashOf(found), found);
+      place(this.#slots, this.#hashes[found]!, found);
       old[slot] = MOVED;
     }
     this.#cursor = end;

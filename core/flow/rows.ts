@@ -15,7 +15,6 @@ import {
 
 /** An entry's row begins at `id << ROW_SHIFT`. */
 export const ROW_SHIFT = 4;
-export const ROW = 1 << ROW_SHIFT;
 
 /** Last 32 bits of the three addresses. */
 export const CLIENT = 0;

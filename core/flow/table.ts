@@ -21,6 +21,7 @@ import {
   SOURCE_PREFIX,
 } from "./key.ts";
 import {
+  BYTES,
   CLIENT,
   CLIENT_PREFIX,
   DEADLINE,
@@ -35,7 +36,6 @@ import {
   REAL,
   REAL_PREFIX,
   REPLY,
-  ROW,
   ROW_SHIFT,
   STATE_MASK,
   STATE_SHIFT,
@@ -43,7 +43,7 @@ import {
   VIRTUAL_PREFIX,
 } from "./rows.ts";
 import { defaultTimeouts, QUEUES, queueOf, STATES, State, type StateName } from "./tcp-state.ts";
-import { TICK, Wheel } from "./wheel.ts";
+import { ROUND, TICK, Wheel } from "./wheel.ts";
 
 declare const flowId: unique symbol;
 /** An entry's id with its generation: what anyone but the engine's inner loop keeps. Stale, it finds nothing. */
@@ -72,6 +72,8 @@ export class FlowTable {
   readonly prefixes: Int32Array;
   /** In ticks, by state. */
   readonly timeouts: Int32Array;
+  /** By `id << 1 | direction`: to make one again takes longer than to read it. */
+  readonly #hashes: Int32Array;
   readonly #buckets: Buckets;
   readonly #wheel: Wheel;
   readonly #k0: number;
@@ -95,7 +97,8 @@ export class FlowTable {
     for (const [name, state] of Object.entries(State)) {
       this.timeouts[state] = Math.ceil((timeouts?.[name as StateName] ?? defaultTimeouts[name as StateName]) / TICK);
     }
-    this.#buckets = new Buckets(this.rows, this.prefixes, this.#hashOf);
+    this.#hashes = new Int32Array((capacity + 1) * 2);
+    this.#buckets = new Buckets(this.rows, this.prefixes, this.#hashes);
     this.#wheel = new Wheel(this.rows, QUEUES);
     [this.#k0, this.#k1] = seed;
   }
@@ -176,13 +179,29 @@ export class FlowTable {
     if (this.rows[row + GENERATION] === 0) this.rows[row + GENERATION] = 1;
     this.rows[row + KIND] = this.rows[row + KIND]! | (state << STATE_SHIFT);
     this.rows[row + DEADLINE] = this.#tick + this.timeouts[state]!;
-    for (let i = row + PACKETS; i < row + ROW; i++) this.rows[i] = 0;
+    this.#clear(row);
     this.#wheel.add(id, queueOf[state]!);
-    this.#buckets.insert(hash, id << 1);
-    this.#buckets.insert(replyHash, (id << 1) | REPLY);
+    this.#insert(hash, id << 1);
+    this.#insert(replyHash, (id << 1) | REPLY);
     this.#size++;
     return id;
   };
+
+  #insert(hash: number, found: number): void {
+    this.#hashes[found] = hash;
+    this.#buckets.insert(found);
+  }
+
+  /** The counters. */
+  #clear(row: number): void {
+    const { rows } = this;
+    rows[row + PACKETS] = 0;
+    rows[row + PACKETS + 1] = 0;
+    rows[row + BYTES] = 0;
+    rows[row + BYTES + 1] = 0;
+    rows[row + BYTES + 2] = 0;
+    rows[row + BYTES + 3] = 0;
+  }
 
   #write(id: number, keys: Int32Array, at: number, real: Int32Array, port: number, note: number): void {
     const row = id << ROW_SHIFT;
@@ -204,12 +223,8 @@ export class FlowTable {
   /** `id` is that of an entry. */
   readonly remove = (id: number): void => {
     const row = id << ROW_SHIFT;
-    // Both hashes first, so that the slots' cache misses overlap.
-    const found = id << 1;
-    const original = this.#hashOf(found);
-    const reply = this.#hashOf(found | REPLY);
-    this.#buckets.remove(original, found);
-    this.#buckets.remove(reply, found | REPLY);
+    this.#buckets.remove(id << 1);
+    this.#buckets.remove((id << 1) | REPLY);
     this.#wheel.remove(id);
     this.#size--;
     const generation = this.rows[row + GENERATION]! + 1;
@@ -219,11 +234,6 @@ export class FlowTable {
     if (generation === GENERATIONS) return;
     this.rows[row + NEXT] = this.#free;
     this.#free = id;
-  };
-
-  readonly #hashOf = (found: number): number => {
-    keyOf(this.rows, this.prefixes, found >>> 1, found & 1, this.#scratch, 0);
-    return this.hash(this.#scratch, 0);
   };
 
   handle(id: number): FlowId {
@@ -254,8 +264,8 @@ export class FlowTable {
     const earlier = deadline < this.rows[row + DEADLINE]!;
     this.rows[row + DEADLINE] = deadline;
     this.rows[row + KIND] = (this.rows[row + KIND]! & ~STATE_MASK) | (state << STATE_SHIFT);
-    // Settled, and to be kept as long as before or longer: the wheel will see when it comes by.
-    if (queueOf[before]! < 0 && queueOf[state]! < 0 && !earlier) return;
+    // Settled, and not to end before the wheel comes by: it will see then.
+    if (queueOf[before]! < 0 && queueOf[state]! < 0 && (!earlier || this.timeouts[state]! >= ROUND)) return;
     this.#wheel.remove(id);
     this.#wheel.add(id, queueOf[state]!);
   }

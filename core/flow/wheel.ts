@@ -3,7 +3,8 @@
  * scheme 6), its lists strung through the rows themselves.
  *
  * A packet of a settled entry only writes a new deadline; the entry stays in the list where it was, and is put into the
- * right one when the wheel comes by. So steady traffic touches no other row.
+ * right one when the wheel comes by. So steady traffic touches no other row. Nor does a state that is left sooner than
+ * the one before, since the wheel comes by within a minute in any case.
  *
  * Half-open entries wait in queues instead, one for each state, the one heard from last at the end: as all of a queue
  * have one timeout, the first is the next to expire, and the oldest to be found when the table is full.
@@ -12,8 +13,10 @@ import { DEADLINE, NEXT, PREVIOUS, ROW_SHIFT } from "./rows.ts";
 
 /** A quarter of a second. */
 export const TICK = 250;
-/** 17 minutes: longer than IPVS's longest timeout, so an idle entry is looked at once. A power of two. */
-const SLOTS = 4096;
+/** A minute: each settled entry is looked at as often, whatever its deadline. */
+export const ROUND = 240;
+/** More than a round; a power of two. Few enough for their heads to stay in the cache. */
+const SLOTS = 256;
 /** Entries put back in one call of `due`: what it costs is bounded, however many had their deadline moved. */
 export const MOST_PUT_BACK = 64;
 
@@ -37,15 +40,14 @@ export class Wheel {
     this.#last = new Int32Array(SLOTS + queues);
   }
 
-  /** Entry `id` waits for its DEADLINE. `queue`: the one of its half-open state, or -1. */
+  /** Entry `id` waits for its DEADLINE, or for the end of the round. `queue`: the one of its half-open state, or -1. */
   add(id: number, queue: number): void {
     if (queue >= 0) {
       this.#append(SLOTS + queue, id);
       return;
     }
     const deadline = this.#rows[(id << ROW_SHIFT) + DEADLINE]!;
-    // Never into the list that `due` is going through: with deadlines that move on, that would not end.
-    const furthest = this.#tick + SLOTS - 1;
+    const furthest = this.#tick + ROUND;
     this.#append(Math.min(Math.max(deadline, this.#tick), furthest) & (SLOTS - 1), id);
   }
 

@@ -9,8 +9,9 @@ export class RoundRobin implements Scheduler {
 
   pick(candidates: readonly Candidate[]): number {
     if (candidates.length !== this.#keys.length) this.update(candidates);
-    for (let step = 1; step <= candidates.length; step++) {
-      const index = (this.#last + step) % candidates.length;
+    let index = this.#last;
+    for (let left = candidates.length; left > 0; left--) {
+      index = index + 1 < candidates.length ? index + 1 : 0;
       if (eligible(candidates[index]!)) {
         this.#last = index;
         return index;

@@ -1,4 +1,5 @@
 import t from "tap";
+import { Balancer } from "../../../core/balancer.ts";
 import { Destinations } from "../../../core/engine/destinations.ts";
 import { port, seconds } from "../../../core/units.ts";
 import { ftp } from "../../../helpers/ftp/helper.ts";
@@ -116,18 +117,18 @@ t.test("a realserver that goes may still answer what it was asked, and is asked 
 });
 
 t.test("numbers of realservers that are gone are given out again, but not while they have connections", async (t) => {
-  const d = new Director([web(A)]);
-  const { services } = d.balancer;
+  const balancer = new Balancer([web(A)], { limits: { perClient: 1, total: 1 }, seed: 1, gone: () => {} });
+  const { services } = balancer;
   const destinations = new Destinations();
   destinations.update(services);
   const [first] = services[0]!.realservers;
   first!.inactive = 1;
   for (let n = 0; n < 70_000; n++) {
-    d.balancer.change([web(`10.1.${(n >> 8) & 255}.${n & 255}`)]);
+    balancer.change([web(`10.1.${(n >> 8) & 255}.${n & 255}`)]);
     destinations.update(services);
   }
-  t.equal(destinations.at(destinations.numberOf(first!)).realserver, first);
+  t.equal(destinations.at(first!.number).realserver, first);
   first!.inactive = 0;
   destinations.update(services);
-  t.equal(destinations.numberOf(first!), undefined);
+  t.equal(first!.number, -1);
 });

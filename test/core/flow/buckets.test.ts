@@ -17,23 +17,28 @@ function rowsOf(count: number): Int32Array {
 const COUNT = 48;
 const rows = rowsOf(COUNT);
 
-const indexOf = (rows: Int32Array, hashOf: (id: number) => number): Buckets =>
-  new Buckets(rows, new Int32Array(0), (found) => hashOf(found >>> 1));
+/** The index, and the hashes that it reads. */
+const indexOf = (rows: Int32Array) => {
+  const hashes = new Int32Array(rows.length >> (ROW_SHIFT - 1));
+  return { buckets: new Buckets(rows, new Int32Array(0), hashes), hashes };
+};
+type Index = ReturnType<typeof indexOf>;
 
 /** Inserts `id`, or removes it when it is there. */
-function toggle(buckets: Buckets, model: Map<number, number>, id: number, hash: number): void {
+function toggle({ buckets, hashes }: Index, model: Map<number, number>, id: number, hash: number): void {
   const known = model.get(id);
   if (known === undefined) {
+    hashes[id << 1] = hash;
+    buckets.insert(id << 1);
     model.set(id, hash);
-    buckets.insert(hash, id << 1);
   } else {
-    buckets.remove(known, id << 1);
+    buckets.remove(id << 1);
     model.delete(id);
   }
 }
 
 /** Does looking for `id`, where it is or was, give what the model says? */
-const agrees = (buckets: Buckets, model: Map<number, number>, id: number, was: number): boolean => {
+const agrees = ({ buckets }: Index, model: Map<number, number>, id: number, was: number): boolean => {
   const hash = model.get(id);
   return buckets.find(original(flow(id)), 0, hash ?? was) === (hash === undefined ? 0 : id << 1);
 };
@@ -46,10 +51,10 @@ t.test("whatever is inserted and removed, in whatever clusters, is found or not 
   fc.assert(
     fc.property(fc.array(step, { maxLength: 150 }), (steps) => {
       const model = new Map<number, number>();
-      const buckets = indexOf(rows, (id) => model.get(id)!);
+      const index = indexOf(rows);
       const was = new Map(steps.map(({ id, hash }) => [id, hash]));
-      for (const { id } of steps) toggle(buckets, model, id, was.get(id)!);
-      return ids.every((id) => agrees(buckets, model, id, was.get(id) ?? 1));
+      for (const { id } of steps) toggle(index, model, id, was.get(id)!);
+      return ids.every((id) => agrees(index, model, id, was.get(id) ?? 1));
     }),
     { numRuns: 300 },
   );
@@ -62,11 +67,11 @@ t.test("a cluster longer than a slot can tell its way home falls apart in any or
   fc.assert(
     fc.property(fc.shuffledSubarray(ids, { minLength: COUNT }), (order) => {
       const model = new Map<number, number>();
-      const buckets = indexOf(rows, hashOf);
-      for (const id of ids) toggle(buckets, model, id, hashOf(id));
+      const index = indexOf(rows);
+      for (const id of ids) toggle(index, model, id, hashOf(id));
       return order.every((leaving) => {
-        toggle(buckets, model, leaving, hashOf(leaving));
-        return ids.every((id) => agrees(buckets, model, id, hashOf(id)));
+        toggle(index, model, leaving, hashOf(leaving));
+        return ids.every((id) => agrees(index, model, id, hashOf(id)));
       });
     }),
     { numRuns: 50 },
@@ -76,19 +81,20 @@ t.test("a cluster longer than a slot can tell its way home falls apart in any or
 t.test("while it grows everything is found, and what is removed is gone", async (t) => {
   const many = 20_000;
   const hashOf = (id: number) => Math.imul(id, 0x9e3779b1);
-  const buckets = indexOf(rowsOf(many), hashOf);
+  const index = indexOf(rowsOf(many));
+  const { buckets } = index;
   const model = new Map<number, number>();
   const wrong: number[] = [];
   let growths = 0;
   for (let id = 1; id <= many; id++) {
     const before = buckets.growing;
-    toggle(buckets, model, id, hashOf(id));
+    toggle(index, model, id, hashOf(id));
     if (buckets.growing && !before) growths++;
     // One of four leaves again, an old one or a new one, also in the middle of a growth.
     const leaving = [id >> 1, 0, 0, 0, id - 1, 0, 0, 0][id % 8]!;
-    if (model.has(leaving)) toggle(buckets, model, leaving, hashOf(leaving));
+    if (model.has(leaving)) toggle(index, model, leaving, hashOf(leaving));
     const asked = [id, ((id * 7919) % id) + 1, leaving];
-    wrong.push(...asked.filter((one) => one > 0 && !agrees(buckets, model, one, hashOf(one))));
+    wrong.push(...asked.filter((one) => one > 0 && !agrees(index, model, one, hashOf(one))));
   }
   t.same(wrong, []);
   t.ok(growths >= 4, `grew ${growths} times`);
@@ -96,10 +102,11 @@ t.test("while it grows everything is found, and what is removed is gone", async 
 
 t.test("an insertion moves a few slots only: a growth takes many of them", async (t) => {
   const hashOf = (id: number) => Math.imul(id, 0x9e3779b1);
-  const buckets = indexOf(rowsOf(3500), hashOf);
+  const { buckets, hashes } = indexOf(rowsOf(3500));
   let growing = 0;
   for (let id = 1; id <= 3500; id++) {
-    buckets.insert(hashOf(id), id << 1);
+    hashes[id << 1] = hashOf(id);
+    buckets.insert(id << 1);
     if (buckets.growing) growing++;
   }
   // 2,048 and 4,096 slots, eight at a time; the last move also ends the growth.
