@@ -184,7 +184,8 @@ export class Balancer {
 
   /**
    * `from` connected to `seen`: the related connection it opens, or why it may not. `leavesAs`: the port of the VIP that
-   * one opened by the realserver comes from; the socket path's own listener otherwise.
+   * one opened by the realserver comes from; the socket path's own listener otherwise. `opener`: on whose side `from` is,
+   * where the host can tell.
    */
   claim(
     transport: Transport,
@@ -192,8 +193,9 @@ export class Balancer {
     from: Endpoint,
     now: Ms,
     leavesAs?: (entry: RelatedEntry, master: ConnectionEntry) => Port,
+    opener?: Direction,
   ): { readonly related: RelatedEntry; readonly connection: ConnectionEntry } | string {
-    const related = this.related.claim(transport, seen, from, now);
+    const related = this.related.claim(transport, seen, from, now, opener);
     if (typeof related === "string") return related;
     const master = this.connections.get(related.master);
     if (master === null) return "control-closed";

@@ -109,11 +109,11 @@ export class Engine {
     this.#fragments = new FragmentPath(options.seed, (fragments) => {
       for (let i = 0; i < fragments; i++) this.counters.count(Reason.FRAGMENT_INCOMPLETE);
     });
-    this.#icmp = new IcmpErrors(this.table, this.controls);
     this.#related = new RelatedFlows(balancer, this.flows);
     const settings = (service: Service) => (options.reading ?? asUsual)(service).settings;
     this.#forwarding = new Forwarding(this.flows, options.tunnels);
     this.requests = new RequestPath(balancer, this.#related, this.flows, this.#forwarding, settings);
+    this.#icmp = new IcmpErrors(this.table, this.controls, this.requests);
   }
 
   /** The balancer's services have changed (`Balancer.change`): new flows follow them, others stay where they are. */

@@ -71,7 +71,7 @@ export interface Realserver extends RealserverSpec {
   removed: boolean;
   /** It refused a connection lately: until then it is chosen only when nobody else is left. */
   suspectUntil: Ms;
-  /** By which the packet engine's rows name it (core/engine/destinations.ts); -1: it has none. */
+  /** By which the packet engine's rows and `Output.destination` name it (core/engine/destinations.ts); -1: it has none. */
   number: number;
 }
 

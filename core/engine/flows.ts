@@ -92,11 +92,6 @@ export class Flows {
     return this.#destinations.at(number).realserver;
   }
 
-  /** By which `Output.destination` names it. */
-  numberOf(realserver: Realserver): number {
-    return realserver.number;
-  }
-
   /** Who is served by flow `id`. */
   destinationOf(id: number): Destination {
     return this.#destinations.at(this.table.rows[(id << rows.ROW_SHIFT) + rows.INNER_PORT]! & 0xffff);

@@ -1,6 +1,7 @@
 /**
  * ICMP errors follow the flow of the packet they are about, with its translation undone in what they quote; see
- * nat/translate.ts for the picture. Path-MTU messages are such errors, and reach whoever sent too large a packet.
+ * nat/translate.ts for the picture. Path-MTU messages are such errors, and reach whoever sent too large a packet. Of what is
+ * scheduled request by request there is no flow, but it is known who asked whom.
  */
 import { KEY, PORTS, reverseKey } from "../flow/key.ts";
 import * as rows from "../flow/rows.ts";
@@ -25,19 +26,23 @@ import * as tcp from "../wire/tcp.ts";
 import * as udp from "../wire/udp.ts";
 import { type Batch, fits, type Output, verdictOf } from "./batch.ts";
 import type { Controls } from "./controls.ts";
+import { destination, source } from "./ends.ts";
 import { Reason } from "./reason.ts";
+import type { RequestPath } from "./requests.ts";
 import { readKey } from "./stage.ts";
 
 export class IcmpErrors {
   readonly #table: FlowTable;
   readonly #controls: Controls;
+  readonly #requests: RequestPath;
   readonly #inner = new Headers();
   /** Of the embedded packet, and of one that goes the error's way. */
   readonly #keys = new Int32Array(KEY * 2);
 
-  constructor(table: FlowTable, controls: Controls) {
+  constructor(table: FlowTable, controls: Controls, requests: RequestPath) {
     this.#table = table;
     this.#controls = controls;
+    this.#requests = requests;
   }
 
   /** Packet `i`, whose ICMP header is at `header`; returns the reason. */
@@ -49,12 +54,26 @@ export class IcmpErrors {
     const refused = this.#readEmbedded(bytes, at, family, header + icmp.EMBEDDED, end);
     if (refused !== 0) return refused;
     const found = this.#table.find(this.#keys, KEY, this.#table.hash(this.#keys, KEY));
-    if (found === 0) return Reason.ICMP_NO_FLOW;
+    if (found === 0) return this.#aboutRequest(batch, i, family, header, out);
     if (!fits(batch.side[i]!, found & 1)) return Reason.WRONG_SIDE;
     if (!mayTravel(view, at, family)) return Reason.TTL_EXCEEDED;
     this.#limit(bytes, family, header, found);
     this.#translate(view, at, family, header, found);
     out.verdict[i] = verdictOf(found & 1);
+    return Reason.ICMP_ERROR;
+  }
+
+  /** An error about a request comes from where its sender sent it to. Those about answers reach nobody. */
+  #aboutRequest({ view, offset, side }: Batch, i: number, family: 4 | 6, header: number, out: Output): number {
+    if (!this.#requests.any || this.#inner.protocol !== udp.PROTOCOL) return Reason.ICMP_NO_FLOW;
+    const asked = this.#requests.askedAt(destination(this.#keys, KEY), source(this.#keys, KEY));
+    if (asked === null) return Reason.ICMP_NO_FLOW;
+    if (!fits(side[i]!, rows.REPLY)) return Reason.WRONG_SIDE;
+    const at = offset[i]!;
+    if (!mayTravel(view, at, family)) return Reason.TTL_EXCEEDED;
+    const words = Int32Array.from(asked.address.words);
+    this.#readdress(view, at, family, header, DESTINATION, words, 0, words[3]!, asked.port, 0);
+    out.verdict[i] = verdictOf(rows.REPLY);
     return Reason.ICMP_ERROR;
   }
 
@@ -98,20 +117,26 @@ export class IcmpErrors {
     const low = table[row + (toReal ? rows.REAL : rows.VIRTUAL)]!;
     const prefix = id * rows.PREFIXES + (toReal ? rows.REAL_PREFIX : rows.VIRTUAL_PREFIX);
     const port = toReal ? table[row + rows.INNER_PORT]! >>> 16 : table[row + rows.OUTER_PORTS]! & 0xffff;
-    const inner = header + icmp.EMBEDDED;
     const renumbered = this.#renumber(view, id, toReal ? "reply" : "original");
-    const translated = translateEmbedded(
-      view,
-      inner,
-      this.#inner,
-      toReal ? SOURCE : DESTINATION,
-      prefixes,
-      prefix,
-      low,
-      port,
-    );
-    const seen = renumbered + translated;
-    const end = toReal ? DESTINATION : SOURCE;
+    this.#readdress(view, at, family, header, toReal ? SOURCE : DESTINATION, prefixes, prefix, low, port, renumbered);
+  }
+
+  /** `inner`: the end of the packet that it is about; its own is the other. `renumbered`: the change before this one. */
+  #readdress(
+    view: DataView,
+    at: number,
+    family: 4 | 6,
+    header: number,
+    inner: number,
+    prefixes: Int32Array,
+    prefix: number,
+    low: number,
+    port: number,
+    renumbered: number,
+  ): void {
+    const embedded = header + icmp.EMBEDDED;
+    const seen = renumbered + translateEmbedded(view, embedded, this.#inner, inner, prefixes, prefix, low, port);
+    const end = inner === SOURCE ? DESTINATION : SOURCE;
     if (family === 4) {
       readdressIpv4(view, at, end, low);
       settleIcmp(view, header, seen);

@@ -42,7 +42,8 @@ export class RelatedFlows {
   /** A client's packet with the key at `at` opens what was announced: the flow's id, or ~reason. */
   fromClient(keys: Int32Array, at: number, hash: number, state: number, now: Ms): number {
     if (!this.#mayBeAnnounced(keys, at)) return ~Reason.NO_SERVICE;
-    const claimed = this.#balancer.claim(transportOf(keys, at), destination(keys, at), source(keys, at), now);
+    const [to, from] = [destination(keys, at), source(keys, at)];
+    const claimed = this.#balancer.claim(transportOf(keys, at), to, from, now, undefined, "original");
     if (typeof claimed === "string") return ~(REFUSALS[claimed] ?? Reason.NO_SERVICE);
     return this.#flows.take(claimed.connection, keys, at, hash, state, now, claimed.related);
   }
@@ -81,7 +82,7 @@ export class RelatedFlows {
   #announced(transport: Transport, client: Endpoint, real: Endpoint, now: Ms): Opening | number {
     const leaves = ({ leaves }: RelatedEntry, { virtual }: ConnectionEntry): Port =>
       this.#port(transport, client, virtual.address, leaves ?? real.port, real.port);
-    const claimed = this.#balancer.claim(transport, client, real, now, leaves);
+    const claimed = this.#balancer.claim(transport, client, real, now, leaves, "reply");
     if (typeof claimed !== "string") return claimed;
     if (claimed === "no-related-entry") return this.#originated(transport, client, real, now);
     return ~(REFUSALS[claimed] ?? Reason.NO_FLOW);

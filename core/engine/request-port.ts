@@ -93,6 +93,11 @@ export class RequestPort {
     });
   }
 
+  /** Whether `client` has asked `real` something, and may still hear of it. */
+  hasAsked(client: Endpoint, real: Endpoint): boolean {
+    return this.#open.uses(pair(client, real));
+  }
+
   /** Whom `client`'s request is for, and where it goes; or why it goes nowhere. */
   ask(
     client: Endpoint,

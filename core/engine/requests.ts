@@ -111,6 +111,12 @@ export class RequestPath {
     return this.#fromReal(ports, from, batch, i, stage, place, now, out);
   }
 
+  /** Where `client` sent the request to that `real` got: what an error about it is told to come from; null: to nowhere. */
+  askedAt(client: Endpoint, real: Endpoint): Endpoint | null {
+    const ports = this.#byReal.get(real.address.toString()) ?? [];
+    return ports.find((port) => port.asks(real) && port.hasAsked(client, real))?.at ?? null;
+  }
+
   advance(now: Ms): void {
     for (const port of this.#ports.values()) port.advance(now);
   }
@@ -155,7 +161,7 @@ export class RequestPath {
     place: number,
     out: Output,
   ): number {
-    const number = this.#flows.numberOf(realserver);
+    const number = realserver.number;
     const length = stage.places[place + END]! - stage.places[place + AT]!;
     const tunnelled = realserver.method === "tunnel";
     const objection = tunnelled ? this.#forwarding.objection(batch, i, number, length, out) : 0;

@@ -142,9 +142,13 @@ export class RelatedTable {
     return this.#placed.may(low, port);
   }
 
-  /** The entry that `from` may open at `seen`, used up by this unless it is multi-use; or why there is none. */
-  claim(transport: Transport, seen: Endpoint, from: Endpoint, now: Ms): RelatedEntry | string {
+  /**
+   * The entry that `from` may open at `seen`, used up by this unless it is multi-use; or why there is none. `opener`: on
+   * whose side `from` is, where the host can tell.
+   */
+  claim(transport: Transport, seen: Endpoint, from: Endpoint, now: Ms, opener?: Direction): RelatedEntry | string {
     const entry = this.#placed.at(transport, seen, from.address);
+    if (entry !== undefined && opener !== undefined && entry.opener !== opener) return "no-related-entry";
     if (entry === undefined) return this.awaits(transport, seen) ? "wrong-address" : "no-related-entry";
     if (now >= entry.expires) {
       this.remove(entry, "expired");

@@ -54,10 +54,14 @@ const sentBy = ({ sent: { bytes, offset, length, verdict, destination, count } }
     packet: bytes.slice(offset[i]!, offset[i]! + length[i]!),
   }));
 
+const MOST = 256;
+
 export class Director {
   readonly balancer: Balancer;
   readonly engine: Engine;
   now = 0;
+  /** For up to so many packets: made anew for each, it would take longer than all they are about. */
+  readonly #out = createOutput(MOST);
   /** Packets of the engine's own, of the last batch: `to-real`, `to-client`, or `direct` to realserver `number`. */
   sent: { readonly verdict: string; readonly number: number; readonly packet: Uint8Array }[] = [];
 
@@ -70,7 +74,7 @@ export class Director {
   all(packets: readonly Uint8Array[], side: Sides = "ANYWHERE", partial = false, segmented = false): Judged[] {
     const arena = new Uint8Array(packets.reduce((sum, { length }) => sum + length + 3, 3));
     const batch = createBatch(packets.length, arena);
-    const out = createOutput(packets.length);
+    const out = packets.length > MOST ? createOutput(packets.length) : this.#out;
     let at = 3;
     for (const [i, packet] of packets.entries()) {
       arena.set(packet, at);
@@ -106,7 +110,7 @@ export class Director {
 
   wait(milliseconds: number): void {
     this.now += milliseconds;
-    const out = createOutput(1);
+    const out = this.#out;
     const sent: typeof this.sent = [];
     for (let more = true; more; sent.push(...sentBy(out))) more = this.engine.advance(ms(this.now), out);
     this.sent = sent;

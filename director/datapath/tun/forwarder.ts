@@ -157,7 +157,7 @@ export class Forwarder {
     const { flows } = this.#engine;
     const vips = this.#services.map(({ address }) => address);
     for (const { service, realserver } of flows.destinations()) {
-      this.#direct[flows.numberOf(realserver)] = direct[realserver.address.toString()] ?? this.#fd;
+      this.#direct[realserver.number] = direct[realserver.address.toString()] ?? this.#fd;
       if (realserver.active + realserver.inactive > 0) vips.push(service.spec.address);
     }
     this.#sides.update(vips);

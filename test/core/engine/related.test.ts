@@ -92,6 +92,26 @@ t.test("only who was announced may open it: 10,000 others get nothing, and then 
   t.equal(d.say(own, "CLIENT"), `to-real: ${CLIENT}:50123 -> ${real}:5001`);
 });
 
+// A client that knows the realserver's address could have used up the entry with one packet in its name, and where hosts
+// cannot tell sides every active data connection came to nothing: who had to open was not asked.
+t.test("what a realserver is to open no packet from the client side opens, whatever source it has", async (t) => {
+  const { d, announce, real } = directed();
+  announce(announcement("reply", 1025, { leaves: port(20) }), `${CLIENT}:1025`);
+  const syn = tcp({ from: `${real}:33333`, to: `${CLIENT}:1025`, flags: "S" });
+  t.equal(d.say(syn, "CLIENT"), "drop: no-service");
+  t.equal(d.balancer.related.size, 1);
+  t.equal(d.say(syn, "ANYWHERE"), `to-client: ${VIP}:20 -> ${CLIENT}:1025`);
+});
+
+t.test("what a client is to open no packet from the realservers' side opens", async (t) => {
+  const { d, announce, real } = directed();
+  announce(announcement("original", 5001), `${VIP}:5001`);
+  const data = tcp({ from: `${CLIENT}:50123`, to: `${VIP}:5001`, flags: "S" });
+  t.equal(d.say(data, "REAL"), "drop: not-announced");
+  t.equal(d.balancer.related.size, 1);
+  t.equal(d.say(data, "CLIENT"), `to-real: ${CLIENT}:50123 -> ${real}:5001`);
+});
+
 t.test("another realserver may not open what a client announced to its own", async (t) => {
   const { d, announce, real } = directed();
   announce(announcement("reply", 1025), `${CLIENT}:1025`);

@@ -4,7 +4,7 @@ import { dns } from "../../../helpers/dns/helper.ts";
 import { radius } from "../../../helpers/radius/helper.ts";
 import { message, QR, TC } from "../../helpers/dns/messages.ts";
 import { accessRequest, packet } from "../../helpers/radius/packets.ts";
-import { fragments, route, tcp, udp, wrong } from "../../packets.ts";
+import { fragments, icmp, route, tcp, udp, wrong } from "../../packets.ts";
 import { Director, realserver, service } from "../director.ts";
 
 const NAS = "192.0.2.7:40000";
@@ -186,4 +186,45 @@ t.test("DNS: the TCP connection after a truncated answer goes to the realserver 
     const strange = realOf(d, asks(message(100 + n, 0, "b.example"), "192.0.2.10:40000", `${VIP}:53`));
     t.ok(REALS.includes(strange));
   }
+});
+
+const UNREACHABLE = { type: 3, code: 3 };
+
+// A client whose realserver's port was closed waited its whole time out: errors followed flows alone, and requests have none.
+t.test("an error about a request leaves as the VIP's, and quotes what the client sent", async (t) => {
+  const d = director();
+  const request = asks(accessRequest(7));
+  const real = realOf(d, request);
+  const about = udp({ from: NAS, to: `${real}:1812`, payload: accessRequest(7) });
+  for (const from of [real, "10.0.0.254"]) {
+    const judged = d.one(icmp({ from, to: "192.0.2.7", ...UNREACHABLE, about }), "REAL");
+    t.match(judged, { verdict: "to-client", reason: "icmp-error" });
+    t.same(judged.packet, icmp({ from: "203.0.113.10", to: "192.0.2.7", ...UNREACHABLE, about: request, ttl: 63 }));
+  }
+});
+
+t.test("the same over IPv6, of another port", async (t) => {
+  const d = director();
+  const nas = "[2001:db8::7]:40000";
+  const request = asks(accessRequest(7), nas, "[2001:db8:1::10]:1812");
+  d.one(request, "CLIENT");
+  const about = udp({ from: nas, to: "[fd00::1]:1645", payload: accessRequest(7) });
+  const judged = d.one(icmp({ from: "fd00::1", to: "2001:db8::7", type: 1, code: 4, about }), "REAL");
+  const expected = icmp({ from: "2001:db8:1::10", to: "2001:db8::7", type: 1, code: 4, about: request, ttl: 63 });
+  t.same(judged.packet, expected);
+});
+
+t.test("an error about what nobody asked, or from the wrong side, goes nowhere", async (t) => {
+  const d = director();
+  const real = realOf(d, asks(accessRequest(7)));
+  const error = (from: string, to: string, ttl = 64) =>
+    icmp({ from: real, to: "192.0.2.7", ...UNREACHABLE, about: udp({ from, to, payload: accessRequest(7) }), ttl });
+  const other = REALS.find((one) => one !== real)!;
+  t.equal(d.one(error("192.0.2.7:40001", `${real}:1812`), "REAL").reason, "icmp-no-flow", "another socket");
+  t.equal(d.one(error(NAS, `${other}:1812`), "REAL").reason, "icmp-no-flow", "another realserver");
+  t.equal(d.one(error(NAS, `${real}:1813`), "REAL").reason, "icmp-no-flow", "another port");
+  t.equal(d.one(error(NAS, `${real}:1812`), "CLIENT").reason, "wrong-side");
+  t.equal(d.one(error(NAS, `${real}:1812`, 1), "REAL").reason, "ttl-exceeded");
+  d.wait(600_000);
+  t.equal(d.one(error(NAS, `${real}:1812`), "REAL").reason, "icmp-no-flow", "long ago");
 });
