@@ -112,7 +112,7 @@ export class Engine {
     this.#related = new RelatedFlows(balancer, this.flows);
     const settings = (service: Service) => (options.reading ?? asUsual)(service).settings;
     this.#forwarding = new Forwarding(this.flows, options.tunnels);
-    this.requests = new RequestPath(balancer, this.#related, this.flows, this.#forwarding, settings);
+    this.requests = new RequestPath(balancer, this.#related, this.#forwarding, settings);
     this.#icmp = new IcmpErrors(this.table, this.controls, this.requests);
   }
 

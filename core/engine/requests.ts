@@ -20,7 +20,6 @@ import { type Endpoint, endpointText, type Ms } from "../units.ts";
 import * as udp from "../wire/udp.ts";
 import { type Batch, fits, NEEDS_CSUM, type Output, Verdict } from "./batch.ts";
 import { destination, source } from "./ends.ts";
-import type { Flows } from "./flows.ts";
 import type { Forwarding } from "./forwarding.ts";
 import { isIntact } from "./intact.ts";
 import { Reason } from "./reason.ts";
@@ -37,7 +36,6 @@ export class RequestPath {
   readonly counters = new Counters();
   readonly #balancer: Balancer;
   readonly #related: RelatedFlows;
-  readonly #flows: Flows;
   readonly #forwarding: Forwarding;
   readonly #settings: (service: Service) => Settings;
   #virtual = new VirtualServices([]);
@@ -48,13 +46,11 @@ export class RequestPath {
   constructor(
     balancer: Balancer,
     related: RelatedFlows,
-    flows: Flows,
     forwarding: Forwarding,
     settings: (service: Service) => Settings,
   ) {
     this.#balancer = balancer;
     this.#related = related;
-    this.#flows = flows;
     this.#forwarding = forwarding;
     this.#settings = settings;
     this.update();
@@ -161,7 +157,7 @@ export class RequestPath {
     place: number,
     out: Output,
   ): number {
-    const number = realserver.number;
+    const { number } = realserver;
     const length = stage.places[place + END]! - stage.places[place + AT]!;
     const tunnelled = realserver.method === "tunnel";
     const objection = tunnelled ? this.#forwarding.objection(batch, i, number, length, out) : 0;
