@@ -34,9 +34,15 @@ t.test("a slow reader gets all of a long document", async (t) => {
   t.equal(captures.length, 60);
 });
 
+/** The other end's flag is this end's: they are one file description. */
+const nonblocking = "python3 -c 'import fcntl,os; fcntl.fcntl(1, fcntl.F_SETFL, os.O_NONBLOCK)'";
+
 t.test("a pipe that is not to be waited for is waited for", async (t) => {
-  // The other end's flag is this end's: they are one file description.
-  const nonblocking = "python3 -c 'import fcntl,os; fcntl.fcntl(1, fcntl.F_SETFL, os.O_NONBLOCK)'";
   const document = await shell(`(${nonblocking}; ${KINDRED} replay --json --explain ${MANY}) | (sleep 0.5; cat)`);
   t.equal(JSON.parse(document).captures.length, 60);
+});
+
+t.test("and who reads no further there has seen enough, too", async (t) => {
+  const lines = await shell(`(${nonblocking}; ${KINDRED} replay --json --explain ${MANY}) | (sleep 0.5; head -n 1)`);
+  t.equal(lines.split("\n").length, 2);
 });

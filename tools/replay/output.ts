@@ -24,13 +24,25 @@ export class Output {
     try {
       while (written < bytes.length) written += writeSync(this.#descriptor, bytes, written);
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === UNREAD) process.exit(0);
+      ended(error as NodeJS.ErrnoException);
       // EAGAIN, where it is not to wait: the stream does.
       this.#stream.write(bytes.subarray(written));
     }
   }
 
   get #stream(): NodeJS.WriteStream {
-    return this.#descriptor === 1 ? process.stdout : process.stderr;
+    const stream = this.#descriptor === 1 ? process.stdout : process.stderr;
+    if (!stream.listeners("error").includes(failed)) stream.on("error", failed);
+    return stream;
   }
+}
+
+/** What waits in the stream finds out later. */
+function failed(error: NodeJS.ErrnoException): never {
+  ended(error);
+  throw error;
+}
+
+function ended({ code }: NodeJS.ErrnoException): void {
+  if (code === UNREAD) process.exit(0);
 }
