@@ -13,7 +13,7 @@ import { type ByteRange, type Endpoint, opposite, port, seconds } from "../../co
 import { headEnd } from "../../core/wire/head.ts";
 import { CR, LETTERS, LF } from "../../core/wire/text.ts";
 import { type Edit, hostEdits, type Names, portEdit } from "./names.ts";
-import { type Described, offer } from "./offer.ts";
+import { type Described, type Describing, offer } from "./offer.ts";
 import { reasons } from "./reasons.ts";
 import {
   callOf,
@@ -83,6 +83,8 @@ interface Call {
   refs: readonly Ref[];
   /** What each side described last. */
   readonly described: Record<Direction, Described | null>;
+  /** An INVITE of it was answered with yes. */
+  established: boolean;
 }
 
 const makeStream = (): Stream => ({ opened: false, skip: 0, drop: false, lost: false, midline: false });
@@ -221,19 +223,31 @@ class SipInspector implements Inspector {
   #message(head: Head, first: FirstLine, body: ByteRange, direction: Direction, actions: Actions): void {
     const method = "method" in first ? first.method : methodOf(head);
     const call = callOf(head);
-    if (this.#ends(first, method)) this.#end(call, actions);
+    if (this.#ends(first, method, call)) this.#end(call, actions);
     for (const edit of this.#names(head, direction)) actions.write(edit.start, edit.end, edit.text);
-    if (!DESCRIBING.has(method) || !isDescribed(head) || body.end === body.start) return;
-    const said = "method" in first ? method : `${first.status} to ${method}`;
-    const other = this.#calls.get(call)?.described[opposite(direction)] ?? null;
-    const described = offer({ head, body, said, speaker: direction, other }, this.#service(direction), actions);
-    if (described !== null) this.#remember(call, direction, described);
+    if (DESCRIBING.has(method) && isDescribed(head) && body.end > body.start) {
+      const said = "method" in first ? method : `${first.status} to ${method}`;
+      this.#describes({ head, body, said, speaker: direction }, call, actions);
+    }
+    const known = this.#calls.get(call);
+    if (known !== undefined && isAgreed(first, method)) known.established = true;
   }
 
-  /** BYE and CANCEL, or an INVITE that failed (RFC 3261 §13.2.2.3). A challenged one comes again with the same offer. */
-  #ends(first: FirstLine, method: string): boolean {
-    if ("method" in first) return method === "BYE" || method === "CANCEL";
-    return method === "INVITE" && first.status >= 300;
+  #describes(message: Omit<Describing, "other">, call: string, actions: Actions): void {
+    const { speaker } = message;
+    const other = this.#calls.get(call)?.described[opposite(speaker)] ?? null;
+    const described = offer({ ...message, other }, this.#service(speaker), actions);
+    if (described !== null) this.#remember(call, speaker, described);
+  }
+
+  /**
+   * BYE; CANCEL, or an INVITE that failed (RFC 3261 §13.2.2.3): a challenged one comes again with the same offer. Of a call
+   * that was agreed on they end nothing: it goes on as it was (§14.1).
+   */
+  #ends(first: FirstLine, method: string, call: string): boolean {
+    if ("method" in first && method === "BYE") return true;
+    if (this.#calls.get(call)?.established === true) return false;
+    return "method" in first ? method === "CANCEL" : method === "INVITE" && first.status >= 300;
   }
 
   #end(call: string, actions: Actions): void {
@@ -242,7 +256,11 @@ class SipInspector implements Inspector {
   }
 
   #remember(name: string, direction: Direction, described: Described): void {
-    const call = this.#calls.get(name) ?? { refs: [], described: { original: null, reply: null } };
+    const call = this.#calls.get(name) ?? {
+      refs: [],
+      described: { original: null, reply: null },
+      established: false,
+    };
     call.refs = [...call.refs.slice(1 - MOST_REFS), described.ref];
     call.described[direction] = described;
     this.#calls.set(name, call);
@@ -276,6 +294,9 @@ class SipInspector implements Inspector {
 
 const isSame = (one: Endpoint, another: Endpoint): boolean =>
   one.port === another.port && one.address.equals(another.address);
+
+const isAgreed = (first: FirstLine, method: string): boolean =>
+  "status" in first && first.status >= 200 && first.status < 300 && method === "INVITE";
 
 const isDescribed = (head: Head): boolean => textOf(head, "content-type").toLowerCase().startsWith(SDP);
 

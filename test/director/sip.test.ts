@@ -218,6 +218,22 @@ t.test("what is sent again is written as before, and the media stay where they a
   await talks(t, call);
 });
 
+t.test("a hold that is refused, and a refresh that is challenged, cut no call", async (t) => {
+  const call = await overUdp(t);
+  const { client, real, service } = call;
+  await says(client, invite(client, service), real);
+  await says(real, answer(real), client);
+  await talks(t, call);
+  const [agreed, told] = [described(client), described(real)];
+  for (const status of ["491 Request Pending", "401 Unauthorized"]) {
+    await says(client, invite(client, service), real);
+    await says(real, message(`SIP/2.0 ${status}`, real, "INVITE", null), client);
+    const heard = await hears(real.media[0], () => client.media[0].send("still", agreed.port, agreed.host));
+    t.equal(heard.text, "still");
+    t.equal((await hears(client.media[0], () => real.media[0].send("here", told.port, told.host))).text, "here");
+  }
+});
+
 t.test("a call that goes on from another port of the client's: its media follow", async (t) => {
   const call = await overUdp(t);
   const { client, real, service } = call;

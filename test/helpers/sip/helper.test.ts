@@ -149,6 +149,24 @@ t.test("BYE, CANCEL and a failed INVITE take back what the call announced, and n
   }
 });
 
+t.test("what fails within a call that was agreed on leaves it as it was; BYE ends it", async (t) => {
+  const failures: [said: string, direction: "original" | "reply"][] = [
+    [answer("491 Request Pending"), "reply"],
+    [answer("401 Unauthorized"), "reply"],
+    [message("CANCEL sip:b SIP/2.0", "", "CSeq: 1 CANCEL"), "original"],
+  ];
+  for (const [said, direction] of failures) {
+    const sip = udp();
+    sip.client(invite(OFFER));
+    sip.server(answer("200 OK", ANSWER));
+    sip.client(invite(OFFER));
+    sip.say(direction, said);
+    t.equal(sip.pending.length, 4, said.slice(0, 20));
+    sip.client(message("BYE sip:b SIP/2.0", "", "CSeq: 2 BYE"));
+    t.equal(sip.pending.length, 0);
+  }
+});
+
 t.test("the service's names: the VIP to the client, the realserver to it; what a digest covers stays", async (t) => {
   const said = (host: string) =>
     message(
