@@ -50,9 +50,11 @@ export function serviceRules(services: readonly ServiceConfig[], options: RuleOp
 }
 
 function rulesOf({ name, vip, ports, scheduler, realservers }: ServiceConfig, options: RuleOptions): string[] {
-  const taking = realservers.filter(
+  const willing = realservers.filter(
     (realserver) => realserver.weight > 0 && options.takes(name, realserverKey(realserver)),
   );
+  const usual = willing.filter(({ sorry }) => !sorry);
+  const taking = usual.length > 0 ? usual : willing;
   if (taking.length === 0) return [];
   const [ip, port] = [vip.family === 4 ? "ip" : "ip6", ports[0]!.first];
   const chains = taking.map((realserver) => chainName(options.number(name, realserverKey(realserver))));

@@ -99,6 +99,12 @@ t.test("who takes nothing new is in no rule, and without anybody there is none",
   );
 });
 
+t.test("a sorry server is in a rule only while nobody else takes anything", async (t) => {
+  const sorry = service("scheduler: rr", "[tcp/80]", "203.0.113.10", OWN_PORTS.replace(" }]", ", sorry: true }]"));
+  t.match(lastOf(sorry), "mod 1 vmap { 0 : goto to2 }");
+  t.match(lastOf(sorry, { ...ALL, takes: (_service, real) => real !== "192.168.0.2" }), "mod 1 vmap { 0 : goto to3 }");
+});
+
 /** An nft that keeps what it is told, and does it or not. */
 function kernel(works: () => boolean = () => true) {
   const told: string[] = [];
