@@ -60,21 +60,32 @@ function number(value: number, size: 1 | 2 | 4): Buffer {
   return bytes;
 }
 
-function message(type: number, flags: number, family: number, attributes: readonly Buffer[]): Buffer {
+interface Head {
+  readonly type: number;
+  readonly flags: number;
+  readonly sequence: number;
+  readonly family: number;
+}
+
+function message({ type, flags, sequence, family }: Head, attributes: readonly Buffer[]): Buffer {
   const body = Buffer.concat([Buffer.from([family, 0, 0, 0]), ...attributes]);
   const header = Buffer.alloc(HEADER);
   header.writeUInt32LE(HEADER + body.length, 0);
   header.writeUInt16LE(type, 4);
   header.writeUInt16LE(REQUEST | flags, 6);
+  header.writeUInt32LE(sequence, 8);
   return Buffer.concat([header, body]);
 }
 
-/** For all that are translated. */
-export const listRequest = (): Buffer =>
-  message(GET, DUMP, 0, [attribute(STATUS, number(TRANSLATED, 4)), attribute(STATUS_MASK, number(TRANSLATED, 4))]);
+/** For all that are translated. What answers it is of the same `sequence`. */
+export const listRequest = (sequence: number): Buffer =>
+  message({ type: GET, flags: DUMP, sequence, family: 0 }, [
+    attribute(STATUS, number(TRANSLATED, 4)),
+    attribute(STATUS_MASK, number(TRANSLATED, 4)),
+  ]);
 
-/** For the end of `flow`: none of its packets is translated any more. */
-export function removal({ transport, client, virtual }: KernelFlow): Buffer {
+/** For the end of `flow`: none of its packets is translated any more. It is answered only where there is no such flow. */
+export function removal({ transport, client, virtual }: KernelFlow, sequence: number): Buffer {
   const { family } = client.address;
   const [source, destination] = family === 4 ? [1, 2] : [3, 4];
   const ip = Buffer.concat([
@@ -87,7 +98,8 @@ export function removal({ transport, client, virtual }: KernelFlow): Buffer {
     attribute(3, number(virtual.port, 2)),
   ]);
   const tuple = Buffer.concat([attribute(1 | NESTED, ip), attribute(2 | NESTED, ends)]);
-  return message(DELETE, 0, family === 4 ? AF_INET : AF_INET6, [attribute(ORIGINAL | NESTED, tuple)]);
+  const head = { type: DELETE, flags: 0, sequence, family: family === 4 ? AF_INET : AF_INET6 };
+  return message(head, [attribute(ORIGINAL | NESTED, tuple)]);
 }
 
 const UDP = 17;
@@ -102,18 +114,26 @@ export interface Heard {
   readonly over: boolean;
 }
 
-export function read(bytes: Buffer): Heard {
+/** `sequence`: of the request whose answer is read, others' are passed over; null: of all. */
+export function read(bytes: Buffer, sequence: number | null = null): Heard {
   const flows: KernelFlow[] = [];
-  for (let at = 0; at + HEADER <= bytes.length; ) {
-    const length = bytes.readUInt32LE(at);
-    if (length < HEADER || at + length > bytes.length) break;
-    const type = bytes.readUInt16LE(at + 4);
-    if (type === DONE || type === FAILED) return { flows, over: true };
-    const flow = type === NEW || type === DELETE ? flowOf(bytes.subarray(at + BODY, at + length)) : null;
+  for (const one of messagesIn(bytes)) {
+    if (sequence !== null && one.sequence !== sequence) continue;
+    if (one.type === DONE || one.type === FAILED) return { flows, over: true };
+    const flow = one.type === NEW || one.type === DELETE ? flowOf(one.body) : null;
     if (flow !== null) flows.push(flow);
-    at += (length + 3) & ~3;
   }
   return { flows, over: false };
+}
+
+function* messagesIn(bytes: Buffer): Generator<{ type: number; sequence: number; body: Buffer }> {
+  for (let at = 0; at + HEADER <= bytes.length; ) {
+    const length = bytes.readUInt32LE(at);
+    if (length < HEADER || at + length > bytes.length) return;
+    const body = bytes.subarray(at + BODY, at + length);
+    yield { type: bytes.readUInt16LE(at + 4), sequence: bytes.readUInt32LE(at + 8), body };
+    at += (length + 3) & ~3;
+  }
 }
 
 type Attributes = ReadonlyMap<number, Buffer>;
@@ -188,8 +208,10 @@ export class Conntrack {
   readonly #calls: Calls;
   readonly #room;
   /** For questions; and where ends are told. */
-  readonly #asked: number;
+  #asked: number;
   readonly #told: number;
+  /** Of the last request. */
+  #sequence = 0;
 
   constructor(calls: Calls) {
     this.#calls = calls;
@@ -199,16 +221,24 @@ export class Conntrack {
   }
 
   list(): KernelFlow[] {
-    this.#send(listRequest());
+    const sequence = this.#next();
+    this.#send(listRequest(sequence));
     const flows: KernelFlow[] = [];
     const since = Date.now();
-    for (let over = false; !over && Date.now() - since < PATIENCE; ) {
-      const heard = this.#hear(this.#asked);
-      if (heard === null) return flows;
+    while (Date.now() - since < PATIENCE) {
+      const heard = this.#hear(this.#asked, sequence);
+      if (heard === null) break;
       for (const flow of heard.flows) flows.push(flow);
-      over = heard.over;
+      if (heard.over) return flows;
     }
+    this.#renew();
     return flows;
+  }
+
+  /** The kernel begins no list on a socket that has not been told the whole of another. */
+  #renew(): void {
+    this.#calls.close(this.#asked);
+    this.#asked = this.#open(0);
   }
 
   /** Those that have ended since it was last asked. */
@@ -218,8 +248,15 @@ export class Conntrack {
     return flows;
   }
 
+  /** One that has ended meanwhile is refused: refusals that nobody reads would fill the socket. */
   remove(flow: KernelFlow): void {
-    this.#send(removal(flow));
+    this.#send(removal(flow, this.#next()));
+    while (this.#hear(this.#asked) !== null);
+  }
+
+  #next(): number {
+    this.#sequence = (this.#sequence + 1) >>> 0;
+    return this.#sequence;
   }
 
   close(): void {
@@ -242,8 +279,8 @@ export class Conntrack {
   }
 
   /** null: nothing is there to be read. */
-  #hear(fd: number): Heard | null {
+  #hear(fd: number, sequence: number | null = null): Heard | null {
     const length = this.#calls.read(fd, this.#room.at, ROOM);
-    return length <= 0 ? null : read(Buffer.from(this.#room.bytes.subarray(0, length)));
+    return length <= 0 ? null : read(Buffer.from(this.#room.bytes.subarray(0, length)), sequence);
   }
 }

@@ -3,7 +3,8 @@ import t from "tap";
 import { endpointText, type Port } from "../../../../core/units.ts";
 import { Address } from "../../../../core/wire/address.ts";
 import type { ServiceState } from "../../../../director/control/operated.ts";
-import { type KernelFlow, listRequest, read, removal } from "../../../../director/datapath/tun/conntrack.ts";
+import type { Calls } from "../../../../director/datapath/tun/calls.ts";
+import { Conntrack, type KernelFlow, listRequest, read, removal } from "../../../../director/datapath/tun/conntrack.ts";
 import { KERNEL, KernelFlows } from "../../../../director/datapath/tun/kernel.ts";
 
 /** As the kernel writes it: length, kind, value, filled up to four bytes. */
@@ -81,16 +82,81 @@ t.test("a list that is cut anywhere, or wrong, is read as far as it goes", async
 
 t.test("what is asked of the kernel is written as it reads it", async (t) => {
   t.equal(
-    listRequest().toString("hex"),
-    ["24000000 0101 0103 00000000 00000000", "00000000", "08000300 00000020", "08001a00 00000020"]
+    listRequest(0x01020304).toString("hex"),
+    ["24000000 0101 0103 04030201 00000000", "00000000", "08000300 00000020", "08001a00 00000020"]
       .join("")
       .replace(/ /g, ""),
   );
   const [one] = read(flow(0x100, "03")).flows;
-  const { flows } = read(Buffer.concat([removal(one!), DONE]));
+  const { flows } = read(Buffer.concat([removal(one!, 9), DONE]));
   t.same(flows, [], "a removal names one way only");
-  t.ok(removal(one!).includes(hex("c0000207")));
-  t.equal(removal(one!).readUInt16LE(4), 0x102);
+  t.ok(removal(one!, 9).includes(hex("c0000207")));
+  t.equal(removal(one!, 9).readUInt16LE(4), 0x102);
+  t.equal(removal(one!, 9).readUInt32LE(8), 9);
+});
+
+/** `bytes`, one message, as an answer to the request of that number. */
+function answering(bytes: Buffer, sequence: number): Buffer {
+  const answer = Buffer.from(bytes);
+  answer.writeUInt32LE(sequence, 8);
+  return answer;
+}
+const REFUSED = message(2);
+
+t.test("answers to other requests are passed over", async (t) => {
+  const others = [flow(0x100, "03"), REFUSED, DONE].map((one) => answering(one, 1));
+  const its = [flow(0x100, "07"), DONE].map((one) => answering(one, 2));
+  t.same(read(Buffer.concat(others), 2), { flows: [], over: false });
+  const { flows, over } = read(Buffer.concat([...others, ...its]), 2);
+  t.same([flows.map(({ over }) => over), over], [[true], true]);
+});
+
+/** A kernel whose answers wait at the socket they are for. `answer`: to a request of that type and number. */
+function netlink(answer: (type: number, sequence: number) => readonly Buffer[]) {
+  const waiting = new Map<number, Buffer[]>();
+  const room = Buffer.alloc(1 << 18);
+  const calls: Pick<Calls, "socket" | "bind" | "close" | "memory" | "read" | "write"> = {
+    socket: () => {
+      const fd = 1000 + waiting.size;
+      waiting.set(fd, []);
+      return fd;
+    },
+    bind: () => 0,
+    close: (fd) => {
+      waiting.set(fd, []);
+      return 0;
+    },
+    memory: (size) => ({ at: 0, bytes: size === room.length ? room : Buffer.alloc(size) }),
+    read: (fd) => waiting.get(fd)!.shift()?.copy(room) ?? -1,
+    write: (fd, _from, length) => {
+      waiting.get(fd)!.push(...answer(room.readUInt16LE(4), room.readUInt32LE(8)));
+      return length;
+    },
+  };
+  const left = (): number => [...waiting.values()].flat().length;
+  return { conntrack: new Conntrack(calls as Calls), left };
+}
+
+t.test("a flow that has ended before it is removed takes nothing from the lists after it", async (t) => {
+  const { conntrack, left } = netlink((type, sequence) =>
+    (type === 0x102 ? [REFUSED] : [flow(0x100, "03"), DONE]).map((one) => answering(one, sequence)),
+  );
+  const [one] = conntrack.list();
+  for (let i = 0; i < 3; i++) conntrack.remove(one!);
+  t.equal(left(), 0, "refusals do not pile up");
+  t.equal(conntrack.list().length, 1);
+  t.equal(conntrack.list().length, 1);
+});
+
+t.test("a list that comes to no end leaves nothing behind for the next", async (t) => {
+  let lists = 0;
+  const { conntrack, left } = netlink((_type, sequence) => {
+    const whole = [flow(0x100, "03"), flow(0x100, "03"), DONE].map((one) => answering(one, sequence));
+    return lists++ === 0 ? [whole[0]!, Buffer.alloc(0), ...whole] : whole;
+  });
+  t.equal(conntrack.list().length, 1, "as far as it was told");
+  t.equal(left(), 0);
+  t.equal(conntrack.list().length, 2);
 });
 
 const at = (address: string, port: number) => ({ address: Address.parse(address)!, port: port as Port });
