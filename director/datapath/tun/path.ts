@@ -7,6 +7,7 @@ import { randomInt } from "node:crypto";
 import { closeSync } from "node:fs";
 import type { Ms } from "../../../core/units.ts";
 import { now } from "../../clock.ts";
+import type { ServiceConfig } from "../../config/types.ts";
 import type { Config } from "../../config.ts";
 import type { Operated, Query, Scope, ServiceState } from "../../control/operated.ts";
 import { type Log, LogLimit } from "../../log.ts";
@@ -82,6 +83,7 @@ export class PacketPath implements Datapath, Operated {
       if (this.#nft !== null) {
         this.#conntrack = new Conntrack(calls);
         this.#kernel = new KernelFlows(this.#conntrack);
+        this.#kernel.update(servicesOf(this.#config));
       }
       await this.#startThread(calls, ways);
     } catch (error) {
@@ -205,6 +207,7 @@ export class PacketPath implements Datapath, Operated {
       throw error;
     }
     this.#config = config;
+    this.#kernel?.update(servicesOf(config));
     if (this.#stopping) return;
     commit();
     this.#spread?.update(config);
@@ -231,8 +234,7 @@ export class PacketPath implements Datapath, Operated {
     const limit = query.limit - engines.items.length;
     if (this.#kernel === null || engines.next !== null) return engines;
     if (limit === 0) return { items: engines.items, next: KERNEL };
-    const services = await this.#thread!.ask({ what: "services" });
-    const { items, next } = this.#kernel.page(services, { ...query, limit, after: Math.max(query.after, KERNEL) });
+    const { items, next } = this.#kernel.page({ ...query, limit, after: Math.max(query.after, KERNEL) });
     return { items: [...engines.items, ...items], next };
   }
 
@@ -267,15 +269,16 @@ export class PacketPath implements Datapath, Operated {
   }
 
   async drop(scope: Scope): Promise<number> {
-    const services = this.#kernel === null ? [] : await this.#thread!.ask({ what: "services" });
     const ended = await this.#thread!.ask({ what: "drop", scope });
-    return ended + (this.#kernel?.drop(services, scope) ?? 0);
+    return ended + (this.#kernel?.drop(scope) ?? 0);
   }
 
   forget(scope: Scope): Promise<number> {
     return this.#thread!.ask({ what: "forget", scope });
   }
 }
+
+const servicesOf = ({ services, groups }: Config): ServiceConfig[] => [...services, ...groups];
 
 /** Addresses of what was removed and has flows. */
 function leftOf({ vip, realservers }: ServiceState): string[] {

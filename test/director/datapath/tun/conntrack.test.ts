@@ -2,6 +2,7 @@
 import t from "tap";
 import { endpointText, type Port } from "../../../../core/units.ts";
 import { Address } from "../../../../core/wire/address.ts";
+import { parseConfig } from "../../../../director/config.ts";
 import type { ServiceState } from "../../../../director/control/operated.ts";
 import type { Calls } from "../../../../director/datapath/tun/calls.ts";
 import { Conntrack, type KernelFlow, listRequest, read, removal } from "../../../../director/datapath/tun/conntrack.ts";
@@ -160,12 +161,12 @@ t.test("a list that comes to no end leaves nothing behind for the next", async (
 });
 
 const at = (address: string, port: number) => ({ address: Address.parse(address)!, port: port as Port });
-const kernelFlow = (id: number, real: string, over = false): KernelFlow => ({
+const kernelFlow = (id: number, real: string, over = false, port = 5000 + id): KernelFlow => ({
   id,
   transport: "tcp",
   client: at("192.0.2.7", 40_000 + id),
-  virtual: at("203.0.113.10", 5000 + id),
-  real: at(real, 5000 + id),
+  virtual: at("203.0.113.10", port),
+  real: at(real, port),
   over,
   traffic: { packets: { original: 1, reply: 2 }, bytes: { original: 100, reply: 200 } },
 });
@@ -178,12 +179,18 @@ const service = (name: string, helper: string | null, ...keys: string[]): Servic
   ...{ name, vip: "203.0.113.10", ports: [], helper, scheduler: "rr", persistence: 0, removed: false },
   realservers: keys.map(realserver),
 });
-const SERVICES = [service("web", null, "10.0.0.1:80"), service("files", "ftp", "10.0.0.1:21", "10.0.0.2")];
+const SERVICES = [service("files", "ftp", "10.0.0.1:21", "10.0.0.2"), service("web", null, "10.0.0.1:80")];
+const FILES = `{ name: files, vip: 203.0.113.10, ports: [tcp/21], helper: ftp, realservers: [{ address: 10.0.0.1, port: 21 }, { address: 10.0.0.2 }] }`;
+const WEB = `{ name: web, vip: 203.0.113.10, ports: [tcp/80], realservers: [{ address: 10.0.0.1, port: 80 }] }`;
+const configured = (...services: string[]) =>
+  parseConfig(`services: [${services}]`, "test.yaml", { path: "tun" }).services;
 
 function kernel(list: KernelFlow[], ended: KernelFlow[] = []) {
   const removed: number[] = [];
   const source = { list: () => list, ended: () => ended.splice(0), remove: ({ id }: KernelFlow) => removed.push(id) };
-  return { flows: new KernelFlows(source), removed, ended };
+  const flows = new KernelFlows(source);
+  flows.update(configured(FILES, WEB));
+  return { flows, removed, ended };
 }
 
 t.test(
@@ -191,8 +198,8 @@ t.test(
   async (t) => {
     const { flows, ended } = kernel([kernelFlow(1, "10.0.0.1"), kernelFlow(2, "10.0.0.1", true)]);
     ended.push(kernelFlow(3, "10.0.0.2"), kernelFlow(4, "10.9.9.9"));
-    const [web, files] = flows.added(SERVICES);
-    t.same(web, SERVICES[0]);
+    const [files, web] = flows.added(SERVICES);
+    t.match(web!.realservers, [{ active: 1, inactive: 0, traffic: { connections: 1 } }]);
     t.match(files!.realservers, [
       {
         active: 2,
@@ -202,21 +209,56 @@ t.test(
       },
       { active: 1, inactive: 0, flows: { related: 0 }, traffic: { connections: 2, bytes: { reply: 202 } } },
     ]);
-    t.same(flows.added(SERVICES)[1], files, "told once, and kept");
-    t.same(flows.traffic().packets, { original: 4, reply: 8 });
+    t.same(flows.added(SERVICES)[0], files, "told once, and kept");
+    t.same(flows.traffic().packets, { original: 3, reply: 6 }, "without what others on the host have translated");
   },
 );
 
 t.test("its connections are listed after the engine's, a page at a time, and dropped by scope", async (t) => {
   const { flows, removed } = kernel([1, 2, 3].map((id) => kernelFlow(id, id === 2 ? "10.0.0.2" : "10.0.0.1")));
-  const first = flows.page(SERVICES, { after: KERNEL, limit: 2 });
+  const first = flows.page({ after: KERNEL, limit: 2 });
   t.match(first, { items: [{ handle: KERNEL + 1, service: "files", role: "related" }, {}], next: KERNEL + 2 });
-  const second = flows.page(SERVICES, { after: first.next!, limit: 2 });
+  const second = flows.page({ after: first.next!, limit: 2 });
   t.match(second, { items: [{ handle: KERNEL + 3 }], next: null });
-  t.equal(flows.page(SERVICES, { after: KERNEL, limit: 9, realserver: "10.0.0.2" }).items.length, 1);
-  t.equal(flows.page(SERVICES, { after: KERNEL, limit: 9, client: "192.0.2.8" }).items.length, 0);
-  t.equal(flows.page(SERVICES, { after: KERNEL, limit: 9, role: "control" }).items.length, 0);
-  t.equal(flows.drop(SERVICES, { realserver: "10.0.0.1:21" }), 2);
+  t.equal(flows.page({ after: KERNEL, limit: 9, realserver: "10.0.0.2" }).items.length, 1);
+  t.equal(flows.page({ after: KERNEL, limit: 9, client: "192.0.2.8" }).items.length, 0);
+  t.equal(flows.page({ after: KERNEL, limit: 9, role: "control" }).items.length, 0);
+  t.equal(flows.drop({ realserver: "10.0.0.1:21" }), 2);
   t.same(removed, [1, 3]);
-  t.equal(flows.drop(SERVICES, { service: "web" }), 0);
+  t.equal(flows.drop({ service: "web" }), 0);
+});
+
+t.test("a connection to a service's own port is that service's, whatever a helper beside it announces", async (t) => {
+  const spread = kernelFlow(1, "10.0.0.1", false, 80);
+  const { flows, removed, ended } = kernel([spread, kernelFlow(2, "10.0.0.1")]);
+  ended.push(kernelFlow(3, "10.0.0.1", true, 80));
+  t.match(flows.added(SERVICES), [
+    { realservers: [{ active: 2, flows: { related: 1, plain: 0 }, traffic: { connections: 2 } }, { active: 1 }] },
+    { realservers: [{ active: 2, flows: { related: 0, plain: 1 }, traffic: { connections: 3 } }] },
+  ]);
+  const { items } = flows.page({ after: KERNEL, limit: 9, role: "plain" });
+  t.match(items, [{ service: "web", realserver: "10.0.0.1:80", virtual: "203.0.113.10:80" }]);
+  t.equal(items.length, 1);
+  t.equal(flows.drop({ service: "files" }), 1);
+  t.equal(flows.drop({ service: "web" }), 1);
+  t.same(removed, [2, 1]);
+});
+
+t.test("to another port of the realserver it is not the service's, nor over UDP", async (t) => {
+  const elsewhere = { ...kernelFlow(1, "10.0.0.1", false, 80), real: at("10.0.0.1", 8080) };
+  const datagrams = { ...kernelFlow(2, "10.0.0.1", false, 80), transport: "udp" as const };
+  const { flows } = kernel([elsewhere, datagrams]);
+  t.match(flows.added(SERVICES)[1]!.realservers, [{ active: 1 }]);
+});
+
+t.test("what a service had is still its own when it is configured no more", async (t) => {
+  const { flows, removed, ended } = kernel([kernelFlow(1, "10.0.0.1", false, 80)]);
+  ended.push(kernelFlow(2, "10.0.0.1", true, 80));
+  flows.update(configured(FILES));
+  t.match(flows.added(SERVICES)[1]!.realservers, [{ active: 2, traffic: { connections: 3 } }]);
+  t.same(flows.traffic().packets, { original: 2, reply: 4 });
+  flows.update(configured(FILES, WEB.replace("name: web", "name: pages")));
+  t.match(flows.page({ after: KERNEL, limit: 9 }).items, [{ service: "pages" }], "or that of who came in its place");
+  t.equal(flows.drop({ service: "files" }), 0);
+  t.same(removed, []);
 });
