@@ -1,7 +1,7 @@
 /** From the configuration to the services that the balancer knows, with the helpers that read them. */
 import type { Helper, Settings } from "../../core/helper/api.ts";
 import type { OnFailure } from "../../core/helper/run.ts";
-import type { ServiceSpec } from "../../core/service.ts";
+import type { Service, ServiceSpec } from "../../core/service.ts";
 import { helpers as builtIn } from "../../helpers/index.ts";
 import { loadHelper } from "../helpers.ts";
 import type { Config, HelperConfig, ServiceConfig } from "./types.ts";
@@ -22,6 +22,10 @@ export async function planServices({
   for (const helper of helpers) loaded.set(helper.name, await findHelper(helper));
   return [...services, ...groups].map((service) => planService(service, loaded));
 }
+
+/** How `service` is read: its plan, one of `plans`, which are what the balancer was given last. */
+export const readingOf = (plans: readonly ServicePlan[], { spec }: Service): ServicePlan =>
+  plans.find((plan) => plan === spec)!;
 
 async function findHelper({ name, module, limits, ports }: HelperConfig): Promise<Helper> {
   const helper = module === null ? builtIn.find((known) => known.name === name)! : await loadHelper(name, module);

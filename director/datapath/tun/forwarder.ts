@@ -3,11 +3,10 @@ import { Balancer } from "../../../core/balancer.ts";
 import { createOutput } from "../../../core/engine/batch.ts";
 import { Engine } from "../../../core/engine.ts";
 import type { RelatedEntry } from "../../../core/flow/related.ts";
-import type { Service } from "../../../core/service.ts";
 import type { Ms } from "../../../core/units.ts";
 import { Address } from "../../../core/wire/address.ts";
 import { now } from "../../clock.ts";
-import { planServices, type ServicePlan } from "../../config/services.ts";
+import { planServices, readingOf, type ServicePlan } from "../../config/services.ts";
 import type { Config } from "../../config.ts";
 import { type Level, RANK } from "../../log.ts";
 import type { Calls } from "./calls.ts";
@@ -96,7 +95,7 @@ export class Forwarder {
       capacity: CAPACITY,
       seed: plan.seed,
       tunnels: this.#tunnels,
-      reading: ({ spec }: Service) => this.#services.find((service) => service === spec)!,
+      reading: (service) => readingOf(this.#services, service),
       explain: (decision, control) => this.#log.explain(decision, control),
       observer: this.#log,
       placed: (entry, seen) => {
@@ -113,7 +112,8 @@ export class Forwarder {
       engine: this.#engine,
       tell,
       counters: () => this.snapshot().counters,
-      changed: (config, services, ways) => this.#changed(config, services, ways),
+      serves: (config, services) => this.#serves(config, services),
+      changed: (ways) => this.#changed(ways),
       withdraw: (entry) => this.#withdraw(entry),
       watched: (watched) => {
         this.#watched = watched;
@@ -133,13 +133,12 @@ export class Forwarder {
     return stopped;
   }
 
-  #changed(
-    { log: { level } }: Config,
-    services: readonly ServicePlan[],
-    { direct, tunnels }: { readonly direct: Direct; readonly tunnels: Tunnels },
-  ): void {
+  #serves({ log: { level } }: Config, services: readonly ServicePlan[]): void {
     this.#services = services;
     this.#least = level;
+  }
+
+  #changed({ direct, tunnels }: { readonly direct: Direct; readonly tunnels: Tunnels }): void {
     Object.assign(this.#tunnels, tunnelsOf(tunnels));
     this.#lead(direct);
   }

@@ -28,8 +28,10 @@ export interface OperationHost {
   tell(reply: Reply): void;
   /** By name. */
   counters(): Readonly<Record<string, number>>;
-  /** The balancer has other services now, and the engine knows. */
-  changed(config: Config, services: readonly ServicePlan[], ways: { direct: Direct; tunnels: Tunnels }): void;
+  /** The balancer has other services now. The engine learns of them next, and asks how new ones are read. */
+  serves(config: Config, services: readonly ServicePlan[]): void;
+  /** The engine knows them, and their realservers have numbers. */
+  changed(ways: { readonly direct: Direct; readonly tunnels: Tunnels }): void;
   /** What `entry` announced is not to be met in the kernel any more. */
   withdraw(entry: RelatedEntry): void;
   /** Whether somebody wants to know all that happens. */
@@ -94,13 +96,14 @@ export class Operation {
 
   /** Helpers are loaded first, while packets go on; what follows cannot fail. */
   *#apply({ config: packed, ...ways }: Extract<Asked, { readonly what: "apply" }>): Job<null> {
-    const { balancer, engine, changed } = this.#host;
+    const { balancer, engine, serves, changed } = this.#host;
     const config = unpackConfig(packed);
     const services = yield* settled(planServices(config));
     balancer.change(services);
     balancer.related.limit(config.related);
+    serves(config, services);
     engine.update();
-    changed(config, services, ways);
+    changed(ways);
     return null;
   }
 

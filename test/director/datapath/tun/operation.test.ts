@@ -1,7 +1,7 @@
 /** What is asked of a packet engine that forwards: lists, counts and changes, in pieces. */
 import t from "tap";
 import { endpointText } from "../../../../core/units.ts";
-import { planServices } from "../../../../director/config/services.ts";
+import { planServices, readingOf } from "../../../../director/config/services.ts";
 import { type Config, parseConfig } from "../../../../director/config.ts";
 import type { ConnectionState, RealserverState, ServiceState } from "../../../../director/control/operated.ts";
 import { Asks } from "../../../../director/datapath/tun/asks.ts";
@@ -10,6 +10,7 @@ import type { Command } from "../../../../director/datapath/tun/messages.ts";
 import { Operation } from "../../../../director/datapath/tun/operation.ts";
 import { Director } from "../../../core/director.ts";
 import { Session } from "../../../core/engine/session.ts";
+import { accessRequest } from "../../../helpers/radius/packets.ts";
 import { tcp, udp } from "../../../packets.ts";
 
 const VIP = "203.0.113.10";
@@ -22,10 +23,13 @@ const web = (...addresses: string[]): string =>
   `{ name: web, vip: ${VIP}, ports: [tcp/80, udp/80], scheduler: rr, persistence: 1s, realservers: ${reals(...addresses)} }`;
 const files = (...addresses: string[]): string =>
   `{ name: files, vip: ${VIP}, ports: [tcp/21], helper: ftp, scheduler: rr, realservers: ${reals(...addresses)} }`;
+const auth = (ports: string, ...addresses: string[]): string =>
+  `{ name: auth, vip: ${VIP}, ports: [${ports}], helper: radius, scheduler: rr, realservers: ${reals(...addresses)} }`;
 
 /** An engine, and the main thread's side of it; messages go through the same copy as between threads. */
 async function operated(config: Config) {
-  const d = new Director(await planServices(config), { capacity: 2000 });
+  let services = await planServices(config);
+  const d = new Director(services, { capacity: 2000, reading: (service) => readingOf(services, service) });
   const steps: string[] = [];
   const ways: unknown[] = [];
   const withdrawn: string[] = [];
@@ -37,7 +41,10 @@ async function operated(config: Config) {
       asks.hear(structuredClone(reply));
     },
     counters: () => ({ some: 1 }),
-    changed: (_config, _services, all) => ways.push(all),
+    serves: (_config, next) => {
+      services = next;
+    },
+    changed: (all) => ways.push(all),
     withdraw: ({ target }) => withdrawn.push(endpointText(target)),
     watched: () => {},
   });
@@ -173,6 +180,18 @@ t.test("a difference is applied to the engine that runs: who stays keeps its flo
   );
   d.wait(3_600_000);
   t.equal((await realservers("web")).length, 1, "until the last of them has ended");
+});
+
+t.test("a difference may bring requests that are scheduled one by one, or ports of them", async (t) => {
+  const { d, apply, ways } = await operated(yaml([web(A)]));
+  const ask = (id: number, port: number) =>
+    d.say(udp({ from: "192.0.2.7:10000", to: `${VIP}:${port}`, payload: accessRequest(id) }), "CLIENT");
+  await apply(yaml([web(A), auth("udp/1812", B)]));
+  t.equal(ask(1, 1812), `to-real: 192.0.2.7:10000 -> ${B}:1812`);
+  await apply(yaml([web(A), auth("udp/1812-1813", B)]));
+  t.equal(ask(2, 1813), `to-real: 192.0.2.7:10000 -> ${B}:1813`);
+  t.equal(ask(3, 1812), `to-real: 192.0.2.7:10000 -> ${B}:1812`);
+  t.equal(ways.length, 2, "each was told when it was done");
 });
 
 t.test("a helper that cannot be loaded changes nothing, and says so by its name", async (t) => {
