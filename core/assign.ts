@@ -81,7 +81,7 @@ function designated({ realservers }: Service, address: Address, now: Ms): Realse
   return realservers.find((one) => one.address.equals(address) && one.up && now >= one.suspectUntil) ?? null;
 }
 
-/** What was found out of `realserver`'s requests goes to it: `keys` lead to it for `ttl`. */
+/** What was found out of `realserver`'s requests goes to it: `keys` lead to it for `ttl`, unless it was removed. */
 export function remember(
   { memory }: Service,
   realserver: Realserver,
@@ -89,7 +89,7 @@ export function remember(
   ttl: Ms | undefined,
   now: Ms,
 ): void {
-  memory.remember(keys, realserver, ttl ?? MEMORY_TIMEOUT, now);
+  if (!realserver.removed) memory.remember(keys, realserver, ttl ?? MEMORY_TIMEOUT, now);
 }
 
 /** `realserver` does not answer: it is passed over while others are left, and what it knew is lost. */

@@ -131,9 +131,11 @@ export class RequestPort {
     return null;
   }
 
-  /** Whether it is a realserver's own request to `client`, which it knows from that one's. */
-  isReverse(client: Endpoint, payload: Uint8Array): boolean {
+  /** Whether it is a request of `real`, a realserver, to `client`, which it knows from that one's. */
+  isReverse(real: Endpoint, client: Endpoint, payload: Uint8Array): boolean {
     if (client.port !== this.at.port || !this.#clients.has(client.address.toString())) return false;
+    // One that was removed may answer still, and begins nothing.
+    if (!this.service.realservers.some(({ address }) => address.equals(real.address))) return false;
     const request = askHelper(() => this.#requests.request(payload, client.address, this.#settings));
     return typeof request !== "string" && request.to !== undefined;
   }
@@ -151,6 +153,11 @@ export class RequestPort {
     const { realserver, opened, sent, answered } = asked;
     if (!realserver.up) {
       this.#open.purge(realserver);
+      return null;
+    }
+    // It is known no more once it has no open requests, and what it has answered is none.
+    if (realserver.removed && answered > 0) {
+      this.#open.end(asked);
       return null;
     }
     const heard = this.#heard.get(realserver);

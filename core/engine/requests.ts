@@ -184,7 +184,7 @@ export class RequestPath {
     if (typeof payload === "number") return payload;
     const asking = ports.find(({ at }) => at.address.equals(from.address))
       ? undefined
-      : ports.find((port) => port.isReverse(client, payload));
+      : ports.find((port) => port.isReverse(from, client, payload));
     if (asking !== undefined) return this.#reverse(asking, stage, place, now);
     let refused: string | null = null;
     for (const port of ports.filter((one) => one.asks(from))) {

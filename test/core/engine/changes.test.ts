@@ -116,6 +116,21 @@ t.test("a realserver that goes may still answer what it was asked, and is asked 
   );
 });
 
+t.test("a realserver that goes may still answer, but asks clients nothing more by itself", async (t) => {
+  const auth = (real: string) =>
+    service(VIP, [["udp", 1812, 3799]], [realserver(real, null)], {
+      helper: radius,
+      controlPorts: [port(1812), port(3799)],
+    });
+  const coa = udp({ from: `${A}:50000`, to: `${CLIENT}:3799`, payload: packet(43, 5) });
+  const d = new Director([auth(A)]);
+  d.say(udp({ from: `${CLIENT}:40000`, to: `${VIP}:3799`, payload: accessRequest(1) }), "CLIENT");
+  change(d, auth(B));
+  t.match(d.say(coa, "REAL"), /^drop/);
+  change(d, auth(A));
+  t.equal(d.say(coa, "REAL"), `to-client: ${VIP}:50000 -> ${CLIENT}:3799`);
+});
+
 t.test("numbers of realservers that are gone are given out again, but not while they have connections", async (t) => {
   const balancer = new Balancer([web(A)], { limits: { perClient: 1, total: 1 }, seed: 1, gone: () => {} });
   const { services } = balancer;

@@ -12,19 +12,25 @@ const NAS = "192.0.2.7:40000";
 const VIP = "203.0.113.10:1812";
 const REALS = ["10.0.0.3", "10.0.0.4"];
 
+const auth = (...reals: [real: string, method: Method][]) =>
+  service(
+    "203.0.113.10",
+    [["udp", 1812, 1813]],
+    reals.map(([real, method]) => ({ ...realserver(real, null), method })),
+    { helper: radius, controlPorts: [port(1812)] },
+  );
+
 /** A realserver for each of `methods`. */
 const director = (...methods: Method[]) =>
-  new Director(
-    [
-      service(
-        "203.0.113.10",
-        [["udp", 1812, 1813]],
-        methods.map((method, i) => ({ ...realserver(REALS[i]!, null), method })),
-        { helper: radius, controlPorts: [port(1812)] },
-      ),
-    ],
-    { tunnels: { from: [address("10.0.0.1")], mtu: 1500 } },
-  );
+  new Director([auth(...methods.map((method, i): [string, Method] => [REALS[i]!, method]))], {
+    tunnels: { from: [address("10.0.0.1")], mtu: 1500 },
+  });
+
+/** From now on its only realserver is the second one. */
+function change(d: Director, method: Method): void {
+  d.balancer.change([auth([REALS[1]!, method])]);
+  d.engine.update();
+}
 
 const asks = (payload: Uint8Array, from = NAS) => udp({ from, to: VIP, payload });
 const replies = (payload: Uint8Array, to = NAS) => udp({ from: VIP, to, payload });
@@ -113,6 +119,31 @@ t.test("whose CoA one is cannot be seen, so it goes nowhere", async (t) => {
   const coa = udp({ from: "203.0.113.10:50000", to: "192.0.2.7:3799", payload: packet(43, 5) });
   t.match(d.one(coa, "REAL"), { verdict: "drop" });
 });
+
+for (const method of ["nat", "dr", "tunnel"] as const) {
+  const to = { nat: `to-real: ${NAS} -> ${REALS[1]}:1812`, dr: "direct: request", tunnel: "taken: tunnelled" }[method];
+
+  t.test(`${method}: a request sent again whose realserver answered and is gone is for another`, async (t) => {
+    const d = director(method);
+    const from = method === "nat" ? `${REALS[0]}:1812` : VIP;
+    d.one(asks(accessRequest(1)), "CLIENT");
+    t.equal(d.say(udp({ from, to: NAS, payload: packet(2, 1) }), "REAL"), `to-client: ${VIP} -> ${NAS}`);
+    change(d, method);
+    t.equal(d.say(asks(accessRequest(1)), "CLIENT"), to);
+    t.equal(d.balancer.services[0]!.realservers[0]!.active, 1, "which has it to answer");
+  });
+
+  t.test(`${method}: what one that is gone still answers leads nobody to it`, async (t) => {
+    const d = director(method);
+    const from = method === "nat" ? `${REALS[0]}:1812` : VIP;
+    d.one(asks(accessRequest(1)), "CLIENT");
+    change(d, method);
+    t.equal(d.say(udp({ from, to: NAS, payload: packet(11, 1, [[24, "s1"]]) }), "REAL"), `to-client: ${VIP} -> ${NAS}`);
+    change(d, method);
+    t.equal(d.say(asks(accessRequest(2, [[24, "s1"]])), "CLIENT"), to);
+    t.equal(d.balancer.services[0]!.realservers[0]!.active, 1);
+  });
+}
 
 t.test("a request in fragments leaves in fragments, all for the same realserver", async (t) => {
   const d = director("dr", "dr");
