@@ -26,3 +26,5 @@ export const STOPPED = "stopped";
 export const NO_SECRET = "no-secret";
 /** Nor can it run the program that asks. */
 export const CANNOT_RUN = "cannot-run";
+/** It rejected, against what is said above. */
+export const BROKEN = "check-broken";

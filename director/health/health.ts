@@ -77,16 +77,24 @@ export class Health {
       ask: this.#ask,
       gate: this.#gate,
       random: this.#random,
-      changed: (watch, reason) => void this.#changed(watch, reason),
+      changed: (watch, reason) => {
+        this.#changed(watch, reason).catch((error: Error) => {
+          if (!this.#stopped) this.#log("error", "mark-failed", { ...aboutOf(watch), reason: error.message });
+        });
+      },
       hindered: ({ target: { service, realserver } }, reason) => {
         this.#log("warn", "check-hindered", { service, realserver, reason });
+      },
+      broken: (watch, error) => {
+        this.#log("error", "check-broken", { ...aboutOf(watch), reason: kindOf(error) });
       },
     });
   }
 
-  async #changed({ target, up }: Watch, reason: Verdict): Promise<void> {
+  async #changed(watch: Watch, reason: Verdict): Promise<void> {
+    const { target, up } = watch;
     const { service, realserver, check } = target;
-    const about = { service, realserver, check: check.kind };
+    const about = aboutOf(watch);
     await this.#mark(target, up);
     if (up) return this.#log("info", "realserver-up", about);
     const cut = check.onFailure === "drop" ? { cut: await this.#path.drop({ service, realserver }) } : {};
@@ -97,3 +105,9 @@ export class Health {
     await this.#path.mark(service, realserver, up);
   }
 }
+
+const aboutOf = ({ target: { service, realserver, check } }: Watch) => ({ service, realserver, check: check.kind });
+
+/** An errno or Node's name for it, else its class: its message may have words of what was received. */
+const kindOf = (error: unknown): string =>
+  error instanceof Error ? ((error as NodeJS.ErrnoException).code ?? error.name) : typeof error;

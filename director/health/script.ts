@@ -2,24 +2,14 @@
  * A program of the operator's own: status 0 is good, as of ldirectord's `checktype=external` and keepalived's MISC_CHECK.
  * It is run without a shell, in a process group of its own that ends with it, hears nothing, and nobody reads what it says.
  */
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { CANNOT_RUN, type Check, GOOD, STOPPED, type Target } from "./check.ts";
 
 export const script: Check = (target, signal) => {
   if (signal.aborted) return Promise.resolve(STOPPED);
-  const facts = factsOf(target);
-  const [program, ...rest] = target.check.command!;
+  const child = begun(target);
+  if (child === null) return Promise.resolve(CANNOT_RUN);
   return new Promise((resolve) => {
-    const child = spawn(
-      program!,
-      rest.map((word) => filledIn(word, facts)),
-      {
-        detached: true,
-        stdio: "ignore",
-        cwd: "/",
-        env: { PATH, ...environment(facts) },
-      },
-    );
     const stop = (): void => endGroup(child.pid);
     signal.addEventListener("abort", stop);
     child
@@ -35,6 +25,18 @@ export const script: Check = (target, signal) => {
       });
   });
 };
+
+/** null: it cannot be run. Of some reasons spawn tells later, of others (ETXTBSY, ENOTDIR, ELOOP, ENOMEM) at once. */
+function begun(target: Target): ChildProcess | null {
+  const facts = factsOf(target);
+  const [program, ...rest] = target.check.command!;
+  const words = rest.map((word) => filledIn(word, facts));
+  try {
+    return spawn(program!, words, { detached: true, stdio: "ignore", cwd: "/", env: { PATH, ...environment(facts) } });
+  } catch {
+    return null;
+  }
+}
 
 const PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 

@@ -1,7 +1,7 @@
 /** One realserver of one service, asked again and again until it is stopped. */
 import { now } from "../clock.ts";
 import { isLocalFailure } from "../datapath/upstream.ts";
-import { CANNOT_RUN, type Check, GOOD, NO_SECRET, type Target, type Verdict } from "./check.ts";
+import { BROKEN, CANNOT_RUN, type Check, GOOD, NO_SECRET, type Target, type Verdict } from "./check.ts";
 import type { Gate } from "./gate.ts";
 import { firstPause, pause, RiseFall } from "./rise-fall.ts";
 
@@ -14,6 +14,8 @@ export interface WatchOptions {
   readonly changed: (watch: Watch, reason: Verdict) => void;
   /** The director itself could not ask: nothing is known. */
   readonly hindered: (watch: Watch, reason: string) => void;
+  /** The check itself failed; it counts as a bad one. */
+  readonly broken: (watch: Watch, error: unknown) => void;
 }
 
 export class Watch {
@@ -66,6 +68,9 @@ export class Watch {
     try {
       const verdict = await this.#options.ask(this.target, limit.signal);
       return limit.signal.aborted ? "timeout" : verdict;
+    } catch (error) {
+      if (!this.#stopped) this.#options.broken(this, error);
+      return BROKEN;
     } finally {
       clearTimeout(late);
       this.#stop.signal.removeEventListener("abort", end);

@@ -15,13 +15,18 @@ const config = (check: string, realservers = "[{ address: 192.0.2.2, port: 21 },
 const FAST = "check: { kind: tcp, interval: 2ms, rise: 2, fall: 3 },";
 
 /** `answer`: of each realserver, what it is found to be. */
-function health(t: Test, answer: (target: Target, signal: AbortSignal) => Verdict | Promise<Verdict>) {
+function health(
+  t: Test,
+  answer: (target: Target, signal: AbortSignal) => Verdict | Promise<Verdict>,
+  obey: () => void = () => {},
+) {
   const marks: string[] = [];
   const drops: unknown[] = [];
   const events: ({ readonly event: string } & Fields)[] = [];
   const path = {
     mark: async (service: string, realserver: string, up: boolean) => {
       marks.push(`${service} ${realserver} ${up ? "up" : "down"}`);
+      obey();
       return true;
     },
     drop: async (scope: unknown) => {
@@ -97,6 +102,38 @@ t.test("what the director itself lacks takes nobody down", async (t) => {
     "check-hindered EMFILE",
     "check-hindered no-secret",
   ]);
+});
+
+t.test("a check that breaks is a failed one, told each time, and the next one is made", async (t) => {
+  const {
+    health: one,
+    marks,
+    events,
+  } = health(t, () => {
+    throw Object.assign(new TypeError("what it had received"), { code: marks.length === 0 ? "ERR_SOME" : undefined });
+  });
+  await one.follow(config(FAST, "[{ address: 192.0.2.2 }]"));
+  await until(() => events.length >= 6, "it goes on");
+  t.same(marks, ["s 192.0.2.2 down"]);
+  const about = { service: "s", realserver: "192.0.2.2", check: "tcp" };
+  const broken = (reason: string) => ({ level: "error", event: "check-broken", ...about, reason });
+  t.same(events.slice(0, 3), [broken("ERR_SOME"), broken("ERR_SOME"), broken("ERR_SOME")]);
+  t.same(events[3], { level: "warn", event: "realserver-down", ...about, reason: "check-broken" });
+  t.same(events[4], broken("TypeError"));
+});
+
+t.test("a path that cannot mark a realserver is told of, and its checks go on", async (t) => {
+  let good = false;
+  const obey = (): void => {
+    throw new Error("it has ended");
+  };
+  const { health: one, marks, events } = health(t, () => (good ? null : "closed"), obey);
+  await one.follow(config(FAST, "[{ address: 192.0.2.2 }]"));
+  await until(() => events.length === 1, "it is told");
+  t.match(events, [{ level: "error", event: "mark-failed", realserver: "192.0.2.2", reason: "it has ended" }]);
+  good = true;
+  await until(() => events.length === 2, "it goes on");
+  t.same(marks, ["s 192.0.2.2 down", "s 192.0.2.2 up"]);
 });
 
 t.test("an answer that does not come in time is a failure, and its check is cut off", async (t) => {

@@ -1,4 +1,4 @@
-import { chmod, readFile, writeFile } from "node:fs/promises";
+import { chmod, open, readFile, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import t, { type Test } from "tap";
 import { folder, until } from "../live.ts";
@@ -36,6 +36,17 @@ t.test("a program that is not there, or may not be run, is no fault of the reals
   const { path } = await program(t, "exit 0");
   await chmod(path, 0o644);
   t.equal(await runs(path), "cannot-run");
+});
+
+t.test("nor is one that somebody is writing, or whose path leads nowhere", async (t) => {
+  const { path } = await program(t, "exit 0");
+  t.equal(await runs(`${path}/check`), "cannot-run", "a file is no folder");
+  await symlink(`${path}.loop`, `${path}.loop`);
+  t.equal(await runs(`${path}.loop`), "cannot-run", "a link to itself");
+  const editor = await open(path, "r+");
+  t.equal(await runs(path), "cannot-run", "it is open for writing");
+  await editor.close();
+  t.equal(await runs(path), null, "written");
 });
 
 t.test("it is told whom to ask: in its environment, and in its arguments where they say so", async (t) => {
