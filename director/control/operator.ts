@@ -187,7 +187,10 @@ function refuseFromAfar(before: Config, after: Config): void {
   refuseChecks(before, after);
 }
 
-/** A check may run a command, or send what is in a file: who comes from afar may choose neither, for no service. */
+/**
+ * A check may run a command, or send what is in a file: who comes from afar may choose neither, for no service, nor how
+ * what is in the file is sent: one kind of check signs with it, another says it.
+ */
 function refuseChecks(before: Config, after: Config): void {
   const known = new Set(touchedBy(before));
   const unknown = touchedBy(after).find((sentence) => !known.has(sentence));
@@ -198,9 +201,12 @@ function refuseChecks(before: Config, after: Config): void {
 const touchedBy = ({ services, groups }: Config): string[] =>
   [...services, ...groups].flatMap(({ name, check }) => {
     if (check === null) return [];
-    const { secretFile, command } = check;
+    const { kind, login, secretFile, command } = check;
+    const as = login === null ? "" : ` with the login ${JSON.stringify(login)}`;
     return [
-      ...(secretFile === null ? [] : [`the check of ${name} would have the secret ${secretFile}`]),
+      ...(secretFile === null
+        ? []
+        : [`the check of ${name} would have the secret ${secretFile} for its ${kind} check${as}`]),
       ...(command === null ? [] : [`the check of ${name} would run ${JSON.stringify(command)}`]),
     ];
   });

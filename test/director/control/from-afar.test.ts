@@ -79,6 +79,21 @@ t.test("over TCP a script's arguments are not changed either, nor what a relativ
   t.equal((await ask(director.tcp, "/v1/services/web", { method: "PATCH", body: same, headers })).status, 200);
 });
 
+t.test("over TCP a secret stays with the kind of check and the login that it was given for", async (t) => {
+  const file = join(await folder(t), "secret");
+  writeFileSync(file, "a secret of many words\n", { mode: 0o600 });
+  const director = await farm(t, `check: { kind: radius, secretFile: "${file}" },`);
+  const set = (check: object, how = {}) =>
+    ask(director.tcp, "/v1/services/web", { method: "PATCH", body: { check }, headers, ...how });
+  const login = { kind: "ftp", login: "kindred", secretFile: file };
+  t.match(await set(login), { status: 403, body: { error: "check-from-afar", message: /its ftp check/ } });
+  t.equal((await set({ kind: "radius", secretFile: file, interval: "9s" })).status, 200, "the rest may change");
+  const local = await ask(director.socket, "/v1/services/web", { method: "PATCH", body: { check: login } });
+  t.equal(local.status, 200, local.text);
+  t.match(await set({ ...login, login: "root" }), { status: 403, body: { message: /with the login "root"/ } });
+  t.equal((await set({ ...login, interval: "9s" })).status, 200);
+});
+
 t.test("other checks are set over TCP", async (t) => {
   const director = await farm(t);
   const asked = { method: "PATCH", body: { check: { kind: "tcp" } }, headers };
