@@ -50,6 +50,11 @@ t.test("each service of docs/services.md has a configuration that is right", asy
   }
 });
 
+t.test("the configuration of docs/tutorial.md is right", async (t) => {
+  const [configuration] = blocks(await readFile("docs/tutorial.md", "utf8"), "yaml");
+  t.same(parseConfig(configuration!, "docs/tutorial.md").warnings, []);
+});
+
 t.test("the configuration of docs/failover.md is right, and what the laboratory takes from it is there", async (t) => {
   const text = await readFile("docs/failover.md", "utf8");
   const [configuration] = blocks(text, "yaml");
