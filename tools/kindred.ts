@@ -24,7 +24,7 @@ async function runCommand(): Promise<void> {
       ),
     fuzz: async () => (await import("./fuzz.ts")).fuzzCommand(),
     import: async () => (await import("../director/ipvs/command.ts")).importCommand(),
-    demo: async () => demoCommand(new Command("demo")),
+    demo: async () => (await import("./demo/command.ts")).demoCommand(startDemoDirector),
   };
   const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {
     version: string;
@@ -40,23 +40,6 @@ async function runCommand(): Promise<void> {
 
 async function withIpvsWords([node, kindred, ctl, ...args]: readonly string[]): Promise<readonly string[]> {
   return [node!, kindred!, ctl!, ...(await import("../director/ctl/command.ts")).withIpvsWords(args)];
-}
-
-function demoCommand(command: Command): Command {
-  return command
-    .description("the main job on loopback: a director, two embedded FTP servers, transfers in every mode")
-    .option("--once", "exit after the transfers: 0 when all were byte-identical, else 1")
-    .option("--port <port>", "where the director listens", Number, 2121)
-    .action(async ({ once, port }: { once?: boolean; port: number }) => {
-      const { runDemo } = await import("./demo.ts");
-      const interrupted = new Promise<void>((resolve) => {
-        process.once("SIGINT", resolve).once("SIGTERM", resolve);
-      });
-      const print = (line: string): void => console.log(line);
-      process.exitCode = await runDemo({ once: once === true, port, print, start: startDemoDirector, interrupted });
-      // ftp-srv keeps timers of its own running.
-      process.exit();
-    });
 }
 
 /** What `replay` is asked for most often, which needs no library to be understood; null: what is asked for is more. */
