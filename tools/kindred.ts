@@ -25,6 +25,10 @@ async function runCommand(): Promise<void> {
     fuzz: async () => (await import("./fuzz.ts")).fuzzCommand(),
     import: async () => (await import("../director/ipvs/command.ts")).importCommand(),
     demo: async () => (await import("./demo/command.ts")).demoCommand(startDemoDirector),
+    completion: async () =>
+      (await import("./completion.ts")).completionCommand(async () =>
+        Promise.all(Object.entries(commands).flatMap(([name, load]) => (name === "completion" ? [] : [load()]))),
+      ),
   };
   const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {
     version: string;

@@ -8,6 +8,7 @@ import { doctorCommand } from "../../director/doctor/command.ts";
 import { importCommand } from "../../director/ipvs/command.ts";
 import { runCommand } from "../../director/main.ts";
 import { planCommand } from "../../director/plan/command.ts";
+import { completionCommand } from "../../tools/completion.ts";
 import { demoCommand } from "../../tools/demo/command.ts";
 import { fuzzCommand } from "../../tools/fuzz.ts";
 import { replayCommand } from "../../tools/replay/command.ts";
@@ -22,6 +23,7 @@ const commands: readonly Command[] = [
   replayCommand(),
   fuzzCommand(),
   demoCommand(async () => ({ stop: async () => {} })),
+  completionCommand(async () => []),
 ];
 
 /** By the command's words: its options. */
