@@ -1,7 +1,7 @@
 /** What is asked of a packet engine that forwards: lists, counts and changes, in pieces. */
 import t from "tap";
 import { endpointText } from "../../../../core/units.ts";
-import { planServices, readingOf } from "../../../../director/config/services.ts";
+import { planServices, readingOf, type ServicePlan } from "../../../../director/config/services.ts";
 import { type Config, parseConfig } from "../../../../director/config.ts";
 import type { ConnectionState, RealserverState, ServiceState } from "../../../../director/control/operated.ts";
 import { Asks } from "../../../../director/datapath/tun/asks.ts";
@@ -28,7 +28,7 @@ const auth = (ports: string, ...addresses: string[]): string =>
 
 /** An engine, and the main thread's side of it; messages go through the same copy as between threads. */
 async function operated(config: Config) {
-  let services = await planServices(config);
+  let services: readonly ServicePlan[] = await planServices(config);
   const d = new Director(services, { capacity: 2000, reading: (service) => readingOf(services, service) });
   const steps: string[] = [];
   const ways: unknown[] = [];
