@@ -72,6 +72,7 @@ export class Director {
     }
     this.#events.watched = (watched) => path.watched?.(watched);
     path.confine?.();
+    health?.start();
     if (this.#watch) this.#watcher = watchFile(this.#config.file, () => void this.reload());
     log("info", "ready", {
       services: this.#config.services.length + this.#config.groups.length,

@@ -31,6 +31,7 @@ export class Health {
   readonly #random: () => number;
   readonly #gate = new Gate(MOST);
   #watches = new Map<string, Watch>();
+  #started = false;
   #stopped = false;
 
   constructor({ path, log, ask, random = Math.random }: HealthOptions) {
@@ -38,6 +39,12 @@ export class Health {
     this.#log = log;
     this.#ask = ask ?? ((target, signal) => checks[target.check.kind](target, signal));
     this.#random = random;
+  }
+
+  /** Nobody is asked before: what checks run may not do more than the director itself in the end. Once. */
+  start(): void {
+    this.#started = true;
+    for (const watch of this.#watches.values()) watch.start();
   }
 
   /**
@@ -73,7 +80,7 @@ export class Health {
   }
 
   #watch(target: Watch["target"], up: boolean): Watch {
-    return new Watch(target, up, {
+    const one = new Watch(target, up, {
       ask: this.#ask,
       gate: this.#gate,
       random: this.#random,
@@ -89,6 +96,8 @@ export class Health {
         this.#log("error", "check-broken", { ...aboutOf(watch), reason: kindOf(error) });
       },
     });
+    if (this.#started) one.start();
+    return one;
   }
 
   async #changed(watch: Watch, reason: Verdict): Promise<void> {

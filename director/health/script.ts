@@ -3,6 +3,7 @@
  * It is run without a shell, in a process group of its own that ends with it, hears nothing, and nobody reads what it says.
  */
 import { type ChildProcess, spawn } from "node:child_process";
+import { withoutPrivileges } from "../datapath/tun/privileges.ts";
 import { CANNOT_RUN, type Check, GOOD, STOPPED, type Target } from "./check.ts";
 
 export const script: Check = (target, signal) => {
@@ -32,7 +33,8 @@ function begun(target: Target): ChildProcess | null {
   const [program, ...rest] = target.check.command!;
   const words = rest.map((word) => filledIn(word, facts));
   try {
-    return spawn(program!, words, { detached: true, stdio: "ignore", cwd: "/", env: { PATH, ...environment(facts) } });
+    const env = { PATH, ...environment(facts) };
+    return withoutPrivileges(() => spawn(program!, words, { detached: true, stdio: "ignore", cwd: "/", env }));
   } catch {
     return null;
   }

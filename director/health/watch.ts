@@ -1,4 +1,4 @@
-/** One realserver of one service, asked again and again until it is stopped. */
+/** One realserver of one service, asked again and again from its start until it is stopped. */
 import { now } from "../clock.ts";
 import { isLocalFailure } from "../datapath/upstream.ts";
 import { BROKEN, CANNOT_RUN, type Check, GOOD, NO_SECRET, type Target, type Verdict } from "./check.ts";
@@ -23,14 +23,18 @@ export class Watch {
   readonly #options: WatchOptions;
   readonly #state: RiseFall;
   readonly #stop = new AbortController();
-  #timer: NodeJS.Timeout;
+  #timer: NodeJS.Timeout | undefined;
 
   /** `up`: what is taken for granted until checks say otherwise. */
   constructor(target: Target, up: boolean, options: WatchOptions) {
     this.target = target;
     this.#options = options;
     this.#state = new RiseFall(target.check, up);
-    const first = firstPause(target.check.interval, options.random());
+  }
+
+  /** Once. */
+  start(): void {
+    const first = firstPause(this.target.check.interval, this.#options.random());
     this.#timer = setTimeout(() => void this.#turn(), first);
   }
 

@@ -10,9 +10,13 @@ const CAP_NET_ADMIN = 12;
 const PR_SET_KEEPCAPS = 8;
 const PR_CAP_AMBIENT = 47;
 const PR_CAP_AMBIENT_RAISE = 2;
+const PR_CAP_AMBIENT_LOWER = 3;
 /** _LINUX_CAPABILITY_VERSION_3: two words each of effective, permitted and inheritable capabilities. */
 const VERSION = 0x20080522;
 const NOBODY = 65534;
+
+/** What this process has left, for the programs that it runs; null: it gave up nothing. */
+let left: Calls | null = null;
 
 /** Of root only: whoever runs as somebody else was given what they have. Returns why it could not be done. */
 export function giveUpRoot(calls: Calls): string | null {
@@ -28,5 +32,19 @@ export function giveUpRoot(calls: Calls): string | null {
   sets.bytes.fill(0);
   for (const set of [0, 4, 8]) sets.bytes.writeUInt32LE(1 << CAP_NET_ADMIN, set);
   if (calls.capset(header.at, sets.at) < 0) return reasonOf(calls.errno());
-  return calls.prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_NET_ADMIN, 0, 0) < 0 ? reasonOf(calls.errno()) : null;
+  left = calls;
+  return ambient(calls, PR_CAP_AMBIENT_RAISE) < 0 ? reasonOf(calls.errno()) : null;
 }
+
+/** What `job` spawns in this thread, before it returns, is not given what this process has left. */
+export function withoutPrivileges<T>(job: () => T): T {
+  if (left === null) return job();
+  ambient(left, PR_CAP_AMBIENT_LOWER);
+  try {
+    return job();
+  } finally {
+    ambient(left, PR_CAP_AMBIENT_RAISE);
+  }
+}
+
+const ambient = (calls: Calls, change: number): number => calls.prctl(PR_CAP_AMBIENT, change, CAP_NET_ADMIN, 0, 0);

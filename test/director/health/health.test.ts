@@ -19,6 +19,7 @@ function health(
   t: Test,
   answer: (target: Target, signal: AbortSignal) => Verdict | Promise<Verdict>,
   obey: () => void = () => {},
+  started = true,
 ) {
   const marks: string[] = [];
   const drops: unknown[] = [];
@@ -40,6 +41,7 @@ function health(
     ask: async (target, signal) => answer(target, signal),
     random: () => 0,
   });
+  if (started) one.start();
   t.teardown(() => one.stop());
   return { health: one, marks, drops, events };
 }
@@ -91,6 +93,23 @@ t.test("what is down in the beginning is marked so before anybody is asked", asy
   const { health: one, marks } = health(t, () => null);
   await one.follow(config("check: { kind: tcp, initially: down, interval: 1h },"));
   t.same(marks, ["s 192.0.2.2:21 down", "s 192.0.2.3 down"]);
+});
+
+t.test("nobody is asked before it is started, whatever is followed; what is down in the beginning is", async (t) => {
+  const asked = new Set<string>();
+  const answer = ({ realserver }: Target): Verdict => {
+    asked.add(realserver);
+    return null;
+  };
+  const { health: one, marks } = health(t, answer, () => {}, false);
+  await one.follow(config("check: { kind: tcp, initially: down, interval: 2ms },"));
+  t.equal(marks.length, 2);
+  await one.follow(config(FAST, "[{ address: 192.0.2.4 }]"));
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  t.same([...asked], []);
+  one.start();
+  await until(() => asked.size === 1, "it is asked");
+  t.same([...asked], ["192.0.2.4"]);
 });
 
 t.test("what the director itself lacks takes nobody down", async (t) => {
