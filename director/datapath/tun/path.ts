@@ -199,6 +199,7 @@ export class PacketPath implements Datapath, Operated {
         "restart the director, or leave it",
       );
     }
+    refuseOtherVips(this.#config, config);
     const { direct, tunnels, commit, abandon } = this.#extend(config);
     try {
       await this.#thread!.ask({ what: "apply", config: packConfig(config), direct, tunnels });
@@ -279,6 +280,23 @@ export class PacketPath implements Datapath, Operated {
 }
 
 const servicesOf = ({ services, groups }: Config): ServiceConfig[] => [...services, ...groups];
+
+/**
+ * Flows to the VIP that a service had would be taken for a realserver's packets, and its route would go. One that is
+ * removed keeps both until its last flow has ended.
+ */
+function refuseOtherVips(before: Config, after: Config): void {
+  const known = new Map(servicesOf(before).map(({ name, vip }) => [name, vip]));
+  for (const { name, vip } of servicesOf(after)) {
+    const was = known.get(name);
+    if (was === undefined || was.equals(vip)) continue;
+    throw new ChangeError(
+      "vip-in-use",
+      `service ${name}: the VIP ${was} cannot become ${vip} while it runs: its flows would be cut`,
+      `give ${vip} a service with another name, and take this one away`,
+    );
+  }
+}
 
 /** Addresses of what was removed and has flows. */
 function leftOf({ vip, realservers }: ServiceState): string[] {

@@ -1,0 +1,32 @@
+/** What the packet path refuses before anything of the host or of the engine is touched. */
+import t from "tap";
+import { type Config, parseConfig } from "../../../../director/config.ts";
+import { PacketPath } from "../../../../director/datapath/tun/path.ts";
+
+const service = (name: string, vip: string): string =>
+  `{ name: ${name}, vip: "${vip}", ports: [tcp/80], realservers: [{ address: 10.0.0.1 }] }`;
+const config = (kind: "services" | "groups", ...services: string[]): Config =>
+  parseConfig(`${kind}: [${services.join(", ")}]`, "test.yaml", { path: "tun" });
+
+for (const kind of ["services", "groups"] as const) {
+  t.test(`of ${kind} that run the VIP is not changed: its flows would be cut`, async (t) => {
+    const path = new PacketPath(config(kind, service("web", "203.0.113.10")), () => {});
+    await t.rejects(path.apply(config(kind, service("web", "203.0.113.11"))), {
+      name: "ChangeError",
+      code: "vip-in-use",
+      message: "service web: the VIP 203.0.113.10 cannot become 203.0.113.11 while it runs: its flows would be cut",
+      remedy: "give 203.0.113.11 a service with another name, and take this one away",
+    });
+  });
+}
+
+t.test("the VIP of a service that comes, goes or stays is none that is changed", async (t) => {
+  const path = new PacketPath(config("services", service("web", "203.0.113.10")), () => {});
+  for (const next of [
+    [service("web", "203.0.113.10"), service("other", "203.0.113.11")],
+    [service("other", "203.0.113.11")],
+  ]) {
+    const error = await path.apply(config("services", ...next)).catch((reason: unknown) => reason);
+    t.notMatch(error, { code: "vip-in-use" }, "it only lacks what it would have set up");
+  }
+});
