@@ -40,15 +40,16 @@ export interface RequestPortOptions {
 export class RequestPort {
   readonly service: Service;
   readonly at: Endpoint;
+  /** Shared by the service's ports. */
+  readonly clients: Set<string>;
   readonly #balancer: Balancer;
   readonly #requests: Requests;
-  readonly #settings: Settings;
+  #settings: Settings;
   readonly #counters: Counters;
   readonly #open: TransactionTable<Realserver, Pair>;
   /** What counts as a connection of its realserver: requests that are not answered yet. */
   readonly #entries = new Map<Asked, ConnectionEntry>();
   readonly #heard = new Map<Realserver, Ms>();
-  readonly #clients: Set<string>;
   /** Those of the service, and those that it had and that were asked something. */
   #realservers: readonly Realserver[] = [];
   #now = 0 as Ms;
@@ -56,11 +57,11 @@ export class RequestPort {
   constructor({ service, at, balancer, settings, counters, clients }: RequestPortOptions) {
     this.service = service;
     this.at = at;
+    this.clients = clients;
     this.#balancer = balancer;
     this.#requests = service.spec.helper!.requests!;
     this.#settings = settings;
     this.#counters = counters;
-    this.#clients = clients;
     const { patience, linger } = this.#requests;
     this.#open = new TransactionTable({
       capacity: MOST_REQUESTS,
@@ -73,10 +74,19 @@ export class RequestPort {
     });
   }
 
-  /** The service's realservers may have changed: all that may say something. */
-  update(): readonly Realserver[] {
+  /** Whether it is a port of `service` as it is now: what another helper asked is not to be answered to this one. */
+  isOf(service: Service): boolean {
+    return service === this.service && service.spec.helper?.requests === this.#requests;
+  }
+
+  /** The service's realservers and `settings` may have changed: all that may say something. */
+  update(settings: Settings): readonly Realserver[] {
+    this.#settings = settings;
     const all = new Set([...this.#realservers, ...this.service.realservers]);
     this.#realservers = [...all].filter(({ removed, active }) => !removed || active > 0);
+    for (const realserver of this.#heard.keys()) {
+      if (!this.#realservers.includes(realserver)) this.#heard.delete(realserver);
+    }
     return this.#realservers;
   }
 
@@ -133,7 +143,7 @@ export class RequestPort {
 
   /** Whether it is a request of `real`, a realserver, to `client`, which it knows from that one's. */
   isReverse(real: Endpoint, client: Endpoint, payload: Uint8Array): boolean {
-    if (client.port !== this.at.port || !this.#clients.has(client.address.toString())) return false;
+    if (client.port !== this.at.port || !this.clients.has(client.address.toString())) return false;
     // One that was removed may answer still, and begins nothing.
     if (!this.service.realservers.some(({ address }) => address.equals(real.address))) return false;
     const request = askHelper(() => this.#requests.request(payload, client.address, this.#settings));
@@ -188,9 +198,9 @@ export class RequestPort {
   }
 
   #know(address: string): void {
-    this.#clients.delete(address);
-    this.#clients.add(address);
-    if (this.#clients.size > MOST_CLIENTS) this.#clients.delete(this.#clients.values().next().value!);
+    this.clients.delete(address);
+    this.clients.add(address);
+    if (this.clients.size > MOST_CLIENTS) this.clients.delete(this.clients.values().next().value!);
   }
 
   #settle(asked: Asked): void {

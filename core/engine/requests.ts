@@ -64,11 +64,11 @@ export class RequestPath {
     this.#ports = new Map();
     this.#byReal.clear();
     for (const service of services) {
-      const clients = new Set<string>();
+      const clients = [...before.values()].find((port) => port.isOf(service))?.clients ?? new Set<string>();
       for (const port of service.spec.controlPorts.filter((one) => servesPort(service.spec, "udp", one))) {
         const at = { address: service.spec.address, port };
         const known = before.get(endpointText(at));
-        this.#add(known?.service === service ? known : this.#open(service, at, clients));
+        this.#add(known?.isOf(service) ? known : this.#open(service, at, clients));
       }
     }
     for (const [at, port] of before) if (this.#ports.get(at) !== port) port.close();
@@ -120,7 +120,9 @@ export class RequestPath {
   #add(port: RequestPort): void {
     this.#ports.set(endpointText(port.at), port);
     const from = new Set(
-      port.update().map((realserver) => (hasVip(realserver) ? port.at : realserver).address.toString()),
+      port
+        .update(this.#settings(port.service))
+        .map((realserver) => (hasVip(realserver) ? port.at : realserver).address.toString()),
     );
     for (const address of from) {
       const known = this.#byReal.get(address);

@@ -1,10 +1,13 @@
 import t from "tap";
 import { Balancer } from "../../../core/balancer.ts";
 import { Destinations } from "../../../core/engine/destinations.ts";
+import type { Helper } from "../../../core/helper/api.ts";
 import { port, seconds } from "../../../core/units.ts";
+import { dns } from "../../../helpers/dns/helper.ts";
 import { ftp } from "../../../helpers/ftp/helper.ts";
 import { radius } from "../../../helpers/radius/helper.ts";
 import { address } from "../../addresses.ts";
+import { message, NOTIFY, QR } from "../../helpers/dns/messages.ts";
 import { accessRequest, packet } from "../../helpers/radius/packets.ts";
 import { tcp, udp } from "../../packets.ts";
 import { Director, realserver, service } from "../director.ts";
@@ -129,6 +132,56 @@ t.test("a realserver that goes may still answer, but asks clients nothing more b
   t.match(d.say(coa, "REAL"), /^drop/);
   change(d, auth(A));
   t.equal(d.say(coa, "REAL"), `to-client: ${VIP}:50000 -> ${CLIENT}:3799`);
+});
+
+t.test("realservers may ask who asked them anything, also by a port that came later", async (t) => {
+  const auth = (last: number) =>
+    service(VIP, [["udp", 1812, last]], [realserver(A, null)], {
+      helper: radius,
+      controlPorts: [port(1812), port(3799)],
+    });
+  const d = new Director([auth(1812)]);
+  change(d, auth(3799));
+  d.say(udp({ from: `${CLIENT}:40000`, to: `${VIP}:1812`, payload: accessRequest(1) }), "CLIENT");
+  const coa = udp({ from: `${A}:50000`, to: `${CLIENT}:3799`, payload: packet(43, 5) });
+  t.equal(d.say(coa, "REAL"), `to-client: ${VIP}:50000 -> ${CLIENT}:3799`);
+});
+
+t.test("a helper's settings that changed count for the next request, and who was asked may still answer", async (t) => {
+  const names = (...reals: string[]) =>
+    service(
+      VIP,
+      [["udp", 53, 53]],
+      reals.map((real) => realserver(real, null)),
+      { helper: dns, controlPorts: [port(53)] },
+    );
+  let primary = address(A);
+  const reading = () => ({
+    settings: { strict: false, hold: 0, primary },
+    onRefuse: "refuse" as const,
+    onFailure: "open" as const,
+  });
+  const d = new Director([names(A, B)], { reading });
+  const notify = (id: number) =>
+    d.say(udp({ from: `${CLIENT}:40000`, to: `${VIP}:53`, payload: message(id, NOTIFY, "a.example") }), "CLIENT");
+  t.equal(notify(1), `to-real: ${CLIENT}:40000 -> ${A}:53`);
+  primary = address(B);
+  change(d, names(A, B));
+  t.equal(notify(2), `to-real: ${CLIENT}:40000 -> ${B}:53`);
+  const reply = udp({ from: `${A}:53`, to: `${CLIENT}:40000`, payload: message(1, NOTIFY | QR, "a.example") });
+  t.equal(d.say(reply, "REAL"), `to-client: ${VIP}:53 -> ${CLIENT}:40000`);
+});
+
+t.test("a service whose port another helper reads from now on knows nothing of what was asked before", async (t) => {
+  const of = (helper: Helper) =>
+    service(VIP, [["udp", 53, 53]], [realserver(A, null)], { helper, controlPorts: [port(53)] });
+  const d = new Director([of(dns)]);
+  const ask = (payload: Uint8Array) => d.say(udp({ from: `${CLIENT}:40000`, to: `${VIP}:53`, payload }), "CLIENT");
+  t.equal(ask(message(1, 0, "a.example")), `to-real: ${CLIENT}:40000 -> ${A}:53`);
+  change(d, of(radius));
+  t.equal(d.balancer.services[0]!.realservers[0]!.active, 0);
+  t.equal(ask(accessRequest(1)), `to-real: ${CLIENT}:40000 -> ${A}:53`);
+  t.match(ask(message(2, 0, "a.example")), /^drop/);
 });
 
 t.test("numbers of realservers that are gone are given out again, but not while they have connections", async (t) => {
