@@ -1,6 +1,7 @@
 /** One hostile session among many changes nothing for the others, whatever the helper keeps between its calls. */
 import t from "tap";
 import type { Direction, Helper } from "../../core/helper/api.ts";
+import { dns } from "../../helpers/dns/helper.ts";
 import { ident } from "../../helpers/ident/helper.ts";
 import { netbios } from "../../helpers/netbios/helper.ts";
 import { pnm } from "../../helpers/pnm/helper.ts";
@@ -11,6 +12,7 @@ import { sip } from "../../helpers/sip/helper.ts";
 import { tftp } from "../../helpers/tftp/helper.ts";
 import { endpoint } from "../addresses.ts";
 import { conversationOf, describe, makeBalancer, serviceFor } from "../conversation.ts";
+import { message, QR } from "./dns/messages.ts";
 import { accessRequest, packet } from "./radius/packets.ts";
 import { agreed, setup, UDP, UDP_AGREED } from "./rtsp/talk.ts";
 
@@ -134,6 +136,20 @@ const cases: readonly Case[] = [
       ["reply", "\0\x07\x85\0\0\0\xff\xff\0\0\0\0"],
       ["original", Buffer.from(TOLD, "latin1")],
       ["reply", "\xc0\x0c".repeat(300)],
+    ],
+  },
+  {
+    helper: { ...dns, transport: "udp" },
+    holds: "www999",
+    peaceful: (i) => [
+      ["original", message(i, 0x0100, `www${i}`)],
+      ["reply", message(i, QR, `www${i}`)],
+      ["original", message(i + 1, 0x0100, `ftp${i}`)],
+    ],
+    hostile: [
+      ["original", message(1, 0x0100, "www3").with(12, 0xc0)],
+      ["reply", message(3, 0x0100, "www3")],
+      ["original", new Uint8Array(512).fill(0xff)],
     ],
   },
   {
