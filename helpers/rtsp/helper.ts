@@ -8,12 +8,23 @@ import {
   type Inspector,
   type Settings,
 } from "../../core/helper/api.ts";
-import { type ByteRange, port, seconds } from "../../core/units.ts";
+import { port, seconds } from "../../core/units.ts";
 import { headEnd, numberIn } from "../../core/wire/head.ts";
-import { CR, LETTERS, LF, latin1 } from "../../core/wire/text.ts";
-import { descriptionEdits, differ, type Edit, type Names, urlEdits } from "./names.ts";
+import { LETTERS, LF, latin1 } from "../../core/wire/text.ts";
+import { differ, type Names, replaceNames } from "./names.ts";
 import { reasons } from "./reasons.ts";
 import { Exchange, failureText, REFUSED_TRANSPORT } from "./setup.ts";
+import {
+  blankLines,
+  lineLength,
+  makeStream,
+  pass,
+  restOfHead,
+  type Stream,
+  skipped,
+  WAIT,
+  wholeLines,
+} from "./stream.ts";
 import {
   cseqOf,
   DOLLAR,
@@ -53,47 +64,8 @@ export const rtsp: Helper = {
   },
 };
 
-/** One direction. */
-interface Stream {
-  /**
-   * - `opening`  nothing was read yet: the first line decides whether this is RTSP at all
-   * - `messages` messages and `$` frames
-   * - `lost`     where a message begins is not known: at the next line that opens one
-   * - `rest`     the rest of a head that is too long, or too slow
-   */
-  mode: "opening" | "messages" | "lost" | "rest";
-  /** Bytes of a body or a frame that are still to come. */
-  skip: number;
-  /** They, and the rest of a head, go nowhere. */
-  drop: boolean;
-  /** `lost`, `rest`: the beginning of this line has gone by. */
-  midline: boolean;
-  /** `lost`: nothing was read since bytes were missing. */
-  fresh: boolean;
-  /** The body behind a head that is too long. */
-  body: number;
-  /** Lines before this byte of what is held hold no end of a head. */
-  seen: number;
-}
-
-const makeStream = (): Stream => ({
-  mode: "opening",
-  skip: 0,
-  drop: false,
-  midline: false,
-  fresh: false,
-  body: 0,
-  seen: 0,
-});
-
-/** Headers with URLs in them that the client will go to. */
-const URL_HEADERS = ["content-base", "content-location", "location", "rtp-info"];
-
 /** `$`, channel, length (RFC 2326 §10.12). */
 const FRAME_HEADER = 4;
-
-const WAIT: Inspection = { verdict: "pass", consumed: 0 };
-const pass = (consumed: number): Inspection => ({ verdict: "pass", consumed });
 
 class RtspInspector implements Inspector {
   readonly #connection: Connection;
@@ -284,60 +256,6 @@ const badLength = (head: Head): boolean => {
   return first === null || others.some((other) => other !== first);
 };
 
-/** What the message says of the server in its own terms, in those of its receiver. */
-function replaceNames(head: Head, withBody: boolean, names: Names, direction: Direction, actions: Actions): void {
-  const { bytes, headers, end, body } = head;
-  const edits: Edit[] = [];
-  if (direction === "reply") {
-    for (const header of headers) if (URL_HEADERS.includes(header.name)) edits.push(...urlEdits(bytes, header, names));
-  }
-  const described: ByteRange = { start: end, end: end + body };
-  const inBody = withBody ? descriptionEdits(bytes, described, names) : [];
-  const longer = inBody.reduce((sum, { start, end, text }) => sum + text.length - (end - start), 0);
-  const length = headersOf(head, "content-length")[0];
-  if (longer !== 0 && length !== undefined) {
-    edits.push({ start: length.start, end: length.end, text: `${body + longer}` });
-  }
-  for (const { start, end, text } of [...edits, ...inBody]) actions.write(start, end, text);
-}
-
-/** Bytes that nobody reads: what there is of them goes on, or goes nowhere. */
-function skipped(stream: Stream, payload: Uint8Array): Inspection {
-  const consumed = Math.min(stream.skip, payload.length);
-  stream.skip -= consumed;
-  return { verdict: stream.drop ? "drop" : "pass", consumed };
-}
-
-/** One line of it; the empty one is its end. */
-function restOfHead(stream: Stream, payload: Uint8Array): Inspection {
-  const verdict = stream.drop ? "drop" : "pass";
-  const lf = payload.indexOf(LF);
-  if (lf < 0) {
-    if (!stream.midline && payload.length === 1 && payload[0] === CR) return WAIT;
-    stream.midline = true;
-    return { verdict, consumed: payload.length };
-  }
-  const empty = !stream.midline && (lf === 0 || (lf === 1 && payload[0] === CR));
-  stream.midline = false;
-  if (empty) {
-    stream.mode = "messages";
-    stream.skip = stream.body;
-  }
-  return { verdict, consumed: lf + 1 };
-}
-
-/** As much as ends with a line, so that an empty line behind it is seen; without any, all. */
-function wholeLines(payload: Uint8Array): number {
-  const lf = payload.lastIndexOf(LF);
-  return lf < 0 ? payload.length : lf + 1;
-}
-
-/** The first line, or as much of it as there is. */
-const lineLength = (payload: Uint8Array): number => {
-  const lf = payload.indexOf(LF);
-  return lf < 0 ? payload.length : lf;
-};
-
 /** `bytes` begin with `text` (upper case), or are the beginning of it. */
 const begins = (bytes: Uint8Array, text: string): boolean =>
   text.startsWith(latin1(bytes, 0, Math.min(bytes.length, text.length)).toUpperCase());
@@ -345,13 +263,6 @@ const begins = (bytes: Uint8Array, text: string): boolean =>
 /** A SETUP in the place of one that cannot be read, which the server answers with a failure. */
 const refusedSetup = (cseq: number | null): string =>
   `SETUP * RTSP/1.0\r\n${cseq === null ? "" : `CSeq: ${cseq}\r\n`}Transport: ${REFUSED_TRANSPORT}\r\n\r\n`;
-
-/** Empty lines between messages keep the connection alive. */
-function blankLines(payload: Uint8Array): number {
-  let at = 0;
-  while (at < payload.length && (payload[at] === CR || payload[at] === LF)) at++;
-  return at;
-}
 
 function detach(payload: Uint8Array, say: () => void): Inspection {
   say();

@@ -2,10 +2,12 @@
  * Places outside of Transport where a message names the realserver: URLs in headers and descriptions, and the addresses
  * of an SDP description (RFC 8866 §5.2, §5.7). What announces nothing is replaced, by what its receiver knows.
  */
+import type { Actions, Direction } from "../../core/helper/api.ts";
 import type { ByteRange, Endpoint } from "../../core/units.ts";
 import { endpointText } from "../../core/units.ts";
 import { Address } from "../../core/wire/address.ts";
 import { CR, decimal, isBlank, LF, latin1, skipDigits } from "../../core/wire/text.ts";
+import { type Head, headersOf } from "./wire.ts";
 
 const COLON = 0x3a;
 const SLASH = 0x2f;
@@ -18,6 +20,9 @@ const DEFAULT_PORT = 554;
 /** Longest host in a URL, longest line of a description, that can hold an address. */
 const LONGEST_HOST = 64;
 
+/** Headers with URLs in them that the client will go to. */
+const URL_HEADERS = ["content-base", "content-location", "location", "rtp-info"];
+
 export interface Edit extends ByteRange {
   readonly text: string;
 }
@@ -29,6 +34,23 @@ export interface Names {
 }
 
 export const differ = ({ own, shown }: Names): boolean => own.port !== shown.port || !own.address.equals(shown.address);
+
+/** What the message says of the server in its own terms, in those of its receiver. */
+export function replaceNames(head: Head, withBody: boolean, names: Names, direction: Direction, actions: Actions): void {
+  const { bytes, headers, end, body } = head;
+  const edits: Edit[] = [];
+  if (direction === "reply") {
+    for (const header of headers) if (URL_HEADERS.includes(header.name)) edits.push(...urlEdits(bytes, header, names));
+  }
+  const described: ByteRange = { start: end, end: end + body };
+  const inBody = withBody ? descriptionEdits(bytes, described, names) : [];
+  const longer = inBody.reduce((sum, { start, end, text }) => sum + text.length - (end - start), 0);
+  const length = headersOf(head, "content-length")[0];
+  if (longer !== 0 && length !== undefined) {
+    edits.push({ start: length.start, end: length.end, text: `${body + longer}` });
+  }
+  for (const { start, end, text } of [...edits, ...inBody]) actions.write(start, end, text);
+}
 
 const hostText = ({ address }: Endpoint): string => (address.family === 6 ? `[${address}]` : `${address}`);
 
