@@ -1,11 +1,11 @@
 /**
- * NAT slipstreaming (security.md): a browser is made to POST a body of which a segment begins like a control message. FTP
- * has a test of its own.
+ * NAT slipstreaming (security.md): a browser is made to POST a body of which a segment begins like a control message.
  */
 import t from "tap";
 import type { Direction, Helper } from "../../core/helper/api.ts";
 import { ControlStream } from "../../core/inspect/control.ts";
 import { seconds } from "../../core/units.ts";
+import { ftp } from "../../helpers/ftp/helper.ts";
 import { pnm } from "../../helpers/pnm/helper.ts";
 import { rtsp } from "../../helpers/rtsp/helper.ts";
 import { sip } from "../../helpers/sip/helper.ts";
@@ -29,6 +29,7 @@ function funnel(): string {
 
 const OFFER = "v=0\r\no=- 1 1 IN IP4 10.0.0.5\r\nc=IN IP4 10.0.0.5\r\nt=0 0\r\nm=audio 6000 RTP/AVP 0\r\n";
 const attacks: readonly (readonly [helper: Helper, port: number, message: string])[] = [
+  [ftp, 21, "\r\nPORT 10,0,0,5,4,1\r\nEPRT |1|10.0.0.5|1025|\r\nREGISTER sip:x\r\nSETUP rtsp://x RTSP/1.0\r\n"],
   [rtsp, 554, "SETUP rtsp://1.2.3.4/a RTSP/1.0\r\nCSeq: 1\r\nTransport: RTP/AVP;unicast;client_port=4588-4589\r\n\r\n"],
   [
     sip,

@@ -1,10 +1,7 @@
 /** The FTP rows of what an attacker will try. */
 import t from "tap";
 import type { RelatedEntry } from "../../../core/flow/related.ts";
-import type { Direction } from "../../../core/helper/api.ts";
-import { ControlStream } from "../../../core/inspect/control.ts";
 import { endpointText, seconds } from "../../../core/units.ts";
-import { ftp as helper } from "../../../helpers/ftp/helper.ts";
 import { endpoint } from "../../addresses.ts";
 import { Conversation, ftpService, makeBalancer, ports, realserver } from "../../conversation.ts";
 
@@ -50,49 +47,6 @@ t.test("reserved ports and ports that are none, by all four verbs, make 0 entrie
   }
   t.equal(ftp.announced.length, 0);
   t.equal(ftp.reasons("refused").length, 4 * 1027);
-});
-
-t.test("slipstreaming: a POST whose body begins PORT, at 65,536 offsets, each at the head of a segment", async (t) => {
-  const head = "POST /upload HTTP/1.1\r\nHost: 1.2.3.4:21\r\n\r\n";
-  const lines = "\r\nPORT 10,0,0,5,4,1\r\nEPRT |1|10.0.0.5|1025|\r\nREGISTER sip:x\r\nSETUP rtsp://x RTSP/1.0\r\n";
-  const filler = Buffer.from(`${head}${"x".repeat(65_536)}`);
-  const attack = Buffer.from(lines);
-  const balancer = makeBalancer();
-  let prepared = 0;
-  let passed = 0;
-  const host = {
-    forward: (_: Direction, bytes: Uint8Array) => {
-      passed += bytes.length;
-    },
-    prepare: () => {
-      prepared++;
-    },
-    explain: () => {},
-    abort: () => {},
-  };
-  const settings = { strict: false, hold: 4096 };
-  let sent = 0;
-  for (let offset = 0; offset < 65_536; offset++) {
-    const entry = balancer.admit("tcp", client, seen(21), seconds(1));
-    if (typeof entry === "string") throw new Error(entry);
-    const stream = new ControlStream({
-      helper,
-      settings,
-      entry,
-      balancer,
-      host,
-      onRefuse: "refuse",
-      onFailure: "open",
-    });
-    const first = filler.subarray(0, head.length + offset);
-    stream.feed("original", first, seconds(1));
-    stream.feed("original", attack, seconds(1));
-    sent += first.length + attack.length;
-    balancer.close(entry, seconds(1));
-  }
-  t.equal(prepared, 0);
-  t.equal(balancer.related.size, 0);
-  t.equal(passed, sent, "and everything passed as it was");
 });
 
 t.test("slipstreaming: no first line but an FTP command makes the helper read on, split or not", async (t) => {
