@@ -36,7 +36,13 @@ export interface Names {
 export const differ = ({ own, shown }: Names): boolean => own.port !== shown.port || !own.address.equals(shown.address);
 
 /** What the message says of the server in its own terms, in those of its receiver. */
-export function replaceNames(head: Head, withBody: boolean, names: Names, direction: Direction, actions: Actions): void {
+export function replaceNames(
+  head: Head,
+  withBody: boolean,
+  names: Names,
+  direction: Direction,
+  actions: Actions,
+): void {
   const { bytes, headers, end, body } = head;
   const edits: Edit[] = [];
   if (direction === "reply") {

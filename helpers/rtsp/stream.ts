@@ -81,4 +81,3 @@ export function blankLines(payload: Uint8Array): number {
   while (at < payload.length && (payload[at] === CR || payload[at] === LF)) at++;
   return at;
 }
-
