@@ -103,7 +103,7 @@ export class Engine {
 
   constructor(balancer: Balancer, options: EngineOptions) {
     this.table = new FlowTable(options);
-    this.controls = new Controls(balancer, options, options.seed[0], (id) => this.#enter(id, State.CLOSE));
+    this.controls = new Controls(balancer, this.table, options, options.seed[0], (id) => this.#enter(id, State.CLOSE));
     this.flows = new Flows(balancer, this.table, this.controls, options.observer);
     this.#transitions = transitionTable(options.secureTcp ?? false);
     this.#fragments = new FragmentPath(options.seed, (fragments) => {

@@ -7,12 +7,15 @@
  * place, or, where nothing was changed, the flow is one like any other.
  */
 import type { Balancer, ConnectionEntry } from "../balancer.ts";
+import type { FlowTable } from "../flow/table.ts";
 import { Counters } from "../metrics.ts";
 import type { Service } from "../service.ts";
 import type { Direction, Ms } from "../units.ts";
 import * as tcp from "../wire/tcp.ts";
 import * as udp from "../wire/udp.ts";
+import { FlowStore } from "./control/flow.ts";
 import { shiftSegment } from "./control/shift.ts";
+import { Envelope } from "./envelope.ts";
 import { isIntact } from "./intact.ts";
 import { Placing } from "./placing.ts";
 import { type Common, type ControlsOptions, ReadConnection, type Reading } from "./read-connection.ts";
@@ -53,34 +56,51 @@ export class Controls {
   readonly #balancer: Balancer;
   readonly #options: ControlsOptions;
   readonly #common: Common;
-  /** By the id of their flow. */
-  readonly #byFlow = new Map<number, ReadConnection>();
+  /** By the id of their flow: where they are in `connections`; 0: not there. Ids are many, those that are read few. */
+  readonly #slots: Int32Array;
+  readonly #connections: (ReadConnection | null)[] = [null];
+  readonly #free: number[] = [];
   /** Those that wait for a time. */
   readonly #waiting = new Map<number, ReadConnection>();
 
   /** `over`: told of a flow whose connection was reset. */
-  constructor(balancer: Balancer, options: ControlsOptions, seed: number, over: (id: number) => void) {
+  constructor(
+    balancer: Balancer,
+    table: FlowTable,
+    options: ControlsOptions,
+    seed: number,
+    over: (id: number) => void,
+  ) {
     this.#balancer = balancer;
     this.#options = options;
+    this.#slots = new Int32Array(table.capacity + 1);
     const { counters } = this;
     const placing = new Placing(balancer, seed);
-    this.#common = { counters, placing, over, told: options, sent: null, now: 0 as Ms };
+    const shared = { counters, placing, envelope: new Envelope(table), store: new FlowStore() };
+    this.#common = { ...shared, over, told: options, sent: null, now: 0 as Ms };
   }
 
   /** Flow `id` is the control connection `entry`. */
   open(id: number, entry: ConnectionEntry): void {
     const reading = (this.#options.reading ?? asUsual)(entry.service);
-    this.#byFlow.set(id, new ReadConnection(id, entry, this.#balancer, reading, this.#common));
+    const slot = this.#free.pop() ?? this.#connections.length;
+    this.#connections[slot] = new ReadConnection(id, entry, this.#balancer, reading, this.#common);
+    this.#slots[id] = slot;
   }
 
   close(id: number): void {
-    this.#byFlow.delete(id);
+    const slot = this.#slots[id]!;
+    if (slot === 0) return;
+    this.#connections[slot]!.flow?.close();
+    this.#connections[slot] = null;
+    this.#free.push(slot);
+    this.#slots[id] = 0;
     this.#waiting.delete(id);
   }
 
   /** Takes in a packet of flow `id`: one of `Taken`. */
   take(id: number, direction: Direction, packet: ControlPacket, now: Ms, sent: Sent): number {
-    const control = this.#byFlow.get(id)!;
+    const control = this.#of(id)!;
     const { flow, shifts, stream } = control;
     const { bytes, transport, end } = packet;
     if (shifts !== null) {
@@ -94,7 +114,7 @@ export class Controls {
       this.counters.count("control.checksum");
       return Taken.READ;
     }
-    control.envelope.note(direction, bytes, packet.at);
+    control.note(direction, bytes, packet.at);
     this.#common.sent = sent;
     this.#common.now = now;
     if (flow !== null) flow.segment(direction, bytes, transport, end, now);
@@ -105,21 +125,25 @@ export class Controls {
 
   /** Whether what flow `id` carries is still read. */
   reads(id: number): boolean {
-    return this.#byFlow.get(id)?.shifts === null;
+    return this.#of(id)?.shifts === null;
+  }
+
+  #of(id: number): ReadConnection | null {
+    return this.#connections[this.#slots[id]!]!;
   }
 
   /** The sender's own number for what went `direction` as `sequence`. */
   quoted(id: number, direction: Direction, sequence: number): number {
-    const control = this.#byFlow.get(id);
-    if (control === undefined || control.flow === null) return sequence;
+    const control = this.#of(id);
+    if (control === null || control.flow === null) return sequence;
     if (control.shifts === null) return control.flow.quoted(direction, sequence);
     return (sequence - control.shifts[direction === "original" ? 0 : 1].sequence) >>> 0;
   }
 
   /** A router on the way of `direction` lets packets of `mtu` bytes pass, and no larger ones. */
   limit(id: number, direction: Direction, mtu: number): void {
-    const control = this.#byFlow.get(id);
-    control?.flow?.limitSegments(direction, mtu - control.envelope.header - tcp.HEADER);
+    const header = this.#common.envelope.header(id) + tcp.HEADER;
+    this.#of(id)?.flow?.limitSegments(direction, mtu - header);
   }
 
   /** What time brings: messages that took too long, segments to be sent again. */

@@ -1,7 +1,12 @@
-/** The IP header around what a control connection's reader sends: ends of the connection, hops and class of its packets. */
-import type { ConnectionEntry } from "../balancer.ts";
-import type { Direction, Endpoint } from "../units.ts";
-import { copyBytes, putU16, putU32 } from "../wire/bytes.ts";
+/**
+ * The IP header around what a control connection's reader sends: the ends of its flow, as they stand in the table's row,
+ * and the hops and class of the packets that it takes the place of.
+ */
+import * as key from "../flow/key.ts";
+import * as rows from "../flow/rows.ts";
+import type { FlowTable } from "../flow/table.ts";
+import type { Direction } from "../units.ts";
+import { putU16, putU32 } from "../wire/bytes.ts";
 import { fold, pseudoHeaderSum, sumOf } from "../wire/checksum.ts";
 import * as ipv4 from "../wire/ipv4.ts";
 import * as ipv6 from "../wire/ipv6.ts";
@@ -11,116 +16,142 @@ import { Verdict } from "./batch.ts";
 import { lengthOf, type Segment, sumSegment, writeSegment } from "./control/segment.ts";
 import type { Sent } from "./sent.ts";
 
-const HOPS = 64;
-const DONT_FRAGMENT = 0x40;
+const { IPV6 } = key;
+const { CLIENT, CLIENT_PREFIX, INNER_PORT, KIND, OUTER_PORTS, PREFIXES } = rows;
+const { REAL, REAL_PREFIX, ROW_SHIFT, VIRTUAL, VIRTUAL_PREFIX } = rows;
 
+/** Class << 8 | hops of packets to come, while none has come. */
+export const NO_LIKENESS = 64;
+
+/** Class << 8 | hops that are left of what takes the place of the packet at `at`. */
+export const likenessOf = (bytes: Uint8Array, at: number): number =>
+  bytes[at]! >>> 4 === 4
+    ? (bytes[at + 1]! << 8) | (bytes[at + ipv4.TIME_TO_LIVE]! - 1)
+    : ((bytes[at]! & 15) << 12) | ((bytes[at + 1]! & 0xf0) << 4) | (bytes[at + ipv6.HOP_LIMIT]! - 1);
+
+/** Of all flows. */
 export class Envelope {
-  /** Bytes of an IP header. */
-  readonly header: number;
-  /** What all headers have in common: those to the realserver, then those to the client. */
-  readonly #headers: Uint8Array;
-  /** Ports, as in a TCP or UDP header, of either direction. */
-  readonly #toReal: number;
-  readonly #toClient: number;
+  readonly #table: FlowTable;
 
-  constructor({ client, virtual, real, transport }: ConnectionEntry) {
-    const protocol = transport === "tcp" ? tcp.PROTOCOL : udp.PROTOCOL;
-    this.header = client.address.family === 4 ? ipv4.HEADER : ipv6.HEADER;
-    this.#headers = new Uint8Array(2 * this.header);
-    putHeader(client, real, protocol, this.#headers, 0);
-    putHeader(virtual, client, protocol, this.#headers, this.header);
-    this.#toReal = (client.port << 16) | real.port;
-    this.#toClient = (virtual.port << 16) | client.port;
+  constructor(table: FlowTable) {
+    this.#table = table;
   }
 
-  /** A packet that goes `direction` came: those sent in its place are like it. */
-  note(direction: Direction, bytes: Uint8Array, at: number): void {
-    const headers = this.#headers;
-    const start = this.#startOf(direction);
-    if (this.header === ipv4.HEADER) {
-      headers[start + 1] = bytes[at + 1]!;
-      headers[start + ipv4.TIME_TO_LIVE] = bytes[at + ipv4.TIME_TO_LIVE]! - 1;
-    } else {
-      headers[start] = (6 << 4) | (bytes[at]! & 15);
-      headers[start + 1] = bytes[at + 1]! & 0xf0;
-      headers[start + ipv6.HOP_LIMIT] = bytes[at + ipv6.HOP_LIMIT]! - 1;
-    }
+  /** Bytes of an IP header of flow `id`. */
+  header(id: number): number {
+    return this.#isIpv6(id) ? ipv6.HEADER : ipv4.HEADER;
   }
 
-  segment(direction: Direction, segment: Segment, sent: Sent): void {
-    const length = this.header + lengthOf(segment);
+  segment(id: number, direction: Direction, likeness: number, segment: Segment, sent: Sent): void {
+    const header = this.header(id);
+    const length = header + lengthOf(segment);
     const at = sent.room(length);
     if (at < 0) return;
     const { bytes } = sent;
-    const start = at + this.header;
-    this.#write(direction, length, bytes, at);
-    const end = writeSegment(segment, this.#portsOf(direction), bytes, start);
-    sumSegment(bytes, this.#addresses(at), start, start, end);
+    const start = at + header;
+    this.#write(id, direction, likeness, tcp.PROTOCOL, length, bytes, at);
+    const end = writeSegment(segment, this.#portsOf(id, direction), bytes, start);
+    sumSegment(bytes, addressesIn(header, at), start, start, end);
     sent.add(length, verdictOf(direction));
   }
 
-  datagram(direction: Direction, payload: Uint8Array, sent: Sent): void {
-    const length = this.header + udp.HEADER + payload.length;
+  datagram(id: number, direction: Direction, likeness: number, payload: Uint8Array, sent: Sent): void {
+    const header = this.header(id);
+    const length = header + udp.HEADER + payload.length;
     const at = sent.room(length);
     if (at < 0) return;
     const { bytes } = sent;
-    const start = at + this.header;
-    this.#write(direction, length, bytes, at);
-    putU32(bytes, start, this.#portsOf(direction));
+    const start = at + header;
+    this.#write(id, direction, likeness, udp.PROTOCOL, length, bytes, at);
+    putU32(bytes, start, this.#portsOf(id, direction));
     putU16(bytes, start + 4, udp.HEADER + payload.length);
     putU16(bytes, start + udp.CHECKSUM, 0);
     bytes.set(payload, start + udp.HEADER);
     const end = at + length;
-    const pseudo = pseudoHeaderSum(bytes, this.#addresses(at), start, udp.PROTOCOL, end - start);
+    const pseudo = pseudoHeaderSum(bytes, addressesIn(header, at), start, udp.PROTOCOL, end - start);
     const sum = ~fold(sumOf(bytes, start, end, pseudo)) & 0xffff;
     putU16(bytes, start + udp.CHECKSUM, sum === 0 ? 0xffff : sum);
     sent.add(length, verdictOf(direction));
   }
 
-  #addresses(at: number): number {
-    return at + (this.header === ipv4.HEADER ? ipv4.SOURCE : ipv6.SOURCE);
+  #isIpv6(id: number): boolean {
+    return (this.#table.rows[(id << ROW_SHIFT) + KIND]! & IPV6) !== 0;
   }
 
-  #startOf(direction: Direction): number {
-    return direction === "original" ? 0 : this.header;
+  /** Source and destination port, as in a TCP or UDP header. */
+  #portsOf(id: number, direction: Direction): number {
+    const { rows: table } = this.#table;
+    const row = id << ROW_SHIFT;
+    const outer = table[row + OUTER_PORTS]!;
+    if (direction === "original") return (outer & ~0xffff) | (table[row + INNER_PORT]! >>> 16);
+    return (outer << 16) | (outer >>> 16);
   }
 
-  #portsOf(direction: Direction): number {
-    return direction === "original" ? this.#toReal : this.#toClient;
-  }
-
-  #write(direction: Direction, length: number, bytes: Uint8Array, at: number): void {
-    const { header } = this;
-    const start = this.#startOf(direction);
-    copyBytes(this.#headers, start, start + header, bytes, at);
-    if (header === ipv6.HEADER) {
-      putU16(bytes, at + 4, length - ipv6.HEADER);
+  /** An IP header at `at`, of a packet that is `length` bytes long. */
+  #write(
+    id: number,
+    direction: Direction,
+    likeness: number,
+    protocol: number,
+    length: number,
+    bytes: Uint8Array,
+    at: number,
+  ): void {
+    const toReal = direction === "original";
+    const { rows: table, prefixes } = this.#table;
+    const row = id << ROW_SHIFT;
+    const source = table[row + (toReal ? CLIENT : VIRTUAL)]!;
+    const destination = table[row + (toReal ? REAL : CLIENT)]!;
+    if (!this.#isIpv6(id)) {
+      writeIpv4(bytes, at, likeness, protocol, length, source, destination);
       return;
     }
-    putU16(bytes, at + 2, length);
-    putU16(bytes, at + ipv4.CHECKSUM, ~sumOf(bytes, at, at + ipv4.HEADER));
+    const base = id * PREFIXES;
+    putU32(bytes, at, (6 << 28) | ((likeness >>> 8) << 20));
+    putU32(bytes, at + 4, ((length - ipv6.HEADER) << 16) | (protocol << 8) | (likeness & 0xff));
+    writeIpv6Address(bytes, at + ipv6.SOURCE, prefixes, base + (toReal ? CLIENT_PREFIX : VIRTUAL_PREFIX), source);
+    writeIpv6Address(
+      bytes,
+      at + ipv6.SOURCE + 16,
+      prefixes,
+      base + (toReal ? REAL_PREFIX : CLIENT_PREFIX),
+      destination,
+    );
   }
 }
 
-/** Writes at `at` what all headers from `from` to `to` have in common. */
-function putHeader(from: Endpoint, to: Endpoint, protocol: number, header: Uint8Array, at: number): void {
-  if (from.address.family === 4) {
-    header[at] = 0x45;
-    // An atomic datagram needs no identification (RFC 6864 §4.1).
-    header[at + 6] = DONT_FRAGMENT;
-    header[at + ipv4.TIME_TO_LIVE] = HOPS;
-    header[at + 9] = protocol;
-    putU32(header, at + ipv4.SOURCE, from.address.words[3]);
-    putU32(header, at + ipv4.DESTINATION, to.address.words[3]);
-  } else {
-    header[at] = 6 << 4;
-    header[at + 6] = protocol;
-    header[at + ipv6.HOP_LIMIT] = HOPS;
-    for (let k = 0; k < 4; k++) {
-      putU32(header, at + ipv6.SOURCE + k * 4, from.address.words[k]!);
-      putU32(header, at + ipv6.DESTINATION + k * 4, to.address.words[k]!);
-    }
-  }
+/** An atomic datagram, which needs no identification (RFC 6864 §4.1): DF is set. */
+const DONT_FRAGMENT = 0x4000;
+
+function writeIpv4(
+  bytes: Uint8Array,
+  at: number,
+  likeness: number,
+  protocol: number,
+  length: number,
+  source: number,
+  destination: number,
+): void {
+  const first = 0x4500 | (likeness >>> 8);
+  const third = ((likeness & 0xff) << 8) | protocol;
+  const addresses = (source & 0xffff) + (source >>> 16) + (destination & 0xffff) + (destination >>> 16);
+  putU32(bytes, at, (first << 16) | length);
+  putU32(bytes, at + 4, DONT_FRAGMENT);
+  putU32(
+    bytes,
+    at + ipv4.TIME_TO_LIVE,
+    (third << 16) | (~fold(first + length + DONT_FRAGMENT + third + addresses) & 0xffff),
+  );
+  putU32(bytes, at + ipv4.SOURCE, source);
+  putU32(bytes, at + ipv4.DESTINATION, destination);
 }
+
+function writeIpv6Address(bytes: Uint8Array, at: number, prefixes: Int32Array, prefix: number, low: number): void {
+  for (let i = 0; i < 3; i++) putU32(bytes, at + i * 4, prefixes[prefix + i]!);
+  putU32(bytes, at + 12, low);
+}
+
+/** Where both addresses are in the IP header at `at`. */
+const addressesIn = (header: number, at: number): number => at + (header === ipv4.HEADER ? ipv4.SOURCE : ipv6.SOURCE);
 
 const verdictOf = (direction: Direction): number => (direction === "original" ? Verdict.TO_REAL : Verdict.TO_CLIENT);

@@ -11,11 +11,11 @@ import type { Counters } from "../metrics.ts";
 import type { Service } from "../service.ts";
 import type { Direction, Endpoint, Ms } from "../units.ts";
 import * as tcp from "../wire/tcp.ts";
-import { ControlFlow, type ControlSink } from "./control/flow.ts";
+import { ControlFlow, type ControlSink, type FlowStore } from "./control/flow.ts";
 import type { ControlReason } from "./control/reason.ts";
 import type { Segment } from "./control/segment.ts";
 import { type Shift, sameShift } from "./control/shift.ts";
-import { Envelope } from "./envelope.ts";
+import { type Envelope, likenessOf, NO_LIKENESS } from "./envelope.ts";
 import type { Placing } from "./placing.ts";
 import type { Sent } from "./sent.ts";
 
@@ -38,6 +38,8 @@ export interface ControlsOptions {
 export interface Common {
   readonly counters: Counters;
   readonly placing: Placing;
+  readonly envelope: Envelope;
+  readonly store: FlowStore;
   readonly told: Pick<ControlsOptions, "explain" | "placed">;
   /** Told of a flow whose connection was reset. */
   readonly over: (id: number) => void;
@@ -50,7 +52,6 @@ export class ReadConnection implements ControlHost, ControlSink {
   readonly flow: ControlFlow | null;
   /** Of datagrams. */
   readonly stream: ControlStream | null;
-  readonly envelope: Envelope;
   /** Not read any more: what its segments need, by direction. */
   shifts: readonly [Shift, Shift] | null = null;
   /** Nothing was changed in it while it was read. */
@@ -60,6 +61,9 @@ export class ReadConnection implements ControlHost, ControlSink {
   /** It is among those that wait. */
   waiting = false;
   readonly #id: number;
+  /** What packets that go each way are like. */
+  #toReal = NO_LIKENESS;
+  #toClient = NO_LIKENESS;
   readonly #entry: ConnectionEntry;
   readonly #common: Common;
   /** The entry that was placed last. */
@@ -69,13 +73,18 @@ export class ReadConnection implements ControlHost, ControlSink {
     this.#id = id;
     this.#entry = entry;
     this.#common = common;
-    this.envelope = new Envelope(entry);
     const { settings, onRefuse, onFailure } = reading;
     const helper = entry.service.spec.helper!;
     const options = { helper, settings, onRefuse, onFailure, entry, balancer, host: this };
     const segments = entry.transport === "tcp";
-    this.flow = segments ? new ControlFlow(options, this) : null;
+    this.flow = segments ? new ControlFlow(options, this, common.store) : null;
     this.stream = segments ? null : new ControlStream(options);
+  }
+
+  /** A packet that goes `direction` came: those sent in its place are like it. */
+  note(direction: Direction, bytes: Uint8Array, at: number): void {
+    if (direction === "original") this.#toReal = likenessOf(bytes, at);
+    else this.#toClient = likenessOf(bytes, at);
   }
 
   /** Whether it need not be read any more, and how its segments change from here on, if they do. */
@@ -86,10 +95,15 @@ export class ReadConnection implements ControlHost, ControlSink {
     this.plain = this.shifts.every(sameShift);
   }
 
+  #likeness(direction: Direction): number {
+    return direction === "original" ? this.#toReal : this.#toClient;
+  }
+
   // --- as host --------------------------------------------------------------------------------------------------------
 
   forward(direction: Direction, bytes: Uint8Array): void {
-    this.envelope.datagram(direction, bytes, this.#common.sent!);
+    const { envelope, sent } = this.#common;
+    envelope.datagram(this.#id, direction, this.#likeness(direction), bytes, sent!);
   }
 
   prepare(related: RelatedEntry): void {
@@ -114,7 +128,8 @@ export class ReadConnection implements ControlHost, ControlSink {
   // --- as sink --------------------------------------------------------------------------------------------------------
 
   emit(direction: Direction, segment: Segment): void {
-    this.envelope.segment(direction, segment, this.#common.sent!);
+    const { envelope, sent } = this.#common;
+    envelope.segment(this.#id, direction, this.#likeness(direction), segment, sent!);
     if ((segment.flags & tcp.RST) === 0) return;
     this.reset = true;
     this.#common.over(this.#id);

@@ -22,6 +22,22 @@ export class Offsets {
   readonly #inputs: number[] = [];
   readonly #outputs: number[] = [];
 
+  /** What is not acknowledged is one region at most, which begins there. */
+  isOne(input: number, output: number): boolean {
+    return this.#inputs.length <= 1 && this.#input === input && this.#output === output;
+  }
+
+  /** All that there is: one region, or none. */
+  begin(input: number, inputEnd: number, output: number, outputEnd: number): void {
+    this.#inputs.length = 0;
+    this.#outputs.length = 0;
+    this.#input = input;
+    this.#output = output;
+    this.#inputEnd = input;
+    this.#outputEnd = output;
+    this.extend(inputEnd, outputEnd);
+  }
+
   /** All that there is corresponds one by one. */
   get constant(): boolean {
     return this.#inputs.length === 0 || (this.#inputs.length === 1 && this.#even(0));

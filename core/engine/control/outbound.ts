@@ -35,11 +35,27 @@ export class Outbound {
     return this.dataEnd - this.#base;
   }
 
-  append(bytes: Uint8Array): void {
+  append(bytes: Uint8Array, start = 0, end = bytes.length): void {
+    const length = end - start;
     const tail = this.#head + this.kept;
-    if (tail + bytes.length > this.#buffer.length) this.#makeRoom(bytes.length);
-    copyBytes(bytes, 0, bytes.length, this.#buffer, this.#head + this.kept);
-    this.dataEnd += bytes.length;
+    if (tail + length > this.#buffer.length) this.#makeRoom(length);
+    copyBytes(bytes, start, end, this.#buffer, this.#head + this.kept);
+    this.dataEnd += length;
+  }
+
+  /** What `other` keeps, too. */
+  appendAll(other: Outbound): void {
+    this.append(other.#buffer, other.#head, other.#head + other.kept);
+  }
+
+  /** All that there is: bytes `[start, end)`, sent as `offset` and on, and not acknowledged. */
+  begin(offset: number, bytes: Uint8Array, start: number, end: number): void {
+    this.#head = 0;
+    this.#base = offset;
+    this.dataEnd = offset;
+    this.acknowledged = offset;
+    this.append(bytes, start, end);
+    this.sent = this.dataEnd;
   }
 
   finish(): void {
@@ -54,6 +70,13 @@ export class Outbound {
     if (base < this.dataEnd) return;
     this.#head = 0;
     if (this.#buffer.length > IDLE) this.#buffer = NOTHING;
+  }
+
+  /** As if nothing had ever been in it. */
+  clear(): void {
+    this.dataEnd = 0;
+    this.#base = 0;
+    this.acknowledge(0);
   }
 
   /** What `indexOf` counts in. */

@@ -28,6 +28,15 @@ export class Challenges {
   #count = 0;
   #since = 0 as Ms;
 
+  /** None counts any more. */
+  over(now: Ms): boolean {
+    return this.#count === 0 || now - this.#since >= CHALLENGES_WHILE;
+  }
+
+  forget(): void {
+    this.#count = 0;
+  }
+
   allowed(now: Ms): boolean {
     if (now - this.#since >= CHALLENGES_WHILE) {
       this.#since = now;

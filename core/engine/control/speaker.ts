@@ -27,10 +27,11 @@ const edges = new Float64Array(2 * MOST_BLOCKS);
 const sequences = new Uint32Array(2 * MOST_BLOCKS);
 
 export class Speaker {
-  readonly #sink: ControlSink;
+  /** Of the connection that is spoken for. */
+  sink: ControlSink;
 
   constructor(sink: ControlSink) {
-    this.#sink = sink;
+    this.sink = sink;
   }
 
   /**
@@ -156,6 +157,6 @@ export class Speaker {
   #emit(direction: Direction, start: number, end: number): void {
     said.start = start;
     said.end = end;
-    this.#sink.emit(direction, said);
+    this.sink.emit(direction, said);
   }
 }

@@ -21,12 +21,12 @@ import { Outbound } from "./outbound.ts";
 import { RetransmissionTimer } from "./retransmission.ts";
 
 /** Output kept for a receiver: with more than this, no more input is read. */
-const MOST_QUEUED = MOST_KEPT;
+export const MOST_QUEUED = MOST_KEPT;
 /** RFC 9293 §3.7.1, for who says none; and what Linux takes for the least. */
 const DEFAULT_MSS = 536;
 const LEAST_MSS = 88;
-const MOST_WINDOW = 0xffff;
-const UNKNOWN = -1;
+export const MOST_WINDOW = 0xffff;
+export const UNKNOWN = -1;
 /** R has something behind a hole but rarely. */
 const NOTHING_HELD = new Float64Array(0);
 const MOST_HELD = 4;
@@ -121,6 +121,16 @@ export class Way {
   /** The path to R carries no more than this much payload in a segment. */
   limitSegments(payload: number): void {
     this.segmentLimit = Math.min(this.segmentLimit, Math.max(payload, LEAST_MSS - TIMESTAMPS_LENGTH));
+  }
+
+  /** S's clock does not go back. */
+  noteClock(value: number): void {
+    if (((value - this.clock) | 0) > 0) this.clock = value;
+  }
+
+  /** S's urgent data ends at `offset`. */
+  noteUrgent(offset: number): void {
+    if (offset > this.inbound.next) this.urgent = Math.max(this.urgent, offset);
   }
 
   /** Where S's `sequence` is in the input. Offsets do not wrap. */

@@ -640,7 +640,7 @@ t.test("a helper that fails where that must end the connection: both ends are re
 
 t.test("the host may end the connection", async (t) => {
   const talk = new Scripted().login();
-  talk.flow.abort(ms(0));
+  talk.flow.end(ms(0));
   t.equal(talk.emitted.filter(({ flags }) => (flags & RST) !== 0).length, 2);
 });
 
