@@ -4,6 +4,7 @@ import type { Command } from "commander";
 import type { Director } from "../director/director.ts";
 import type { Fields, Level } from "../director/log.ts";
 import type { DemoRelated } from "./demo.ts";
+import { plainWords } from "./replay/words.ts";
 import type { ReplayOptions } from "./replay.ts";
 
 /** The command line as people write it, with its help and all that may be wrong with it. */
@@ -14,7 +15,7 @@ async function runCommand(): Promise<void> {
   /** Each is loaded when it is asked for: the director's configuration alone takes longer than reading a capture. */
   const commands: Readonly<Record<string, () => Promise<Command>>> = {
     run: async () => (await import("../director/main.ts")).runCommand(),
-    replay: async () => (await import("./replay/command.ts")).replayCommand(),
+    replay: async () => (await import("./replay/command.ts")).replayCommand(runReplay),
     config: async () => (await import("../director/config/command.ts")).configCommand(),
     ctl: async () => (await import("../director/ctl/command.ts")).ctlCommand(),
     plan: async () => (await import("../director/plan/command.ts")).planCommand(),
@@ -46,22 +47,11 @@ async function withIpvsWords([node, kindred, ctl, ...args]: readonly string[]): 
   return [node!, kindred!, ctl!, ...(await import("../director/ctl/command.ts")).withIpvsWords(args)];
 }
 
-/** What `replay` is asked for most often, which needs no library to be understood; null: what is asked for is more. */
-function plainReplay([asked, ...words]: readonly string[]): { files: string[]; options: ReplayOptions } | null {
-  const options: Record<string, true> = {};
-  const files: string[] = [];
-  for (const word of words) {
-    if (word === "--json" || word === "--ndjson" || word === "--explain") options[word.slice(2)] = true;
-    else if (word.startsWith("-") && word !== "-") return null;
-    else files.push(word);
-  }
-  return asked !== "replay" || files.length === 0 ? null : { files, options };
-}
-
 /** Compiled, where it was built. */
-async function replayModule(): Promise<typeof import("./replay.ts")> {
-  const { compiledReplay } = await import("./compiled.ts");
-  return compiledReplay()?.replay ?? import("./replay.ts");
+async function runReplay(files: readonly string[], options: ReplayOptions): Promise<number> {
+  const { replayFor } = await import("./compiled.ts");
+  const replay = (await replayFor(files)) ?? (await import("./replay.ts"));
+  return replay.runReplay(files, options);
 }
 
 async function startDemoDirector(text: string, related: (entry: DemoRelated) => void): Promise<Director> {
@@ -79,9 +69,10 @@ async function startDemoDirector(text: string, related: (entry: DemoRelated) => 
 }
 
 try {
-  const plain = plainReplay(process.argv.slice(2));
+  const [asked, ...words] = process.argv.slice(2);
+  const plain = asked === "replay" ? plainWords(words) : null;
   if (plain === null) await runCommand();
-  else process.exitCode = await (await replayModule()).runReplay(plain.files, plain.options);
+  else process.exitCode = await runReplay(plain.files, plain.options);
 } catch (error) {
   console.error(`kindred: ${error instanceof Error ? error.message : String(error)}`);
   process.exitCode = 1;

@@ -1,6 +1,6 @@
 /** The script that `npm run build` compiles for `kindred replay`, and what becomes of one that fits no longer. */
 import { execFile } from "node:child_process";
-import { cpSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { promisify } from "node:util";
@@ -14,14 +14,24 @@ const CAPTURE = resolve(ROOT, "fixtures", "ftp-own-loopback.pcap");
 const node = async (...args: string[]): Promise<string> =>
   (await promisify(execFile)(process.execPath, args, { env: {} })).stdout;
 
-const replayed = async (tools: string): Promise<unknown> =>
-  JSON.parse(await node(join(tools, "kindred.js"), "replay", "--json", CAPTURE));
+const replayed = async (tools: string, capture = CAPTURE): Promise<unknown> =>
+  JSON.parse(await node(join(tools, "kindred.js"), "replay", "--json", capture));
 
 const isRejected = (tools: string): Promise<string> =>
   node(
     "-p",
     `import("${join(tools, "compiled.js")}").then((m) => console.log(m.compiledReplay().script.cachedDataRejected))`,
   );
+
+/** What replaying takes of what was built. */
+const NEEDED = ["kindred.js", "compiled.js", "replay/words.js", "replay.cjs", "replay.js"];
+
+/** Of a pcap file in this machine's byte order: a frame of `length` zeros. */
+function record(length: number): Uint8Array {
+  const bytes = new Uint8Array(16 + length);
+  new Uint32Array(bytes.buffer, 0, 4).set([1_700_000_000, 0, length, length]);
+  return bytes;
+}
 
 t.test("V8 takes the code that was built", async (t) => {
   t.match(await isRejected(BUILT), /^false$/m);
@@ -33,13 +43,25 @@ t.test("without the code, with other code, or without the script, the same is fo
   t.teardown(() => rmSync(folder, { recursive: true, force: true }));
   const tools = join(folder, "tools");
   writeFileSync(join(folder, "package.json"), '{ "type": "module" }');
-  for (const name of ["kindred.js", "compiled.js", "replay.cjs", "replay.js"]) {
-    cpSync(join(BUILT, name), join(tools, name));
-  }
+  for (const name of NEEDED) cpSync(join(BUILT, name), join(tools, name));
   t.same(await replayed(tools), expected, "without the code");
   writeFileSync(join(tools, "replay.cjs.code"), "of another V8");
   t.match(await isRejected(tools), /^true$/m);
   t.same(await replayed(tools), expected, "with other code");
   rmSync(join(tools, "replay.cjs"));
   t.same(await replayed(tools), expected, "without the script");
+});
+
+t.test("before a long file a small one is rehearsed, and nothing of that is found", async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), "compiled-"));
+  t.teardown(() => rmSync(folder, { recursive: true, force: true }));
+  const tools = join(folder, "tools");
+  writeFileSync(join(folder, "package.json"), '{ "type": "module" }');
+  for (const name of NEEDED) cpSync(join(BUILT, name), join(tools, name));
+  const long = join(folder, "long.pcap");
+  writeFileSync(long, Buffer.concat([readFileSync(CAPTURE), ...Array.from({ length: 70 }, () => record(256_000))]));
+  const expected = await replayed(tools, long);
+  t.same(await replayed(BUILT, long), expected);
+  writeFileSync(join(tools, "replay.cjs.pcap"), "no capture");
+  t.same(await replayed(tools, long), expected, "one that is broken does no harm");
 });

@@ -183,7 +183,8 @@ t.test("the command passes its arguments on and sets the exit status", async (t)
     process.exitCode = before;
   });
   let out = "";
-  const command = replayCommand({ stdout: { write: (text) => (out += text) }, stderr: { write: () => true } });
+  const io = { stdout: { write: (text: string) => (out += text) }, stderr: { write: () => true } };
+  const command = replayCommand((files, options) => runReplay(files, options, io));
   await command.parseAsync(["--json", "--helper", "ftp=21", "--helper", "ftp=8021", PORT_8021], { from: "user" });
   t.equal((JSON.parse(out) as Report).controls.length, 2);
   t.equal(process.exitCode, 0);

@@ -34,7 +34,7 @@ const LAST_TIME_OF_B = 24;
 /** Words of a slot: a hash, and a row plus 1. */
 const SLOT = 2;
 const EMPTY = 0;
-const SMALLEST = 16_384;
+const SMALLEST = 256;
 const MAPPED = 0x0000ffff;
 
 /**
@@ -75,13 +75,13 @@ export class Flows {
   /** Which end sent the packet that `find` was called with. */
   sender: End = A;
   /** Who listened: `A`, `B`, or `UNKNOWN` where no SYN tells. */
-  listener = new Uint8Array(SMALLEST);
+  listener = new Uint8Array(0);
   /** Initial sequence number of whoever opened; the number that a repeated SYN has, and a new connection's has not. */
-  initial = new Float64Array(SMALLEST).fill(-1);
+  initial = new Float64Array(0);
   /** For the owner's use. */
-  mark = new Uint8Array(SMALLEST);
+  mark = new Uint8Array(0);
   /** What `tally` counts in. Both change with the number of rows. */
-  rows = new Int32Array(SMALLEST * ROW);
+  rows = new Int32Array(0);
   floats = new Float64Array(this.rows.buffer);
   #slots = new Int32Array(SMALLEST * 2 * SLOT);
   /** Of the packet that is looked for. */
@@ -93,6 +93,11 @@ export class Flows {
    * none of these; node:crypto takes milliseconds to load.
    */
   readonly #seed = new Int32Array(2).map(() => Math.random() * 2 ** 32);
+
+  /** The columns are put in the place of others at once: V8 takes what never changed for constant, in code that it throws away when it does. */
+  constructor() {
+    this.#widen(SMALLEST);
+  }
 
   /** The row of the packet's flow, made if it is new; `sender` then tells which end sent it. */
   find({ family, words, protocol }: Ends, sourcePort: number, destinationPort: number): number {
@@ -302,7 +307,7 @@ export class Flows {
   #insert(hash: number, slot: number): number {
     const row = this.count++;
     this.#last = row;
-    if (row === this.mark.length) this.#widen();
+    if (row === this.mark.length) this.#widen(row * 2);
     const first = this.#key[key.KIND]! < key.IPV6 ? key.SOURCE : 0;
     for (let i = first; i < key.KEY; i++) this.rows[row * ROW + KEY_AT + i] = this.#key[i]!;
     this.#slots[slot] = hash;
@@ -311,8 +316,7 @@ export class Flows {
     return row;
   }
 
-  #widen(): void {
-    const rows = this.count * 2;
+  #widen(rows: number): void {
     const widened = new Int32Array(rows * ROW);
     widened.set(this.rows);
     this.rows = widened;
@@ -320,8 +324,8 @@ export class Flows {
     const initial = new Float64Array(rows).fill(-1);
     initial.set(this.initial);
     this.initial = initial;
-    this.listener = doubled(this.listener);
-    this.mark = doubled(this.mark);
+    this.listener = wider(this.listener, rows);
+    this.mark = wider(this.mark, rows);
   }
 
   #rehash(): void {
@@ -338,8 +342,8 @@ export class Flows {
   }
 }
 
-function doubled(column: Uint8Array): Uint8Array<ArrayBuffer> {
-  const wider = new Uint8Array(column.length * 2);
-  wider.set(column);
-  return wider;
+function wider(column: Uint8Array, rows: number): Uint8Array<ArrayBuffer> {
+  const copy = new Uint8Array(rows);
+  copy.set(column);
+  return copy;
 }
