@@ -52,14 +52,19 @@ export async function metrics(operator: Operator, events: Events): Promise<Metri
   outcomes(register, counts);
   const changes = counter(register, "kindred_config_changes_total", "Changes of the configuration that were applied");
   changes.inc(operator.changes);
-  if (measured !== null) gauge(register, "kindred_held_bytes", HELD).set(measured.heldBytes);
+  if (measured !== null) {
+    gauge(register, "kindred_held_bytes", HELD).set(measured.heldBytes);
+    gauge(register, "kindred_waiting_clients", WAITING).set(measured.waiting);
+  }
   const text = await Registry.merge([register, processRegistry()]).metrics();
   return { type: register.contentType, text: text + (measured === null ? "" : histograms(measured)) };
 }
 
 const HELD = "Bytes of control connections that wait for the rest of their message, or for a listener";
+const WAITING = "Clients that were accepted, and wait until they can be served";
 
-const histograms = ({ connecting, deciding }: Measured): string =>
+const histograms = ({ entering, connecting, deciding }: Measured): string =>
+  histogram("kindred_wait_seconds", "Until a client that was accepted was served", entering) +
   histogram("kindred_connect_seconds", "Until a realserver took a connection", connecting) +
   histogram("kindred_control_seconds", "For what was read of a control connection to be decided upon", deciding);
 

@@ -132,6 +132,9 @@ export interface Scope {
 export interface Measured {
   /** Of control connections: what was read of them and waits for the rest of its message, or for a listener. */
   readonly heldBytes: number;
+  /** Clients that were accepted and wait until they can be served; and how long those waited that were. */
+  readonly waiting: number;
+  readonly entering: Histogram;
   /** From the attempt to connect to a realserver to its success. */
   readonly connecting: Histogram;
   /** For what was read of a control connection to be decided upon. */

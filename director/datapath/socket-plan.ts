@@ -4,6 +4,7 @@ import { planServices } from "../config/services.ts";
 import type { Config } from "../config.ts";
 import { chooseBackend } from "./backend.ts";
 import type { SocketPlan } from "./sockets.ts";
+import { ROOM } from "./waiting-room.ts";
 
 /** Loads the backend (BackendError) and the helpers (a module that holds none is a HelperError), and puts each service together. */
 export async function planSockets(config: Config): Promise<SocketPlan> {
@@ -12,6 +13,7 @@ export async function planSockets(config: Config): Promise<SocketPlan> {
     related: config.related,
     timeouts: config.timeouts,
     backend: await chooseBackend(config.backend),
+    room: ROOM,
     seed: randomInt(2 ** 32),
   };
 }

@@ -1,52 +1,52 @@
 /**
  * The socket path: listens where clients connect, and relays. Its rooms:
  *
- *   listeners.ts  client -> VIP:port                 clients.ts   admitted, and connected to a realserver
- *   sessions.ts   control connections, read          related.ts   what they announced; media.ts the same of datagrams
- *   transfers.ts  what is relayed as it is           state.ts     what is there, for who asks
- *   originated.ts realserver -> client:113           whom it means is known by what it asks
+ *   listeners.ts     client -> VIP:port              waiting-room.ts  while more come than can be served
+ *   clients.ts       admitted, and connected to a realserver
+ *   joined.ts        both ends are there             operation.ts     what is asked of all rooms; state.ts what they have
+ *   sessions.ts      control connections, read       related.ts       what they announced; media.ts the same of datagrams
+ *   transfers.ts     what is relayed as it is        originated.ts    realserver -> client:113: whom it means is known
+ *                                                                     by what it asks
  */
 import { Balancer, type ConnectionEntry } from "../../core/balancer.ts";
-import type { RelatedEntry } from "../../core/flow/related.ts";
-import type { Helper } from "../../core/helper/api.ts";
 import { Counters } from "../../core/metrics.ts";
 import type { Ms } from "../../core/units.ts";
-import { endpointText } from "../../core/units.ts";
 import { now } from "../clock.ts";
 import { planServices, type ServicePlan } from "../config/services.ts";
 import type { Config } from "../config.ts";
-import type { Measured, Operated, Page, Query, Scope } from "../control/operated.ts";
 import { type Fields, type Level, type Log, LogLimit } from "../log.ts";
 import { ChangeError } from "./change-error.ts";
 import { Clients } from "./clients.ts";
 import type { DatagramOwner } from "./datagram-owner.ts";
 import { DatagramPorts } from "./datagram-ports.ts";
+import { Joined } from "./joined.ts";
 import { ServiceListeners } from "./listeners.ts";
 import { MediaRelays } from "./media.ts";
+import { SocketOperation } from "./operation.ts";
 import { OriginatedListeners } from "./originated.ts";
 import type { Datapath } from "./path.ts";
 import { RelatedListeners, type RelatedPlan } from "./related.ts";
-import { Relay } from "./relay.ts";
-import { KEEP_ALIVE, Sessions } from "./sessions.ts";
-import * as state from "./state.ts";
+import { Sessions } from "./sessions.ts";
 import { Transfers } from "./transfers.ts";
 import type { Backend, Reason, Stream } from "./transport.ts";
+import { type RoomLimits, WaitingRoom } from "./waiting-room.ts";
 
 export interface SocketPlan {
   readonly services: readonly ServicePlan[];
   readonly related: RelatedPlan;
   readonly timeouts: { readonly connect: Ms; readonly idle: Ms; readonly drain: Ms };
   readonly backend: Backend;
+  readonly room: RoomLimits;
   /** An unsigned 32-bit number, unpredictable to clients. */
   readonly seed: number;
 }
 
 const SWEEP_EVERY = 250;
 
-export class SocketPath implements Datapath, Operated {
+export class SocketPath implements Datapath {
   readonly balancer: Balancer;
   readonly about: Fields;
-  readonly operated: Operated = this;
+  readonly operated: SocketOperation;
   readonly counters = new Counters();
   #plan: SocketPlan;
   readonly #log: LogLimit;
@@ -55,10 +55,10 @@ export class SocketPath implements Datapath, Operated {
   readonly #media: MediaRelays;
   readonly #related: RelatedListeners;
   readonly #sessions: Sessions;
-  readonly #clients: Clients;
+  readonly #joined: Joined;
+  readonly #room: WaitingRoom;
   readonly #services: ServiceListeners;
   readonly #originated: OriginatedListeners;
-  #ids = 0;
   #sweeper: NodeJS.Timeout | undefined;
   #stopping: (() => void) | null = null;
   /** Changes come one after the other. */
@@ -80,45 +80,62 @@ export class SocketPath implements Datapath, Operated {
         else if (entry.seen !== null) this.#sessions.release(entry, entry.seen);
       },
     });
-    const shared = {
-      balancer: this.balancer,
-      backend,
-      log: this.#log.log,
-      count: (name: string) => this.counters.count(name),
-      closed: (entry: ConnectionEntry) => this.#close(entry),
-      turnAway: (stream: Stream, reason: Reason, fields: Fields) => this.#turnAway(stream, reason, fields),
-      connectTimeout: () => this.#plan.timeouts.connect,
-    };
-    const opened = (entry: ConnectionEntry): void => this.#transfers.opened(entry);
+    const shared = this.#shared();
     this.#media = new MediaRelays({
       ...shared,
       ports: this.#ports,
-      opened: (connection, related, flow) => this.#openMedia(connection, related, flow),
+      opened: (connection, related, flow) => this.#joined.media(connection, related, flow),
     });
     this.#related = new RelatedListeners(plan.related, {
       ...shared,
-      opened,
       control: ({ master }) => (master === null ? undefined : this.#sessions.get(master)),
-      join: (client, real, connection, related) => this.#joinRelated(client, real, connection, related),
+      join: (client, real, connection, related) => this.#joined.related(client, real, connection, related),
     });
     const rooms = { transfers: this.#transfers, media: this.#media, related: this.#related };
     this.#sessions = new Sessions({ ...shared, ...rooms });
-    this.#clients = new Clients({
+    this.#joined = new Joined({ ...shared, ...rooms, sessions: this.#sessions });
+    const clients = new Clients({
       ...shared,
-      opened,
-      join: (service, client, real, entry) => this.#join(service, client, real, entry),
+      join: (service, client, real, entry) => this.#joined.client(service, client, real, entry),
+    });
+    this.#room = new WaitingRoom(plan.room, {
+      ...shared,
+      serve: (service, client, at) => clients.accept(service, client, at),
     });
     this.#originated = new OriginatedListeners({
       ...shared,
-      opened,
-      join: (helper, client, real, entry) => this.#joinOriginated(helper, client, real, entry),
+      join: (helper, client, real, entry) => this.#joined.originated(helper, client, real, entry),
     });
     this.#services = new ServiceListeners({
       backend,
-      accepted: (service, client, at) => this.#clients.accept(service, client, at),
+      accepted: (service, client, at) => this.#room.enter(service, client, at),
       datagrams: (service) => this.#datagramOwner(service),
       failed: ({ name }, reason) => this.#say("error", "listener", { service: name, reason }),
     });
+    this.operated = new SocketOperation({
+      ...rooms,
+      balancer: this.balancer,
+      counters: this.counters,
+      room: this.#room,
+      clients,
+      sessions: this.#sessions,
+      services: this.#services,
+      apply: (config) => this.#change(config),
+    });
+  }
+
+  /** What the rooms ask of one another. */
+  #shared() {
+    return {
+      balancer: this.balancer,
+      backend: this.#plan.backend,
+      log: this.#log.log,
+      count: (name: string) => this.counters.count(name),
+      opened: (entry: ConnectionEntry) => this.#transfers.opened(entry),
+      closed: (entry: ConnectionEntry) => this.#joined.closed(entry),
+      turnAway: (stream: Stream, reason: Reason, fields: Fields) => this.#turnAway(stream, reason, fields),
+      connectTimeout: () => this.#plan.timeouts.connect,
+    };
   }
 
   /** Control connections, and related and plain ones, that are open now. */
@@ -126,13 +143,8 @@ export class SocketPath implements Datapath, Operated {
     return { controls: this.#sessions.size, connections: this.balancer.connections.size };
   }
 
-  async counts(): Promise<Readonly<Record<string, number>>> {
-    return this.counters.all();
-  }
-
-  async measured(): Promise<Measured> {
-    const { heldBytes, deciding } = this.#sessions;
-    return { heldBytes, connecting: this.#clients.connecting.histogram, deciding: deciding.histogram };
+  counts(): Promise<Readonly<Record<string, number>>> {
+    return this.operated.counts();
   }
 
   /** Listens on every port of every service; on failure nothing is left open and ListenError is thrown. */
@@ -151,6 +163,7 @@ export class SocketPath implements Datapath, Operated {
     });
     await this.#changing.catch(() => {});
     this.#services.drain();
+    this.#room.close();
     this.#say("info", "draining", { ...this.open });
     const timer = setTimeout(() => this.#stopping?.(), this.#plan.timeouts.drain);
     this.#sweep(now());
@@ -163,6 +176,7 @@ export class SocketPath implements Datapath, Operated {
   abort(): void {
     clearInterval(this.#sweeper);
     this.#services.close();
+    this.#room.close();
     this.#related.close();
     this.#originated.close();
     const { controls, connections } = this.open;
@@ -174,9 +188,7 @@ export class SocketPath implements Datapath, Operated {
     this.#log.flush(Number.POSITIVE_INFINITY as Ms);
   }
 
-  // --- Operated ---------------------------------------------------------------------------------------------------
-
-  apply(config: Config): Promise<void> {
+  #change(config: Config): Promise<void> {
     const change = this.#changing.catch(() => {}).then(() => this.#apply(config));
     this.#changing = change;
     return change;
@@ -199,99 +211,6 @@ export class SocketPath implements Datapath, Operated {
     prepared.commit();
     await this.#originated.listen(services);
     await this.#stand(services.filter(({ address }) => !before.some((other) => other.address.equals(address))));
-  }
-
-  services(): ReturnType<Operated["services"]> {
-    return Promise.resolve(state.services(this.balancer));
-  }
-
-  connections(query: Query): ReturnType<Operated["connections"]> {
-    return Promise.resolve(state.pageOf(state.connections(this.balancer, query), query.limit));
-  }
-
-  related(query: Query): ReturnType<Operated["related"]> {
-    return Promise.resolve(state.pageOf(state.related(this.balancer, query, now()), query.limit));
-  }
-
-  groups(query: Query): Promise<Page<state.TemplateState>> {
-    return Promise.resolve(state.pageOf(state.templates(this.balancer, "pins", query, now()), query.limit));
-  }
-
-  persistence(query: Query): Promise<Page<state.TemplateState>> {
-    return Promise.resolve(state.pageOf(state.templates(this.balancer, "templates", query, now()), query.limit));
-  }
-
-  async mark(name: string, key: string, up: boolean): Promise<boolean> {
-    const service = this.balancer.services.find(({ spec }) => spec.name === name);
-    const realserver = service?.realservers.find((one) => one.key === key);
-    if (service === undefined || realserver === undefined) return false;
-    this.balancer.mark(service, realserver, up);
-    return true;
-  }
-
-  async drop(scope: Scope): Promise<number> {
-    const matches = state.inScope(scope);
-    let dropped = this.#sessions.cut("dropped", matches) + this.#transfers.cut("dropped", matches);
-    dropped += this.#media.cut("dropped", matches);
-    for (const listener of this.#services.datagrams()) dropped += listener.cut(matches);
-    return dropped;
-  }
-
-  async forget(scope: Scope): Promise<number> {
-    return state.forget(this.balancer, scope);
-  }
-
-  // --- clients ----------------------------------------------------------------------------------------------------
-
-  #join(service: ServicePlan, client: Stream, real: Stream, entry: ConnectionEntry): void {
-    const id = ++this.#ids;
-    this.#say("info", "connection", { id, service: service.name, role: entry.role, ...ends(entry) });
-    this.counters.count(`connections.${entry.role}`);
-    if (real.local !== null) entry.source = real.local;
-    if (entry.role !== "control" || service.helper === null) return this.#relay(id, client, real, entry);
-    this.#sessions.open(id, service, client, real, entry);
-  }
-
-  #joinOriginated(helper: Helper, client: Stream, real: Stream, entry: ConnectionEntry): void {
-    const id = ++this.#ids;
-    this.#say("info", "connection", { id, service: entry.service.spec.name, role: "originated", ...ends(entry) });
-    this.counters.count("connections.originated");
-    const settings = { strict: false, hold: helper.limits.hold };
-    this.#sessions.open(id, { helper, settings, onRefuse: "refuse", onFailure: "open" }, client, real, entry);
-  }
-
-  #joinRelated(client: Stream, real: Stream, connection: ConnectionEntry, related: RelatedEntry): void {
-    // X11: windows stay open for as long as their user is away.
-    const lasting = related.uses === "many";
-    if (lasting) for (const stream of [client, real]) stream.keepAlive(KEEP_ALIVE);
-    this.#relay(this.#sayRelated(connection, related, ++this.#ids), client, real, connection, lasting);
-  }
-
-  #openMedia(connection: ConnectionEntry, related: RelatedEntry, flow: number | null): number {
-    this.#transfers.opened(connection);
-    return this.#sayRelated(connection, related, flow ?? ++this.#ids);
-  }
-
-  #sayRelated(connection: ConnectionEntry, related: RelatedEntry, id: number): number {
-    const control = this.#sessions.get(related.master)?.id;
-    this.#say("info", "connection", { id, control, related: related.id, role: "related", ...ends(connection) });
-    this.counters.count(`related.${related.kind}`);
-    return id;
-  }
-
-  #relay(id: number, client: Stream, real: Stream, entry: ConnectionEntry, lasting = false): void {
-    const done = (relay: Relay): void => {
-      this.#transfers.delete(relay);
-      this.#close(entry);
-      const [original, reply] = [relay.client.bytesRead, relay.real.bytesRead];
-      this.#say("info", "closed", { id, role: entry.role, original, reply, error: relay.error });
-    };
-    this.#transfers.add(new Relay(client, real, done, lasting), entry);
-  }
-
-  #close(entry: ConnectionEntry): void {
-    this.#transfers.closed(entry);
-    this.balancer.close(entry, now());
   }
 
   #turnAway(stream: Stream, reason: Reason, fields: Fields): void {
@@ -344,7 +263,7 @@ export class SocketPath implements Datapath, Operated {
       ports: this.#ports,
       log: this.#log.log,
       count: (name) => this.counters.count(name),
-      id: () => ++this.#ids,
+      id: () => this.#joined.id(),
       prepare: (entry, at, answered, answer) => {
         if (entry.transport === "udp") this.#media.prepare(at, entry, answered, answer);
         else this.#related.prepare(entry, at[entry.opener], answer);
@@ -353,7 +272,7 @@ export class SocketPath implements Datapath, Operated {
       ended: (control) => this.#media.controlClosed(control.handle),
       release: (entry, seen) => this.#sessions.release(entry, seen),
       opened: (connection) => this.#transfers.opened(connection),
-      closed: (connection) => this.#close(connection),
+      closed: (connection) => this.#joined.closed(connection),
       busy: (control) => this.#transfers.busy(control),
     };
   }
@@ -376,9 +295,3 @@ function whyNot(plan: SocketPlan, related: RelatedPlan, backend: Config["backend
   }
   return null;
 }
-
-const ends = ({ client, virtual, real }: ConnectionEntry): Fields => ({
-  client: endpointText(client),
-  virtual: endpointText(virtual),
-  real: endpointText(real),
-});

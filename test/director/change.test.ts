@@ -26,7 +26,8 @@ import {
 } from "./live.ts";
 import { announced, scripted } from "./scripted.ts";
 
-const apply = (live: Live, text: string): Promise<void> => live.path.apply(parseConfig(onBackend(text), "test.yaml"));
+const apply = (live: Live, text: string): Promise<void> =>
+  live.path.operated.apply(parseConfig(onBackend(text), "test.yaml"));
 
 /** A realserver that says its name to who connects, and what it is told after that. */
 async function named(t: Test, address: string, name: string): Promise<{ address: string; port: number }> {
@@ -60,7 +61,7 @@ t.test("a realserver comes and goes; connections of who stays and of who goes ru
   await apply(live, plainConfig(VIP, live.port, [b]));
   for (const one of [await reached(t, live.port), await reached(t, live.port)]) t.equal(one.name, "b");
   t.ok(await echoes(first.socket));
-  const [service] = await live.path.services();
+  const [service] = await live.path.operated.services();
   t.match(
     service!.realservers.map(({ condition, flows }) => [condition, flows.plain]),
     [
@@ -71,7 +72,7 @@ t.test("a realserver comes and goes; connections of who stays and of who goes ru
   first.socket.end();
   for (const { name, socket } of both) if (name === "a") socket.end();
   await until(() => live.path.balancer.connections.size === 3, "what the removed one had is over");
-  t.equal((await live.path.services())[0]!.realservers.length, 1, "and it is not shown any more");
+  t.equal((await live.path.operated.services())[0]!.realservers.length, 1, "and it is not shown any more");
 });
 
 t.test("what was announced before a change is met after it, also when its realserver went", async (t) => {
@@ -121,12 +122,12 @@ t.test("one port that cannot be listened on: nothing is applied", async (t) => {
   const [a, b] = [await named(t, REAL_A, "a"), await named(t, REAL_B, "b")];
   const live = await plainDirector(t, [a]);
   const first = await freePort(VIP);
-  const before = JSON.stringify(await live.path.services());
+  const before = JSON.stringify(await live.path.operated.services());
   for (const wrong of ["192.0.2.77", VIP]) {
     const second = wrong === VIP ? await listen(t, VIP, () => {}) : 2121;
     await t.rejects(apply(live, two(first, wrong, second, b)), { name: "ListenError" });
     t.equal(await knock(t, VIP, first, CLIENT), "ECONNREFUSED", "what was opened for it is closed again");
-    t.equal(JSON.stringify(await live.path.services()), before);
+    t.equal(JSON.stringify(await live.path.operated.services()), before);
     const { name, socket } = await reached(t, live.port);
     t.equal(name, "a");
     socket.destroy();
@@ -149,10 +150,10 @@ t.test("dropping a realserver's flows cuts them, and them alone", async (t) => {
   const live = await plainDirector(t, [a, b]);
   const both = [await reached(t, live.port), await reached(t, live.port)].sort((x, y) => (x.name < y.name ? -1 : 1));
   const cut = ending(both[0]!.socket);
-  t.equal(await live.path.drop({ service: "plain", realserver: `${a.address}:${a.port}` }), 1);
+  t.equal(await live.path.operated.drop({ service: "plain", realserver: `${a.address}:${a.port}` }), 1);
   t.equal(await cut, "ECONNRESET");
   t.ok(await echoes(both[1]!.socket));
-  t.equal(await live.path.drop({ service: "another" }), 0);
+  t.equal(await live.path.operated.drop({ service: "another" }), 0);
 });
 
 t.test("dropping a control connection cuts it", async (t) => {
@@ -161,7 +162,7 @@ t.test("dropping a control connection cuts it", async (t) => {
   const client = await dial(t, VIP, live.port, CLIENT);
   await once(client, "data");
   const cut = ending(client.resume());
-  t.equal(await live.path.drop({}), 1);
+  t.equal(await live.path.operated.drop({}), 1);
   t.equal(await cut, "ECONNRESET");
 });
 
@@ -195,6 +196,6 @@ t.test("datagrams: a realserver comes and goes; who was served there is served t
   t.equal(await first(), REAL_A, "the port is listened on all the time");
   const second = await asker();
   t.equal(await second(), REAL_B);
-  t.equal(await live.path.drop({ realserver: `${REAL_A}:${reals[0]!.port}` }), 1);
+  t.equal(await live.path.operated.drop({ realserver: `${REAL_A}:${reals[0]!.port}` }), 1);
   t.equal(await first(), REAL_B, "unless it is dropped: then its next datagram is the first of a new flow");
 });

@@ -9,7 +9,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Test } from "tap";
 import { parseConfig } from "../../director/config.ts";
 import { planSockets } from "../../director/datapath/socket-plan.ts";
-import { SocketPath } from "../../director/datapath/sockets.ts";
+import { SocketPath, type SocketPlan } from "../../director/datapath/sockets.ts";
 import { wasReset } from "../../director/datapath/transport/net/reset.ts";
 import type { Fields, Level } from "../../director/log.ts";
 import { freePort } from "../../tools/demo/realserver.ts";
@@ -53,14 +53,18 @@ export class Live {
   readonly events: Event[] = [];
   readonly port: number;
 
-  private constructor(plan: ConstructorParameters<typeof SocketPath>[0], port: number) {
+  private constructor(plan: SocketPlan, port: number) {
     this.port = port;
     this.path = new SocketPath(plan, (level, event, fields = {}) => this.events.push({ level, event, ...fields }));
   }
 
   /** `configuration`: YAML; `port`: what it listens on first. Stopped when the test ends. */
   static async start(t: Test, configuration: string, port: number): Promise<Live> {
-    const live = new Live(await planSockets(parseConfig(onBackend(configuration), "test.yaml")), port);
+    return Live.run(t, await planSockets(parseConfig(onBackend(configuration), "test.yaml")), port);
+  }
+
+  static async run(t: Test, plan: SocketPlan, port: number): Promise<Live> {
+    const live = new Live(plan, port);
     await live.path.start();
     t.teardown(() => live.path.abort());
     return live;

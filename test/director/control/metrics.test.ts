@@ -98,7 +98,7 @@ t.test("counters and gauges say what was served, with the labels of node_exporte
 t.test("how long realservers and decisions took is counted in buckets, and what is held in bytes", async (t) => {
   const { director } = await served(t);
   const all = await scrape(director);
-  for (const name of ["kindred_connect_seconds", "kindred_control_seconds"]) {
+  for (const name of ["kindred_wait_seconds", "kindred_connect_seconds", "kindred_control_seconds"]) {
     const buckets = all.filter((one) => one.name === `${name}_bucket`);
     const counts = buckets.map(({ value }) => value);
     t.same(
@@ -108,11 +108,13 @@ t.test("how long realservers and decisions took is counted in buckets, and what 
     );
     t.equal(buckets.at(-1)!.labels["le"], "+Inf");
     t.equal(metric(all, `${name}_count`), counts.at(-1));
-    t.ok(metric(all, `${name}_sum`)! > 0);
+    t.ok(metric(all, `${name}_sum`)! > 0 || name === "kindred_wait_seconds");
   }
   t.equal(metric(all, "kindred_connect_seconds_count"), 2, "two logins");
   t.ok(metric(all, "kindred_control_seconds_count")! >= 8, "four greetings and replies, and what was asked");
   t.equal(metric(all, "kindred_held_bytes"), 0);
+  t.equal(metric(all, "kindred_wait_seconds_count"), 2, "and nobody had to wait for long");
+  t.equal(metric(all, "kindred_waiting_clients"), 0);
 });
 
 t.test("a line that is not whole is held, until it is", async (t) => {

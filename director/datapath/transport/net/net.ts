@@ -6,6 +6,12 @@ import { Reader } from "./reader.ts";
 import { reset } from "./reset.ts";
 import { HIGH_WATER, NetStream } from "./stream.ts";
 
+/**
+ * libuv takes one connection in a turn of the event loop, and leaves the others in the kernel's backlog, however long they
+ * wait there: so it is kept short, and the kernel lets those for whom it is full try again in a second.
+ */
+const MOST_BACKLOG = 511;
+
 export class NetBackend implements Backend {
   readonly name = "net";
   readonly #open = new Set<Socket>();
@@ -17,12 +23,15 @@ export class NetBackend implements Backend {
     );
     return new Promise((resolve) => {
       server.once("error", (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message));
-      server.listen({ host: at.address.toString(), port: at.port, backlog, exclusive: true }, () => {
-        server.removeAllListeners("error");
-        server.on("error", (error: NodeJS.ErrnoException) => failed(error.code ?? error.message));
-        const { port } = server.address() as { port: number };
-        resolve({ at: { address: at.address, port: port as Port }, close: () => void server.close() });
-      });
+      server.listen(
+        { host: at.address.toString(), port: at.port, backlog: Math.min(backlog, MOST_BACKLOG), exclusive: true },
+        () => {
+          server.removeAllListeners("error");
+          server.on("error", (error: NodeJS.ErrnoException) => failed(error.code ?? error.message));
+          const { port } = server.address() as { port: number };
+          resolve({ at: { address: at.address, port: port as Port }, close: () => void server.close() });
+        },
+      );
     });
   }
 
