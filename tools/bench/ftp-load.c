@@ -2,7 +2,8 @@
    CONCURRENCY lanes: connect, 220, USER, PASS, PASV, RETR of 1 KB, 226, QUIT, 221. Sessions come from FIRST (127.0.0.2)
    and so on, SOURCES addresses, so that ports do not run out. With RATE, so many begin a second, whether or not those
    before them are over, CONCURRENCY at most; a session's time then runs from when it was due, so that one that had to wait
-   for its turn has waited. A session counts when each byte of its file was right.
+   for its turn has waited. A session counts when each byte of its file was right. Of those that failed, turnedAway were
+   never greeted, closed by the other side or given up: nothing of them was begun.
    Prints one line of JSON. The first half second warms up and is not counted. */
 #define _GNU_SOURCE
 #include "load.h"
@@ -16,6 +17,7 @@ struct connection {
   int other;              /* CONTROL: its data connection or -1; DATA: its control connection */
   uint32_t number, source;
   double begun;
+  int greeted;            /* CONTROL: 220 was said */
   int complete;           /* CONTROL: 226 was said */
   int got;                /* CONTROL, after the data connection's end; DATA: bytes so far */
   struct lines lines;
@@ -26,7 +28,7 @@ static struct connection *connections;
 static int epoll, active, descriptors;
 static struct sockaddr_in server;
 static uint32_t first = INADDR_LOOPBACK + 1, sources, sessions;
-static long done, failed;
+static long done, failed, turned_away;
 static float *durations;
 static long measured, room;
 /* Paced: sessions a second (0: as many as there are lanes), and when the next is due. */
@@ -39,7 +41,7 @@ static int open_connection(uint32_t source, const struct sockaddr_in *to, enum k
   connection->kind = kind;
   connection->other = other;
   connection->source = source;
-  connection->complete = connection->got = connection->lines.used = 0;
+  connection->greeted = connection->complete = connection->got = connection->lines.used = 0;
   watch(epoll, fd);
   return fd;
 }
@@ -69,7 +71,10 @@ static void end_session(int fd, int good) {
   if (good) {
     done++;
     if (measured < room) durations[measured++] = now() - session->begun;
-  } else failed++;
+  } else {
+    failed++;
+    turned_away += !session->greeted;
+  }
   close_connection(fd);
   active--;
 }
@@ -98,7 +103,10 @@ static void quit_when_complete(int fd) {
 static int on_reply(int fd, const char *reply) {
   struct connection *session = &connections[fd];
   switch (atoi(reply)) {
-    case 220: say(fd, "USER anonymous\r\n"); return 1;
+    case 220:
+      session->greeted = 1;
+      say(fd, "USER anonymous\r\n");
+      return 1;
     case 331: say(fd, "PASS load@\r\n"); return 1;
     case 230: say(fd, "PASV\r\n"); return 1;
     case 125:
@@ -191,9 +199,9 @@ int main(int count, char **arguments) {
     turn(concurrency);
   }
   qsort(durations, measured, sizeof *durations, ascending);
-  printf("{\"perSecond\":%.1f,\"done\":%ld,\"failed\":%ld,\"medianMs\":%.2f,\"p90Ms\":%.2f,\"p99Ms\":%.2f,\"p999Ms\":%.2f,"
-         "\"maxMs\":%.2f}\n",
-         done / (time - counting), done, failed, percentile(0.5), percentile(0.9), percentile(0.99), percentile(0.999),
-         percentile(1));
+  printf("{\"perSecond\":%.1f,\"done\":%ld,\"failed\":%ld,\"turnedAway\":%ld,", done / (time - counting), done, failed,
+         turned_away);
+  printf("\"medianMs\":%.2f,\"p90Ms\":%.2f,\"p99Ms\":%.2f,\"p999Ms\":%.2f,\"maxMs\":%.2f}\n", percentile(0.5),
+         percentile(0.9), percentile(0.99), percentile(0.999), percentile(1));
   return 0;
 }

@@ -5,7 +5,7 @@ import { LOAD, pinned, pinning } from "../bench/place.ts";
 import { type Machine, machine, median, round } from "../bench/report.ts";
 import type { Running } from "../lab/process.ts";
 import { inSandbox, type Sandbox } from "../lab/sandbox.ts";
-import { CLIENTS, type Farm, type Loaded, load, metric, startFarm, VIP } from "./farm.ts";
+import { AT_ONCE, CLIENTS, type Farm, type Loaded, load, metric, startFarm, VIP } from "./farm.ts";
 
 const FIRST_DRIP = "127.0.3.1";
 
@@ -43,7 +43,7 @@ export const soakDrip = ({ progress, ...options }: DripOptions): Promise<DripSum
     const farm = await startFarm(sandbox);
     const programs = { load: await compile(sandbox, "ftp-load"), drip: await compile(sandbox, "ftp-drip") };
     const { seconds, rate, rounds } = options;
-    const turn = (): Promise<Loaded> => load(programs.load, farm, seconds, rate);
+    const turn = (): Promise<Loaded> => load(programs.load, farm, { seconds, atOnce: AT_ONCE, rate });
     await turn(); // The first warms up.
     const alone: Loaded[] = [];
     const beside: (Loaded & { slow: Dripped })[] = [];

@@ -14,7 +14,12 @@ const FIRST_CLIENT = "127.0.2.1";
 /** Clients' addresses, for the same reason. */
 export const CLIENTS = 32;
 /** Sessions that may be open at once before new ones have to wait. */
-const AT_ONCE = 1000;
+export const AT_ONCE = 1000;
+
+export interface FarmOptions {
+  readonly nodeOptions?: readonly string[];
+  readonly backend?: "auto" | "net" | "epoll";
+}
 
 export interface Farm {
   readonly director: Running;
@@ -23,7 +28,10 @@ export interface Farm {
   readonly socket: string;
 }
 
-export async function startFarm(sandbox: Sandbox, nodeOptions: readonly string[] = []): Promise<Farm> {
+export async function startFarm(
+  sandbox: Sandbox,
+  { nodeOptions = [], backend = "auto" }: FarmOptions = {},
+): Promise<Farm> {
   const [port, real] = (await freePorts(2)) as [number, number];
   const server = await compile(sandbox, "ftp-server");
   const realservers = REALS.map((address) => ({ address, port: real }));
@@ -36,6 +44,7 @@ export async function startFarm(sandbox: Sandbox, nodeOptions: readonly string[]
     helpers: { ftp: { ports: [port] } },
     log: { level: "warn", format: "json" },
     control: { socket },
+    backend,
   };
   const director = startDirector(sandbox, config, sandbox.start.bind(sandbox), { ...pinned(MEASURED), nodeOptions });
   await director.listening(port);
@@ -47,6 +56,8 @@ export interface Loaded {
   readonly perSecond: number;
   readonly done: number;
   readonly failed: number;
+  /** Of these: that were never greeted. */
+  readonly turnedAway: number;
   /** From when a session was due to its end. */
   readonly medianMs: number;
   readonly p90Ms: number;
@@ -57,11 +68,19 @@ export interface Loaded {
   readonly cpuMs: number;
 }
 
-/** `rate` sessions a second through the director, each of them log-in, PASV, a transfer and QUIT. */
-export async function load(program: string, farm: Farm, seconds: number, rate: number): Promise<Loaded> {
+export interface LoadWanted {
+  readonly seconds: number;
+  readonly atOnce: number;
+  /** Sessions a second; without, a new one begins when another is over, and there are `atOnce` all the time. */
+  readonly rate?: number;
+}
+
+/** Sessions through the director, each of them log-in, PASV, a transfer and QUIT. */
+export async function load(program: string, farm: Farm, { seconds, atOnce, rate }: LoadWanted): Promise<Loaded> {
   const before = await metric(farm, CPU);
-  const numbers = [farm.port, seconds, AT_ONCE, CLIENTS].map(String);
-  const command = [program, VIP, ...numbers, FIRST_CLIENT, String(rate)];
+  const numbers = [farm.port, seconds, atOnce, CLIENTS].map(String);
+  const paced = rate === undefined ? [] : [String(rate)];
+  const command = [program, VIP, ...numbers, FIRST_CLIENT, ...paced];
   const { status, stdout, stderr } = await run(command, { ...pinned(LOAD), timeout: (seconds + 60) * 1000 });
   if (status !== 0) throw new Error(`ftp-load: ${stderr}`);
   const loaded = JSON.parse(stdout) as Omit<Loaded, "cpuMs">;

@@ -3,7 +3,7 @@ import { compile } from "../bench/native.ts";
 import { pinning } from "../bench/place.ts";
 import { type Machine, machine } from "../bench/report.ts";
 import { inSandbox } from "../lab/sandbox.ts";
-import { type Loaded, load, startFarm } from "./farm.ts";
+import { AT_ONCE, type Loaded, load, startFarm } from "./farm.ts";
 import { type Memory, memoryOf, sampled, TELLS_COLLECTIONS } from "./memory.ts";
 
 /** Of memory a run shows so many spans: minutes, of ten minutes. */
@@ -30,13 +30,13 @@ export interface LoadSummary {
 export const soakLoad = ({ rate, seconds, warmUp, progress }: LoadOptions): Promise<LoadSummary> =>
   inSandbox(async (sandbox) => {
     const described = machine(pinning, [TELLS_COLLECTIONS]);
-    const farm = await startFarm(sandbox, [TELLS_COLLECTIONS]);
+    const farm = await startFarm(sandbox, { nodeOptions: [TELLS_COLLECTIONS] });
     const program = await compile(sandbox, "ftp-load");
-    const warm = await load(program, farm, warmUp, rate);
+    const warm = await load(program, farm, { seconds: warmUp, atOnce: AT_ONCE, rate });
     progress(`warm: ${warm.perSecond} sessions/s, p99 ${warm.p99Ms} ms, ${warm.failed} failed`);
     const over = new AbortController();
     const sampling = sampled(farm.director, over.signal);
-    const sessions = await load(program, farm, seconds, rate).finally(() => over.abort());
+    const sessions = await load(program, farm, { seconds, atOnce: AT_ONCE, rate }).finally(() => over.abort());
     const memory = memoryOf(await sampling, SPANS);
     return { name: "load", machine: described, rate, seconds, warmUp, sessions, memory };
   });

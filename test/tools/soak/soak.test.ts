@@ -5,6 +5,7 @@ import { locate, run } from "../../../tools/lab/process.ts";
 import { holdsDrip } from "../../../tools/soak/drip.ts";
 import { holdsLoad } from "../../../tools/soak/load.ts";
 import { memoryOf } from "../../../tools/soak/memory.ts";
+import { holdsOverload } from "../../../tools/soak/overload.ts";
 import { built } from "../../director/process.ts";
 
 const main = resolve(import.meta.dirname, "..", "..", "..", "dist", "tools", "soak", "main.js");
@@ -32,6 +33,13 @@ t.test("clients that say a byte now and then stay, and those beside them lose no
   t.ok(summary.beside[0].slow.bytes > 100, `${summary.beside[0].slow.bytes} bytes, each by itself`);
 });
 
+t.test("more than it can carry is asked of it, on the backend that is named", live, async (t) => {
+  const summary = await soak("overload", "--backend", "net", "--seconds", "1", "--factor", "1.5");
+  t.match(summary, { name: "overload", backend: "net", factor: 1.5 });
+  for (const part of ["capacity", "beyond", "after"]) t.ok(summary[part].done > 0, part);
+  t.equal(summary.beyond.failed, summary.beyond.turnedAway, "who was greeted was served");
+});
+
 const flat = Array.from({ length: 20 }, (_, i) => ({ rss: 100, heap: i % 2 === 0 ? [30, 20] : [] }));
 
 t.test("of a span counts the heap that full collections left", async (t) => {
@@ -52,7 +60,18 @@ t.test("memory that grows is seen, by how far a span is from the mean", async (t
   t.ok(memoryOf(growing, 10).spread.heap! > 0.05);
 });
 
-const loaded = { perSecond: 1000, done: 1, failed: 0, medianMs: 1, p90Ms: 1, p99Ms: 1, p999Ms: 1, maxMs: 1, cpuMs: 1 };
+const loaded = {
+  perSecond: 1000,
+  done: 1,
+  failed: 0,
+  turnedAway: 0,
+  medianMs: 1,
+  p90Ms: 1,
+  p99Ms: 1,
+  p999Ms: 1,
+  maxMs: 1,
+  cpuMs: 1,
+};
 t.test("a run shorter than its spans has one for each sample", async (t) => {
   t.equal(memoryOf(flat.slice(0, 3), 10).spans.length, 3);
 });
@@ -87,4 +106,15 @@ t.test("slow clients do no harm when none was cut, nothing failed, and the other
   t.notOk(holdsDrip({ ...drip, alone: [loaded], beside: [{ ...beside[0]!, failed: 1 }], p99 }));
   t.notOk(holdsDrip({ ...drip, connections: 10, alone: [loaded], beside, p99 }));
   t.notOk(holdsDrip({ ...drip, alone: [loaded], beside: [{ ...loaded, slow: { open: 9, cut: 1, bytes: 9 } }], p99 }));
+});
+
+t.test("overload is borne when as many are served as can be, none is begun in vain, and it passes", async (t) => {
+  const options = { backend: "epoll" as const, factor: 2, seconds: 1, rate: 2000 };
+  const beyond = { ...loaded, perSecond: 950, failed: 900, turnedAway: 900 };
+  const overload = { name: "overload" as const, machine, ...options, capacity: loaded, beyond, after: loaded };
+  t.ok(holdsOverload(overload));
+  t.notOk(holdsOverload({ ...overload, beyond: { ...beyond, perSecond: 700 } }));
+  t.notOk(holdsOverload({ ...overload, beyond: { ...beyond, failed: 901 } }));
+  t.notOk(holdsOverload({ ...overload, beyond: { ...beyond, p99Ms: 2500 } }));
+  t.notOk(holdsOverload({ ...overload, after: { ...loaded, failed: 1 } }));
 });
