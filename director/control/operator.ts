@@ -3,13 +3,16 @@
  * with the one that runs, and applied, one after the other.
  */
 import { isDeepStrictEqual } from "node:util";
+import { endpointText } from "../../core/units.ts";
 import { type Config, checkDocument, type Document, loadConfig, parseConfig } from "../config.ts";
 import { ChangeError } from "../datapath/change-error.ts";
 import type { Datapath } from "../datapath/path.ts";
+import { targetsOf } from "../health/targets.ts";
 import type { Log } from "../log.ts";
 import type { PathName } from "../paths.ts";
+import { type Kept, WeightsByHand } from "./by-hand.ts";
 import { difference } from "./difference.ts";
-import { findRealserver } from "./document.ts";
+import { editRealserver, findRealserver } from "./document.ts";
 import type { FlowCounts, Measured, Operated, Page, Query, RelatedState, ServiceState } from "./operated.ts";
 import { Refusal } from "./refusal.ts";
 
@@ -28,6 +31,8 @@ export interface Plan {
   readonly changes: readonly string[];
   /** Odd, but it can run: `file:line:column: …`. */
   readonly warnings: readonly string[];
+  /** What the file says otherwise and stays, since it was set while the director ran: a sentence each. */
+  readonly kept: readonly string[];
 }
 
 export interface Drain {
@@ -38,12 +43,23 @@ export interface Drain {
   readonly left: number;
 }
 
+/** What runs from now on. */
+interface Next {
+  readonly config: Config;
+  readonly kept?: readonly string[];
+  /** It does. */
+  readonly applied: () => void;
+}
+
 export class Operator {
   readonly #options: OperatorOptions;
   readonly #since = new Date();
   /** What is read again: the file that it was started with, whatever was applied since. */
   readonly #file: string;
   #config: Config;
+  /** As the file was read last. */
+  #written: Config;
+  readonly #byHand = new WeightsByHand();
   #busy: Promise<unknown> = Promise.resolve();
   #reloads = 0;
   /** It takes no new clients any more. */
@@ -52,6 +68,7 @@ export class Operator {
   constructor(options: OperatorOptions) {
     this.#options = options;
     this.#config = options.config;
+    this.#written = options.config;
     this.#file = options.config.file;
   }
 
@@ -95,8 +112,9 @@ export class Operator {
     return this.#options.path.operated?.related(query) ?? { items: [], next: null };
   }
 
-  status(): Readonly<Record<string, unknown>> {
+  async status(): Promise<Readonly<Record<string, unknown>>> {
     const { path, pathName } = this.#options;
+    const { waiting, heldBytes } = (await this.measured()) ?? {};
     return {
       pid: process.pid,
       path: pathName,
@@ -106,6 +124,9 @@ export class Operator {
       services: this.#config.services.length + this.#config.groups.length,
       changes: this.#reloads,
       memory: process.memoryUsage.rss(),
+      // Absent where nothing measures them.
+      waiting,
+      heldBytes,
     };
   }
 
@@ -114,28 +135,39 @@ export class Operator {
     return this.#compare(this.#read(text, file));
   }
 
-  /** Applies `text` as the file `file`. `mayLoad`: also what runs programs or reads files that it did not before. */
+  /**
+   * Applies `text` as the file `file`, all that it says. `mayLoad`: also what runs programs or reads files that it did not
+   * before, and what tells others what is in them.
+   */
   apply(text: string, file: string, mayLoad: boolean): Promise<Plan> {
-    return this.#change(() => {
+    return this.#change(async () => {
       const config = this.#read(text, file);
-      if (!mayLoad) refuseFromAfar(this.#config, config);
-      return config;
+      if (!mayLoad) this.#refuseFromAfar(config);
+      return { config, applied: () => this.#byHand.keep([]) };
     });
   }
 
-  /** Reads its file again. */
+  /** Reads its file again. Weights that were set while it ran stay, where the file says what it said before. */
   reload(): Promise<Plan> {
     const { pathName: path } = this.#options;
-    return this.#change(() => loadConfig(this.#file, { path }));
+    return this.#change(async () => {
+      const read = await loadConfig(this.#file, { path });
+      const kept = this.#byHand.keptIn(this.#written, read);
+      const applied = (): void => {
+        this.#byHand.keep(kept);
+        this.#written = read;
+      };
+      return { config: this.#with(read, kept), kept: kept.map(keptText), applied };
+    });
   }
 
   /** Applies what `change` makes of the configuration that runs; `mayLoad`: as above. */
   edit(change: (config: Config) => Document, mayLoad: boolean): Promise<Plan> {
-    const { pathName: path } = this.#options;
-    return this.#change(() => {
-      const config = checkDocument(change(this.#config), this.#config.file, { path });
-      if (!mayLoad) refuseFromAfar(this.#config, config);
-      return config;
+    return this.#change(async () => {
+      const before = this.#config;
+      const config = this.#check(change(before));
+      if (!mayLoad) this.#refuseFromAfar(config);
+      return { config, applied: () => this.#byHand.note(before, config) };
     });
   }
 
@@ -153,28 +185,50 @@ export class Operator {
     return parseConfig(text, file, { path: this.#options.pathName });
   }
 
+  #check(document: Document, file = this.#config.file): Config {
+    return checkDocument(document, file, { path: this.#options.pathName });
+  }
+
+  /** `read`, with the weights that stay. */
+  #with(read: Config, kept: readonly Kept[]): Config {
+    const { file, warnings } = read;
+    const edited = kept.reduce(
+      (config, { service, realserver, weight }) =>
+        this.#check(editRealserver(config, service, realserver, { weight }), file),
+      read,
+    );
+    // Those of the file know its lines.
+    return { ...edited, warnings };
+  }
+
+  #refuseFromAfar(config: Config): void {
+    refuseModules(this.#config, config);
+    refuseChecks([this.#config, this.#written], config);
+  }
+
   #compare(config: Config): Plan {
     const warnings = config.warnings.map(
       ({ file, line, column, message, remedy }) => `${file}:${line}:${column}: ${message}; ${remedy}`,
     );
-    return { changes: difference(this.#config, config), warnings };
+    return { changes: difference(this.#config, config), warnings, kept: [] };
   }
 
-  #change(next: () => Config | Promise<Config>): Promise<Plan> {
+  #change(next: () => Promise<Next>): Promise<Plan> {
     const change = this.#busy
       .catch(() => {})
       .then(async () => {
-        const config = await next();
+        const { config, kept = [], applied } = await next();
         if (!isDeepStrictEqual(config.control, this.#config.control)) {
           const remedy = "restart the director, or leave it as it was";
           throw new ChangeError("restart-needed", "control cannot change while it runs", remedy);
         }
-        const plan = this.#compare(config);
+        const plan = { ...this.#compare(config), kept };
         await this.path.apply(config);
         this.#config = config;
+        applied();
         this.#reloads++;
         await this.#options.changed(config);
-        this.#options.log("info", "changed", { changes: plan.changes });
+        this.#options.log("info", "changed", { changes: plan.changes, ...(kept.length === 0 ? {} : { kept }) });
         return plan;
       });
     this.#busy = change;
@@ -182,24 +236,22 @@ export class Operator {
   }
 }
 
-function refuseFromAfar(before: Config, after: Config): void {
-  refuseModules(before, after);
-  refuseChecks(before, after);
-}
+const keptText = ({ service, realserver, weight, written }: Kept): string =>
+  `service ${service}: realserver ${realserver} keeps weight ${weight}, which was set while it ran; the file says ${written}`;
 
 /**
  * A check may run a command, or send what is in a file: who comes from afar may choose neither, for no service, nor how
- * what is in the file is sent: one kind of check signs with it, another says it.
+ * what is in the file is sent (one kind of check signs with it, another says it), nor to whom.
  */
-function refuseChecks(before: Config, after: Config): void {
-  const known = new Set(touchedBy(before));
+function refuseChecks(before: readonly Config[], after: Config): void {
+  const known = new Set(before.flatMap(touchedBy));
   const unknown = touchedBy(after).find((sentence) => !known.has(sentence));
   if (unknown === undefined) return;
   throw new Refusal(403, "check-from-afar", unknown, "do it through the unix socket, or in the file");
 }
 
-const touchedBy = ({ services, groups }: Config): string[] =>
-  [...services, ...groups].flatMap(({ name, check }) => {
+function touchedBy(config: Config): string[] {
+  const checks = [...config.services, ...config.groups].flatMap(({ name, check }) => {
     if (check === null) return [];
     const { kind, login, secretFile, command } = check;
     const as = login === null ? "" : ` with the login ${JSON.stringify(login)}`;
@@ -210,6 +262,11 @@ const touchedBy = ({ services, groups }: Config): string[] =>
       ...(command === null ? [] : [`the check of ${name} would run ${JSON.stringify(command)}`]),
     ];
   });
+  const told = targetsOf(config).flatMap(({ service, check: { secretFile }, ...at }) =>
+    secretFile === null ? [] : [`the check of ${service} would use the secret ${secretFile} at ${endpointText(at)}`],
+  );
+  return [...checks, ...told];
+}
 
 /** A module is a program: who comes from afar may not choose one. */
 function refuseModules(before: Config, after: Config): void {

@@ -94,6 +94,27 @@ t.test("over TCP a secret stays with the kind of check and the login that it was
   t.equal((await set({ ...login, interval: "9s" })).status, 200);
 });
 
+t.test("over TCP a secret stays with those that it is told already, and those that the file names", async (t) => {
+  const file = join(await folder(t), "secret");
+  writeFileSync(file, "a secret of many words\n", { mode: 0o600 });
+  const director = await farm(t, `check: { kind: ftp, login: kindred, secretFile: "${file}" },`);
+  const at = "/v1/services/web/realservers";
+  const send = (method: string, path: string, body?: object) =>
+    ask(director.tcp, path, { method, headers, ...(body === undefined ? {} : { body }) });
+  const refused = { status: 403, body: { error: "check-from-afar", message: /the secret .* at 192\.0\.2\.99:21/ } };
+  t.match(await send("POST", at, { address: "192.0.2.99", port: 21 }), refused);
+  const check = { kind: "ftp", login: "kindred", secretFile: file, port: 2121 };
+  const moved = await send("PATCH", "/v1/services/web", { check });
+  t.match(moved, { status: 403, body: { message: /at 192\.0\.2\.10:2121/ } }, "nor at another port");
+  t.equal((await send("POST", at, { address: "192.0.2.99", port: 21, sorry: true })).status, 200, "not asked");
+  t.match(await send("PATCH", `${at}/192.0.2.99:21`, { sorry: false }), refused);
+  t.equal((await send("DELETE", `${at}/192.0.2.10:80`)).status, 200);
+  t.equal((await send("POST", at, { address: "192.0.2.10", port: 80 })).status, 200, "the file names it");
+  const local = await ask(director.socket, at, { method: "POST", body: { address: "192.0.2.98", port: 21 } });
+  t.equal(local.status, 200, local.text);
+  t.equal((await send("PATCH", `${at}/192.0.2.98:21`, { weight: 3 })).status, 200);
+});
+
 t.test("other checks are set over TCP", async (t) => {
   const director = await farm(t);
   const asked = { method: "PATCH", body: { check: { kind: "tcp" } }, headers };

@@ -5,7 +5,7 @@ import t from "tap";
 import { freePort } from "../../../tools/demo/realserver.ts";
 import { CLIENT, knock, plainConfig, until, VIP } from "../live.ts";
 import { built, Process } from "../process.ts";
-import { ask, operated } from "./operated.ts";
+import { ask, type OperatedDirector, operated } from "./operated.ts";
 
 const A = { address: "192.0.2.10", port: 80 };
 const B = { address: "192.0.2.11", port: 80 };
@@ -114,4 +114,67 @@ t.test("a change that cannot be had in full is not had in part", async (t) => {
     const after = (await ask(director.socket, "/v1/services")).text + (await ask(director.socket, "/v1/config")).text;
     t.equal(after, before, error);
   }
+});
+
+/** The file of `director`, with `weights` for A and B. */
+async function written(director: OperatedDirector, port: number, weights: readonly [number, number]): Promise<void> {
+  const control = (await readFile(director.file, "utf8")).split("\n").find((line) => line.startsWith("control:"));
+  const reals = [A, B].map((one, i) => ({ ...one, weight: weights[i]! }));
+  await writeFile(director.file, `${plainConfig(VIP, port, reals).trimEnd()}\n${control}\n`);
+}
+
+const weightsOf = async ({ socket }: OperatedDirector): Promise<number[]> => {
+  const { items } = (await ask(socket, "/v1/services")).body;
+  return items[0].realservers.map(({ weight }: { weight: number }) => weight);
+};
+
+const POST = { method: "POST" };
+
+t.test("a realserver that was drained stays so when the file is read again, which says so", async (t) => {
+  const port = await freePort(VIP);
+  const director = await operated(t, plainConfig(VIP, port, [A, B]));
+  await ask(director.socket, "/v1/services/plain/realservers/192.0.2.10:80/drain", POST);
+  await written(director, port, [1, 5]);
+  const kept = [
+    "service plain: realserver 192.0.2.10:80 keeps weight 0, which was set while it ran; the file says 1",
+  ] as const;
+  const first = await ask(director.socket, "/v1/reload", POST);
+  t.same(first.body, { changes: ["service plain: realserver 192.0.2.11:80: weight 1 becomes 5"], warnings: [], kept });
+  t.same(await weightsOf(director), [0, 5]);
+  t.match(
+    director.log.findLast(({ event }) => event === "changed"),
+    { kept },
+  );
+  const again = await ask(director.socket, "/v1/reload", POST);
+  t.same(again.body, { changes: [], warnings: [], kept }, "however often");
+});
+
+t.test("a weight that was edited in the file counts, and from then on too", async (t) => {
+  const port = await freePort(VIP);
+  const director = await operated(t, plainConfig(VIP, port, [A, B]));
+  await ask(director.socket, "/v1/services/plain/realservers/192.0.2.10:80/drain", POST);
+  await written(director, port, [3, 1]);
+  t.same((await ask(director.socket, "/v1/reload", POST)).body.kept, []);
+  t.same(await weightsOf(director), [3, 1]);
+  t.same((await ask(director.socket, "/v1/reload", POST)).body, { changes: [], warnings: [], kept: [] });
+  t.same(await weightsOf(director), [3, 1]);
+});
+
+t.test("what is applied is all that counts, and what was removed in between is as the file says", async (t) => {
+  const port = await freePort(VIP);
+  const director = await operated(t, plainConfig(VIP, port, [A, B]));
+  const drain = (key: string) => ask(director.socket, `/v1/services/plain/realservers/${key}/drain`, POST);
+  await drain("192.0.2.10:80");
+  const text = await readFile(director.file, "utf8");
+  await ask(director.socket, "/v1/config", { ...POST, body: { text } });
+  t.same(await weightsOf(director), [1, 1], "applied");
+  t.same((await ask(director.socket, "/v1/reload", POST)).body.kept, []);
+  await drain("192.0.2.11:80");
+  await ask(director.socket, "/v1/services/plain/realservers/192.0.2.11:80", { method: "DELETE" });
+  t.same((await ask(director.socket, "/v1/reload", POST)).body.kept, []);
+  t.same(await weightsOf(director), [1, 1], "it came back");
+  await drain("192.0.2.10:80");
+  const up = { method: "PATCH", body: { weight: 1 } };
+  await ask(director.socket, "/v1/services/plain/realservers/192.0.2.10:80", up);
+  t.same((await ask(director.socket, "/v1/reload", POST)).body.kept, [], "it was given its weight back by hand");
 });
