@@ -18,6 +18,7 @@ async function runCommand(): Promise<void> {
     replay: async () => (await import("./replay/command.ts")).replayCommand(runReplay),
     config: async () => (await import("../director/config/command.ts")).configCommand(),
     ctl: async () => (await import("../director/ctl/command.ts")).ctlCommand(),
+    top: async () => (await import("../director/ctl/top/command.ts")).topCommand(),
     plan: async () => (await import("../director/plan/command.ts")).planCommand(),
     doctor: async () =>
       (await import("../director/doctor/command.ts")).doctorCommand(async (file) =>
@@ -44,7 +45,7 @@ async function runCommand(): Promise<void> {
 }
 
 async function withIpvsWords([node, kindred, ctl, ...args]: readonly string[]): Promise<readonly string[]> {
-  return [node!, kindred!, ctl!, ...(await import("../director/ctl/command.ts")).withIpvsWords(args)];
+  return [node!, kindred!, ctl!, ...(await import("../director/ctl/commands/ipvs.ts")).withIpvsWords(args)];
 }
 
 /** Compiled, where it was built. */

@@ -19,8 +19,14 @@ const sum = ({ control, related, data, plain }: FlowCounts): number => control +
 const GREEN = 32;
 const YELLOW = 33;
 const RED = 31;
-const COLOURS: Readonly<Record<string, number>> = { up: GREEN, quiesced: YELLOW, removed: YELLOW, down: RED };
-const byCondition = (text: string): number | null => COLOURS[text] ?? null;
+/** SGR codes. */
+export const conditionColours: Readonly<Record<string, number>> = {
+  up: GREEN,
+  quiesced: YELLOW,
+  removed: YELLOW,
+  down: RED,
+};
+const byCondition = (text: string): number | null => conditionColours[text] ?? null;
 
 export const services: readonly Column<ServiceState>[] = [
   { name: "service", cell: ({ name }) => name },

@@ -6,7 +6,7 @@ import { dirname, join, resolve } from "node:path";
 import type { Test } from "tap";
 import { type Event, folder, onBackend, until } from "./live.ts";
 
-const KINDRED = resolve(import.meta.dirname, "..", "..", "dist", "tools", "kindred.js");
+export const KINDRED = resolve(import.meta.dirname, "..", "..", "dist", "tools", "kindred.js");
 
 /** Options of a test that starts it: skipped where it was not built. */
 export const built = existsSync(KINDRED) ? {} : { skip: "needs npm run build" };

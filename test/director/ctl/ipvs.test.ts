@@ -2,7 +2,7 @@
 
 import { dirname, join } from "node:path";
 import t, { type Test } from "tap";
-import { withIpvsWords } from "../../../director/ctl/command.ts";
+import { withIpvsWords } from "../../../director/ctl/commands/ipvs.ts";
 import { freePort } from "../../../tools/demo/realserver.ts";
 import { ftpConfig, REAL_A, REAL_B, VIP } from "../live.ts";
 import { built, Process } from "../process.ts";
