@@ -6,7 +6,7 @@ import { createHash, randomBytes } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { FtpClient, type Mode, modes } from "./demo/ftp-client.ts";
-import { freePort, type Realserver, startRealserver } from "./demo/realserver.ts";
+import { freePort, type Realserver, startDemoServer } from "./demo/realserver.ts";
 
 /** What the demonstration needs of a director that was started from `configuration` (YAML). */
 export interface DemoDirector {
@@ -38,7 +38,7 @@ const SIZE = 1_000_000;
 
 /** Exit status: 0 when every transfer was byte-identical. */
 export async function runDemo({ once, port: wanted, print, start, interrupted }: DemoOptions): Promise<number> {
-  const realservers = [await startRealserver("A", HOST, SIZE), await startRealserver("B", HOST, SIZE)];
+  const realservers = [await startDemoServer("A", HOST, SIZE), await startDemoServer("B", HOST, SIZE)];
   const port = await portOrAnother(wanted);
   const configuration = configurationFor(port, realservers);
   const seen: DemoRelated[] = [];

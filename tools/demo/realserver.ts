@@ -1,9 +1,10 @@
-/** An embedded FTP server (ftp-srv) with a few files of its own, to stand behind the director. */
+/** An embedded FTP server with a few files of its own, to stand behind the director: ftp-srv, or one of our own. */
 import { randomBytes } from "node:crypto";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { type FtpServer, startFtpServer } from "./ftp-server.ts";
 
 export interface Realserver {
   readonly name: string;
@@ -26,17 +27,47 @@ export interface RealserverOptions {
 
 const PASSIVE = { first: 20_000, last: 29_999 };
 
-/** Starts one on `host`; `size`: bytes of the random file `data.bin`. */
+/** Starts one on `host`; `size`: bytes of the random file `data.bin`. Throws where ftp-srv is not installed. */
 export async function startRealserver(
   name: string,
   host: string,
   size: number,
-  { passive = PASSIVE, tls }: RealserverOptions = {},
+  options: RealserverOptions = {},
 ): Promise<Realserver> {
-  const { FtpSrv } = await loadFtpSrv();
+  const library = await loadFtpSrv();
+  if (library === null) throw new Error("needs ftp-srv, a development dependency: run `npm ci` in a checkout");
+  return withFiles(name, size, (root) => startFtpSrv(library, host, root, options));
+}
+
+/** The same for the demonstration, which is to run anywhere: with a server of our own where ftp-srv is not installed. */
+export async function startDemoServer(name: string, host: string, size: number): Promise<Realserver> {
+  const library = await loadFtpSrv();
+  return withFiles(name, size, (root) =>
+    library === null ? startFtpServer(host, root) : startFtpSrv(library, host, root, {}),
+  );
+}
+
+/** A server of files that are gone with it. */
+async function withFiles(name: string, size: number, start: (root: string) => Promise<FtpServer>): Promise<Realserver> {
   const root = await mkdtemp(join(tmpdir(), "kindred-realserver-"));
   await writeFile(join(root, "hello.txt"), `Hello from realserver ${name}.\n`);
   await writeFile(join(root, "data.bin"), randomBytes(size));
+  const server = await start(root);
+  const close = async (): Promise<void> => {
+    await server.close();
+    await rm(root, { recursive: true, force: true });
+  };
+  return { name, port: server.port, root, close };
+}
+
+type FtpSrv = Pick<typeof import("ftp-srv"), "FtpSrv">;
+
+async function startFtpSrv(
+  { FtpSrv }: FtpSrv,
+  host: string,
+  root: string,
+  { passive = PASSIVE, tls }: RealserverOptions,
+): Promise<FtpServer> {
   const port = await freePort(host);
   const before = SIGNALS.map((signal) => process.listeners(signal));
   const shown = host.includes(":") ? `[${host}]` : host;
@@ -60,20 +91,11 @@ export async function startRealserver(
   server.on("login", (_login, resolve) => resolve({ root }));
   server.on("client-error", quiet);
   await server.listen();
-  const close = async (): Promise<void> => {
-    await server.close();
-    await rm(root, { recursive: true, force: true });
-  };
-  return { name, port, root, close };
+  return { port, close: async () => void (await server.close()) };
 }
 
-async function loadFtpSrv(): Promise<Pick<typeof import("ftp-srv"), "FtpSrv">> {
-  try {
-    return await import("ftp-srv");
-  } catch {
-    throw new Error("the demonstration needs ftp-srv, a development dependency: run `npm ci` in a checkout");
-  }
-}
+/** null: it is not installed. */
+const loadFtpSrv = (): Promise<FtpSrv | null> => import("ftp-srv").catch(() => null);
 
 export async function freePort(host: string): Promise<number> {
   const server = createServer();
