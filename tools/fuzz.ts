@@ -16,8 +16,9 @@ import { captured } from "./fuzz/run/captured.ts";
 import type { Finding, Input, Kind } from "./fuzz/run/inputs.ts";
 import { CorpusFolder, keep } from "./fuzz/run/keep.ts";
 import { progressText, type Summary, summaryText, workIn } from "./fuzz/run/show.ts";
-import { type State, watch } from "./fuzz/run/watch.ts";
+import { type State, type WatchOptions, watch } from "./fuzz/run/watch.ts";
 import { runClient, runServe, type ServeOptions } from "./fuzz/serve/command.ts";
+import { FOUND, type Io, OK, refuse, showProgress, tell, untilStopped } from "./fuzz/terminal.ts";
 import { runAgainstTshark } from "./fuzz/tshark/command.ts";
 
 export interface FuzzOptions extends ServeOptions {
@@ -45,18 +46,9 @@ export interface FuzzOptions extends ServeOptions {
   readonly against?: string;
 }
 
-export interface FuzzIo {
-  readonly stdout: { write(text: string): unknown };
-  readonly stderr: { write(text: string): unknown; readonly isTTY?: boolean };
-}
-
-const OK = 0;
-const FOUND = 1;
-const USAGE = 2;
 const SECONDS = 10;
 const PATIENCE = 10;
 const FINDINGS = join(".kindred-fuzz", "findings");
-const CLEAR = "\r\u001b[K";
 const MOST_FINDINGS = 20;
 const FTP = "ftp";
 const KINDS: readonly string[] = ["dialogue", "wild"] satisfies Kind[];
@@ -71,29 +63,30 @@ function version(): string {
 }
 
 /** What is done with the kernel, or with a middlebox; null: the helper is held by itself. */
-function withPeers(options: FuzzOptions, io: FuzzIo): Promise<number> | null {
-  if (options.against === "tshark") return Promise.resolve(runAgainstTshark(options, version(), io));
-  if (options.against !== undefined) return runAgainstKernel(options, version(), io);
+function withPeers(options: FuzzOptions, io: Io): Promise<number> | null {
+  if (options.against === "tshark") return runAgainstTshark(options, version(), io);
+  if (options.against === "kernel") return runAgainstKernel(options, version(), io);
+  if (options.against !== undefined) return Promise.resolve(noPeer(options.against, io));
   if (options.serve !== undefined) return runServe(options, io);
   return options.client === undefined ? null : runClient(options, io);
 }
 
+const noPeer = (name: string, io: Io): number =>
+  refuse(io, "kindred fuzz --against", `nothing to hold against: "${name}"; there are kernel and tshark`);
+
 /** The exit status. */
-export async function runFuzz(name: string, options: FuzzOptions, io: FuzzIo): Promise<number> {
+export async function runFuzz(name: string, options: FuzzOptions, io: Io): Promise<number> {
   const peers = name === FTP ? withPeers(options, io) : null;
   if (peers !== null) return peers;
   const asked = await askedFor(name, options);
-  if (typeof asked === "string") {
-    io.stderr.write(`kindred fuzz: ${asked}\n`);
-    return USAGE;
-  }
+  if (typeof asked === "string") return refuse(io, "kindred fuzz", asked);
   const broken = options.mutant === undefined ? null : await brokenCopy(options.mutant, BUILT);
   try {
     const seed = options.seed ?? Date.now() % 2 ** 31;
     const state = await run({ ...asked, seed, root: broken?.folder ?? BUILT }, options, io);
     const kept = await keepAll(state.findings, asked.helper, options);
     const summary = summaryOf(name, seed, state);
-    io.stdout.write(options.json === true ? `${JSON.stringify(summary, null, 1)}\n` : summaryText(summary, kept));
+    tell(io, options.json, summary, () => summaryText(summary, kept));
     return state.findings.length === 0 ? OK : FOUND;
   } finally {
     await broken?.remove();
@@ -131,13 +124,12 @@ function chosen(text: string, kinds: readonly string[]): Input | null {
 async function run(
   { helper, only, held, seed, root }: Asked & { seed: number; root: string },
   options: FuzzOptions,
-  { stderr }: FuzzIo,
+  io: Io,
 ): Promise<State> {
   let stopped = false;
   const stop = (): void => {
     stopped = true;
   };
-  process.once("SIGINT", stop).once("SIGTERM", stop);
   const corpus = options.corpus === undefined ? null : new CorpusFolder(helper, options.corpus);
   const writing: Promise<void>[] = [];
   const unlimited = Number.POSITIVE_INFINITY;
@@ -145,17 +137,9 @@ async function run(
   const guided = options.coverage !== false && !onlyLines;
   const executions = options.executions ?? unlimited;
   let shown = 0;
-  const state = await watch({
-    plan: {
-      helper: helper.name,
-      seed,
-      onlyLines,
-      guided,
-      only,
-      held,
-      executions,
-      corpus: (await corpus?.read()) ?? [],
-    },
+  const plan = { helper: helper.name, seed, onlyLines, guided, only, held, executions };
+  const watching: WatchOptions = {
+    plan: { ...plan, corpus: (await corpus?.read()) ?? [] },
     root,
     seconds: options.seconds ?? (options.executions === undefined ? SECONDS : unlimited),
     findings: options.mutant === undefined ? MOST_FINDINGS : 1,
@@ -164,13 +148,13 @@ async function run(
     joined: (entry) => corpus && writing.push(corpus.add(entry)),
     dropped: (name) => corpus && writing.push(corpus.remove(name)),
     show: (now) => {
-      if (stderr.isTTY !== true || now.milliseconds - shown < 250) return;
+      if (now.milliseconds - shown < 250) return;
       shown = now.milliseconds;
-      stderr.write(`${CLEAR}${progressText(now)}`);
+      showProgress(io, progressText(now));
     },
-  });
-  if (stderr.isTTY === true) stderr.write(CLEAR);
-  process.removeListener("SIGINT", stop).removeListener("SIGTERM", stop);
+  };
+  const state = await untilStopped(stop, () => watch(watching));
+  showProgress(io, "");
   await Promise.all(writing);
   return state;
 }
@@ -208,7 +192,7 @@ const whole = (text: string): number => {
 };
 
 /** The command `fuzz`, for the command line to add. */
-export function fuzzCommand(io: FuzzIo = process): Command {
+export function fuzzCommand(io: Io = process): Command {
   return new Command("fuzz")
     .description("make inputs on which a helper might misread, open a hole, lose step, stall or grow")
     .argument("<helper>", [FTP, ...spoken].join(", "))
