@@ -4,7 +4,8 @@ import { Pace } from "../../../tools/fuzz/properties/pace.ts";
 
 function paced(times: readonly number[], bytes: number): boolean[] {
   let now = 0;
-  const pace = new Pace(() => now);
+  const clock = () => now;
+  const pace = new Pace(clock, clock);
   return times.map((time) => {
     pace.begin();
     pace.start();
@@ -13,6 +14,25 @@ function paced(times: readonly number[], bytes: number): boolean[] {
     return pace.slow;
   });
 }
+
+t.test("where the processor was busy with something else, nothing is slow", async (t) => {
+  let [now, worked] = [0, 0];
+  const pace = new Pace(
+    () => now,
+    () => worked,
+  );
+  const took = (time: number, work: number) => {
+    pace.begin();
+    pace.start();
+    now += time;
+    worked += work;
+    pace.stop(500);
+    return pace.slow;
+  };
+  for (let i = 0; i < 100; i++) took(100, 100);
+  t.equal(took(50_000, 120), false);
+  t.equal(took(50_000, 50_000), true);
+});
 
 const usual = Array.from({ length: 100 }, () => 100);
 

@@ -19,10 +19,13 @@ export class Pace {
   /** Microseconds of a byte. */
   #usual = Number.POSITIVE_INFINITY;
   #started = 0;
+  #busySince = 0;
+  readonly #clock: () => number;
   readonly #busy: () => number;
 
-  /** `busy`: microseconds of work so far. */
-  constructor(busy: () => number = processorTime) {
+  /** Microseconds: `clock` of the day, `busy` of work so far. To ask for the latter is dear. */
+  constructor(clock: () => number = timeOfDay, busy: () => number = processorTime) {
+    this.#clock = clock;
     this.#busy = busy;
   }
 
@@ -36,23 +39,30 @@ export class Pace {
   /** What follows is judged by itself. */
   begin(): void {
     this.slow = false;
+    this.#busySince = this.#busy();
   }
 
   /** Something is read from now on. */
   start(): void {
-    this.#started = this.#busy();
+    this.#started = this.#clock();
   }
 
   /** So many bytes were read since `start`. */
   stop(bytes: number): void {
-    const time = this.#busy() - this.#started;
+    const time = this.#clock() - this.#started;
     const each = time / bytes;
-    if (time > LEAST && each > MUCH * this.#usual) this.slow = true;
+    if (this.#isMuch(time, bytes)) this.slow ||= this.#isMuch(this.#busy() - this.#busySince, bytes);
     this.#usual = this.#usual === Number.POSITIVE_INFINITY ? each : this.#usual + (each - this.#usual) / MEMORY;
+  }
+
+  /** The machine may have been busy with something else: then the processor has not worked as long since `begin`. */
+  #isMuch(time: number, bytes: number): boolean {
+    return time > LEAST && time > MUCH * this.#usual * bytes;
   }
 }
 
-/** Time of the processor, not of the clock: the machine may be busy with something else. */
+const timeOfDay = (): number => performance.now() * 1000;
+
 function processorTime(): number {
   const { user, system } = process.cpuUsage();
   return user + system;
