@@ -1,8 +1,9 @@
 /** Single-line replies of the fuzzer, all properties on. `kindred fuzz ftp` runs as many as there is time for. */
 import t from "tap";
-import { ftp } from "../../../tools/fuzz/run/campaign.ts";
+import { same, server } from "../../../tools/fuzz/generate/ftp/model.ts";
+import { Campaign, ftp } from "../../../tools/fuzz/run/campaign.ts";
 import { Distinct } from "../../../tools/fuzz/run/distinct.ts";
-import { LineFuzzer, SESSION } from "../../../tools/fuzz/run/lines.ts";
+import { LINE_ENDS, LineFuzzer, SESSION } from "../../../tools/fuzz/run/lines.ts";
 
 const SEED = 20_261_121;
 const SESSIONS = 200;
@@ -24,6 +25,21 @@ t.test("a session is the same each time", async (t) => {
   one.session(7);
   other.session(7);
   t.equal(said(one), said(other));
+});
+
+t.test("one session of four is bred from the realserver's lines of the corpus, where there are any", async (t) => {
+  const campaign = new Campaign({ seed: SEED, onlyLines: true });
+  const planned = () => Array.from({ length: 8 }, (_, step) => campaign.planned(step)[0]);
+  t.notOk(planned().includes("bred-lines"));
+  const turns = [server(same("299 a marker that is not of the grammar\r\n", "a reply"))];
+  campaign.corpus.push({ name: "one", dialogue: { ends: LINE_ENDS, turns, exact: false } });
+  t.equal(planned().filter((kind) => kind === "bred-lines").length, 2);
+  t.equal(campaign.only("bred-lines", 3), null);
+  const text = JSON.stringify(campaign.said());
+  t.ok(text.split("marker").length > 10, "lines of it");
+  t.ok(text.split("227 ").length > 5, "and of the grammar");
+  campaign.only("lines", 3);
+  t.notMatch(JSON.stringify(campaign.said()), /marker/);
 });
 
 t.test("the same bytes are counted once", async (t) => {

@@ -5,14 +5,15 @@ import type { Entry } from "../guide/corpus.ts";
 import type { Property } from "../properties/finding.ts";
 
 /**
- * - `lines`     a session of single-line replies (FTP)
- * - `dialogue`  a dialogue of the model
- * - `wild`      the same with bytes changed
- * - `bred`      what has reached something new, with bytes changed
- * - `corpus`    that itself
- * - `capture`   what was read from a file
+ * - `lines`       a session of single-line replies (FTP)
+ * - `bred-lines`  the same, half of them lines of what has reached something new, with bytes changed
+ * - `dialogue`    a dialogue of the model
+ * - `wild`        the same with bytes changed
+ * - `bred`        what has reached something new, with bytes changed
+ * - `corpus`      that itself
+ * - `capture`     what was read from a file
  */
-export const KINDS = ["lines", "dialogue", "wild", "bred", "corpus", "capture"] as const;
+export const KINDS = ["lines", "bred-lines", "dialogue", "wild", "bred", "corpus", "capture"] as const;
 export type Kind = (typeof KINDS)[number];
 
 export type Input = readonly [kind: Kind, number: number];

@@ -85,8 +85,9 @@ export class LineFuzzer {
     return this.#said;
   }
 
-  /** Holds session `number` of this seed. What it shows broken, or null. */
-  session(number: number): Violation | null {
+  /** Holds session `number` of this seed, bred from the lines that are `known`. What it shows broken, or null. */
+  session(number: number, known: readonly Uint8Array[] = []): Violation | null {
+    this.#maker.known = known;
     const untrap = this.#pace.watch();
     try {
       return this.#session(number, this.#each) ?? this.#stalled(number);
@@ -101,8 +102,9 @@ export class LineFuzzer {
     this.#random.seed(this.#seed, number);
     this.#pace.begin();
     this.#open();
+    const exact = number % 2 === 0 && this.#maker.known.length === 0;
     let found: Violation | null = null;
-    for (let block = 0; block < BLOCKS && found === null; block++) found = this.#block(number % 2 === 0, each);
+    for (let block = 0; block < BLOCKS && found === null; block++) found = this.#block(exact, each);
     found ??= this.#compared();
     const left = this.#whole.close() ?? this.#packets.close();
     return found ?? (left === null ? null : violation("outlived", left));

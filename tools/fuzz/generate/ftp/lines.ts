@@ -14,7 +14,7 @@ const bytes = (text: string): Uint8Array => new Uint8Array(Buffer.from(text, "la
 const all = (...texts: string[]): readonly Uint8Array[] => texts.map(bytes);
 
 /** No longer than this before it is changed. */
-const LONGEST = 400;
+export const LONGEST = 400;
 const LF = 10;
 const CR = 13;
 const ZERO = 0x30;
@@ -61,8 +61,8 @@ export class LineMaker {
   readonly #random: Random;
   readonly #own: readonly number[];
   readonly #strangers: readonly (readonly number[])[];
-  /** Lines that have shown something new. */
-  readonly corpus: Uint8Array[] = [];
+  /** Lines that have reached something new, each no longer than `LONGEST`. */
+  known: readonly Uint8Array[] = [];
 
   constructor(random: Random, { real }: Ends) {
     this.#random = random;
@@ -90,12 +90,12 @@ export class LineMaker {
     this.#put(LF);
   }
 
-  /** A line of the grammar, or one that has shown something new, changed in a few places. */
+  /** A line of the grammar, or one of the known, changed in a few places. */
   bend(): void {
     const random = this.#random;
-    const known = this.corpus.length;
-    if (known === 0 || random.below(2) === 0) this.make();
-    else this.#copy(this.corpus[random.below(known)]!);
+    const { length } = this.known;
+    if (length === 0 || random.below(2) === 0) this.make();
+    else this.#copy(this.known[random.below(length)]!);
     this.fate = Fate.UNKNOWN;
     for (let n = 1 + random.below(3); n > 0; n--) this.#change();
   }
