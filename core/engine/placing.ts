@@ -57,3 +57,14 @@ export class Placing {
     return service === null || roleOf(service.spec, at.port) === "data";
   }
 }
+
+/** Where `last` is met, if `entry` adjoins it (RTP and RTCP, say: announced together, on ports side by side); else null. */
+export const endBelow = (last: RelatedEntry | null, entry: RelatedEntry): Endpoint | null =>
+  last !== null && adjoins(last, entry) ? last.seen : null;
+
+const adjoins = (below: RelatedEntry, { transport, target, master }: RelatedEntry): boolean =>
+  below.state !== "gone" &&
+  below.master === master &&
+  below.transport === transport &&
+  below.target.port + 1 === target.port &&
+  below.target.address.equals(target.address);

@@ -16,7 +16,7 @@ import type { ControlReason } from "./control/reason.ts";
 import type { Segment } from "./control/segment.ts";
 import { type Shift, sameShift } from "./control/shift.ts";
 import { type Envelope, likenessOf, NO_LIKENESS } from "./envelope.ts";
-import type { Placing } from "./placing.ts";
+import { endBelow, type Placing } from "./placing.ts";
 import type { Sent } from "./sent.ts";
 
 /** How the control connections of a service are read. */
@@ -108,10 +108,8 @@ export class ReadConnection implements ControlHost, ControlSink {
 
   prepare(related: RelatedEntry): void {
     const { placing, told, now } = this.#common;
-    const last = this.#last;
-    const below = last !== null && adjoins(last, related) ? last.seen : null;
+    const seen = placing.find(this.#entry, related, endBelow(this.#last, related));
     this.#last = related;
-    const seen = placing.find(this.#entry, related, below);
     if (seen !== null) told.placed?.(related, seen);
     (this.flow ?? this.stream!).prepared(related, seen, now);
   }
@@ -139,11 +137,3 @@ export class ReadConnection implements ControlHost, ControlSink {
     this.#common.counters.count(`control.${reason}`);
   }
 }
-
-/** RTP and RTCP, say: announced together, on ports side by side. */
-const adjoins = (below: RelatedEntry, { transport, target, master }: RelatedEntry): boolean =>
-  below.state !== "gone" &&
-  below.master === master &&
-  below.transport === transport &&
-  below.target.port + 1 === target.port &&
-  below.target.address.equals(target.address);
