@@ -46,7 +46,10 @@ t.test("a mutant: status 1, and how to have it again", built, async (t) => {
   const { fuzzCommand } = await import("../../../dist/tools/fuzz.js" as string);
   const out: string[] = [];
   const io = { stdout: { write: (text: string) => out.push(text) }, stderr: { write: () => {} } };
-  await fuzzCommand(io).parseAsync(["ftp", "--seed", "1", "--no-coverage", "--mutant", "octet-wrap"], { from: "user" });
+  await fuzzCommand(io).parseAsync(
+    ["ftp", "--seed", "1", "--seconds", "60", "--no-coverage", "--mutant", "octet-wrap"],
+    { from: "user" },
+  );
   t.equal(process.exitCode, 1);
   process.exitCode = 0;
   t.match(out.join(""), /opened in lines\/0.*\n {2}again: kindred fuzz ftp --seed 1 --only lines\/0/);

@@ -52,3 +52,17 @@ t.test("a dialogue that is kept as a capture is read again, over TCP and over UD
   }
   t.equal(captured(Buffer.from("nothing of ours")), null);
 });
+
+t.test("and so is one of a helper's other port or transport, whoever speaks first", async (t) => {
+  const turns = (["reply", "original"] as const).map((speaker) => ({
+    speaker,
+    messages: [{ said: `${speaker}\r\n`, outcome: "same" as const, about: "a message" }],
+  }));
+  const addresses = { client: "10.0.0.5", virtual: "1.2.3.4", real: "192.168.0.2" };
+  const others = { netbios: { port: 138 }, rsh: { port: 512 }, dns: { transport: "udp" }, sip: { transport: "udp" } };
+  for (const [name, other] of Object.entries(others)) {
+    const helper = helpers.find((one) => one.name === name)!;
+    const dialogue = { ends: { ...addresses, ...other } as Captured["dialogue"]["ends"], turns, exact: false };
+    t.same(captured(captureOf(dialogue, helper, "")), { helper, dialogue, comment: "" });
+  }
+});

@@ -8,6 +8,7 @@ import type { Decision } from "../../../core/inspect/control.ts";
 import { type Direction, type Endpoint, type Ms, opposite } from "../../../core/units.ts";
 import { putU16, putU32, u16, u32 } from "../../../core/wire/bytes.ts";
 import type { Piece } from "../generate/segments.ts";
+import { ipLength, putIp } from "./ip.ts";
 import { balancerFor, clientOf, type Place, realOf, SEED, virtualOf } from "./service.ts";
 import { bytesText } from "./text.ts";
 
@@ -61,7 +62,7 @@ export class PacketRun {
     const [at, virtual, real] = [clientOf(place), virtualOf(place), realOf(place)];
     this.#client = { ...ends(), self: at, peer: virtual, side: Side.CLIENT, speaks: "original", sequence: client };
     this.#server = { ...ends(), self: real, peer: at, side: Side.REAL, speaks: "reply", sequence: server };
-    this.#header = at.address.family === 4 ? 20 : 40;
+    this.#header = ipLength(at);
     this.#handshake();
   }
 
@@ -123,25 +124,8 @@ export class PacketRun {
 
   #write({ self, peer, next }: End, flags: number, sequence: number, payload: Uint8Array): void {
     const { bytes } = this.#batch;
-    const at = this.#header;
-    bytes.fill(0, 0, at + TCP_HEADER);
-    if (at === 20) {
-      bytes[0] = 0x45;
-      putU16(bytes, 2, at + TCP_HEADER + payload.length);
-      bytes[8] = 64;
-      bytes[9] = PROTOCOL;
-      putU32(bytes, 12, self.address.words[3]);
-      putU32(bytes, 16, peer.address.words[3]);
-    } else {
-      bytes[0] = 0x60;
-      putU16(bytes, 4, TCP_HEADER + payload.length);
-      bytes[6] = PROTOCOL;
-      bytes[7] = 64;
-      for (let i = 0; i < 4; i++) {
-        putU32(bytes, 8 + i * 4, self.address.words[i]!);
-        putU32(bytes, 24 + i * 4, peer.address.words[i]!);
-      }
-    }
+    const at = putIp(bytes, self, peer, PROTOCOL, TCP_HEADER + payload.length);
+    bytes.fill(0, at, at + TCP_HEADER);
     putU16(bytes, at, self.port);
     putU16(bytes, at + 2, peer.port);
     putU32(bytes, at + 4, sequence);

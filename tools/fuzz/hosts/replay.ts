@@ -9,7 +9,7 @@ export class ReplayRun {
 
   constructor(place: Place) {
     this.observer = new ControlObserver(place.helper, {
-      transport: transportOf(place.helper),
+      transport: transportOf(place),
       client: clientOf(place),
       virtual: virtualOf(place),
       real: realOf(place),

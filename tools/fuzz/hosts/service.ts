@@ -24,7 +24,8 @@ export interface Place {
   readonly ends: Ends;
 }
 
-export const transportOf = ({ transport }: Helper): Transport => (transport === "udp" ? "udp" : "tcp");
+export const transportOf = ({ helper: { transport }, ends }: Place): Transport =>
+  transport === "both" ? (ends.transport ?? "tcp") : transport;
 
 /** Of the service. */
 export const portOf = ({ helper, ends }: Place): Port => (ends.port === undefined ? helper.ports[0]! : port(ends.port));
@@ -33,8 +34,9 @@ export const clientOf = ({ ends }: Place): Endpoint => ({ address: addressOf(end
 export const virtualOf = (place: Place): Endpoint => ({ address: addressOf(place.ends.virtual), port: portOf(place) });
 export const realOf = (place: Place): Endpoint => ({ address: addressOf(place.ends.real), port: portOf(place) });
 
-export function serviceFor({ helper, ends }: Place): ServiceSpec {
-  const transport = transportOf(helper);
+export function serviceFor(place: Place): ServiceSpec {
+  const { helper, ends } = place;
+  const transport = transportOf(place);
   return {
     name: helper.name,
     address: addressOf(ends.virtual),

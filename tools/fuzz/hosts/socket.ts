@@ -1,6 +1,6 @@
 /** A dialogue through a control stream as the socket path runs it; the host's part is played here. */
 import type { Balancer, ConnectionEntry } from "../../../core/balancer.ts";
-import { Placing } from "../../../core/engine/placing.ts";
+import { endBelow, Placing } from "../../../core/engine/placing.ts";
 import type { RelatedEntry } from "../../../core/flow/related.ts";
 import { type ControlHost, ControlStream, type Decision } from "../../../core/inspect/control.ts";
 import type { Direction, Ms } from "../../../core/units.ts";
@@ -46,7 +46,7 @@ export class SocketRun implements ControlHost {
     this.balancer = balancerFor(place);
     this.#placing = new Placing(this.balancer, SEED);
     this.#late = late;
-    const control = this.balancer.admit(transportOf(helper), clientOf(place), virtualOf(place), NOW);
+    const control = this.balancer.admit(transportOf(place), clientOf(place), virtualOf(place), NOW);
     if (typeof control === "string") throw new Error(control);
     this.control = control;
     const settings = { strict: false, hold: helper.limits.hold };
@@ -126,7 +126,8 @@ export class SocketRun implements ControlHost {
   }
 
   #put(entry: RelatedEntry): void {
+    const below = endBelow(this.placed.at(-1) ?? null, entry);
     this.placed.push(entry);
-    this.stream.prepared(entry, this.#placing.find(this.control, entry, null), NOW);
+    this.stream.prepared(entry, this.#placing.find(this.control, entry, below), NOW);
   }
 }

@@ -8,14 +8,14 @@ import { ReplayRun } from "../hosts/replay.ts";
 import type { Place } from "../hosts/service.ts";
 import { SocketRun } from "../hosts/socket.ts";
 import { textBytes } from "../hosts/text.ts";
-import { firstDifference, firstDifferentByte, toldOf } from "../hosts/trace.ts";
-import { type Property, type Violation, violation } from "./finding.ts";
+import { firstDifference } from "../hosts/trace.ts";
+import { type Violation, violation } from "./finding.ts";
 import { Meter } from "./meter.ts";
 import { checkModel } from "./model.ts";
 import { checkEnd, checkEntries, checkGrowth, checkHealth, checkOffers } from "./safety.ts";
+import { checkSame } from "./same.ts";
 
 const SEGMENT = 1460;
-const DIRECTIONS = ["original", "reply"] as const;
 
 /** The first property that `dialogue` shows broken, or null. `choices`: how it is cut and delayed. */
 export function checkDialogue(helper: Helper, dialogue: Dialogue, choices: Choices): Violation | null {
@@ -46,22 +46,6 @@ function check(helper: Helper, dialogue: Dialogue, choices: Choices): Violation 
   );
 }
 
-/** What a run came to, beside the one in whole messages. */
-function compare(
-  property: Property,
-  name: string,
-  whole: SocketRun,
-  other: Pick<SocketRun, "decisions" | "heard">,
-): Violation | null {
-  const decided = firstDifference(toldOf(whole.decisions), toldOf(other.decisions));
-  if (decided !== null) return violation(property, `${name} decides otherwise: ${decided}`);
-  for (const direction of DIRECTIONS) {
-    const heard = firstDifferentByte(whole.heard(direction), other.heard(direction));
-    if (heard !== null) return violation(property, `${name} says otherwise (${direction}) ${heard}`);
-  }
-  return null;
-}
-
 function cutOtherwise(place: Place, { turns }: Dialogue, choices: Choices, whole: SocketRun): Violation | null {
   const late = oneIn(choices, 3);
   const run = new SocketRun(place, late);
@@ -77,7 +61,7 @@ function cutOtherwise(place: Place, { turns }: Dialogue, choices: Choices, whole
     while (run.answer());
   }
   run.end();
-  return compare("segmentation", "another segmentation", whole, run);
+  return checkSame("segmentation", "another segmentation", whole, run);
 }
 
 function onPackets(place: Place, { turns }: Dialogue, choices: Choices, whole: SocketRun): Violation | null {
@@ -88,7 +72,7 @@ function onPackets(place: Place, { turns }: Dialogue, choices: Choices, whole: S
   }
   run.end();
   if (run.wrong !== null) return violation("hosts", `the packet engine: ${run.wrong}`);
-  return compare("hosts", "the packet engine", whole, run);
+  return checkSame("hosts", "the packet engine", whole, run);
 }
 
 function observed(place: Place, { turns }: Dialogue, choices: Choices, whole: SocketRun): Violation | null {

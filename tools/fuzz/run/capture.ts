@@ -1,7 +1,6 @@
 /** A dialogue as a capture, for `kindred replay`, tshark and whoever else reads captures: the realserver's side of it. */
 import type { Helper } from "../../../core/helper/api.ts";
 import type { Direction, Endpoint } from "../../../core/units.ts";
-import type { Address } from "../../../core/wire/address.ts";
 import { putU16, putU32 } from "../../../core/wire/bytes.ts";
 import {
   enhancedPacket,
@@ -11,6 +10,7 @@ import {
 } from "../../../core/wire/capture/writer.ts";
 import { fold, pseudoHeaderSum, sumOf } from "../../../core/wire/checksum.ts";
 import type { Dialogue } from "../generate/ftp/model.ts";
+import { ipLength, putIp } from "../hosts/ip.ts";
 import { clientOf, type Place, realOf, transportOf } from "../hosts/service.ts";
 import { textBytes } from "../hosts/text.ts";
 
@@ -82,8 +82,7 @@ export class Stream {
 export function captureOf({ ends, turns }: Dialogue, helper: Helper, comment: string): Uint8Array {
   const place: Place = { helper, ends };
   const recording = new Recording(`${PLACE}${ends.virtual}`);
-  const say =
-    transportOf(helper) === "tcp" ? segments(recording, place, comment) : datagrams(recording, place, comment);
+  const say = transportOf(place) === "tcp" ? segments(recording, place, comment) : datagrams(recording, place, comment);
   for (const { speaker, messages } of turns) for (const { said } of messages) say(speaker, textBytes(said));
   return recording.bytes();
 }
@@ -134,11 +133,9 @@ function packetOf(
   header: number,
   payload: Uint8Array,
 ): [Uint8Array, number] {
-  const v4 = from.address.family === 4;
-  const at = v4 ? 20 : 40;
-  const packet = new Uint8Array(at + header + payload.length);
-  if (v4) putIpv4(packet, from.address, to.address, protocol);
-  else putIpv6(packet, from.address, to.address, protocol);
+  const packet = new Uint8Array(ipLength(from) + header + payload.length);
+  const at = putIp(packet, from, to, protocol, header + payload.length);
+  if (from.address.family === 4) putU16(packet, 10, ~fold(sumOf(packet, 0, at)) & 0xffff);
   putU16(packet, at, from.port);
   putU16(packet, at + 2, to.port);
   packet.set(payload, at + header);
@@ -149,25 +146,4 @@ function checksumOf(packet: Uint8Array, at: number, protocol: number): number {
   const [addresses, behind] = at === 20 ? [12, 20] : [8, 40];
   const pseudo = pseudoHeaderSum(packet, addresses, behind, protocol, packet.length - at);
   return ~fold(sumOf(packet, at, packet.length, pseudo)) & 0xffff;
-}
-
-function putIpv4(packet: Uint8Array, from: Address, to: Address, protocol: number): void {
-  packet[0] = 0x45;
-  putU16(packet, 2, packet.length);
-  packet[8] = 64;
-  packet[9] = protocol;
-  putU32(packet, 12, from.words[3]);
-  putU32(packet, 16, to.words[3]);
-  putU16(packet, 10, ~fold(sumOf(packet, 0, 20)) & 0xffff);
-}
-
-function putIpv6(packet: Uint8Array, from: Address, to: Address, protocol: number): void {
-  packet[0] = 0x60;
-  putU16(packet, 4, packet.length - 40);
-  packet[6] = protocol;
-  packet[7] = 64;
-  for (let i = 0; i < 4; i++) {
-    putU32(packet, 8 + i * 4, from.words[i]!);
-    putU32(packet, 24 + i * 4, to.words[i]!);
-  }
 }

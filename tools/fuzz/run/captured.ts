@@ -30,18 +30,21 @@ export function captured(file: Uint8Array): Captured | null {
     packets.push(packetOf(body.subarray(20, 20 + length)));
     if (packets.length === 1) comment = optionOf(body, 20 + ((length + 3) & ~3), COMMENT);
   }
-  const [first] = packets;
+  // Of datagrams the realserver's may come first.
+  const first = packets.find(({ to }) => helperAt(to.port) !== undefined);
   if (first === undefined || virtual === "") return null;
-  const helper = helpers.find(({ ports }) => ports.includes(port(first.to.port)));
-  if (helper === undefined) return null;
+  const helper = helperAt(first.to.port)!;
   const ends: Ends = {
     client: first.from.address,
     virtual,
     real: first.to.address,
     ...(first.to.port === helper.ports[0] ? {} : { port: first.to.port }),
+    ...(helper.transport === "both" && first.datagram ? { transport: "udp" } : {}),
   };
   return { helper, dialogue: { ends, turns: turnsOf(packets, first.from), exact: false }, comment };
 }
+
+const helperAt = (number: number): Helper | undefined => helpers.find(({ ports }) => ports.includes(port(number)));
 
 function* blocks(file: Uint8Array): Generator<{ type: number; body: Buffer }> {
   const all = Buffer.from(file.buffer, file.byteOffset, file.length);

@@ -2,7 +2,7 @@
  * What an FTP dialogue is to the fuzzer: who says what, and what must come of each message. Written from RFC 959, 1123,
  * 2428, 2577 and 4217, without a look at what any helper does with it.
  */
-import type { Direction } from "../../../../core/units.ts";
+import type { Direction, Transport } from "../../../../core/units.ts";
 
 /** Addresses as text, all of one family. */
 export interface Ends {
@@ -11,6 +11,8 @@ export interface Ends {
   readonly real: string;
   /** Of the service, on both sides; absent: the first one of its helper. */
   readonly port?: number;
+  /** Where the helper has both; absent: TCP. */
+  readonly transport?: Transport;
 }
 
 export type Kind = "ftp-active" | "ftp-eprt" | "ftp-passive" | "ftp-epsv";

@@ -1,13 +1,13 @@
 /** Conversations of every protocol but FTP, by the names of their helpers. */
-import { type Choices, pick } from "../choices.ts";
+import { type Choices, oneIn, pick } from "../choices.ts";
 import { ends as anyEnds, CLIENT } from "../ftp/ends.ts";
 import type { Ends } from "../ftp/model.ts";
 import { dns } from "./dns.ts";
 import { ident } from "./ident.ts";
-import { netbios } from "./netbios.ts";
+import { DATAGRAMS, netbios } from "./netbios.ts";
 import { pnm } from "./pnm.ts";
 import { radius } from "./radius.ts";
-import { rsh } from "./rsh.ts";
+import { REXEC, rsh } from "./rsh.ts";
 import { rtsp } from "./rtsp.ts";
 import type { Conversing, Said } from "./said.ts";
 import { sip } from "./sip.ts";
@@ -28,6 +28,13 @@ const ALL: Readonly<Record<string, Conversing>> = {
   netbios,
   xdmcp,
 };
+/** Services that a protocol has beside its first: another port, or datagrams. */
+const OTHER_SERVICES: Readonly<Record<string, Pick<Ends, "port" | "transport">>> = {
+  netbios: { port: DATAGRAMS },
+  rsh: { port: REXEC },
+  dns: { transport: "udp" },
+  sip: { transport: "udp" },
+};
 /** Protocols that have no IPv6. */
 const V4_ONLY: ReadonlySet<string> = new Set(["netbios", "wms"]);
 
@@ -44,7 +51,12 @@ export function conversation(helper: string, choices: Choices, ends: Ends = some
   return { ends, said: ALL[helper]!(choices, ends) };
 }
 
-const someEnds = (helper: string, choices: Choices): Ends =>
+function someEnds(helper: string, choices: Choices): Ends {
+  const other = OTHER_SERVICES[helper];
+  return { ...someAddresses(helper, choices), ...(other !== undefined && oneIn(choices, 2) ? other : {}) };
+}
+
+const someAddresses = (helper: string, choices: Choices): Ends =>
   V4_ONLY.has(helper)
     ? {
         client: CLIENT,

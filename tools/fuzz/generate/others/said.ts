@@ -7,6 +7,9 @@ import { Address } from "../../../../core/wire/address.ts";
 import type { Choices } from "../choices.ts";
 import { type Dialogue, type Ends, same } from "../ftp/model.ts";
 
+/** The port that every conversation's client has. */
+export const CLIENT_PORT = 40000;
+
 /** The end at which its receiver reaches this port of the speaker's. */
 export type At = (port: number) => Endpoint;
 

@@ -1,4 +1,4 @@
-/** SIP over TCP (RFC 3261, 3264): calls as state machines, with descriptions that either side offers. */
+/** SIP over TCP and UDP (RFC 3261, 3264): calls as state machines, with descriptions that either side offers. */
 import type { Direction } from "../../../../core/units.ts";
 import { between, type Choices, oneIn, pick } from "../choices.ts";
 import type { Ends } from "../ftp/model.ts";
@@ -22,7 +22,7 @@ function messageOf({ ends, id, compact }: Call, first: string, method: string, b
   return (
     lines(
       first,
-      `${via}: SIP/2.0/TCP ${bracketed(ends.client)}:5060;branch=z9hG4bK1`,
+      `${via}: SIP/2.0/${ends.transport === "udp" ? "UDP" : "TCP"} ${bracketed(ends.client)}:5060;branch=z9hG4bK1`,
       `${from}: <sip:a@${DOMAIN}>;tag=1`,
       `${to}: <sip:b@${DOMAIN}>`,
       `Call-ID: ${id}`,

@@ -1,9 +1,6 @@
 /** TFTP (RFC 1350, 2347): requests, and what servers say from port 69 itself. */
 import { between, type Choices, oneIn, pick, several } from "../choices.ts";
-import { plain, type Said, u16 } from "./said.ts";
-
-/** The port that every conversation's client has: it is where the transfer comes to. */
-export const CLIENT_PORT = 40000;
+import { CLIENT_PORT, plain, type Said, u16 } from "./said.ts";
 
 const NAMES = ["boot.bin", "a", "\xff\xfe", "../../etc/passwd", "name with blanks", "x".repeat(200), "1,2,3,4,5,6"];
 const MODES = ["octet", "netascii", "mail", "OCTET", "NetAscii"];
@@ -14,6 +11,7 @@ const asked = (choices: Choices, tail: string): string =>
 
 const request = (choices: Choices): Said => {
   const said = asked(choices, several(choices, 3, () => pick(choices, OPTIONS)).join(""));
+  // The transfer comes to where it was asked from.
   return { ...plain("original", "a request", said), lets: [CLIENT_PORT] };
 };
 
