@@ -7,7 +7,7 @@
  *   real:any -> client:113     the service lets it (ident)      leaves as the VIP
  */
 import type { Balancer, ConnectionEntry } from "../balancer.ts";
-import { DESTINATION, KEY, PORTS } from "../flow/key.ts";
+import { KEY } from "../flow/key.ts";
 import type { RelatedEntry } from "../flow/related.ts";
 import type { Service } from "../service.ts";
 import { type Endpoint, inRange, type Ms, type Port, type Transport } from "../units.ts";
@@ -30,22 +30,22 @@ interface Opening {
 }
 
 export class RelatedFlows {
-  readonly #balancer: Balancer;
-  readonly #flows: Flows;
+  declare private readonly balancer: Balancer;
+  declare private readonly flows: Flows;
   readonly #key = new Int32Array(KEY);
 
   constructor(balancer: Balancer, flows: Flows) {
-    this.#balancer = balancer;
-    this.#flows = flows;
+    this.balancer = balancer;
+    this.flows = flows;
   }
 
   /** A client's packet with the key at `at` opens what was announced: the flow's id, or ~reason. */
   fromClient(keys: Int32Array, at: number, hash: number, state: number, now: Ms): number {
     if (!this.#mayBeAnnounced(keys, at)) return ~Reason.NO_SERVICE;
     const [to, from] = [destination(keys, at), source(keys, at)];
-    const claimed = this.#balancer.claim(transportOf(keys, at), to, from, now, undefined, "original");
+    const claimed = this.balancer.claim(transportOf(keys, at), to, from, now, undefined, "original");
     if (typeof claimed === "string") return ~(REFUSALS[claimed] ?? Reason.NO_SERVICE);
-    return this.#flows.take(claimed.connection, keys, at, hash, state, now, claimed.related);
+    return this.flows.take(claimed.connection, keys, at, hash, state, now, claimed.related);
   }
 
   /** The same of a realserver's packet; the flow's key is that of its answers. */
@@ -71,18 +71,18 @@ export class RelatedFlows {
   #take({ connection, related }: Opening, state: number, now: Ms): number {
     const { transport } = connection;
     putKey(transport, connection.client, connection.virtual, this.#key, 0);
-    const hash = this.#flows.table.hash(this.#key, 0);
-    return this.#flows.take(connection, this.#key, 0, hash, state, now, related);
+    const hash = this.flows.table.hash(this.#key, 0);
+    return this.flows.take(connection, this.#key, 0, hash, state, now, related);
   }
 
   #mayBeAnnounced(keys: Int32Array, at: number): boolean {
-    return this.#balancer.related.mayAwait(keys[at + DESTINATION]!, keys[at + PORTS]! & 0xffff);
+    return this.balancer.related.mayAwait(keys, at);
   }
 
   #announced(transport: Transport, client: Endpoint, real: Endpoint, now: Ms): Opening | number {
     const leaves = ({ leaves }: RelatedEntry, { virtual }: ConnectionEntry): Port =>
       this.#port(transport, client, virtual.address, leaves ?? real.port, real.port);
-    const claimed = this.#balancer.claim(transport, client, real, now, leaves, "reply");
+    const claimed = this.balancer.claim(transport, client, real, now, leaves, "reply");
     if (typeof claimed !== "string") return claimed;
     if (claimed === "no-related-entry") return this.#originated(transport, client, real, now);
     return ~(REFUSALS[claimed] ?? Reason.NO_FLOW);
@@ -92,14 +92,14 @@ export class RelatedFlows {
     const allows = ({ spec, realservers }: Service): boolean =>
       (spec.originates ?? []).some((range) => inRange(range, transport, client.port)) &&
       realservers.some(({ address }) => address.equals(real.address));
-    const service = this.#balancer.services.find(allows);
+    const service = this.balancer.services.find(allows);
     return service === undefined ? ~Reason.NOT_ANNOUNCED : this.#leave(service, transport, client, real, now);
   }
 
   #leave(service: Service, transport: Transport, client: Endpoint, real: Endpoint, now: Ms): Opening {
     const port = this.#port(transport, client, service.spec.address, real.port, real.port);
     const virtual = { address: service.spec.address, port };
-    return { connection: this.#balancer.originate(service, transport, client, virtual, real, now), related: null };
+    return { connection: this.balancer.originate(service, transport, client, virtual, real, now), related: null };
   }
 
   /** A port of the VIP that `client` has no flow with: `wanted`, `own`, or one found from there. */
@@ -114,6 +114,6 @@ export class RelatedFlows {
 
   #isFree(transport: Transport, client: Endpoint, virtual: Endpoint): boolean {
     putKey(transport, client, virtual, this.#key, 0);
-    return this.#flows.table.find(this.#key, 0, this.#flows.table.hash(this.#key, 0)) === 0;
+    return this.flows.table.find(this.#key, 0, this.flows.table.hash(this.#key, 0)) === 0;
   }
 }

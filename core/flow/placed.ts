@@ -1,12 +1,16 @@
 /**
  * Where related entries are waited for. By number, so that the packet engine can ask for each new flow of a flood
  * without making anything; and only related entries are ever in here.
+ *
+ * Clients choose their ports, and the most of an IPv6 address: the hash is over all of an end, and keyed like that of the
+ * connection table, so that nobody can choose ends that share a chain.
  */
 import { mix } from "../schedule/hash.ts";
 import type { Direction, Endpoint, PartialEndpoint, Transport } from "../units.ts";
 import type { Address } from "../wire/address.ts";
 import { Chains } from "./chains.ts";
-import { LOW, PLACE, type RelatedRows, ROW_SHIFT, SAME_PLACE } from "./related-rows.ts";
+import { DESTINATION, DESTINATION_PREFIX, hashKey, IPV6, KEY, KIND, PORTS } from "./key.ts";
+import { END, PLACE, type RelatedRows, ROW_SHIFT, SAME_PLACE } from "./related-rows.ts";
 
 /** What is asked of a related entry here. */
 interface Awaited {
@@ -22,12 +26,16 @@ const placeOf = (transport: Transport, port: number): number => (port << 2) | (t
 export class Placed<T extends Awaited> {
   readonly #rows: RelatedRows<T>;
   readonly #chains: Chains;
-  readonly #seed: number;
+  readonly #k0: number;
+  readonly #k1: number;
+  /** An end as the destination of a key that comes from nobody. */
+  readonly #key = new Int32Array(KEY);
 
   constructor(rows: RelatedRows<T>, seed: number) {
     this.#rows = rows;
     this.#chains = new Chains(rows, SAME_PLACE);
-    this.#seed = seed;
+    this.#k0 = seed;
+    this.#k1 = mix(seed);
   }
 
   /**
@@ -39,27 +47,29 @@ export class Placed<T extends Awaited> {
     if (this.at(transport, seen!, opener === "reply" ? from.address : null) !== undefined) return false;
     const at = row << ROW_SHIFT;
     const { words } = this.#rows;
+    const hash = this.#hash(seen!);
     words[at + PLACE] = placeOf(transport, seen!.port);
-    words[at + LOW] = seen!.address.words[3];
-    this.#chains.add(row, this.#hashOf(row));
+    words[at + END] = hash;
+    this.#chains.add(row, hash);
     return true;
   }
 
   delete(row: number): void {
-    const place = (row << ROW_SHIFT) + PLACE;
-    if (this.#rows.words[place] === 0) return;
-    this.#chains.remove(row, this.#hashOf(row));
-    this.#rows.words[place] = 0;
+    const at = row << ROW_SHIFT;
+    const { words } = this.#rows;
+    if (words[at + PLACE] === 0) return;
+    this.#chains.remove(row, words[at + END]!);
+    words[at + PLACE] = 0;
   }
 
   /** Who is waited for at `seen`; `from` it, unless that is null. */
   at(transport: Transport, seen: Endpoint, from: Address | null = null): T | undefined {
     const { entries, words } = this.#rows;
     const place = placeOf(transport, seen.port);
-    const low = seen.address.words[3] | 0;
-    for (let row = this.#chains.first(this.#hash(low, seen.port)); row !== 0; row = this.#chains.next(row)) {
+    const hash = this.#hash(seen);
+    for (let row = this.#chains.first(hash); row !== 0; row = this.#chains.next(row)) {
       const at = row << ROW_SHIFT;
-      if (words[at + PLACE] !== place || words[at + LOW] !== low) continue;
+      if (words[at + PLACE] !== place || words[at + END] !== hash) continue;
       const entry = entries[row]!;
       if (!entry.seen!.address.equals(seen.address)) continue;
       if (from === null || entry.from.address?.equals(from) === true) return entry;
@@ -67,13 +77,15 @@ export class Placed<T extends Awaited> {
     return undefined;
   }
 
-  /** False: nobody is waited for at this end, nor at one like it. `low`: the last word of its address. */
-  may(low: number, port: number): boolean {
+  /** False: nobody is waited for at the destination of the key at `at`, by either transport. */
+  may(keys: Int32Array, at: number): boolean {
     if (this.#rows.size === 0) return false;
     const { words } = this.#rows;
-    for (let row = this.#chains.first(this.#hash(low | 0, port)); row !== 0; row = this.#chains.next(row)) {
-      const at = row << ROW_SHIFT;
-      if (words[at + PLACE]! >>> 2 === port && words[at + LOW] === (low | 0)) return true;
+    const port = keys[at + PORTS]! & 0xffff;
+    const hash = this.#hashDestination(keys, at);
+    for (let row = this.#chains.first(hash); row !== 0; row = this.#chains.next(row)) {
+      const place = row << ROW_SHIFT;
+      if (words[place + PLACE]! >>> 2 === port && words[place + END] === hash) return true;
     }
     return false;
   }
@@ -83,17 +95,26 @@ export class Placed<T extends Awaited> {
     this.#chains.clear();
     const { words, entries } = this.#rows;
     for (let row = 1; row < entries.length; row++) {
-      if (words[(row << ROW_SHIFT) + PLACE] !== 0) this.#chains.add(row, this.#hashOf(row));
+      const at = row << ROW_SHIFT;
+      if (words[at + PLACE] !== 0) this.#chains.add(row, words[at + END]!);
     }
   }
 
-  #hashOf(row: number): number {
-    const at = row << ROW_SHIFT;
-    const { words } = this.#rows;
-    return this.#hash(words[at + LOW]!, words[at + PLACE]! >>> 2);
+  #hash({ address: { family, words }, port }: Endpoint): number {
+    const key = this.#key;
+    for (let i = 0; i < 3; i++) key[DESTINATION_PREFIX + i] = words[i]!;
+    key[DESTINATION] = words[3];
+    key[PORTS] = port;
+    key[KIND] = family === 6 ? IPV6 : 0;
+    return hashKey(this.#k0, this.#k1, key, 0);
   }
 
-  #hash(low: number, port: number): number {
-    return mix(low ^ this.#seed ^ Math.imul(port, 0x9e3779b1));
+  #hashDestination(keys: Int32Array, at: number): number {
+    const key = this.#key;
+    for (let i = 0; i < 3; i++) key[DESTINATION_PREFIX + i] = keys[at + DESTINATION_PREFIX + i]!;
+    key[DESTINATION] = keys[at + DESTINATION]!;
+    key[PORTS] = keys[at + PORTS]! & 0xffff;
+    key[KIND] = keys[at + KIND]! & IPV6;
+    return hashKey(this.#k0, this.#k1, key, 0);
   }
 }

@@ -13,9 +13,9 @@ export const NEWER = 3;
 /** The next row of the same chain, by owner and ends, and by place; of a free row, the next free one. */
 export const SAME_ENDS = 4;
 export const SAME_PLACE = 5;
-/** Where it can be met: `placeOf`, 0 while it is not in place, and the last word of the address. */
+/** Where it can be met: `placeOf`, 0 while it is not in place, and the hash of the end (placed.ts). */
 export const PLACE = 6;
-export const LOW = 7;
+export const END = 7;
 export const ROW_SHIFT = 3;
 
 const SMALLEST = 16;

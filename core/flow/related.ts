@@ -137,9 +137,9 @@ export class RelatedTable {
     return this.#placed.at(transport, seen) !== undefined;
   }
 
-  /** The same in numbers: the last 32 bits of the address. False: certainly not. */
-  mayAwait(low: number, port: number): boolean {
-    return this.#placed.may(low, port);
+  /** The same of the destination of the key at `at` (key.ts), by either transport. False: certainly not. */
+  mayAwait(keys: Int32Array, at: number): boolean {
+    return this.#placed.may(keys, at);
   }
 
   /**

@@ -1,6 +1,8 @@
 import { deepStrictEqual, strictEqual as equal } from "node:assert/strict";
 import fc from "fast-check";
 import t from "tap";
+import { putKey } from "../../../core/engine/ends.ts";
+import { KEY } from "../../../core/flow/key.ts";
 import { type RelatedEntry, type RelatedLimits, RelatedTable } from "../../../core/flow/related.ts";
 import type { Handle } from "../../../core/flow/slots.ts";
 import { type Ms, port, seconds } from "../../../core/units.ts";
@@ -238,6 +240,7 @@ class Both {
   readonly #gone: string[] = [];
   readonly #table = new RelatedTable(LIMITS, ({ id }, reason) => this.#gone.push(`${id} ${reason}`), 7);
   readonly #generations: number[] = new Array(SLOTS).fill(1);
+  readonly #key = new Int32Array(KEY);
 
   announce(slot: number, target: number, seen: number): void {
     const master = this.#master(slot);
@@ -250,7 +253,8 @@ class Both {
   claim(_slot: number, _target: number, seen: number): void {
     const there = this.#model.at(seen);
     const { address, port } = placeOf(seen);
-    equal(this.#table.mayAwait(address.words[3], port), there !== undefined);
+    putKey("tcp", CLAIMANT, { address, port }, this.#key, 0);
+    equal(this.#table.mayAwait(this.#key, 0), there !== undefined);
     equal(this.#table.claim("tcp", { address, port }, CLAIMANT, seconds(1)), there ?? "no-related-entry");
     if (there !== undefined) this.#model.forget(there);
   }
