@@ -14,9 +14,9 @@
  * what goes on is of the reader's making.
  */
 import type { Balancer } from "./balancer.ts";
-import { type Batch, fits, NEEDS_CSUM, type Output, STAGE, Verdict, verdictOf } from "./engine/batch.ts";
-import { asUsual, ControlPacket, Controls, Taken } from "./engine/controls.ts";
-import { DIRECT, type FlowObserver, Flows, READ, TUNNEL, REPLIES_UNSEEN as UNSEEN } from "./engine/flows.ts";
+import { type Batch, fits, type Output, STAGE, Verdict, verdictOf } from "./engine/batch.ts";
+import { asUsual, Controls } from "./engine/controls.ts";
+import { type FlowObserver, Flows } from "./engine/flows.ts";
 import { Forwarding, type TunnelOptions } from "./engine/forwarding.ts";
 import { FragmentPath } from "./engine/fragments.ts";
 import { IcmpErrors } from "./engine/icmp-errors.ts";
@@ -24,39 +24,21 @@ import type { ControlsOptions } from "./engine/read-connection.ts";
 import { Ending, Reason, reasons } from "./engine/reason.ts";
 import { RelatedFlows } from "./engine/related.ts";
 import { NONE, RequestPath } from "./engine/requests.ts";
+import { gather, SPECIAL_MARKS, SpecialFlows, UNSEEN_MARK } from "./engine/special.ts";
 import * as stages from "./engine/stage.ts";
-import * as key from "./flow/key.ts";
+import { Translation } from "./engine/translation.ts";
 import * as rows from "./flow/rows.ts";
 import { type FlowId, FlowTable, type TableOptions } from "./flow/table.ts";
-import { IMPLAUSIBLE, REOPENS, REPLIES_UNSEEN, State, transitionAt, transitionTable } from "./flow/tcp-state.ts";
+import { IMPLAUSIBLE, REOPENS, State, transitionAt, transitionTable } from "./flow/tcp-state.ts";
 import { EARLY, GATHERED, OVERLAP } from "./flow/tracks.ts";
 import { LATER, MOST_PUT_BACK } from "./flow/wheel.ts";
 import { Tally } from "./metrics.ts";
-import { DESTINATION, readdressIpv4, readdressIpv6, retarget, SOURCE } from "./nat/translate.ts";
 import type { Service } from "./service.ts";
 import type { Ms } from "./units.ts";
 import * as tcp from "./wire/tcp.ts";
 
 /** Own names: V8 folds constants of a module's own into its optimised code, and reads imported ones each time. */
-const {
-  BYTES,
-  INNER_PORT,
-  KIND,
-  MARKS_SHIFT,
-  ORIGINAL,
-  OUTER_PORTS,
-  PACKETS,
-  PREFIXES,
-  REAL,
-  REAL_PREFIX,
-  REPLY,
-  ROW_SHIFT,
-  STATE_MASK,
-  STATE_SHIFT,
-  VIRTUAL,
-  VIRTUAL_PREFIX,
-} = rows;
-const { IPV6 } = key;
+const { KIND, ORIGINAL, REPLY, ROW_SHIFT, STATE_MASK, STATE_SHIFT } = rows;
 const { ACK, PROTOCOL: TCP, SYN } = tcp;
 const { DROP } = Verdict;
 const { AT, END, FLAGS, HASH, PLACE_SHIFT, TRANSPORT, WHAT } = stages;
@@ -75,27 +57,23 @@ export interface EngineOptions extends TableOptions, ControlsOptions {
 const CACHED = 4096;
 /** Entries that one `advance` takes out, or looks at. */
 const MOST_ENDED = 4096;
-const TUNNEL_MARK = TUNNEL << MARKS_SHIFT;
-const DIRECT_MARK = DIRECT << MARKS_SHIFT;
-const READ_MARK = READ << MARKS_SHIFT;
-const SPECIAL_MARKS = (READ | DIRECT | TUNNEL) << MARKS_SHIFT;
-const UNSEEN_MARK = UNSEEN << MARKS_SHIFT;
 
 /** What the path of a packet calls is made of functions of the instance's own: see flags.ts. */
 export class Engine {
-  readonly table: FlowTable;
-  readonly flows: Flows;
-  readonly controls: Controls;
-  readonly requests: RequestPath;
+  declare readonly table: FlowTable;
+  declare readonly flows: Flows;
+  declare readonly controls: Controls;
+  declare readonly requests: RequestPath;
   /** By reason of the verdict. */
   readonly counters = new Tally(reasons);
-  readonly #transitions: Uint8Array;
+  declare private readonly transitions: Uint8Array;
   readonly #stage = new Stage();
-  readonly #fragments: FragmentPath;
-  readonly #icmp: IcmpErrors;
-  readonly #related: RelatedFlows;
-  readonly #forwarding: Forwarding;
-  readonly #packet = new ControlPacket();
+  declare private readonly fragments: FragmentPath;
+  declare private readonly icmp: IcmpErrors;
+  declare private readonly related: RelatedFlows;
+  declare private readonly forwarding: Forwarding;
+  declare private readonly translation: Translation;
+  declare private readonly special: SpecialFlows;
   /** A fraction from the start: a field that turned from one kind of number into the other would cost its optimised code. */
   #now = Number.NaN as Ms;
   /** What touching read; kept, so that the reading is not optimised away. */
@@ -103,17 +81,21 @@ export class Engine {
 
   constructor(balancer: Balancer, options: EngineOptions) {
     this.table = new FlowTable(options);
-    this.controls = new Controls(balancer, this.table, options, options.seed[0], (id) => this.#enter(id, State.CLOSE));
+    this.controls = new Controls(balancer, this.table, options, options.seed[0], (id) =>
+      this.flows.enter(id, State.CLOSE),
+    );
     this.flows = new Flows(balancer, this.table, this.controls, options.observer);
-    this.#transitions = transitionTable(options.secureTcp ?? false);
-    this.#fragments = new FragmentPath(options.seed, (fragments) => {
+    this.transitions = transitionTable(options.secureTcp ?? false);
+    this.fragments = new FragmentPath(options.seed, (fragments) => {
       for (let i = 0; i < fragments; i++) this.counters.count(Reason.FRAGMENT_INCOMPLETE);
     });
-    this.#related = new RelatedFlows(balancer, this.flows);
+    this.related = new RelatedFlows(balancer, this.flows);
     const settings = (service: Service) => (options.reading ?? asUsual)(service).settings;
-    this.#forwarding = new Forwarding(this.flows, options.tunnels);
-    this.requests = new RequestPath(balancer, this.#related, this.#forwarding, settings);
-    this.#icmp = new IcmpErrors(this.table, this.controls, this.requests);
+    this.forwarding = new Forwarding(this.flows, options.tunnels);
+    this.requests = new RequestPath(balancer, this.related, this.forwarding, settings);
+    this.icmp = new IcmpErrors(this.table, this.controls, this.requests, this.forwarding);
+    this.translation = new Translation(this.table, this.#stage);
+    this.special = new SpecialFlows(this.flows, this.controls, this.forwarding, this.translation, this.#stage);
   }
 
   /** The balancer's services have changed (`Balancer.change`): new flows follow them, others stay where they are. */
@@ -128,7 +110,7 @@ export class Engine {
     this.table.moveTo(now);
     out.sent.clear();
     this.#process(batch, out);
-    if (this.#fragments.ready) this.#fragments.release(out, (one, its) => this.#process(one, its));
+    if (this.fragments.ready) this.fragments.release(out, (one, its) => this.#process(one, its));
   }
 
   readonly #process = (batch: Batch, out: Output): void => {
@@ -153,7 +135,7 @@ export class Engine {
     this.table.moveTo(now);
     out.sent.clear();
     this.controls.advance(now, out.sent);
-    this.#fragments.advance(now);
+    this.fragments.advance(now);
     this.requests.advance(now);
     for (let left = MOST_ENDED; left > 0; left--) {
       const id = this.table.due();
@@ -181,6 +163,7 @@ export class Engine {
     const { places, candidate } = this.#stage;
     const table = this.table.rows;
     let touched = 0;
+    for (let k = 0; k < count; k++) touched ^= this.table.touch(places[(k << PLACE_SHIFT) + HASH]!);
     for (let k = 0; k < count; k++) candidate[k] = this.table.peek(places[(k << PLACE_SHIFT) + HASH]!);
     for (let k = 0; k < count; k++) touched ^= table[(candidate[k]! >>> 1) << ROW_SHIFT]!;
     this.touched = touched;
@@ -195,7 +178,7 @@ export class Engine {
     if (what === Kind.TRANSPORT) return this.#transport(batch, i, place, out);
     if (what === Kind.FRAGMENT) return this.#fragment(batch, i, place, out);
     if (what !== Kind.ICMP) return what >>> 8;
-    return this.#icmp.judge(batch, i, stage.family(place), places[place + TRANSPORT]!, places[place + END]!, out);
+    return this.icmp.judge(batch, i, stage.family(place), places[place + TRANSPORT]!, places[place + END]!, out);
   }
 
   #transport(batch: Batch, i: number, place: number, out: Output): number {
@@ -209,7 +192,7 @@ export class Engine {
     let flags: number = SYN;
     if (stage.protocol(place) === TCP) {
       flags = stage.places[place + FLAGS]!;
-      if (this.#transitions[transitionAt(ORIGINAL, flags, State.NONE)] === IMPLAUSIBLE) return Reason.TCP_FLAGS;
+      if (this.transitions[transitionAt(ORIGINAL, flags, State.NONE)] === IMPLAUSIBLE) return Reason.TCP_FLAGS;
       // As IPVS without sloppy_tcp: what has no entry and is no SYN belongs to nobody.
       if ((flags & (SYN | ACK)) !== SYN) return Reason.NO_FLOW;
     }
@@ -242,7 +225,7 @@ export class Engine {
     const { places } = this.#stage;
     const hash = places[place + HASH]!;
     const state = this.#firstState(place, ORIGINAL, flags);
-    const related = this.#related.fromClient(places, place, hash, state, this.#now);
+    const related = this.related.fromClient(places, place, hash, state, this.#now);
     if (related >= 0) return related << 1;
     const id = this.flows.open(places, place, hash, state, this.#now);
     // Who may not open what was announced may still open what is served there.
@@ -251,13 +234,13 @@ export class Engine {
   }
 
   #openFromReal(place: number, flags: number): number {
-    const id = this.#related.fromReal(this.#stage.places, place, this.#firstState(place, REPLY, flags), this.#now);
+    const id = this.related.fromReal(this.#stage.places, place, this.#firstState(place, REPLY, flags), this.#now);
     return id < 0 ? id : (id << 1) | REPLY;
   }
 
   #firstState(place: number, direction: number, flags: number): number {
     if (this.#stage.protocol(place) !== TCP) return State.UDP_UNANSWERED;
-    return this.#transitions[transitionAt(direction, flags, State.NONE)]!;
+    return this.transitions[transitionAt(direction, flags, State.NONE)]!;
   }
 
   /** A packet of a flow, or its first fragment. */
@@ -269,124 +252,23 @@ export class Engine {
     const state = (kind & STATE_MASK) >>> STATE_SHIFT;
     if (!fits(batch.side[i]!, direction)) return Reason.WRONG_SIDE;
     if (!stage.mayTravel(place)) return Reason.TTL_EXCEEDED;
-    const machine = (kind & UNSEEN_MARK) === 0 ? direction : this.#unseen(id, direction);
-    const next = this.#transitions[transitionAt(machine, stage.places[place + FLAGS]!, state)]!;
+    const machine = (kind & UNSEEN_MARK) === 0 ? direction : this.special.machine(id, direction);
+    const next = this.transitions[transitionAt(machine, stage.places[place + FLAGS]!, state)]!;
     if (next === IMPLAUSIBLE) return Reason.TCP_FLAGS;
     if (next === REOPENS) {
       this.flows.end(id, Ending.REOPENED, this.#now);
       return this.#open(batch, i, place, out);
     }
-    if ((kind & SPECIAL_MARKS) !== 0) return this.#special(batch, i, place, found, next, out);
+    if ((kind & SPECIAL_MARKS) !== 0) return this.special.pass(batch, i, place, found, next, this.#now, out);
     if (next === state) this.table.refresh(id, state);
-    else this.#enter(id, next);
-    this.#translate(batch, i, place, found);
+    else this.flows.enter(id, next);
+    this.translation.packet(batch, i, place, found);
     out.verdict[i] = verdictOf(direction);
     return ESTABLISHED;
   };
 
-  /** The same where more is to be done than to translate. */
-  #special(batch: Batch, i: number, place: number, found: number, next: number, out: Output): number {
-    const id = found >>> 1;
-    const kind = this.table.rows[(id << ROW_SHIFT) + KIND]!;
-    const length = this.#length(place);
-    if ((kind & READ_MARK) !== 0) {
-      if (this.#stage.places[place + WHAT] === Kind.FRAGMENT && this.controls.reads(id)) return gather(i, out);
-      if (this.#take(batch, i, place, found, next, out)) return Reason.CONTROL;
-    }
-    if ((found & 1) === ORIGINAL && (kind & TUNNEL_MARK) !== 0) {
-      const objection = this.#forwarding.objection(batch, i, this.#forwarding.numberOf(id), length, out);
-      if (objection !== 0) return objection;
-    }
-    this.#enter(id, next);
-    this.#translate(batch, i, place, found);
-    return this.#send(batch, i, found, length, out);
-  }
-
-  #length(place: number): number {
-    const { places } = this.#stage;
-    return places[place + END]! - places[place + AT]!;
-  }
-
-  /** The packet goes to who reads its connection. False: nobody does any more, and it goes on. */
-  #take(batch: Batch, i: number, place: number, found: number, next: number, out: Output): boolean {
-    const { places } = this.#stage;
-    const id = found >>> 1;
-    const packet = this.#packet;
-    packet.bytes = batch.bytes;
-    packet.view = batch.view;
-    packet.at = places[place + AT]!;
-    packet.transport = places[place + TRANSPORT]!;
-    packet.end = places[place + END]!;
-    packet.partial = (batch.offload[i]! & NEEDS_CSUM) !== 0;
-    const direction = (found & 1) === ORIGINAL ? "original" : "reply";
-    const taken = this.controls.take(id, direction, packet, this.#now, out.sent);
-    if (taken === Taken.PLAIN) this.flows.unread(id);
-    if (taken <= Taken.SHIFTED) return false;
-    countPacket(this.table.rows, id << ROW_SHIFT, found & 1, packet.end - packet.at);
-    out.verdict[i] = Verdict.TAKEN;
-    if (taken === Taken.RESET) return true;
-    // A RST that was not believed changes nothing.
-    this.#enter(id, next === State.CLOSE ? this.table.state(id) : next);
-    return true;
-  }
-
-  /** Packet `i`, translated, goes on by its flow's forwarding method. */
-  #send(batch: Batch, i: number, found: number, length: number, out: Output): number {
-    const id = found >>> 1;
-    const kind = this.table.rows[(id << ROW_SHIFT) + KIND]!;
-    if ((found & 1) === ORIGINAL) {
-      const number = this.#forwarding.numberOf(id);
-      if ((kind & TUNNEL_MARK) !== 0) return this.#forwarding.tunnel(batch, i, number, length, out);
-      if ((kind & DIRECT_MARK) !== 0) return this.#forwarding.direct(i, number, out);
-    }
-    out.verdict[i] = verdictOf(found & 1);
-    return ESTABLISHED;
-  }
-
-  /** The machine that goes by what is seen: its replies may take another way, until one came by. */
-  #unseen(id: number, direction: number): number {
-    if (direction === ORIGINAL) return REPLIES_UNSEEN;
-    this.table.rows[(id << ROW_SHIFT) + KIND]! &= ~UNSEEN_MARK;
-    return REPLY;
-  }
-
-  #enter(id: number, state: number): void {
-    this.table.enter(id, state);
-    this.flows.account(id, state);
-  }
-
-  #translate(batch: Batch, i: number, place: number, found: number): void {
-    const table = this.table.rows;
-    const { places } = this.#stage;
-    const row = (found >>> 1) << ROW_SHIFT;
-    const toReal = (found & 1) === ORIGINAL;
-    const difference = this.#readdress(batch.view, place, found);
-    const port = toReal ? table[row + INNER_PORT]! >>> 16 : table[row + OUTER_PORTS]! & 0xffff;
-    const protocol = table[row + KIND]! & 0xff;
-    const partial = (batch.offload[i]! & NEEDS_CSUM) !== 0;
-    const end = toReal ? DESTINATION : SOURCE;
-    retarget(batch.view, places[place + TRANSPORT]!, protocol, end, port, difference, partial);
-  }
-
-  /** The IP header is translated, and the packet counted. Returns the pseudo-header's difference. */
-  #readdress(view: DataView, place: number, found: number): number {
-    const { rows: table, prefixes } = this.table;
-    const { places } = this.#stage;
-    const at = places[place + AT]!;
-    const id = found >>> 1;
-    const direction = found & 1;
-    const row = id << ROW_SHIFT;
-    countPacket(table, row, direction, places[place + END]! - at);
-    const toReal = direction === ORIGINAL;
-    const end = toReal ? DESTINATION : SOURCE;
-    const low = table[row + (toReal ? REAL : VIRTUAL)]!;
-    if ((table[row + KIND]! & IPV6) === 0) return readdressIpv4(view, at, end, low);
-    const prefix = id * PREFIXES + (toReal ? REAL_PREFIX : VIRTUAL_PREFIX);
-    return readdressIpv6(view, at, end, prefixes, prefix, low);
-  }
-
   #fragment(batch: Batch, i: number, place: number, out: Output): number {
-    const fragments = this.#fragments;
+    const fragments = this.fragments;
     if (!fragments.read(this.#stage, place, this.#now)) return Reason.MALFORMED;
     if (fragments.opens) return this.#firstFragment(batch, i, place, out);
     const handle = fragments.follow(batch, i);
@@ -397,8 +279,10 @@ export class Engine {
     if (id === 0) return Reason.NO_FLOW;
     if (!fits(batch.side[i]!, direction)) return Reason.WRONG_SIDE;
     if (!this.#stage.mayTravel(place)) return Reason.TTL_EXCEEDED;
-    this.#readdress(batch.view, place, (id << 1) | direction);
-    this.#send(batch, i, (id << 1) | direction, this.#length(place), out);
+    const { places } = this.#stage;
+    const found = (id << 1) | direction;
+    this.translation.header(batch.view, place, found);
+    this.forwarding.send(batch, i, found, places[place + END]! - places[place + AT]!, out);
     return Reason.FRAGMENT;
   }
 
@@ -407,25 +291,11 @@ export class Engine {
     const reason = this.#transport(batch, i, place, out);
     if (out.verdict[i] === DROP) return reason;
     if (reason === Reason.FRAGMENT_HELD) {
-      this.#fragments.begin(batch, i, GATHERED, 0);
+      this.fragments.begin(batch, i, GATHERED, 0);
       return reason;
     }
     const found = this.table.find(places, place, places[place + HASH]!);
-    this.#fragments.begin(batch, i, this.table.handle(found >>> 1), found & 1);
+    this.fragments.begin(batch, i, this.table.handle(found >>> 1), found & 1);
     return Reason.FRAGMENT;
   }
-}
-
-/** Packet `i` is held until its datagram is known, or whole. */
-function gather(i: number, out: Output): number {
-  out.verdict[i] = Verdict.TAKEN;
-  return Reason.FRAGMENT_HELD;
-}
-
-function countPacket(table: Int32Array, row: number, direction: number, length: number): void {
-  table[row + PACKETS + direction]!++;
-  const place = row + BYTES + direction * 2;
-  const low = (table[place]! + length) | 0;
-  table[place] = low;
-  if (low >>> 0 < length) table[place + 1]!++;
 }

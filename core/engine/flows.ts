@@ -56,10 +56,10 @@ export interface FlowObserver {
 }
 
 export class Flows {
-  readonly table: FlowTable;
-  readonly #balancer: Balancer;
-  readonly #controls: Controls;
-  readonly #observer: FlowObserver | undefined;
+  declare readonly table: FlowTable;
+  declare private readonly balancer: Balancer;
+  declare private readonly controls: Controls;
+  declare private readonly observer: FlowObserver | undefined;
   readonly #destinations = new Destinations();
   #virtual: VirtualServices;
   /** By service, as of its destinations. */
@@ -71,9 +71,9 @@ export class Flows {
 
   constructor(balancer: Balancer, table: FlowTable, controls: Controls, observer?: FlowObserver) {
     this.table = table;
-    this.#observer = observer;
-    this.#balancer = balancer;
-    this.#controls = controls;
+    this.observer = observer;
+    this.balancer = balancer;
+    this.controls = controls;
     this.#virtual = new VirtualServices(balancer.services);
     this.#personal = balancer.services.map(isPersonal);
     this.#destinations.update(balancer.services);
@@ -81,7 +81,7 @@ export class Flows {
 
   /** The balancer's services have changed. Flows stay with their realservers. */
   update(): void {
-    const { services } = this.#balancer;
+    const { services } = this.balancer;
     this.#virtual = new VirtualServices(services);
     this.#personal = services.map(isPersonal);
     this.#destinations.update(services);
@@ -115,7 +115,7 @@ export class Flows {
   readonly open = (keys: Int32Array, at: number, hash: number, state: number, now: Ms): number => {
     const index = this.#virtual.find(keys, at);
     if (index < 0) return ~Reason.NO_SERVICE;
-    const service = this.#balancer.services[index]!;
+    const service = this.balancer.services[index]!;
     const port = (keys[at + PORTS]! & 0xffff) as Port;
     const role = roleOf(service.spec, port);
     if (role === "control") return this.#openControl(service, keys, at, hash, state, now);
@@ -149,7 +149,7 @@ export class Flows {
     const client = source(keys, at);
     const opens = service.spec.helper?.requests?.opening !== undefined;
     const affinity = opens ? { recall: [openingKey(client.address)] } : null;
-    const entry = this.#balancer.admit(transport, client, destination(keys, at), now, affinity);
+    const entry = this.balancer.admit(transport, client, destination(keys, at), now, affinity);
     if (typeof entry === "string") return ~refusalOf(entry);
     const id = this.take(entry, keys, at, hash, state, now);
     if (id >= 0) this.#read(id, entry, now);
@@ -158,9 +158,9 @@ export class Flows {
 
   /** Without its replies, which may take another way, a connection cannot be read: its data ports are opened instead. */
   #read(id: number, entry: ConnectionEntry, now: Ms): void {
-    if (hasVip(entry.realserver)) this.#balancer.group(entry, null, now);
+    if (hasVip(entry.realserver)) this.balancer.group(entry, null, now);
     else {
-      this.#controls.open(id, entry);
+      this.controls.open(id, entry);
       this.table.rows[(id << rows.ROW_SHIFT) + rows.KIND]! |= READ << rows.MARKS_SHIFT;
     }
   }
@@ -168,7 +168,7 @@ export class Flows {
   /** Flow `id` is read no more. */
   unread(id: number): void {
     this.table.rows[(id << rows.ROW_SHIFT) + rows.KIND]! &= ~(READ << rows.MARKS_SHIFT);
-    this.#controls.close(id);
+    this.controls.close(id);
   }
 
   /**
@@ -188,12 +188,12 @@ export class Flows {
     const words = Int32Array.from(real.address.words);
     const id = this.#add(realserver.number, role, words, real.port, keys, at, hash, state, now);
     if (id < 0) {
-      this.#balancer.close(entry, now);
+      this.balancer.close(entry, now);
       return id;
     }
     this.#entries.set(id, entry);
     this.account(id, state);
-    this.#observer?.opened(entry, related);
+    this.observer?.opened(entry, related);
     return id;
   }
 
@@ -225,6 +225,12 @@ export class Flows {
     return id;
   }
 
+  /** Something was heard of entry `id`, which is in `state` now. */
+  enter(id: number, state: number): void {
+    this.table.enter(id, state);
+    this.account(id, state);
+  }
+
   /** Entry `id` is in `state` now: established connections are active, others inactive, as IPVS counts them. */
   account(id: number, state: number): void {
     const { rows: table } = this.table;
@@ -243,7 +249,7 @@ export class Flows {
   /** What this control connection announced, and nobody opened yet, is gone with it. */
   #silence(id: number): void {
     const entry = this.#entries.get(id);
-    if (entry !== undefined) this.#balancer.related.removeMaster(entry.handle);
+    if (entry !== undefined) this.balancer.related.removeMaster(entry.handle);
   }
 
   /** Entry `id` leaves the table. */
@@ -257,10 +263,10 @@ export class Flows {
       // Active again for a moment, as the balancer supposes, which takes it out of the account.
       this.account(id, State.ESTABLISHED);
       const entry = this.#entries.get(id)!;
-      this.#observer?.closed(entry, bytesOf(table.rows, row, rows.ORIGINAL), bytesOf(table.rows, row, rows.REPLY));
-      this.#balancer.close(entry, now);
+      this.observer?.closed(entry, bytesOf(table.rows, row, rows.ORIGINAL), bytesOf(table.rows, row, rows.REPLY));
+      this.balancer.close(entry, now);
       this.#entries.delete(id);
-      this.#controls.close(id);
+      this.controls.close(id);
     } else {
       const role = (marks & ROLES.data) === 0 ? "plain" : "data";
       const client = personal ? this.#clientOf(id) : ANYONE;

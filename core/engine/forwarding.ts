@@ -6,8 +6,8 @@ import * as rows from "../flow/rows.ts";
 import { isTooBig, MOST, tooBig } from "../nat/too-big.ts";
 import { encapsulate, overhead } from "../nat/tunnel.ts";
 import type { Address } from "../wire/address.ts";
-import { type Batch, type Output, SEGMENTED, Verdict } from "./batch.ts";
-import type { Flows } from "./flows.ts";
+import { type Batch, type Output, SEGMENTED, Verdict, verdictOf } from "./batch.ts";
+import { DIRECT, type Flows, TUNNEL } from "./flows.ts";
 import { Reason } from "./reason.ts";
 
 export interface TunnelOptions {
@@ -17,6 +17,8 @@ export interface TunnelOptions {
   readonly mtu: number;
 }
 
+const TUNNEL_MARK = TUNNEL << rows.MARKS_SHIFT;
+const DIRECT_MARK = DIRECT << rows.MARKS_SHIFT;
 const NO_TUNNELS: TunnelOptions = { from: [], mtu: 1500 };
 
 export class Forwarding {
@@ -26,6 +28,19 @@ export class Forwarding {
   constructor(flows: Flows, tunnels = NO_TUNNELS) {
     this.#flows = flows;
     this.#tunnels = tunnels;
+  }
+
+  /** Packet `i` of the flow `found`, ready to go and `length` long, goes by that one's method. Returns the reason. */
+  send(batch: Batch, i: number, found: number, length: number, out: Output): number {
+    const id = found >>> 1;
+    const kind = this.#flows.table.rows[(id << rows.ROW_SHIFT) + rows.KIND]!;
+    if ((found & 1) === rows.ORIGINAL) {
+      const number = this.numberOf(id);
+      if ((kind & TUNNEL_MARK) !== 0) return this.tunnel(batch, i, number, length, out);
+      if ((kind & DIRECT_MARK) !== 0) return this.direct(i, number, out);
+    }
+    out.verdict[i] = verdictOf(found & 1);
+    return Reason.ESTABLISHED;
   }
 
   /** The number of flow `id`'s realserver, as the methods below want it. */

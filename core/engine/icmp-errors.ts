@@ -27,6 +27,8 @@ import * as udp from "../wire/udp.ts";
 import { type Batch, fits, type Output, verdictOf } from "./batch.ts";
 import type { Controls } from "./controls.ts";
 import { destination, source } from "./ends.ts";
+import type { Forwarding } from "./forwarding.ts";
+import { isIntactIcmp } from "./intact.ts";
 import { Reason } from "./reason.ts";
 import type { RequestPath } from "./requests.ts";
 import { readKey } from "./stage.ts";
@@ -35,14 +37,16 @@ export class IcmpErrors {
   readonly #table: FlowTable;
   readonly #controls: Controls;
   readonly #requests: RequestPath;
+  readonly #forwarding: Forwarding;
   readonly #inner = new Headers();
   /** Of the embedded packet, and of one that goes the error's way. */
   readonly #keys = new Int32Array(KEY * 2);
 
-  constructor(table: FlowTable, controls: Controls, requests: RequestPath) {
+  constructor(table: FlowTable, controls: Controls, requests: RequestPath, forwarding: Forwarding) {
     this.#table = table;
     this.#controls = controls;
     this.#requests = requests;
+    this.#forwarding = forwarding;
   }
 
   /** Packet `i`, whose ICMP header is at `header`; returns the reason. */
@@ -57,9 +61,9 @@ export class IcmpErrors {
     if (found === 0) return this.#aboutRequest(batch, i, family, header, out);
     if (!fits(batch.side[i]!, found & 1)) return Reason.WRONG_SIDE;
     if (!mayTravel(view, at, family)) return Reason.TTL_EXCEEDED;
-    this.#limit(bytes, family, header, found);
+    this.#limit(bytes, at, family, header, end, found);
     this.#translate(view, at, family, header, found);
-    out.verdict[i] = verdictOf(found & 1);
+    this.#forwarding.send(batch, i, found, end - at, out);
     return Reason.ICMP_ERROR;
   }
 
@@ -94,10 +98,11 @@ export class IcmpErrors {
     return 0;
   }
 
-  /** What is too big may be what a control connection's reader has sent. */
-  #limit(bytes: Uint8Array, family: 4 | 6, header: number, found: number): void {
+  /** What is too big may be what a control connection's reader has sent, who is as careful as a host: damaged, it says nothing. */
+  #limit(bytes: Uint8Array, at: number, family: 4 | 6, header: number, end: number, found: number): void {
     const mtu = icmp.nextHopMtu(family, bytes, header);
-    if (mtu > 0) this.#controls.limit(found >>> 1, (found & 1) === rows.ORIGINAL ? "reply" : "original", mtu);
+    if (mtu === 0 || !isIntactIcmp(bytes, at, header, end)) return;
+    this.#controls.limit(found >>> 1, (found & 1) === rows.ORIGINAL ? "reply" : "original", mtu);
   }
 
   /** A segment of a control connection, which went `direction`: its sender may know it by another number. */

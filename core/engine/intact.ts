@@ -1,4 +1,5 @@
 import { pseudoHeaderSum, sumOf } from "../wire/checksum.ts";
+import * as icmp from "../wire/icmp.ts";
 import * as ipv4 from "../wire/ipv4.ts";
 import * as ipv6 from "../wire/ipv6.ts";
 import * as tcp from "../wire/tcp.ts";
@@ -12,4 +13,12 @@ export function isIntact(bytes: Uint8Array, at: number, transport: number, end: 
   const addresses = at + (v6 ? ipv6.SOURCE : ipv4.SOURCE);
   const pseudo = pseudoHeaderSum(bytes, addresses, addresses + (v6 ? 32 : 8), protocol, end - transport);
   return sumOf(bytes, transport, end, pseudo) === 0xffff;
+}
+
+/** The same of an ICMP message; ICMPv6 counts a pseudo-header in (RFC 4443 §2.3). */
+export function isIntactIcmp(bytes: Uint8Array, at: number, header: number, end: number): boolean {
+  const v6 = bytes[at]! >>> 4 === 6;
+  const addresses = at + ipv6.SOURCE;
+  const pseudo = v6 ? pseudoHeaderSum(bytes, addresses, addresses + 32, icmp.PROTOCOL_V6, end - header) : 0;
+  return sumOf(bytes, header, end, pseudo) === 0xffff;
 }

@@ -25,7 +25,6 @@ export const EMBEDDED_TRANSPORT = 8;
 export const Type = {
   ECHO_REPLY: 0,
   DESTINATION_UNREACHABLE: 3,
-  SOURCE_QUENCH: 4,
   REDIRECT: 5,
   ECHO: 8,
   TIME_EXCEEDED: 11,
@@ -52,15 +51,13 @@ export const code = (bytes: Uint8Array, at: number): number => bytes[at + 1]!;
 
 /**
  * Does this type report on a packet of a flow, and so follow the flow? A redirect does not: it speaks of the sender's own
- * link, and must not cross a router.
+ * link, and must not cross a router. Nor does a source quench: nobody may send one or act on it any more (RFC 6633), and
+ * who could would slow down others.
  */
 export const isError = (family: 4 | 6, type: number): boolean =>
   family === 6
     ? type >= TypeV6.DESTINATION_UNREACHABLE && type <= TypeV6.PARAMETER_PROBLEM
-    : type === Type.DESTINATION_UNREACHABLE ||
-      type === Type.SOURCE_QUENCH ||
-      type === Type.TIME_EXCEEDED ||
-      type === Type.PARAMETER_PROBLEM;
+    : type === Type.DESTINATION_UNREACHABLE || type === Type.TIME_EXCEEDED || type === Type.PARAMETER_PROBLEM;
 
 /** The MTU that a path-MTU message brings; 0: it is none, or says nothing (RFC 1191 §4). */
 export function nextHopMtu(family: 4 | 6, bytes: Uint8Array, at: number): number {

@@ -3,6 +3,7 @@ import { Balancer } from "../../core/balancer.ts";
 import { createBatch, createOutput, NEEDS_CSUM, type Output, SEGMENTED, Side } from "../../core/engine/batch.ts";
 import { reasons } from "../../core/engine/reason.ts";
 import { Engine, type EngineOptions } from "../../core/engine.ts";
+import type { RelatedLimits } from "../../core/flow/related.ts";
 import type { RealserverSpec, ServiceSpec } from "../../core/service.ts";
 import { ms, port, type Transport } from "../../core/units.ts";
 import { address } from "../addresses.ts";
@@ -65,8 +66,12 @@ export class Director {
   /** Packets of the engine's own, of the last batch: `to-real`, `to-client`, or `direct` to realserver `number`. */
   sent: { readonly verdict: string; readonly number: number; readonly packet: Uint8Array }[] = [];
 
-  constructor(services: readonly ServiceSpec[], options: Partial<EngineOptions> = {}) {
-    this.balancer = new Balancer(services, { limits: { perClient: 100, total: 1000 }, seed: 1, gone: () => {} });
+  constructor(
+    services: readonly ServiceSpec[],
+    options: Partial<EngineOptions> = {},
+    limits: RelatedLimits = { perClient: 100, total: 1000 },
+  ) {
+    this.balancer = new Balancer(services, { limits, seed: 1, gone: () => {} });
     this.engine = new Engine(this.balancer, { capacity: 1000, seed: [1, 2], ...options });
   }
 

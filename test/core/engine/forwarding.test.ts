@@ -1,7 +1,8 @@
 import t from "tap";
 import type { Method } from "../../../core/service.ts";
+import { seconds } from "../../../core/units.ts";
 import { address } from "../../addresses.ts";
-import { embedded, fragments, route, tcp, ttlOf, udp, wrong } from "../../packets.ts";
+import { embedded, fragments, icmp, route, tcp, ttlOf, udp, wrong } from "../../packets.ts";
 import { Director, type Judged, realserver, service } from "../director.ts";
 
 const CLIENT = "192.0.2.7:40000";
@@ -136,4 +137,47 @@ t.test("fragments go the way of their first", async (t) => {
     d.sent.map(({ packet }) => packet.length),
     pieces.map(({ length }) => 20 + length),
   );
+});
+
+// Translated as with NAT, to what the realserver is called by: the VIP. So it came back to the director, once a hop.
+t.test("an error about what a realserver sent reaches it as packets do, directly or in a tunnel", async (t) => {
+  const outer = { from: "198.51.100.1", to: "203.0.113.10", type: 3, code: 4, rest: 1400 };
+  const about = tcp({ from: VIP, to: CLIENT, payload: new Uint8Array(100) });
+  const expected = icmp({ ...outer, about, ttl: 63 });
+  const direct = director("dr");
+  direct.one(syn, "CLIENT");
+  const judged = direct.one(icmp({ ...outer, about }), "CLIENT");
+  t.match(judged, { verdict: "direct", reason: "icmp-error", destination: "10.0.0.3" });
+  t.same(judged.packet, expected);
+  const tunnel = director("tunnel");
+  tunnel.one(syn, "CLIENT");
+  t.match(tunnel.one(icmp({ ...outer, about }), "CLIENT"), { verdict: "taken", reason: "icmp-error" });
+  const [{ verdict, packet }] = tunnel.sent as [(typeof tunnel.sent)[0]];
+  t.same([verdict, packet.subarray(16, 20).join("."), packet.subarray(20)], ["to-real", "10.0.0.3", expected]);
+});
+
+t.test("a late fragment goes to its datagram's realserver, or nowhere, whoever has its number meanwhile", async (t) => {
+  const dns = (...reals: string[]) => {
+    const method = "dr" as const;
+    return service(
+      "203.0.113.10",
+      [["udp", 53, 53]],
+      reals.map((real) => ({ ...realserver(real, null), method })),
+    );
+  };
+  const d = new Director([dns("10.0.0.3")], { timeouts: { UDP_UNANSWERED: seconds(1) } });
+  const change = (...reals: string[]): void => {
+    d.balancer.change([dns(...reals)]);
+    d.engine.update();
+  };
+  const pieces = fragments(udp({ from: CLIENT, to: "203.0.113.10:53", payload: new Uint8Array(1000) }), [400, 800]);
+  const first = d.all([pieces[0]!], "CLIENT");
+  t.match(first, [{ verdict: "direct", destination: "10.0.0.3" }]);
+  change("10.0.0.4");
+  t.match(d.one(pieces[1]!, "CLIENT"), { verdict: "direct", destination: "10.0.0.3" }, "it ends what it has begun");
+  d.wait(2_000);
+  t.equal(d.engine.table.size, 0);
+  change("10.0.0.4", "10.0.0.5");
+  t.equal(d.engine.flows.destination(0).address.toString(), "10.0.0.5", "the number is another's");
+  t.match(d.one(pieces[2]!, "CLIENT"), { verdict: "drop", reason: "no-flow" });
 });

@@ -121,15 +121,38 @@ t.test("a datagram without a checksum is quoted without one", async (t) => {
   t.same(embedded(packet).subarray(26, 28), Uint8Array.of(0, 0));
 });
 
-t.test("queries and redirects are no errors: nobody answers them here", async (t) => {
+t.test("queries, redirects and source quenches are no errors: nobody answers them here", async (t) => {
   const d = opened(V4, "tcp");
   const about = packetOf("tcp", at(V4.vip, 53), at(V4.client, 40_000));
-  for (const type of [0, 5, 8]) t.equal(d.one(icmp({ from: V4.router, to: V4.vip, type, about })).reason, "icmp-query");
+  for (const type of [0, 4, 5, 8])
+    t.equal(d.one(icmp({ from: V4.router, to: V4.vip, type, about })).reason, "icmp-query");
   t.equal(
     d.one(joined(icmp({ from: V4.router, to: V4.vip, type: 3, about }).subarray(0, 24)).with(3, 24)).reason,
     "malformed",
   );
 });
+
+for (const damaged of [true, false]) {
+  t.test(
+    `a path-MTU message ${damaged ? "that came damaged says nothing" : "is believed"} about segments of our own`,
+    async (t) => {
+      const reals = [realserver(V4.real, null)];
+      const d = new Director([service(V4.vip, [["tcp", 21, 21]], reals, { helper: ftp, controlPorts: [port(21)] })]);
+      const session = new Session(d, at(V4.client, 40_000), at(V4.vip, 21), at(V4.real, 21)).open();
+      session.reply("220 ready\r\n");
+      const about = tcp({ from: at(V4.client, 40_000), to: at(V4.real, 21), payload: new Uint8Array(100) });
+      const error = icmp({ from: V4.router, to: V4.client, type: 3, code: 4, rest: 140, about });
+      if (damaged) error[error.length - 1]! ^= 1;
+      d.one(error, "REAL");
+      const line = `STOR ${"x".repeat(200)}\r\n`;
+      t.equal(session.say(line), line);
+      t.equal(
+        session.server.received.every(({ length }) => length <= 100),
+        !damaged,
+      );
+    },
+  );
+}
 
 // --- what a reader has rewritten ------------------------------------------------------------------------------------
 
