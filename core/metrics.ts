@@ -34,23 +34,24 @@ export class Counters {
 /** The same for hot paths: names fixed at start-up, counted by their place among them. */
 export class Tally {
   readonly #names: readonly string[];
-  readonly #counts: Float64Array;
+  /** Declared alone: see core/engine/flags.ts. */
+  declare private readonly counts: Float64Array;
 
   constructor(names: readonly string[]) {
     this.#names = names;
-    this.#counts = new Float64Array(names.length);
+    this.counts = new Float64Array(names.length);
   }
 
   count(code: number): void {
-    this.#counts[code]!++;
+    this.counts[code]!++;
   }
 
   get(name: string): number {
-    return this.#counts[this.#names.indexOf(name)] ?? 0;
+    return this.counts[this.#names.indexOf(name)] ?? 0;
   }
 
   /** Those that were counted at all, by name. */
   all(): Readonly<Record<string, number>> {
-    return Object.fromEntries(this.#names.map((name, i) => [name, this.#counts[i]!] as const).filter(([, n]) => n > 0));
+    return Object.fromEntries(this.#names.map((name, i) => [name, this.counts[i]!] as const).filter(([, n]) => n > 0));
   }
 }

@@ -17,10 +17,10 @@ const SERVICE = 7;
 
 export class VirtualServices {
   /** Ranges in the order of the services, so that the first that serves a port is found first. */
-  readonly #ranges: Int32Array;
+  declare private readonly ranges: Int32Array;
   /** Chains of ranges by address hash: index + 1 of the first, and of the next after each. */
-  readonly #heads: Int32Array;
-  readonly #nexts: Int32Array;
+  declare private readonly heads: Int32Array;
+  declare private readonly nexts: Int32Array;
 
   constructor(services: readonly Service[]) {
     const ranges = services.flatMap(({ spec: { address, ports } }, service) =>
@@ -32,13 +32,13 @@ export class VirtualServices {
         service,
       ]),
     );
-    this.#ranges = Int32Array.from(ranges.flat());
-    this.#nexts = new Int32Array(ranges.length);
-    this.#heads = new Int32Array(2 ** Math.ceil(Math.log2(ranges.length * 2 + 2)));
+    this.ranges = Int32Array.from(ranges.flat());
+    this.nexts = new Int32Array(ranges.length);
+    this.heads = new Int32Array(2 ** Math.ceil(Math.log2(ranges.length * 2 + 2)));
     for (let i = ranges.length - 1; i >= 0; i--) {
-      const bucket = this.#bucket(this.#ranges[i * RANGE + 3]!);
-      this.#nexts[i] = this.#heads[bucket]!;
-      this.#heads[bucket] = i + 1;
+      const bucket = this.#bucket(this.ranges[i * RANGE + 3]!);
+      this.nexts[i] = this.heads[bucket]!;
+      this.heads[bucket] = i + 1;
     }
   }
 
@@ -46,8 +46,8 @@ export class VirtualServices {
   find(keys: Int32Array, at: number): number {
     const kind = keys[at + KIND]!;
     const port = keys[at + PORTS]! & 0xffff;
-    const ranges = this.#ranges;
-    for (let next = this.#heads[this.#bucket(keys[at + DESTINATION]!)]!; next !== 0; next = this.#nexts[next - 1]!) {
+    const ranges = this.ranges;
+    for (let next = this.heads[this.#bucket(keys[at + DESTINATION]!)]!; next !== 0; next = this.nexts[next - 1]!) {
       const range = (next - 1) * RANGE;
       if (ranges[range + PROTOCOL] !== (kind & 0xff)) continue;
       if (port < ranges[range + FIRST]! || port > ranges[range + LAST]!) continue;
@@ -57,7 +57,7 @@ export class VirtualServices {
   }
 
   #sameAddress(range: number, keys: Int32Array, at: number, kind: number): boolean {
-    const ranges = this.#ranges;
+    const ranges = this.ranges;
     if (ranges[range + 3] !== keys[at + DESTINATION]) return false;
     if ((kind & IPV6) === 0) return ranges[range] === 0 && ranges[range + 1] === 0 && ranges[range + 2] === 0xffff;
     for (let i = 0; i < 3; i++) if (ranges[range + i] !== keys[at + DESTINATION_PREFIX + i]) return false;
@@ -65,6 +65,6 @@ export class VirtualServices {
   }
 
   #bucket(word: number): number {
-    return mix(word) & (this.#heads.length - 1);
+    return mix(word) & (this.heads.length - 1);
   }
 }

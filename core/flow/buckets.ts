@@ -28,9 +28,9 @@ const SMALLEST = 2048;
 const NOTHING = new Int32Array(1);
 
 export class Buckets {
-  readonly #rows: Int32Array;
-  readonly #prefixes: Int32Array;
-  readonly #hashes: Int32Array;
+  declare private readonly rows: Int32Array;
+  declare private readonly prefixes: Int32Array;
+  declare private readonly hashes: Int32Array;
   #slots = new Int32Array(SMALLEST);
   #old = NOTHING;
   /** Slots of the old table before this one have been moved. */
@@ -40,9 +40,9 @@ export class Buckets {
 
   /** `hashes`: by `id << 1 | direction`, of what is in here. */
   constructor(rows: Int32Array, prefixes: Int32Array, hashes: Int32Array) {
-    this.#rows = rows;
-    this.#prefixes = prefixes;
-    this.#hashes = hashes;
+    this.rows = rows;
+    this.prefixes = prefixes;
+    this.hashes = hashes;
   }
 
   /** Both tables, in bytes. */
@@ -61,7 +61,12 @@ export class Buckets {
     return found !== NONE || this.#old === NOTHING ? found : this.#probe(this.#old, keys, at, hash);
   }
 
-  /** What `find` will look at first, or 0: brings the slot into the cache. */
+  /** Reads the slot where probing begins, and decides nothing: a wrong guess would end the waiting together. */
+  touch(hash: number): number {
+    return this.#slots[hash & (this.#slots.length - 1)]!;
+  }
+
+  /** What `find` will look at first, or 0. */
   peek(hash: number): number {
     const slots = this.#slots;
     const last = slots.length - 1;
@@ -81,7 +86,7 @@ export class Buckets {
       if (word === NONE) return NONE;
       if ((word ^ tag) >>> AWAY_SHIFT === away) {
         const found = word & FOUND_MASK;
-        if (matches(this.#rows, this.#prefixes, found, keys, at)) return found;
+        if (matches(this.rows, this.prefixes, found, keys, at)) return found;
       }
       if (away < FAR) away++;
     }
@@ -89,12 +94,12 @@ export class Buckets {
 
   insert(found: number): void {
     if (++this.#used * 2 > this.#slots.length) this.#grow();
-    place(this.#slots, this.#hashes[found]!, found);
+    place(this.#slots, this.hashes[found]!, found);
     if (this.#old !== NOTHING) this.#move(MOVES);
   }
 
   remove(found: number): void {
-    const hash = this.#hashes[found]!;
+    const hash = this.hashes[found]!;
     const slot = slotOf(this.#slots, hash, found);
     if (slot >= 0) this.#close(slot);
     else this.#old[slotOf(this.#old, hash, found)] = MOVED;
@@ -120,7 +125,7 @@ export class Buckets {
 
   #away(word: number, slot: number): number {
     const away = (word >>> AWAY_SHIFT) & FAR;
-    return away < FAR ? away : (slot - this.#hashes[word & FOUND_MASK]!) & (this.#slots.length - 1);
+    return away < FAR ? away : (slot - this.hashes[word & FOUND_MASK]!) & (this.#slots.length - 1);
   }
 
   #grow(): void {
@@ -137,7 +142,7 @@ export class Buckets {
     for (let slot = this.#cursor; slot < end; slot++) {
       const found = old[slot]! & FOUND_MASK;
       if (found === NONE) continue;
-      place(this.#slots, this.#hashes[found]!, found);
+      place(this.#slots, this.hashes[found]!, found);
       old[slot] = MOVED;
     }
     this.#cursor = end;

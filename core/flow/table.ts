@@ -58,6 +58,17 @@ const GENERATIONS = 2 ** 29;
 export const FULL = 0;
 export const CLASH = -1;
 
+/**
+ * Where the rows begin in their memory, in bytes. What is so large the system gives in pages of its own, and glibc's malloc
+ * takes the first 16 bytes of those: from here on each row is a cache line, where it would lie across two.
+ */
+const FIRST_LINE = 48;
+
+const inLines = (words: number): Int32Array => {
+  const bytes = words * Int32Array.BYTES_PER_ELEMENT;
+  return new Int32Array(new ArrayBuffer(FIRST_LINE + bytes), FIRST_LINE, words);
+};
+
 export interface TableOptions {
   /** Entries at most. */
   readonly capacity: number;
@@ -66,18 +77,18 @@ export interface TableOptions {
 }
 
 export class FlowTable {
-  readonly capacity: number;
+  declare readonly capacity: number;
   /** For the engine's inner loop, which reads and counts in place. */
-  readonly rows: Int32Array;
-  readonly prefixes: Int32Array;
+  declare readonly rows: Int32Array;
+  declare readonly prefixes: Int32Array;
   /** In ticks, by state. */
-  readonly timeouts: Int32Array;
+  declare readonly timeouts: Int32Array;
   /** By `id << 1 | direction`: to make one again takes longer than to read it. */
-  readonly #hashes: Int32Array;
-  readonly #buckets: Buckets;
-  readonly #wheel: Wheel;
-  readonly #k0: number;
-  readonly #k1: number;
+  declare private readonly hashes: Int32Array;
+  declare private readonly buckets: Buckets;
+  declare private readonly wheel: Wheel;
+  declare private readonly k0: number;
+  declare private readonly k1: number;
   readonly #scratch = new Int32Array(KEY);
   #size = 0;
   /** Rows that were used and are free, the last freed first; strung through NEXT. */
@@ -91,16 +102,16 @@ export class FlowTable {
     if (!(capacity >= 1 && capacity <= MOST_FLOWS)) throw new RangeError(`not a capacity: ${capacity}`);
     this.capacity = capacity;
     // Id 0 is nobody's.
-    this.rows = new Int32Array((capacity + 1) << ROW_SHIFT);
+    this.rows = inLines((capacity + 1) << ROW_SHIFT);
     this.prefixes = new Int32Array((capacity + 1) * PREFIXES);
     this.timeouts = new Int32Array(STATES);
     for (const [name, state] of Object.entries(State)) {
       this.timeouts[state] = Math.ceil((timeouts?.[name as StateName] ?? defaultTimeouts[name as StateName]) / TICK);
     }
-    this.#hashes = new Int32Array((capacity + 1) * 2);
-    this.#buckets = new Buckets(this.rows, this.prefixes, this.#hashes);
-    this.#wheel = new Wheel(this.rows, QUEUES);
-    [this.#k0, this.#k1] = seed;
+    this.hashes = new Int32Array((capacity + 1) * 2);
+    this.buckets = new Buckets(this.rows, this.prefixes, this.hashes);
+    this.wheel = new Wheel(this.rows, QUEUES);
+    [this.k0, this.k1] = seed;
   }
 
   get size(): number {
@@ -118,11 +129,11 @@ export class FlowTable {
   }
 
   get indexBytes(): number {
-    return this.#buckets.byteLength;
+    return this.buckets.byteLength;
   }
 
   get growing(): boolean {
-    return this.#buckets.growing;
+    return this.buckets.growing;
   }
 
   /** The clock goes on to `now`, never back. Entries that are due are not removed by this: see `due`. */
@@ -136,17 +147,22 @@ export class FlowTable {
   }
 
   hash(keys: Int32Array, at: number): number {
-    return hashKey(this.#k0, this.#k1, keys, at);
+    return hashKey(this.k0, this.k1, keys, at);
   }
 
   /** `id << 1 | direction` of the entry that a packet with this key belongs to; 0: none. */
   find(keys: Int32Array, at: number, hash: number): number {
-    return this.#buckets.find(keys, at, hash);
+    return this.buckets.find(keys, at, hash);
+  }
+
+  /** Reads the slot where `find` begins: to have it, and the next, in the cache. */
+  touch(hash: number): number {
+    return this.buckets.touch(hash);
   }
 
   /** What `find` will look at first: `id << 1 | direction`, or 0. */
   peek(hash: number): number {
-    return this.#buckets.peek(hash);
+    return this.buckets.peek(hash);
   }
 
   /**
@@ -180,7 +196,7 @@ export class FlowTable {
     this.rows[row + KIND] = this.rows[row + KIND]! | (state << STATE_SHIFT);
     this.rows[row + DEADLINE] = this.#tick + this.timeouts[state]!;
     this.#clear(row);
-    this.#wheel.add(id, queueOf[state]!);
+    this.wheel.add(id, queueOf[state]!);
     this.#insert(hash, id << 1);
     this.#insert(replyHash, (id << 1) | REPLY);
     this.#size++;
@@ -188,8 +204,8 @@ export class FlowTable {
   };
 
   #insert(hash: number, found: number): void {
-    this.#hashes[found] = hash;
-    this.#buckets.insert(found);
+    this.hashes[found] = hash;
+    this.buckets.insert(found);
   }
 
   /** The counters. */
@@ -223,9 +239,9 @@ export class FlowTable {
   /** `id` is that of an entry. */
   readonly remove = (id: number): void => {
     const row = id << ROW_SHIFT;
-    this.#buckets.remove(id << 1);
-    this.#buckets.remove((id << 1) | REPLY);
-    this.#wheel.remove(id);
+    this.buckets.remove(id << 1);
+    this.buckets.remove((id << 1) | REPLY);
+    this.wheel.remove(id);
     this.#size--;
     const generation = this.rows[row + GENERATION]! + 1;
     this.rows[row + GENERATION] = generation;
@@ -266,8 +282,8 @@ export class FlowTable {
     this.rows[row + KIND] = (this.rows[row + KIND]! & ~STATE_MASK) | (state << STATE_SHIFT);
     // Settled, and not to end before the wheel comes by: it will see then.
     if (queueOf[before]! < 0 && queueOf[state]! < 0 && (!earlier || this.timeouts[state]! >= ROUND)) return;
-    this.#wheel.remove(id);
-    this.#wheel.add(id, queueOf[state]!);
+    this.wheel.remove(id);
+    this.wheel.add(id, queueOf[state]!);
   }
 
   /** The half-open entry heard from longest ago, which gives way when the table is full; 0: there is none. */
@@ -276,7 +292,7 @@ export class FlowTable {
     let heard = 0;
     for (let state = 0; state < STATES; state++) {
       const queue = queueOf[state]!;
-      const id = queue < 0 ? 0 : this.#wheel.oldest(queue);
+      const id = queue < 0 ? 0 : this.wheel.oldest(queue);
       if (id === 0) continue;
       const when = this.rows[(id << ROW_SHIFT) + DEADLINE]! - this.timeouts[state]!;
       if (oldest !== 0 && when >= heard) continue;
@@ -288,6 +304,6 @@ export class FlowTable {
 
   /** An entry whose time is up; 0: no more; LATER (wheel.ts): call again. The caller removes it. */
   due(): number {
-    return this.#wheel.due(this.#tick);
+    return this.wheel.due(this.#tick);
   }
 }

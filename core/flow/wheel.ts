@@ -25,19 +25,19 @@ const NOBODY = 0;
 export const LATER = -1;
 
 export class Wheel {
-  readonly #rows: Int32Array;
-  readonly #queues: number;
+  declare private readonly rows: Int32Array;
+  declare private readonly queues: number;
   /** Lists 0 to SLOTS - 1 are the wheel's, the others the queues. */
-  readonly #first: Int32Array;
-  readonly #last: Int32Array;
+  declare private readonly first: Int32Array;
+  declare private readonly last: Int32Array;
   /** Everything due before this tick has been given out. */
   #tick = 0;
 
   constructor(rows: Int32Array, queues: number) {
-    this.#rows = rows;
-    this.#queues = queues;
-    this.#first = new Int32Array(SLOTS + queues);
-    this.#last = new Int32Array(SLOTS + queues);
+    this.rows = rows;
+    this.queues = queues;
+    this.first = new Int32Array(SLOTS + queues);
+    this.last = new Int32Array(SLOTS + queues);
   }
 
   /** Entry `id` waits for its DEADLINE, or for the end of the round. `queue`: the one of its half-open state, or -1. */
@@ -46,37 +46,37 @@ export class Wheel {
       this.#append(SLOTS + queue, id);
       return;
     }
-    const deadline = this.#rows[(id << ROW_SHIFT) + DEADLINE]!;
+    const deadline = this.rows[(id << ROW_SHIFT) + DEADLINE]!;
     const furthest = this.#tick + ROUND;
     this.#append(Math.min(Math.max(deadline, this.#tick), furthest) & (SLOTS - 1), id);
   }
 
   remove(id: number): void {
-    const rows = this.#rows;
+    const rows = this.rows;
     const row = id << ROW_SHIFT;
     const previous = rows[row + PREVIOUS]!;
     const next = rows[row + NEXT]!;
     // A negative link is the list's own end: ~list.
-    if (previous < 0) this.#first[~previous] = next < 0 ? NOBODY : next;
+    if (previous < 0) this.first[~previous] = next < 0 ? NOBODY : next;
     else rows[(previous << ROW_SHIFT) + NEXT] = next;
-    if (next < 0) this.#last[~next] = previous < 0 ? NOBODY : previous;
+    if (next < 0) this.last[~next] = previous < 0 ? NOBODY : previous;
     else rows[(next << ROW_SHIFT) + PREVIOUS] = previous;
   }
 
   #append(list: number, id: number): void {
-    const rows = this.#rows;
+    const rows = this.rows;
     const row = id << ROW_SHIFT;
-    const last = this.#last[list]!;
+    const last = this.last[list]!;
     rows[row + NEXT] = ~list;
     rows[row + PREVIOUS] = last === NOBODY ? ~list : last;
-    if (last === NOBODY) this.#first[list] = id;
+    if (last === NOBODY) this.first[list] = id;
     else rows[(last << ROW_SHIFT) + NEXT] = id;
-    this.#last[list] = id;
+    this.last[list] = id;
   }
 
   /** The one in `queue` that was heard from longest ago; 0: none. */
   oldest(queue: number): number {
-    return this.#first[SLOTS + queue]!;
+    return this.first[SLOTS + queue]!;
   }
 
   /** An entry whose deadline is at `tick` or before; 0: none is left; LATER: call again. The caller removes it. */
@@ -87,11 +87,11 @@ export class Wheel {
     if (tick - this.#tick >= SLOTS) this.#tick = tick - SLOTS + 1;
     let putBack = 0;
     while (this.#tick <= tick) {
-      const id = this.#first[this.#tick & (SLOTS - 1)]!;
+      const id = this.first[this.#tick & (SLOTS - 1)]!;
       if (id === NOBODY) {
         if (this.#tick === tick) break;
         this.#tick++;
-      } else if (this.#rows[(id << ROW_SHIFT) + DEADLINE]! <= tick) return id;
+      } else if (this.rows[(id << ROW_SHIFT) + DEADLINE]! <= tick) return id;
       else if (putBack++ === MOST_PUT_BACK) return LATER;
       else {
         this.remove(id);
@@ -102,9 +102,9 @@ export class Wheel {
   }
 
   #dueHalfOpen(tick: number): number {
-    for (let queue = 0; queue < this.#queues; queue++) {
+    for (let queue = 0; queue < this.queues; queue++) {
       const id = this.oldest(queue);
-      if (id !== NOBODY && this.#rows[(id << ROW_SHIFT) + DEADLINE]! <= tick) return id;
+      if (id !== NOBODY && this.rows[(id << ROW_SHIFT) + DEADLINE]! <= tick) return id;
     }
     return NOBODY;
   }
