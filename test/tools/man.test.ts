@@ -4,6 +4,7 @@ import type { Command } from "commander";
 import t from "tap";
 import { configCommand } from "../../director/config/command.ts";
 import { ctlCommand } from "../../director/ctl/command.ts";
+import { topCommand } from "../../director/ctl/top/command.ts";
 import { doctorCommand } from "../../director/doctor/command.ts";
 import { importCommand } from "../../director/ipvs/command.ts";
 import { runCommand } from "../../director/main.ts";
@@ -16,6 +17,7 @@ import { replayCommand } from "../../tools/replay/command.ts";
 const commands: readonly Command[] = [
   runCommand(),
   ctlCommand(),
+  topCommand(),
   configCommand(),
   planCommand(),
   doctorCommand(async () => []),
