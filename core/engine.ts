@@ -193,10 +193,11 @@ export class Engine {
     if (stage.protocol(place) === TCP) {
       flags = stage.places[place + FLAGS]!;
       if (this.transitions[transitionAt(ORIGINAL, flags, State.NONE)] === IMPLAUSIBLE) return Reason.TCP_FLAGS;
-      // As IPVS without sloppy_tcp: what has no entry and is no SYN belongs to nobody.
-      if ((flags & (SYN | ACK)) !== SYN) return Reason.NO_FLOW;
+      // As IPVS without sloppy_tcp: what has no entry and is no SYN belongs to nobody, unless it answers one.
+      if ((flags & SYN) === 0) return Reason.NO_FLOW;
     }
     if (!stage.mayTravel(place)) return Reason.TTL_EXCEEDED;
+    if ((flags & ACK) !== 0) return this.#openAnswer(batch, i, place, flags, out);
     if (stage.protocol(place) !== TCP && this.requests.any) return this.#request(batch, i, place, out);
     return this.#openFlow(batch, i, place, flags, out);
   }
@@ -215,8 +216,25 @@ export class Engine {
       const fromReal = this.#openFromReal(place, flags);
       if (fromReal !== ~Reason.NOT_ANNOUNCED) found = fromReal;
     }
+    if (found === ~Reason.NO_REALSERVER) this.#refuse(batch, i, place, out);
     if (found < 0) return ~found;
     const reason = this.#pass(batch, i, place, found, out);
+    return reason === ESTABLISHED ? OPENED : reason;
+  }
+
+  #refuse(batch: Batch, i: number, place: number, out: Output): void {
+    const { places } = this.#stage;
+    this.forwarding.refuse(batch, i, places[place + END]! - places[place + AT]!, this.#now, out);
+  }
+
+  /** A client answers what a realserver opened past the director. */
+  #openAnswer(batch: Batch, i: number, place: number, flags: number, out: Output): number {
+    if (!fits(batch.side[i]!, ORIGINAL)) return Reason.NO_FLOW;
+    const { places } = this.#stage;
+    const state = this.#firstState(place, ORIGINAL, flags);
+    const id = this.related.fromAnswer(places, place, places[place + HASH]!, state, this.#now);
+    if (id < 0) return ~id;
+    const reason = this.#pass(batch, i, place, id << 1, out);
     return reason === ESTABLISHED ? OPENED : reason;
   }
 
@@ -228,9 +246,12 @@ export class Engine {
     const related = this.related.fromClient(places, place, hash, state, this.#now);
     if (related >= 0) return related << 1;
     const id = this.flows.open(places, place, hash, state, this.#now);
+    if (id >= 0) return id << 1;
     // Who may not open what was announced may still open what is served there.
-    if (id < 0) return id === ~Reason.NO_SERVICE ? related : id;
-    return id << 1;
+    if (id !== ~Reason.NO_SERVICE) return id;
+    if (this.#stage.protocol(place) === TCP) return related;
+    const answer = this.related.fromAnswer(places, place, hash, state, this.#now);
+    return answer < 0 ? related : answer << 1;
   }
 
   #openFromReal(place: number, flags: number): number {

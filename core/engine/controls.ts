@@ -4,12 +4,13 @@
  *   segment or datagram -> ControlFlow, ControlStream -> helper -> related entries placed at once -> packets in `sent`
  *
  * A packet of a connection that is read goes nowhere itself. Once its reader has let go (TLS), numbers are shifted in
- * place, or, where nothing was changed, the flow is one like any other.
+ * place, or, where nothing was changed, the flow is one like any other. One whose realserver has the VIP is overheard
+ * only: its packets go on.
  */
 import type { Balancer, ConnectionEntry } from "../balancer.ts";
 import type { FlowTable } from "../flow/table.ts";
 import { Counters } from "../metrics.ts";
-import type { Service } from "../service.ts";
+import { hasVip, type Service } from "../service.ts";
 import type { Direction, Ms } from "../units.ts";
 import * as tcp from "../wire/tcp.ts";
 import * as udp from "../wire/udp.ts";
@@ -17,6 +18,7 @@ import { FlowStore } from "./control/flow.ts";
 import { shiftSegment } from "./control/shift.ts";
 import { Envelope } from "./envelope.ts";
 import { isIntact } from "./intact.ts";
+import { Overheard } from "./overheard.ts";
 import { Placing } from "./placing.ts";
 import { type Common, type ControlsOptions, ReadConnection, type Reading } from "./read-connection.ts";
 import type { Sent } from "./sent.ts";
@@ -41,8 +43,9 @@ export class ControlPacket {
 
 /** What became of a packet of a control connection. */
 export const Taken = {
-  /** It goes on: nobody reads its connection any more. If nothing was changed there either, nor will be here. */
+  /** It goes on: nobody reads its connection any more, nor is anything changed there. */
   PLAIN: 0,
+  /** It goes on, with other numbers or overheard. */
   SHIFTED: 1,
   /** It was read, and goes nowhere itself. */
   READ: 2,
@@ -62,6 +65,7 @@ export class Controls {
   readonly #free: number[] = [];
   /** Those that wait for a time. */
   readonly #waiting = new Map<number, ReadConnection>();
+  readonly #overheard = new Map<number, Overheard>();
 
   /** `over`: told of a flow whose connection was reset. */
   constructor(
@@ -83,12 +87,17 @@ export class Controls {
   /** Flow `id` is the control connection `entry`. */
   open(id: number, entry: ConnectionEntry): void {
     const reading = (this.#options.reading ?? asUsual)(entry.service);
+    if (hasVip(entry.realserver)) {
+      this.#overheard.set(id, new Overheard(entry, this.#balancer, reading, this.#common));
+      return;
+    }
     const slot = this.#free.pop() ?? this.#connections.length;
     this.#connections[slot] = new ReadConnection(id, entry, this.#balancer, reading, this.#common);
     this.#slots[id] = slot;
   }
 
   close(id: number): void {
+    this.#overheard.delete(id);
     const slot = this.#slots[id]!;
     if (slot === 0) return;
     this.#connections[slot]!.flow?.close();
@@ -100,7 +109,8 @@ export class Controls {
 
   /** Takes in a packet of flow `id`: one of `Taken`. */
   take(id: number, direction: Direction, packet: ControlPacket, now: Ms, sent: Sent): number {
-    const control = this.#of(id)!;
+    const control = this.#of(id);
+    if (control === null) return this.#overhear(this.#overheard.get(id)!, direction, packet, now);
     const { flow, shifts, stream } = control;
     const { bytes, transport, end } = packet;
     if (shifts !== null) {
@@ -121,6 +131,17 @@ export class Controls {
     else stream!.feed(direction, bytes.subarray(transport + udp.HEADER, end), now);
     this.#wait(id, control);
     return control.reset ? Taken.RESET : Taken.READ;
+  }
+
+  #overhear(control: Overheard, direction: Direction, packet: ControlPacket, now: Ms): number {
+    const { bytes, at, transport, end, partial } = packet;
+    const segments = control.transport === "tcp";
+    if (partial || isIntact(bytes, at, transport, end, segments ? tcp.PROTOCOL : udp.PROTOCOL)) {
+      this.#common.now = now;
+      if (segments) control.segment(direction, bytes, transport, end);
+      else control.datagram(direction, bytes.subarray(transport + udp.HEADER, end));
+    }
+    return control.over ? Taken.PLAIN : Taken.SHIFTED;
   }
 
   /** Whether what flow `id` carries is still read. */

@@ -156,13 +156,11 @@ export class Flows {
     return id;
   }
 
-  /** Without its replies, which may take another way, a connection cannot be read: its data ports are opened instead. */
+  /** Where its replies may take another way, what they announce may never be seen: its data ports are opened besides. */
   #read(id: number, entry: ConnectionEntry, now: Ms): void {
     if (hasVip(entry.realserver)) this.balancer.group(entry, null, now);
-    else {
-      this.controls.open(id, entry);
-      this.table.rows[(id << rows.ROW_SHIFT) + rows.KIND]! |= READ << rows.MARKS_SHIFT;
-    }
+    this.controls.open(id, entry);
+    this.table.rows[(id << rows.ROW_SHIFT) + rows.KIND]! |= READ << rows.MARKS_SHIFT;
   }
 
   /** Flow `id` is read no more. */

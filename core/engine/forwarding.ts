@@ -3,8 +3,9 @@
  * packets as they are, with one hop less to live. Its replies, should they come this way, are the VIP's already.
  */
 import * as rows from "../flow/rows.ts";
-import { isTooBig, MOST, tooBig } from "../nat/too-big.ts";
+import { isTooBig, MOST, portUnreachable, tooBig } from "../nat/icmp-message.ts";
 import { encapsulate, overhead } from "../nat/tunnel.ts";
+import type { Ms } from "../units.ts";
 import type { Address } from "../wire/address.ts";
 import { type Batch, type Output, SEGMENTED, Verdict, verdictOf } from "./batch.ts";
 import { DIRECT, type Flows, TUNNEL } from "./flows.ts";
@@ -21,9 +22,16 @@ const TUNNEL_MARK = TUNNEL << rows.MARKS_SHIFT;
 const DIRECT_MARK = DIRECT << rows.MARKS_SHIFT;
 const NO_TUNNELS: TunnelOptions = { from: [], mtu: 1500 };
 
+/** Messages in a second that nobody serves, as Linux's icmp_msgs_per_sec: who is flooded must not flood others. */
+const MOST_REFUSALS = 1000;
+const SECOND = 1000;
+
 export class Forwarding {
   readonly #flows: Flows;
   readonly #tunnels: TunnelOptions;
+  /** In the second that began then. */
+  #refusals = 0;
+  #since = Number.NEGATIVE_INFINITY;
 
   constructor(flows: Flows, tunnels = NO_TUNNELS) {
     this.#flows = flows;
@@ -66,6 +74,19 @@ export class Forwarding {
     const place = sent.room(MOST);
     if (place >= 0) sent.add(tooBig(batch.bytes, at, length, room, sent.bytes, place), Verdict.TO_CLIENT);
     return Reason.TOO_BIG;
+  }
+
+  /** The sender of packet `i`, which is `length` long, is told that nobody serves it. */
+  refuse(batch: Batch, i: number, length: number, now: Ms, { sent }: Output): void {
+    if (now - this.#since >= SECOND) {
+      this.#since = now;
+      this.#refusals = 0;
+    }
+    if (this.#refusals >= MOST_REFUSALS) return;
+    this.#refusals++;
+    const place = sent.room(MOST);
+    if (place < 0) return;
+    sent.add(portUnreachable(batch.bytes, batch.offset[i]!, length, sent.bytes, place), Verdict.TO_CLIENT);
   }
 
   tunnel(batch: Batch, i: number, number: number, length: number, out: Output): number {

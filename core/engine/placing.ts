@@ -3,11 +3,13 @@
  *
  *   the realserver listens   VIP:port, the realserver's own number where it is free, so that most texts stay as they are
  *   the client listens       where the client said: realservers see clients as they are
+ *
+ * A realserver that has the VIP says itself where its clients go: there, or nowhere.
  */
 import type { Balancer, ConnectionEntry } from "../balancer.ts";
 import type { RelatedEntry } from "../flow/related.ts";
 import { mix } from "../schedule/hash.ts";
-import { roleOf } from "../service.ts";
+import { hasVip, roleOf } from "../service.ts";
 import type { Endpoint, Port, Transport } from "../units.ts";
 
 /** As nf_nat_ftp tries. */
@@ -31,7 +33,7 @@ export class Placing {
     const { transport, target } = entry;
     if (below !== null) return this.#place(transport, { address, port: (below.port + 1) as Port });
     const own = this.#place(transport, { address, port: target.port });
-    return own ?? this.#search(transport, address, target.port);
+    return own ?? (hasVip(control.realserver) ? null : this.#search(transport, address, target.port));
   }
 
   #place(transport: Transport, at: Endpoint): Endpoint | null {

@@ -5,16 +5,19 @@
  *   client:any -> VIP:5001     announced by the realserver      goes to the realserver that announced it
  *   real:any -> client:1025    announced by the client          leaves as VIP:20, as far as the client can tell
  *   real:any -> client:113     the service lets it (ident)      leaves as the VIP
+ *   client:1025 -> VIP:20      answers what took another way    goes to the realserver that it was announced to
  */
 import type { Balancer, ConnectionEntry } from "../balancer.ts";
-import { KEY } from "../flow/key.ts";
+import { KEY, reverseKey } from "../flow/key.ts";
 import type { RelatedEntry } from "../flow/related.ts";
-import type { Service } from "../service.ts";
+import { hasVip, type Service } from "../service.ts";
 import { type Endpoint, inRange, type Ms, type Port, type Transport } from "../units.ts";
 import { destination, putKey, source, transportOf } from "./ends.ts";
 import type { Flows } from "./flows.ts";
 import { Reason } from "./reason.ts";
 
+/** No server sends what it announced from a port below it; to an answer (SYN, ACK) by TCP none listens. */
+const FIRST_UNRESERVED = 1024;
 /** Ports of the VIP that are tried for a connection that leaves as it. */
 const TRIES = 128;
 
@@ -45,6 +48,23 @@ export class RelatedFlows {
     const [to, from] = [destination(keys, at), source(keys, at)];
     const claimed = this.balancer.claim(transportOf(keys, at), to, from, now, undefined, "original");
     if (typeof claimed === "string") return ~(REFUSALS[claimed] ?? Reason.NO_SERVICE);
+    return this.flows.take(claimed.connection, keys, at, hash, state, now, claimed.related);
+  }
+
+  /**
+   * The same of a client's answer to what a realserver opened that has the VIP, and sent past the director: nothing else
+   * can come from where the client said that it listens.
+   */
+  fromAnswer(keys: Int32Array, at: number, hash: number, state: number, now: Ms): number {
+    const { related } = this.balancer;
+    if (related.size === 0) return ~Reason.NO_FLOW;
+    reverseKey(keys, at, this.#key, 0);
+    if (!related.mayAwait(this.#key, 0)) return ~Reason.NO_FLOW;
+    const [client, virtual] = [source(keys, at), destination(keys, at)];
+    const transport = transportOf(keys, at);
+    if (transport === "udp" && virtual.port < FIRST_UNRESERVED) return ~Reason.RELATED_PORT;
+    const claimed = this.balancer.claim(transport, client, virtual, now, () => virtual.port, "reply");
+    if (typeof claimed === "string") return ~(REFUSALS[claimed] ?? Reason.NO_FLOW);
     return this.flows.take(claimed.connection, keys, at, hash, state, now, claimed.related);
   }
 
@@ -80,8 +100,8 @@ export class RelatedFlows {
   }
 
   #announced(transport: Transport, client: Endpoint, real: Endpoint, now: Ms): Opening | number {
-    const leaves = ({ leaves }: RelatedEntry, { virtual }: ConnectionEntry): Port =>
-      this.#port(transport, client, virtual.address, leaves ?? real.port, real.port);
+    const leaves = ({ leaves }: RelatedEntry, { virtual, realserver }: ConnectionEntry): Port =>
+      hasVip(realserver) ? real.port : this.#port(transport, client, virtual.address, leaves ?? real.port, real.port);
     const claimed = this.balancer.claim(transport, client, real, now, leaves, "reply");
     if (typeof claimed !== "string") return claimed;
     if (claimed === "no-related-entry") return this.#originated(transport, client, real, now);

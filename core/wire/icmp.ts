@@ -31,8 +31,10 @@ export const Type = {
   PARAMETER_PROBLEM: 12,
 } as const;
 
-/** Code of a DESTINATION_UNREACHABLE (RFC 1191). */
+/** Codes of a DESTINATION_UNREACHABLE (RFC 792; RFC 1191; RFC 4443 §3.1). */
+export const PORT_UNREACHABLE = 3;
 export const FRAGMENTATION_NEEDED = 4;
+export const PORT_UNREACHABLE_V6 = 4;
 
 export const TypeV6 = {
   DESTINATION_UNREACHABLE: 1,

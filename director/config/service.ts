@@ -8,6 +8,7 @@ import { type Path, quote } from "./problem.ts";
 import type { Report } from "./report.ts";
 import type { RealserverInput, ServiceInput } from "./schema.ts";
 import type { HelperConfig } from "./types.ts";
+import { missingWithoutReplies } from "./unseen.ts";
 
 /** A service or a group, and where it stands. */
 export interface Entry {
@@ -74,6 +75,7 @@ function checkHelper(path: Path, service: ServiceInput, { report, helpers }: Con
   if (helper === null || ports.length === 0 || helper.config.ports.length === 0) return; // Reported there.
   const { config, transport } = helper;
   checkPrimary(config, service, report);
+  checkReplies(path, config, service, report);
   const held = ports.filter((range) => holdsOneOf(range, config.ports));
   if (held.some((range) => range.transport === (transport ?? range.transport))) return;
   const control = `${transport ?? "tcp"}/${config.ports[0]}`;
@@ -84,6 +86,28 @@ function checkHelper(path: Path, service: ServiceInput, { report, helpers }: Con
   }
   const remedy = `add ${control} to ports, or this service's control port to helpers.${name}.ports`;
   report.error(at, `no control port of ${name} (${config.ports.join(", ")}) is among ports`, remedy);
+}
+
+/** Where they take another way, and something fails for it. */
+function checkReplies(
+  path: Path,
+  { name, ports: control }: HelperConfig,
+  { ports, realservers }: ServiceInput,
+  report: Report,
+): void {
+  const first = realservers.findIndex(({ method }) => method !== "nat");
+  if (first < 0) return;
+  const missing = missingWithoutReplies(
+    name,
+    ports.some((range) => range.first !== range.last || !control.includes(range.first)),
+  );
+  if (missing?.fails !== true) return;
+  const at = [...path, "realservers", first, "method"];
+  const remedy =
+    name === "ftp"
+      ? "give each such realserver passivePorts, and the service these ports; or let replies pass the director"
+      : 'write "method: nat"';
+  report.warn(at, `where replies pass the director by: ${missing.what}`, remedy);
 }
 
 function checkPrimary(

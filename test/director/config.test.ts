@@ -322,6 +322,20 @@ t.test("what is odd but can run is a warning with its place", async (t) => {
   t.match(unserved, [{ line: 8, message: /does not serve tcp\/40000-40100/, remedy: "add tcp/40000-40100 to ports" }]);
 });
 
+t.test(
+  "a method with which a helper cannot do its work is a warning, and its place the first such realserver",
+  async (t) => {
+    const direct = (yaml: string) => parse(`${yaml}        method: dr\n`, { path: "tun" }).warnings;
+    const [one] = direct(`${SMALL}      - address: 192.168.0.3\n`);
+    t.match(one, { line: 9, path: "services[0].realservers[1].method", message: /passive ones reach no realserver/ });
+    t.match(one!.remedy, /passivePorts/);
+    t.same(direct(SMALL.replace("tcp/21", "tcp/21, tcp/40000-40100")), [], "there are data ports");
+    t.match(direct(SMALL.replace("tcp/21", "tcp/514").replace("helper: ftp", "helper: rsh")), [{ message: /stderr/ }]);
+    t.same(direct(SMALL.replace("tcp/21", "udp/69").replace("helper: ftp", "helper: tftp")), []);
+    t.same(parse(SMALL, { path: "tun" }).warnings, []);
+  },
+);
+
 t.test("a mark that keeps nobody together is a warning: of one service alone, or of other realservers", async (t) => {
   const alone = SMALL.replace("    realservers:", "    mark: files\n    realservers:");
   t.match(parse(alone).warnings, [{ path: "services[0].mark", message: '"files" is no other service\'s mark' }]);

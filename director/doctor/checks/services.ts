@@ -1,6 +1,7 @@
 /** What is wrong with the configuration as a whole, or is seen in a capture of it. */
 import { rangeText } from "../../../core/units.ts";
-import type { HelperConfig, RealserverConfig, ServiceConfig } from "../../config/types.ts";
+import type { RealserverConfig, ServiceConfig } from "../../config/types.ts";
+import { missingWithoutReplies } from "../../config/unseen.ts";
 import { type Finding, finding } from "../finding.ts";
 import { ANY_CLIENT, type Scene } from "../scene.ts";
 
@@ -9,20 +10,16 @@ export function* serviceFindings(scene: Scene): Generator<Finding> {
     yield* overlapping(service);
     const direct = service.realservers.filter((realserver) => answersDirectly(realserver, scene));
     if (service.helper === null || direct.length === 0) continue;
+    const missing = missingWithoutReplies(service.helper.name, hasDataPorts(service));
+    if (missing === null) continue;
     const who = direct.map(({ address, method }) => `${address} (${method})`).join(", ");
-    const what = `replies of ${who} need not pass the director: ${unseen(service.helper)}`;
-    yield finding("helper-bypassed", "warning", service.name, what);
+    const what = `replies of ${who} need not pass the director: ${missing.what}`;
+    yield finding("helper-bypassed", missing.fails ? "error" : "warning", service.name, what);
   }
 }
 
-/** What a helper cannot do there: those that schedule requests one by one still do. */
-const unseen = ({ name }: HelperConfig): string =>
-  BY_REPLIES[name] ?? `${name} reads no connection of theirs, and only the data ports that the service lists are open`;
-
-const BY_REPLIES: Readonly<Record<string, string>> = {
-  radius: "radius then guesses by the User-Name whose State a request brings, and no CoA passes",
-  dns: "dns then does not know where the TCP retry of a truncated answer belongs",
-};
+const hasDataPorts = ({ ports, controlPorts }: ServiceConfig): boolean =>
+  ports.some(({ first, last }) => first !== last || !controlPorts.includes(first));
 
 /** As far as can be seen from here: a realserver knows its own way to clients, nobody else does. */
 function answersDirectly({ address, method }: RealserverConfig, { own, facts, gateways }: Scene): boolean {

@@ -221,25 +221,3 @@ t.test("a path-MTU message makes our segments smaller", async (t) => {
   t.equal(session.say(line), line);
   t.ok(session.server.received.slice(-4).every(({ length }) => length <= 100));
 });
-
-t.test("with direct routing control connections are not read: their declared data ports are opened", async (t) => {
-  const d = new Director([
-    service(
-      VIP,
-      [
-        ["tcp", 21, 21],
-        ["tcp", 40000, 40100],
-      ],
-      [
-        { ...realserver("10.0.0.3", null), method: "dr" },
-        { ...realserver("10.0.0.4", null), method: "dr" },
-      ],
-      { helper: ftp, controlPorts: [port(21)] },
-    ),
-  ]);
-  const data = tcp({ from: "192.0.2.7:50000", to: `${VIP}:40007`, flags: "S" });
-  t.equal(d.say(data, "CLIENT"), "drop: no-control-connection");
-  const control = d.one(tcp({ from: CLIENT, to: `${VIP}:21`, flags: "S" }), "CLIENT");
-  const judged = d.one(data, "CLIENT");
-  t.same([control.verdict, judged.verdict, judged.destination], ["direct", "direct", control.destination]);
-});

@@ -181,3 +181,40 @@ t.test("a late fragment goes to its datagram's realserver, or nowhere, whoever h
   t.equal(d.engine.flows.destination(0).address.toString(), "10.0.0.5", "the number is another's");
   t.match(d.one(pieces[2]!, "CLIENT"), { verdict: "drop", reason: "no-flow" });
 });
+
+for (const [family, vip, real, client] of [
+  ["IPv4", "203.0.113.10", "10.0.0.3", "192.0.2.7:40000"],
+  ["IPv6", "2001:db8:1::10", "fd00::3", "[2001:db8::7]:40000"],
+] as const) {
+  t.test(`who connects where nobody serves is told so, as by IPVS: ${family}`, async (t) => {
+    const d = new Director([service(vip, [["tcp", 80, 80]], [{ ...realserver(real, null), weight: 0 }])]);
+    const to = family === "IPv6" ? `[${vip}]` : vip;
+    const opens = tcp({ from: client, to: `${to}:80`, flags: "S" });
+    t.equal(d.say(opens, "CLIENT"), "drop: no-realserver");
+    const [told, ...more] = d.sent;
+    t.same([told!.verdict, more], ["to-client", []]);
+    t.equal(wrong(told!.packet), null);
+    t.same(embedded(told!.packet), opens, "with the packet that it is about");
+    const at = family === "IPv6" ? 40 : 20;
+    t.same([...told!.packet.subarray(at, at + 2)], family === "IPv6" ? [1, 4] : [3, 3]);
+    t.equal(d.say(tcp({ from: client, to: `${to}:81`, flags: "S" }), "CLIENT"), "drop: no-service");
+    t.same(d.sent, [], "ports that are not served are nobody's");
+  });
+}
+
+t.test("a flood where nobody serves is answered a thousand times a second, and no more", async (t) => {
+  const d = new Director([
+    service("203.0.113.10", [["tcp", 80, 80]], [{ ...realserver("10.0.0.3", null), weight: 0 }]),
+  ]);
+  const flood = (): number => {
+    let told = 0;
+    for (let i = 0; i < 1500; i++) {
+      d.one(tcp({ from: `192.0.2.7:${1024 + i}`, to: "203.0.113.10:80", flags: "S" }), "CLIENT");
+      told += d.sent.length;
+    }
+    return told;
+  };
+  t.equal(flood(), 1000);
+  d.now += 1000;
+  t.equal(flood(), 1000);
+});

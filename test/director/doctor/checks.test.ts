@@ -318,6 +318,32 @@ t.test("a transparent proxy takes the VIP's connections by its rules, and needs 
   t.notOk(found.includes("nft-translates"));
 });
 
+const bypassed = (helper: string, ports: string, method = "dr") => {
+  const yaml = `services:\n  - { name: one, vip: ${VIP}, ports: [${ports}], helper: ${helper}, realservers: [{ address: 192.168.0.2, method: ${method} }] }`;
+  return findingsOf(sceneOf({ yaml })).map(({ severity, what }) => `${severity}: ${what}`);
+};
+
+t.test(
+  "what works where replies pass the director by is said for each helper, and nothing where all does",
+  async (t) => {
+    t.match(
+      bypassed("ftp", "tcp/21")[0],
+      /^error: replies of 192\.168\.0\.2 \(dr\) .* passive ones reach no realserver/,
+    );
+    t.match(
+      bypassed("ftp", "tcp/21, tcp/40000-40099", "tunnel")[0],
+      /^warning: .*\(tunnel\).* by the service's data ports/,
+    );
+    t.match(bypassed("rsh", "tcp/514")[0], /^error: .*stderr/);
+    t.match(bypassed("sip", "udp/5060")[0], /^warning: .*clients offer/);
+    t.match(bypassed("xdmcp", "udp/177")[0], /^warning: .*X11/);
+    t.match(bypassed("dns", "udp/53, tcp/53")[0], /^warning: .*TCP retry/);
+    t.match(bypassed("radius", "udp/1812")[0], /^warning: .*User-Name/);
+    const all = { pnm: "tcp/7070", rtsp: "tcp/554", tftp: "udp/69", wms: "tcp/1755, udp/1755" };
+    for (const [helper, ports] of Object.entries(all)) t.same(bypassed(helper, ports), [], helper);
+  },
+);
+
 t.test("there is a case for every code", async (t) => {
   const shown = new Set([...cases, ...RULED].map(([, code]) => code));
   t.same(

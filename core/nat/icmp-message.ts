@@ -1,7 +1,9 @@
 /**
- * The message that a packet is too large for the way it has to go: ICMP "fragmentation needed" (RFC 1191 §4), ICMPv6
- * "packet too big" (RFC 4443 §3.2). It comes from the address that the packet was sent to: the VIP, as the only one its
- * sender knows.
+ * Messages to the sender of a packet that goes no further. They come from the address that it was sent to: the VIP, as the
+ * only one its sender knows.
+ *
+ *   it is too large for the way it has to go    "fragmentation needed" (RFC 1191 §4), "packet too big" (RFC 4443 §3.2)
+ *   nobody serves it                            "port unreachable" (RFC 792, RFC 4443 §3.1), by TCP too, as ip_vs_leave
  */
 import { putU16, putU32 } from "../wire/bytes.ts";
 import { fold, pseudoHeaderSum, sumOf } from "../wire/checksum.ts";
@@ -30,15 +32,36 @@ export function tooBig(
   to: Uint8Array,
   at: number,
 ): number {
+  return write(bytes, from, length, bytes[from]! >>> 4 === 6 ? TOO_BIG_V6 : TOO_BIG, mtu, to, at);
+}
+
+/** The same, that nobody serves the port that it was sent to. */
+export const portUnreachable = (bytes: Uint8Array, from: number, length: number, to: Uint8Array, at: number): number =>
+  write(bytes, from, length, bytes[from]! >>> 4 === 6 ? UNREACHABLE_V6 : UNREACHABLE, 0, to, at);
+
+/** Type << 8 | code. */
+const TOO_BIG = (icmp.Type.DESTINATION_UNREACHABLE << 8) | icmp.FRAGMENTATION_NEEDED;
+const TOO_BIG_V6 = icmp.TypeV6.PACKET_TOO_BIG << 8;
+const UNREACHABLE = (icmp.Type.DESTINATION_UNREACHABLE << 8) | icmp.PORT_UNREACHABLE;
+const UNREACHABLE_V6 = (icmp.TypeV6.DESTINATION_UNREACHABLE << 8) | icmp.PORT_UNREACHABLE_V6;
+
+function write(
+  bytes: Uint8Array,
+  from: number,
+  length: number,
+  what: number,
+  word: number,
+  to: Uint8Array,
+  at: number,
+): number {
   const v6 = bytes[from]! >>> 4 === 6;
   const header = v6 ? ipv6.HEADER : ipv4.HEADER;
   const quoted = Math.min(length, (v6 ? MOST_IPV6 : MOST_IPV4) - header - icmp.HEADER);
   const body = at + header;
   const end = body + icmp.HEADER + quoted;
   to.fill(0, at, body + icmp.HEADER);
-  to[body] = v6 ? icmp.TypeV6.PACKET_TOO_BIG : icmp.Type.DESTINATION_UNREACHABLE;
-  to[body + 1] = v6 ? 0 : icmp.FRAGMENTATION_NEEDED;
-  putU32(to, body + 4, mtu);
+  putU16(to, body, what);
+  putU32(to, body + 4, word);
   to.set(bytes.subarray(from, from + quoted), body + icmp.HEADER);
   if (v6) putIpv6(bytes, from, to, at, end);
   else putIpv4(bytes, from, to, at, end);
