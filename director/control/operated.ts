@@ -147,6 +147,8 @@ export interface Operated {
    * flows and related entries. What goes takes no new flow; those it has end by themselves.
    */
   apply(config: Config): Promise<void>;
+  /** Throws what `apply` would refuse before it begins. Absent: nothing. */
+  refuse?(config: Config): void;
   services(): Promise<readonly ServiceState[]>;
   connections(query: Query): Promise<Page<ConnectionState>>;
   related(query: Query): Promise<Page<RelatedState>>;

@@ -130,9 +130,11 @@ export class Operator {
     };
   }
 
-  /** What `text`, as the file `file`, would change. Throws a ConfigError. */
+  /** What `text`, as the file `file`, would change. Throws a ConfigError, and a ChangeError where that is refused. */
   plan(text: string, file: string): Plan {
-    return this.#compare(this.#read(text, file));
+    const config = this.#read(text, file);
+    this.#refuse(config);
+    return this.#compare(config);
   }
 
   /**
@@ -213,15 +215,21 @@ export class Operator {
     return { changes: difference(this.#config, config), warnings, kept: [] };
   }
 
+  /** What cannot change while it runs. */
+  #refuse(config: Config): void {
+    if (!isDeepStrictEqual(config.control, this.#config.control)) {
+      const remedy = "restart the director, or leave it as it was";
+      throw new ChangeError("restart-needed", "control cannot change while it runs", remedy);
+    }
+    this.#options.path.operated?.refuse?.(config);
+  }
+
   #change(next: () => Promise<Next>): Promise<Plan> {
     const change = this.#busy
       .catch(() => {})
       .then(async () => {
         const { config, kept = [], applied } = await next();
-        if (!isDeepStrictEqual(config.control, this.#config.control)) {
-          const remedy = "restart the director, or leave it as it was";
-          throw new ChangeError("restart-needed", "control cannot change while it runs", remedy);
-        }
+        this.#refuse(config);
         const plan = { ...this.#compare(config), kept };
         await this.path.apply(config);
         this.#config = config;

@@ -181,14 +181,12 @@ export class PacketPath implements Datapath, Operated {
 
   // --- Operated ---------------------------------------------------------------------------------------------------
 
-  apply(config: Config): Promise<void> {
-    const change = this.#changing.catch(() => {}).then(() => this.#apply(config));
-    this.#changing = change;
-    return change;
+  refuse(wanted: Config): void {
+    this.#allowed(wanted);
   }
 
-  /** Whatever can fail comes first: the ground, then helpers; what changes, changes at once. */
-  async #apply(wanted: Config): Promise<void> {
+  /** `wanted` as it can be had. Throws a ChangeError where the running one cannot become that. */
+  #allowed(wanted: Config): Config {
     const config = this.#possible(wanted);
     if (this.#stopping)
       throw new ChangeError("stopping", "the director is stopping", "start it with the new configuration");
@@ -200,6 +198,18 @@ export class PacketPath implements Datapath, Operated {
       );
     }
     refuseOtherVips(this.#config, config);
+    return config;
+  }
+
+  apply(config: Config): Promise<void> {
+    const change = this.#changing.catch(() => {}).then(() => this.#apply(config));
+    this.#changing = change;
+    return change;
+  }
+
+  /** Whatever can fail comes first: the ground, then helpers; what changes, changes at once. */
+  async #apply(wanted: Config): Promise<void> {
+    const config = this.#allowed(wanted);
     const { direct, tunnels, commit, abandon } = this.#extend(config);
     try {
       await this.#thread!.ask({ what: "apply", config: packConfig(config), direct, tunnels });

@@ -111,6 +111,9 @@ t.test("a change that cannot be had in full is not had in part", async (t) => {
   ] as const) {
     const answer = await ask(director.socket, "/v1/config", { method: "POST", body: { text } });
     t.match([answer.status, answer.body.error], [status, error]);
+    const dry = await ask(director.socket, "/v1/config?dryRun=true", { method: "POST", body: { text } });
+    // What needs a listener or a module it does not try.
+    if (text === good || status === 422) t.equal(dry.status, error === "wrong-helper" ? 200 : status, `dry: ${error}`);
     const after = (await ask(director.socket, "/v1/services")).text + (await ask(director.socket, "/v1/config")).text;
     t.equal(after, before, error);
   }

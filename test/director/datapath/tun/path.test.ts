@@ -11,12 +11,15 @@ const config = (kind: "services" | "groups", ...services: string[]): Config =>
 for (const kind of ["services", "groups"] as const) {
   t.test(`of ${kind} that run the VIP is not changed: its flows would be cut`, async (t) => {
     const path = new PacketPath(config(kind, service("web", "203.0.113.10")), () => {});
-    await t.rejects(path.apply(config(kind, service("web", "203.0.113.11"))), {
+    const other = config(kind, service("web", "203.0.113.11"));
+    const refused = {
       name: "ChangeError",
       code: "vip-in-use",
       message: "service web: the VIP 203.0.113.10 cannot become 203.0.113.11 while it runs: its flows would be cut",
       remedy: "give 203.0.113.11 a service with another name, and take this one away",
-    });
+    };
+    await t.rejects(path.apply(other), refused);
+    t.throws(() => path.refuse(other), refused, "a dry run says so too");
   });
 }
 
@@ -28,5 +31,6 @@ t.test("the VIP of a service that comes, goes or stays is none that is changed",
   ]) {
     const error = await path.apply(config("services", ...next)).catch((reason: unknown) => reason);
     t.notMatch(error, { code: "vip-in-use" }, "it only lacks what it would have set up");
+    t.doesNotThrow(() => path.refuse(config("services", ...next)));
   }
 });
