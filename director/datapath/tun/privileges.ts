@@ -22,9 +22,8 @@ let left: Calls | null = null;
 export function giveUpRoot(calls: Calls): string | null {
   if (process.getuid?.() !== 0) return null;
   if (calls.prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0) return reasonOf(calls.errno());
-  process.setgroups!([]);
-  process.setgid!(NOBODY);
-  process.setuid!(NOBODY);
+  const reason = becomeNobody();
+  if (reason !== null) return reason;
   const header = calls.memory(8);
   header.bytes.writeUInt32LE(VERSION, 0);
   header.bytes.writeUInt32LE(0, 4);
@@ -34,6 +33,18 @@ export function giveUpRoot(calls: Calls): string | null {
   if (calls.capset(header.at, sets.at) < 0) return reasonOf(calls.errno());
   left = calls;
   return ambient(calls, PR_CAP_AMBIENT_RAISE) < 0 ? reasonOf(calls.errno()) : null;
+}
+
+/** A user namespace may know nobody, and set no groups. */
+function becomeNobody(): string | null {
+  try {
+    process.setgroups!([]);
+    process.setgid!(NOBODY);
+    process.setuid!(NOBODY);
+    return null;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code ?? String(error);
+  }
 }
 
 /** What `job` spawns in this thread, before it returns, is not given what this process has left. */

@@ -1,0 +1,94 @@
+/**
+ * The packet path on a host of its own, that anybody may have: network, mounts and a user's root in new namespaces. What
+ * it does to the host, and takes back; packets are the laboratory's.
+ */
+import { execFile, spawnSync } from "node:child_process";
+import { readFile, writeFile } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { promisify } from "node:util";
+import t from "tap";
+import { folder } from "../../live.ts";
+import { built } from "../../process.ts";
+
+const KINDRED = resolve(import.meta.dirname, "..", "..", "..", "..", "dist", "tools", "kindred.js");
+const OWN = ["--map-root-user", "--net", "--mount"];
+const may = spawnSync("unshare", [...OWN, "sh", "-c", "command -v ip && : <>/dev/net/tun"]).status === 0;
+const options = built.skip ? built : may ? {} : { skip: "needs unshare(1), user namespaces, ip, /dev/net/tun" };
+
+const config = (...services: readonly string[]): string => `services: [${services.join(", ")}]
+log: { level: info, format: json }
+`;
+const service = (name: string, vip: string, method: string): string =>
+  `{ name: ${name}, vip: ${vip}, ports: [tcp/80], realservers: [{ address: 10.78.2.2, method: ${method} }] }`;
+const WEB = service("web", "10.78.1.100", "nat");
+
+/** Each state of the host is a file. */
+const SCRIPT = `
+set -e
+node=$1 kindred=$2
+mount -t tmpfs -o mode=755 none /run
+ip link set lo up
+for net in 1 2; do
+  ip link add net$net type bridge
+  ip address add 10.78.$net.1/24 dev net$net
+  ip link set net$net up
+done
+state() {
+  { ip rule; ip -4 route show table all; ip neigh show proxy; ip -o link show type tun | cut -d: -f2
+    cat /proc/sys/net/ipv4/ip_forward; } > $1
+}
+director() {
+  "$node" "$kindred" run --path tun kindred.yaml > $1.log 2>&1 &
+  pid=$!
+  said $1 '"ready"'
+}
+said() { for i in $(seq 300); do grep -q "$2" $1.log && return; sleep 0.1; done; cat $1.log >&2; return 1; }
+settled() { for i in $(seq 100); do state now; grep -v kin1 now | cmp -s - $1 && return; sleep 0.1; done; }
+state before
+director first
+state during
+set +e; "$node" "$kindred" run --path tun kindred.yaml > second.log 2>&1; echo $? >> second.log; set -e
+cp more.yaml kindred.yaml; kill -HUP $pid; said first '"changed"'
+state more
+cp less.yaml kindred.yaml; kill -HUP $pid
+settled during
+state less
+kill -9 $pid; wait $pid || true
+state left
+director third
+kill $pid; wait $pid || true
+state after
+ls /run/kindred > journals
+`;
+
+t.test("what it changes of a host it takes back: at its end, after a change, after kill -9", options, async (t) => {
+  const path = await folder(t);
+  const both = config(WEB, service("more", "10.78.1.101", "dr"));
+  for (const [name, text] of [
+    ["kindred", config(WEB)],
+    ["less", config(WEB)],
+    ["more", both],
+  ] as const) {
+    await writeFile(join(path, `${name}.yaml`), text);
+  }
+  const script = ["sh", "-c", SCRIPT, "sh", process.execPath, KINDRED];
+  await promisify(execFile)("unshare", [...OWN, ...script], { cwd: path, timeout: 60_000 });
+  const file = (name: string): Promise<string> => readFile(join(path, name), "utf8");
+  const [before, during, more, less, left, after] = await Promise.all(
+    ["before", "during", "more", "less", "left", "after"].map(file),
+  );
+  t.match(during, /10\.78\.1\.100 dev kin0/);
+  t.match(during, /from 10\.78\.2\.2 iif net2 lookup 7700/);
+  t.match(during, /10\.78\.1\.100 dev net1 *proxy/);
+  t.match(await file("second.log"), /another director runs on this host's packet path \(pid \d+\)[^]*\n2\n$/);
+  t.match(more, /10\.78\.1\.101 dev kin0/, "a reload adds what is new");
+  t.match(more, /default via 10\.78\.2\.2 dev net2 table 7701/);
+  t.equal(withoutDevice(less!), during, "and one takes it away again");
+  t.not(left, before, "kill -9 leaves something: else the rest shows nothing");
+  t.match(await file("third.log"), /"cleaned-up"/);
+  t.equal(after, before);
+  t.equal((await file("journals")).trim(), "");
+});
+
+/** A device that was needed stays until the end. */
+const withoutDevice = (state: string): string => state.replaceAll(/^.*kin1.*\n/gm, "");
