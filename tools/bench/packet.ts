@@ -47,14 +47,13 @@ export const packet = (settings: Settings): Promise<Result[]> =>
       ftpLoad: await compile(sandbox, "ftp-load"),
       ftpServer: await compile(sandbox, "ftp-server"),
     };
-    const contenders = [await startKindred(sandbox, false)];
-    if (locate("nft") !== null) contenders.push(await startKindred(sandbox, true), await startKernel(sandbox));
+    const contenders = [await startKindred(sandbox, KINDRED), await startKindred(sandbox, BESIDE)];
+    if (locate("nft") !== null) contenders.push(await startKindred(sandbox, OFFLOADED), await startKernel(sandbox));
     for (const { farm } of contenders) await startServers(farm, programs);
     const results: Result[] = [];
     const cases = CASES.filter(({ name }) => name.includes(settings.only));
     for (const test of cases) {
-      const absent = test.subject === KINDRED ? OFFLOADED : KINDRED;
-      const these = contenders.filter(({ name }) => name !== absent);
+      const these = contenders.filter(({ name }) => name === test.subject || name === KERNEL);
       if (these[0]?.name === test.subject) results.push(...(await compete(test, these, programs, settings)));
     }
     return results;
@@ -63,7 +62,7 @@ export const packet = (settings: Settings): Promise<Result[]> =>
 interface Case {
   readonly name: string;
   /** Who is beside the kernel's own NAT. */
-  readonly subject: typeof KINDRED | typeof OFFLOADED;
+  readonly subject: Subject;
   readonly unit: string;
   measure(contender: Contender, programs: Programs, seconds: number): Promise<number>;
 }
@@ -89,7 +88,12 @@ async function latency(
 const KINDRED = "kindred";
 /** With its plain services in the kernel. */
 const OFFLOADED = "kindred, offload";
+/** On the CPU of the load, as the kernel is, who forwards on the CPU that the sender runs on. */
+const BESIDE = "kindred, one CPU";
+type Subject = typeof KINDRED | typeof OFFLOADED | typeof BESIDE;
 const KERNEL = "nft DNAT, nf_conntrack_ftp";
+
+const MICROSECONDS = "µs";
 
 const ENGINE_CASES: readonly Omit<Case, "subject">[] = [
   {
@@ -141,12 +145,12 @@ const ENGINE_CASES: readonly Omit<Case, "subject">[] = [
   },
   {
     name: "FTP command and reply, median",
-    unit: "µs",
+    unit: MICROSECONDS,
     measure: async (contender, programs, seconds) => (await latency(contender, programs, seconds)).median,
   },
   {
     name: "FTP command and reply, 99 %",
-    unit: "µs",
+    unit: MICROSECONDS,
     measure: async (contender, programs, seconds) => (await latency(contender, programs, seconds)).p99,
   },
 ];
@@ -155,6 +159,9 @@ const CASES: readonly Case[] = [
   ...ENGINE_CASES.map((one): Case => ({ ...one, subject: KINDRED })),
   ...ENGINE_CASES.slice(0, OFFLOADABLE).map(
     (one): Case => ({ ...one, name: `${one.name}, offload`, subject: OFFLOADED }),
+  ),
+  ...ENGINE_CASES.filter(({ unit }) => unit === MICROSECONDS).map(
+    (one): Case => ({ ...one, name: `${one.name}, one CPU`, subject: BESIDE }),
   ),
 ];
 
@@ -174,7 +181,8 @@ async function compete(
   ];
 }
 
-async function startKindred(sandbox: Sandbox, offloaded: boolean): Promise<Contender> {
+async function startKindred(sandbox: Sandbox, name: Subject): Promise<Contender> {
+  const offloaded = name === OFFLOADED;
   const farm = await makeRoutedFarm(sandbox, 4, 1, 1);
   await addSources(farm);
   const service = (name: string, ports: readonly string[], more: object) => ({
@@ -193,9 +201,10 @@ async function startKindred(sandbox: Sandbox, offloaded: boolean): Promise<Conte
     offload: offloaded ? "nftables" : "none",
     log: { level: "warn", format: "json" },
   };
-  const director: Running = startDirector(sandbox, config, farm.director.start, { path: "tun", ...pinned(MEASURED) });
+  const place = pinned(name === BESIDE ? LOAD : MEASURED);
+  const director: Running = startDirector(sandbox, config, farm.director.start, { path: "tun", ...place });
   await director.until(() => hasDevice(director.pid), "forwarding");
-  return { name: offloaded ? OFFLOADED : KINDRED, farm };
+  return { name, farm };
 }
 
 /** At log level `warn` it does not say that it is ready. */

@@ -36,3 +36,25 @@ export class Control {
     });
   }
 }
+
+/** As the interface lists it. */
+export interface Realserver {
+  readonly realserver: string;
+  readonly condition: string;
+  readonly active: number;
+  readonly inactive: number;
+  readonly flows: Readonly<Record<string, number>>;
+  readonly traffic: {
+    readonly connections: number;
+    readonly packets: Readonly<Record<string, number>>;
+    readonly bytes: Readonly<Record<string, number>>;
+  };
+}
+
+/** Those of one service. */
+export async function realserversOf(control: Control, service: string): Promise<readonly Realserver[]> {
+  const { items } = (await control.ask("GET", "/v1/services")) as {
+    items: readonly { name: string; realservers: readonly Realserver[] }[];
+  };
+  return items.filter(({ name }) => name === service).flatMap(({ realservers }) => realservers);
+}

@@ -13,9 +13,9 @@ export const hasRtspServer = (): boolean =>
   readdirSync("/usr/lib").some((folder) => existsSync(`/usr/lib/${folder}/girepository-1.0/GstRtspServer-1.0.typelib`));
 
 /** Players play so many pictures, at 25 a second, */
-export const PICTURES = 50;
+export const PICTURES = 25;
 /** and so many samples of sound, at 8,000 a second, */
-export const SAMPLES = 16_000;
+export const SAMPLES = 8_000;
 /** so many in a packet. */
 export const PACKET = 160;
 
@@ -59,10 +59,15 @@ const pipeline = ({ background, tone }: Source): string => {
   return `( ${video.join(" ! ")} ${audio.join(" ! ")} )`;
 };
 
-export async function startRtspServer(sandbox: Sandbox, host: Host, source: Source): Promise<void> {
+export async function startRtspServer(
+  sandbox: Sandbox,
+  host: Host,
+  source: Source,
+  address = host.address,
+): Promise<void> {
   const script = sandbox.path(`${host.name}.py`);
   writeFileSync(script, SERVER);
-  const server = host.start([PYTHON, script, host.address, String(RTSP_PORT), pipeline(source)]);
+  const server = host.start([PYTHON, script, address, String(RTSP_PORT), pipeline(source)]);
   await server.listening(RTSP_PORT);
 }
 

@@ -17,12 +17,12 @@ interface Client {
   readonly id: number;
   sequence: number;
   funnel: { readonly address: string; readonly port: number } | null;
+  /** The stream leaves from a port of its own: nothing about it can be known but what the funnel says. */
+  readonly out: Socket;
 }
 
 const clients = new Map<number, Client>();
-/** The stream leaves from a port of its own: nothing about it can be known but what the funnel says. */
-const out: Socket = createSocket("udp4");
-const send = ({ funnel }: Client, bytes: Buffer): void => {
+const send = ({ funnel, out }: Client, bytes: Buffer): void => {
   if (funnel !== null) out.send(bytes, funnel.port, funnel.address);
 };
 
@@ -72,7 +72,8 @@ requests.on("message", (said) => {
 });
 
 createServer((stream) => {
-  const client: Client = { id: 1000 + clients.size, sequence: 0, funnel: null };
+  const out = createSocket("udp4").bind(0, stream.localAddress!.replace("::ffff:", ""));
+  const client: Client = { id: 1000 + clients.size, sequence: 0, funnel: null, out };
   clients.set(client.id, client);
   stream
     .on("error", () => {})

@@ -64,11 +64,11 @@ const gstreamer: Player = {
 export const players: Readonly<Record<string, Player>> = { ffmpeg, gstreamer };
 
 const BYTES_PER_SAMPLE = 2;
-/** Seconds that a player may take; it plays for two. */
+/** Seconds that a player may take; it plays for one. */
 const LONGEST = 30;
 /** timeout(1) ended it. */
 const TIMED_OUT = 124;
-/** Bytes in 5 s: two seconds' worth of sound alone are 17,200, and nothing else says so much. */
+/** Bytes in 5 s: two seconds' worth of sound alone, and nothing else says so much. */
 const LEAST_FED = 17_200;
 let plays = 0;
 

@@ -14,8 +14,8 @@ const pieceOf = (number: number): Buffer => piece(number, file.subarray(number *
 const isLost = (number: number): boolean => number % 7 === 3;
 
 async function serve(stream: Socket, { player, robust }: Ports): Promise<void> {
-  const address = stream.remoteAddress!.replace("::ffff:", "");
-  const again = createSocket("udp4").bind(0);
+  const [address, own] = [stream.remoteAddress!, stream.localAddress!].map((text) => text.replace("::ffff:", ""));
+  const again = createSocket("udp4").bind(0, own);
   await once(again, "listening");
   // From nowhere but the port that the player named.
   again.on("message", (said, from) => {
@@ -24,7 +24,7 @@ async function serve(stream: Socket, { player, robust }: Ports): Promise<void> {
   });
   stream.on("close", () => again.close());
   stream.write(answer(again.address().port));
-  const out = createSocket("udp4");
+  const out = createSocket("udp4").bind(0, own);
   for (let number = 0; number < count; number++) {
     if (!isLost(number)) out.send(pieceOf(number), player, address);
     if (number % 10 === 9) await sleep(5);

@@ -106,9 +106,14 @@ export class Running {
   }
 }
 
-function signalGroup(leader: number, signal: NodeJS.Signals): void {
+const signalGroup = (leader: number, signal: NodeJS.Signals): void => signalTo(-leader, signal);
+
+/** At once. */
+export const endProcess = (pid: number): void => signalTo(pid, "SIGKILL");
+
+function signalTo(whom: number, signal: NodeJS.Signals): void {
   try {
-    process.kill(-leader, signal);
+    process.kill(whom, signal);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
   }

@@ -4,16 +4,23 @@
  *
  *   client ── front ─ director ─ back ── realserver     default via director
  *
- * A client still has no route to a realserver.
+ * A client still has no route to a realserver. Those that have the VIP may have a wire of their own to the clients, by
+ * which their answers go past the director:
+ *
+ *   client ── front ─ director ─ back ── realserver
+ *                └──────────────────────────┘
  */
 import { readFileSync } from "node:fs";
-import { type Family, type FarmMaker, type Host, layOut, type Target } from "./topology.ts";
+import { addAddress, type Family, type FarmMaker, type Host, layOut, type Target } from "./topology.ts";
 
 type Method = NonNullable<Target["method"]>;
 
-/** `methods`: how each realserver is reached, again from the first for those behind the last. */
+/**
+ * `methods`: how each realserver is reached, again from the first for those behind the last. `replies`: how what they
+ * answer reaches clients.
+ */
 export const routed =
-  (methods: readonly Method[]): FarmMaker =>
+  (methods: readonly Method[], replies: "by the director" | "past the director" = "by the director"): FarmMaker =>
   async (sandbox, family, clients, realservers) => {
     const parts = await layOut(sandbox, family, clients, realservers, false);
     const targets: Target[] = [];
@@ -23,6 +30,7 @@ export const routed =
       await host.must(["ip", flag(family), "route", "add", "default", "via", parts.director.address]);
       await forbidNames(host);
       if (method !== "nat") await takeVip(host, parts.vip, family);
+      if (replies === "past the director") await wireToClients(host, parts.director, parts.vip, i);
       if (method === "tunnel") await startDecapsulation(host, family);
     }
     return { ...parts, path: "tun", targets, seenAs: ({ address }) => address };
@@ -44,6 +52,19 @@ async function takeVip({ must }: Host, vip: string, family: Family): Promise<voi
   await must(["ip", "address", "add", ...address]);
   if (family === 4)
     await must(["sysctl", "-q", "-w", "net.ipv4.conf.all.arp_ignore=1", "net.ipv4.conf.all.arp_announce=2"]);
+}
+
+/** IPv4. Its addresses on that network come after all clients'. */
+async function wireToClients({ name, must }: Host, director: Host, vip: string, index: number): Promise<void> {
+  const port = `past${index}`;
+  const address = vip.replace(/\d+$/, String(200 + index));
+  await must(["ip", "link", "add", "eth1", "type", "veth", "peer", "name", port, "netns", director.name]);
+  await director.must(["ip", "link", "set", port, "master", "front", "up"]);
+  await addAddress(name, "eth1", address, 4);
+  await must(["ip", "link", "set", "eth1", "up"]);
+  // What comes by the director would not be answered there.
+  const settings = ["all", "eth0"].map((device) => `net.ipv4.conf.${device}.rp_filter=0`);
+  await must(["sysctl", "-q", "-w", ...settings]);
 }
 
 /** Protocol numbers of an IPv4 packet in one (RFC 2003), an IPv6 packet in one (RFC 2473); the outer header's length. */

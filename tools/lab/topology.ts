@@ -7,7 +7,7 @@
  * `front` and `back` are bridges inside the director's namespace, which does not forward: a client has no route to a
  * realserver, nor a realserver to a client, but through the director's process.
  */
-import { must, type Running, run, type StartOptions } from "./process.ts";
+import { endProcess, must, type Running, run, type StartOptions } from "./process.ts";
 import type { Sandbox } from "./sandbox.ts";
 
 export type Family = 4 | 6;
@@ -112,10 +112,17 @@ export async function makeSwitch(sandbox: Sandbox, bridges: readonly string[]): 
 export async function makeNamespace(sandbox: Sandbox, name: string): Promise<string> {
   await must(["ip", "netns", "add", name]);
   sandbox.defer(async () => {
+    await endAllIn(name);
     await must(["ip", "netns", "del", name]);
   });
   await must(["ip", "-n", name, "link", "set", "lo", "up"]);
   return name;
+}
+
+/** A daemon may have left the group that it was started in; but not its network namespace. */
+async function endAllIn(namespace: string): Promise<void> {
+  const pids = (await must(["ip", "netns", "pids", namespace])).split("\n").filter((pid) => pid !== "");
+  for (const pid of pids) endProcess(Number(pid));
 }
 
 /** A new namespace may inherit the machine's forwarding; here it would be a way around the director. */

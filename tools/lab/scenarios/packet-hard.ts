@@ -4,6 +4,7 @@ import { randomBytes } from "node:crypto";
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { BadWire } from "../bad-wire.ts";
+import { Control, realserversOf } from "../control.ts";
 import { events, startDirector, untilReady } from "../director.ts";
 import { digest } from "../files.ts";
 import { type FtpFolders, ftpServers, makeFtpFolders } from "../ftp-servers.ts";
@@ -15,7 +16,7 @@ import type { Scenario } from "../scenario.ts";
 import type { Host } from "../topology.ts";
 import { ftpService } from "./ftp-service.ts";
 
-const MODES: Readonly<Record<string, readonly string[]>> = {
+export const MODES: Readonly<Record<string, readonly string[]>> = {
   port: ["--ftp-port", "-", "--disable-eprt"],
   eprt: ["--ftp-port", "-"],
   pasv: ["--disable-epsv", "--no-ftp-skip-pasv-ip"],
@@ -23,7 +24,13 @@ const MODES: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Fetches and sends `file`, and proves that it arrived. */
-async function both(client: Host, vip: string, folders: FtpFolders, file: string, options: readonly string[]) {
+export async function both(
+  client: Host,
+  vip: string,
+  folders: FtpFolders,
+  file: string,
+  options: readonly string[],
+): Promise<void> {
   const directory = join(folders.root, "..", `own-${Math.random()}`);
   mkdirSync(directory);
   const common = ["curl", "--silent", "--show-error", "--max-time", "60", ...options];
@@ -228,14 +235,32 @@ with socket.create_connection((sys.argv[1], port), timeout=30) as data:
 print("got", digest.hexdigest(), flush=True)
 `;
 
+const PAGES = 5;
+
+/** One realserver of two services: the kernel's connections are counted for the service that they are of. */
+async function provenOwners(control: Control, connections: Readonly<Record<string, number>>): Promise<void> {
+  for (const [service, wanted] of Object.entries(connections)) {
+    const [one] = await realserversOf(control, service);
+    const { connections: counted, bytes } = one!.traffic;
+    prove(counted === wanted, `${counted} connections of ${service} are counted, ${wanted} there were`);
+    const least = service === "web" ? wanted * SLOW_SIZE : 0;
+    prove(bytes["reply"]! > least, `${bytes["reply"]} bytes of ${service} are counted`);
+  }
+}
+
 async function offloaded(sandbox: Sandbox): Promise<string> {
   const farm = await makeRoutedFarm(sandbox, 4, 1, 1);
   const [client] = farm.clients as [Host];
   const folders = await makeFtpFolders(sandbox);
   await ftpServers.vsftpd.start(sandbox, farm.realservers[0]!, 4, folders);
   writeFileSync(join(folders.files, SLOW_FILE), randomBytes(SLOW_SIZE));
+  await farm.realservers[0]!.start(["python3", "-m", "http.server", "80", "--directory", folders.files]).listening(80);
   const before = await tracesOf(farm.director);
-  const config = { ...ftpService(farm), offload: "nftables" };
+  const control = new Control(sandbox);
+  const ftp = ftpService(farm) as { services: object[] };
+  const realservers = farm.targets.map((target) => ({ ...target }));
+  const web = { name: "web", vip: farm.vip, ports: ["tcp/80"], scheduler: "rr", realservers };
+  const config = { ...ftp, services: [...ftp.services, web], offload: "nftables", control: { socket: control.socket } };
   const start = async (): Promise<Running> => {
     const director = startDirector(sandbox, config, farm.director.start, { path: "tun" });
     await untilReady(director);
@@ -246,6 +271,11 @@ async function offloaded(sandbox: Sandbox): Promise<string> {
   const used = (): number => events(first).filter(({ event }) => event === "offloaded").length;
   // PASV and EPSV, each there and back; the client opens no others.
   await first.until(() => used() === 4, "told of four connections that the kernel had");
+  const page = ["curl", "--silent", "--show-error", "--output", "/dev/null", `http://${farm.vip}/${SLOW_FILE}`];
+  for (let i = 0; i < PAGES; i++) await client.must(page);
+  // Each transfer has a control connection of its own.
+  const transfers = 2 * Object.keys(MODES).length;
+  await provenOwners(control, { ftp: 2 * transfers, web: PAGES });
 
   const slow = client.start(["python3", "-c", SLOW, farm.vip]);
   await slow.until(() => slow.stdout.includes("at "), "fetching");
@@ -257,13 +287,14 @@ async function offloaded(sandbox: Sandbox): Promise<string> {
   prove((await tracesOf(farm.director)) === before, "rules, routes, devices or settings were left behind");
   const tables = await farm.director.must(["nft", "list", "tables"]);
   prove(tables.trim() === "", `left in nftables: ${tables}`);
-  return "PASV and EPSV in the kernel's hands, PORT and EPRT not; a transfer went on through kill -9 and a restart";
+  return "PASV, EPSV and a web service beside them in the kernel's hands, each counted for its own, PORT and EPRT not; a transfer went on through kill -9 and a restart";
 }
 
 export const packetHard: readonly Scenario[] = [
   {
     name: "packet-offload",
-    about: "passive data connections translated by nftables; one survives kill -9 of the director, byte for byte",
+    about:
+      "passive data connections and a web service translated by nftables; a transfer survives kill -9 of the director",
     needs: ["vsftpd", "curl", "python3", "nft"],
     run: offloaded,
   },

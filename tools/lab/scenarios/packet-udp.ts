@@ -10,7 +10,6 @@ import * as tftp from "./tftp.ts";
 import * as xdmcp from "./xdmcp.ts";
 
 const nat = routed(["nat"]);
-const TRANSFERS = 4;
 const RETRIES = 30;
 
 export const packetUdp: readonly Scenario[] = [
@@ -48,7 +47,7 @@ export const packetUdp: readonly Scenario[] = [
     name: "packet-tftp",
     about: "curl reads and writes files of both tftpd-hpa servers",
     needs: ["in.tftpd", "curl"],
-    run: (sandbox) => tftp.transfers(sandbox, nat, tftp.withCurl, TRANSFERS),
+    run: (sandbox) => tftp.transfers(sandbox, nat, tftp.withCurl),
   },
   {
     name: "packet-xdmcp",

@@ -1,11 +1,13 @@
 import type { Scenario } from "../scenario.ts";
+import { packetChanged } from "./packet-changed.ts";
+import { packetDirect } from "./packet-direct.ts";
 import { packetFtp } from "./packet-ftp.ts";
 import { packetGroups } from "./packet-groups.ts";
 import { packetHard } from "./packet-hard.ts";
-import { packetOperated } from "./packet-operated.ts";
 import { packetRest } from "./packet-rest.ts";
 import { packetServices } from "./packet-services.ts";
 import { packetUdp } from "./packet-udp.ts";
+import { packetWatched } from "./packet-watched.ts";
 
 /** All that is shown of the packet path. */
 export const packet: readonly Scenario[] = [
@@ -13,7 +15,9 @@ export const packet: readonly Scenario[] = [
   ...packetUdp,
   ...packetRest,
   ...packetGroups,
+  ...packetDirect,
   ...packetHard,
   ...packetServices,
-  ...packetOperated,
+  ...packetChanged,
+  ...packetWatched,
 ];

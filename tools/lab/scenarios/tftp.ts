@@ -9,7 +9,7 @@ import { startTftpd, TFTP_PORT } from "../tftpd.ts";
 import { type Farm, type FarmMaker, makeFarm } from "../topology.ts";
 
 const FILE = "one.bin";
-const COUNT = 10;
+const COUNT = 4;
 
 /** One transfer: `local` is a file of the client's. */
 type Transfer = (farm: Farm, what: "get" | "put", remote: string, local: string) => Promise<string>;
