@@ -80,7 +80,7 @@ t.test("what it changes of a host it takes back: at its end, after a change, aft
   t.match(during, /10\.78\.1\.100 dev kin0/);
   t.match(during, /from 10\.78\.2\.2 iif net2 lookup 7700/);
   t.match(during, /10\.78\.1\.100 dev net1 *proxy/);
-  t.match(await file("second.log"), /another director runs on this host's packet path \(pid \d+\)[^]*\n2\n$/);
+  t.match(await file("second.log"), /another director runs on this host's packet path \(pid \d+\).*\n2\n$/s);
   t.match(more, /10\.78\.1\.101 dev kin0/, "a reload adds what is new");
   t.match(more, /default via 10\.78\.2\.2 dev net2 table 7701/);
   t.equal(withoutDevice(less!), during, "and one takes it away again");
