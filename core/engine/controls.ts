@@ -120,7 +120,7 @@ export class Controls {
     }
     // What is sent in its place has a checksum of its own: a damaged packet must not become a whole one.
     const protocol = flow === null ? udp.PROTOCOL : tcp.PROTOCOL;
-    if (!packet.partial && !isIntact(bytes, packet.at, transport, end, protocol)) {
+    if (!packet.partial && !isIntact(packet.view, packet.at, transport, end, protocol)) {
       this.counters.count("control.checksum");
       return Taken.READ;
     }

@@ -51,7 +51,7 @@ export class Envelope {
     const start = at + header;
     this.#write(id, direction, likeness, tcp.PROTOCOL, length, bytes, at);
     const end = writeSegment(segment, this.#portsOf(id, direction), bytes, start);
-    sumSegment(bytes, addressesIn(header, at), start, start, end);
+    sumSegment(sent.view, addressesIn(header, at), start, start, end);
     sent.add(length, verdictOf(direction));
   }
 

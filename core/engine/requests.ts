@@ -208,7 +208,7 @@ export class RequestPath {
   }
 
   /** What the datagram carries; or the reason, when it cannot be read as it is. */
-  #payload({ bytes, offload }: Batch, i: number, stage: Stage, place: number, out: Output): Uint8Array | number {
+  #payload({ bytes, view, offload }: Batch, i: number, stage: Stage, place: number, out: Output): Uint8Array | number {
     const { places } = stage;
     const transport = places[place + TRANSPORT]!;
     if (places[place + WHAT] === Kind.FRAGMENT) {
@@ -217,7 +217,7 @@ export class RequestPath {
     }
     const end = transport + udp.length(bytes, transport);
     const partial = (offload[i]! & NEEDS_CSUM) !== 0;
-    if (partial || isIntact(bytes, places[place + AT]!, transport, end, udp.PROTOCOL)) {
+    if (partial || isIntact(view, places[place + AT]!, transport, end, udp.PROTOCOL)) {
       return bytes.subarray(transport + udp.HEADER, end);
     }
     return this.#drop("checksum", Reason.REQUEST_REFUSED);

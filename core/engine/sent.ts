@@ -5,6 +5,8 @@
  */
 export class Sent {
   readonly bytes: Uint8Array;
+  /** Of the same bytes. */
+  readonly view: DataView;
   /** Of each packet's IP header in `bytes`. */
   readonly offset: Int32Array;
   readonly length: Int32Array;
@@ -19,6 +21,7 @@ export class Sent {
 
   constructor(packets: number, arena: Uint8Array) {
     this.bytes = arena;
+    this.view = new DataView(arena.buffer, arena.byteOffset, arena.byteLength);
     this.offset = new Int32Array(packets);
     this.length = new Int32Array(packets);
     this.verdict = new Uint8Array(packets);

@@ -26,6 +26,22 @@ export function sumOf(bytes: Uint8Array, at: number, end: number, sum = 0): numb
   return fold(total);
 }
 
+/** The same by words, at half the cost. */
+export function sumIn(view: DataView, at: number, end: number, sum = 0): number {
+  let total = sum;
+  let i = at;
+  for (; i + 4 <= end; i += 4) {
+    const word = view.getInt32(i);
+    total += (word >>> 16) + (word & 0xffff);
+  }
+  if (i + 2 <= end) {
+    total += view.getUint16(i);
+    i += 2;
+  }
+  if (i < end) total += view.getUint8(i) << 8;
+  return fold(total);
+}
+
 /**
  * The pseudo-header's sum (RFC 793 §3.1, RFC 8200 §8.1): both addresses, which stand side by side in `[source, end)` in
  * either family, the protocol, and the length of what follows it.

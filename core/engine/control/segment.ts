@@ -1,6 +1,6 @@
 /** A segment to be sent, and its bytes. */
 import { copyBytes, putU16, putU32 } from "../../wire/bytes.ts";
-import { pseudoHeaderSum, sumOf } from "../../wire/checksum.ts";
+import { sumIn } from "../../wire/checksum.ts";
 import * as tcp from "../../wire/tcp.ts";
 import { MOST_OPTIONS } from "../../wire/tcp-options.ts";
 
@@ -43,8 +43,8 @@ export function writeSegment(segment: Segment, ports: number, into: Uint8Array, 
 }
 
 /** The segment in `[at, end)` gets its checksum. Both addresses of the IP header stand in `[addresses, addressesEnd)`. */
-export function sumSegment(bytes: Uint8Array, addresses: number, addressesEnd: number, at: number, end: number): void {
-  putU16(bytes, at + tcp.CHECKSUM, 0);
-  const pseudo = pseudoHeaderSum(bytes, addresses, addressesEnd, tcp.PROTOCOL, end - at);
-  putU16(bytes, at + tcp.CHECKSUM, ~sumOf(bytes, at, end, pseudo));
+export function sumSegment(view: DataView, addresses: number, addressesEnd: number, at: number, end: number): void {
+  view.setUint16(at + tcp.CHECKSUM, 0);
+  const pseudo = sumIn(view, addresses, addressesEnd, tcp.PROTOCOL + end - at);
+  view.setUint16(at + tcp.CHECKSUM, ~sumIn(view, at, end, pseudo));
 }

@@ -80,7 +80,7 @@ class Machine implements Middle {
     arena.set(ADDRESSES);
     const end = writeSegment(segment, (40000 << 16) | 21, arena, 8);
     if (end !== arena.length) throw new Error("a segment has another length than announced");
-    sumSegment(arena, 0, 8, 8, end);
+    sumSegment(new DataView(arena.buffer), 0, 8, 8, end);
     const bytes = arena.subarray(8);
     if (!sumsUp(ADDRESSES, bytes)) throw new Error("a checksum is wrong");
     this.#emit(direction, bytes);

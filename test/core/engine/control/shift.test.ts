@@ -9,7 +9,7 @@ const ADDRESSES = Uint8Array.of(10, 0, 0, 5, 192, 168, 0, 2);
 /** With a right checksum. */
 function summed(segment: Uint8Array): Uint8Array {
   const whole = Uint8Array.of(...ADDRESSES, ...segment);
-  sumSegment(whole, 0, 8, 8, whole.length);
+  sumSegment(new DataView(whole.buffer), 0, 8, 8, whole.length);
   return whole.subarray(8);
 }
 
