@@ -6,8 +6,7 @@ import * as key from "../flow/key.ts";
 import * as rows from "../flow/rows.ts";
 import type { FlowTable } from "../flow/table.ts";
 import type { Direction } from "../units.ts";
-import { putU16, putU32 } from "../wire/bytes.ts";
-import { fold, pseudoHeaderSum, sumOf } from "../wire/checksum.ts";
+import { fold, sumIn } from "../wire/checksum.ts";
 import * as ipv4 from "../wire/ipv4.ts";
 import * as ipv6 from "../wire/ipv6.ts";
 import * as tcp from "../wire/tcp.ts";
@@ -47,11 +46,11 @@ export class Envelope {
     const length = header + lengthOf(segment);
     const at = sent.room(length);
     if (at < 0) return;
-    const { bytes } = sent;
+    const { view } = sent;
     const start = at + header;
-    this.#write(id, direction, likeness, tcp.PROTOCOL, length, bytes, at);
-    const end = writeSegment(segment, this.#portsOf(id, direction), bytes, start);
-    sumSegment(sent.view, addressesIn(header, at), start, start, end);
+    this.#write(id, direction, likeness, tcp.PROTOCOL, length, view, at);
+    const end = writeSegment(segment, this.#portsOf(id, direction), view, start);
+    sumSegment(view, addressesIn(header, at), start, start, end);
     sent.add(length, verdictOf(direction));
   }
 
@@ -60,17 +59,16 @@ export class Envelope {
     const length = header + udp.HEADER + payload.length;
     const at = sent.room(length);
     if (at < 0) return;
-    const { bytes } = sent;
+    const { bytes, view } = sent;
     const start = at + header;
-    this.#write(id, direction, likeness, udp.PROTOCOL, length, bytes, at);
-    putU32(bytes, start, this.#portsOf(id, direction));
-    putU16(bytes, start + 4, udp.HEADER + payload.length);
-    putU16(bytes, start + udp.CHECKSUM, 0);
+    this.#write(id, direction, likeness, udp.PROTOCOL, length, view, at);
+    view.setInt32(start, this.#portsOf(id, direction));
+    view.setInt32(start + 4, (udp.HEADER + payload.length) << 16);
     bytes.set(payload, start + udp.HEADER);
     const end = at + length;
-    const pseudo = pseudoHeaderSum(bytes, addressesIn(header, at), start, udp.PROTOCOL, end - start);
-    const sum = ~fold(sumOf(bytes, start, end, pseudo)) & 0xffff;
-    putU16(bytes, start + udp.CHECKSUM, sum === 0 ? 0xffff : sum);
+    const pseudo = sumIn(view, addressesIn(header, at), start, udp.PROTOCOL + end - start);
+    const sum = ~sumIn(view, start, end, pseudo) & 0xffff;
+    view.setUint16(start + udp.CHECKSUM, sum === 0 ? 0xffff : sum);
     sent.add(length, verdictOf(direction));
   }
 
@@ -94,7 +92,7 @@ export class Envelope {
     likeness: number,
     protocol: number,
     length: number,
-    bytes: Uint8Array,
+    view: DataView,
     at: number,
   ): void {
     const toReal = direction === "original";
@@ -103,20 +101,14 @@ export class Envelope {
     const source = table[row + (toReal ? CLIENT : VIRTUAL)]!;
     const destination = table[row + (toReal ? REAL : CLIENT)]!;
     if (!this.#isIpv6(id)) {
-      writeIpv4(bytes, at, likeness, protocol, length, source, destination);
+      writeIpv4(view, at, likeness, protocol, length, source, destination);
       return;
     }
     const base = id * PREFIXES;
-    putU32(bytes, at, (6 << 28) | ((likeness >>> 8) << 20));
-    putU32(bytes, at + 4, ((length - ipv6.HEADER) << 16) | (protocol << 8) | (likeness & 0xff));
-    writeIpv6Address(bytes, at + ipv6.SOURCE, prefixes, base + (toReal ? CLIENT_PREFIX : VIRTUAL_PREFIX), source);
-    writeIpv6Address(
-      bytes,
-      at + ipv6.SOURCE + 16,
-      prefixes,
-      base + (toReal ? REAL_PREFIX : CLIENT_PREFIX),
-      destination,
-    );
+    view.setInt32(at, (6 << 28) | ((likeness >>> 8) << 20));
+    view.setInt32(at + 4, ((length - ipv6.HEADER) << 16) | (protocol << 8) | (likeness & 0xff));
+    writeIpv6Address(view, at + ipv6.SOURCE, prefixes, base + (toReal ? CLIENT_PREFIX : VIRTUAL_PREFIX), source);
+    writeIpv6Address(view, at + ipv6.SOURCE + 16, prefixes, base + (toReal ? REAL_PREFIX : CLIENT_PREFIX), destination);
   }
 }
 
@@ -124,7 +116,7 @@ export class Envelope {
 const DONT_FRAGMENT = 0x4000;
 
 function writeIpv4(
-  bytes: Uint8Array,
+  view: DataView,
   at: number,
   likeness: number,
   protocol: number,
@@ -135,20 +127,17 @@ function writeIpv4(
   const first = 0x4500 | (likeness >>> 8);
   const third = ((likeness & 0xff) << 8) | protocol;
   const addresses = (source & 0xffff) + (source >>> 16) + (destination & 0xffff) + (destination >>> 16);
-  putU32(bytes, at, (first << 16) | length);
-  putU32(bytes, at + 4, DONT_FRAGMENT);
-  putU32(
-    bytes,
-    at + ipv4.TIME_TO_LIVE,
-    (third << 16) | (~fold(first + length + DONT_FRAGMENT + third + addresses) & 0xffff),
-  );
-  putU32(bytes, at + ipv4.SOURCE, source);
-  putU32(bytes, at + ipv4.DESTINATION, destination);
+  view.setInt32(at, (first << 16) | length);
+  view.setInt32(at + 4, DONT_FRAGMENT);
+  const checksum = ~fold(first + length + DONT_FRAGMENT + third + addresses) & 0xffff;
+  view.setInt32(at + ipv4.TIME_TO_LIVE, (third << 16) | checksum);
+  view.setInt32(at + ipv4.SOURCE, source);
+  view.setInt32(at + ipv4.DESTINATION, destination);
 }
 
-function writeIpv6Address(bytes: Uint8Array, at: number, prefixes: Int32Array, prefix: number, low: number): void {
-  for (let i = 0; i < 3; i++) putU32(bytes, at + i * 4, prefixes[prefix + i]!);
-  putU32(bytes, at + 12, low);
+function writeIpv6Address(view: DataView, at: number, prefixes: Int32Array, prefix: number, low: number): void {
+  for (let i = 0; i < 3; i++) view.setInt32(at + i * 4, prefixes[prefix + i]!);
+  view.setInt32(at + 12, low);
 }
 
 /** Where both addresses are in the IP header at `at`. */

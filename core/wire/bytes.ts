@@ -42,6 +42,17 @@ export function copyBytes(from: Uint8Array, start: number, end: number, to: Uint
   return at + end - start;
 }
 
+/** The same by words, at half the cost; between views of which neither may lie over the other. */
+export function copyWords(from: DataView, start: number, end: number, to: DataView, at: number): number {
+  const shift = at - start;
+  let i = start;
+  for (; i + 4 <= end; i += 4) to.setInt32(i + shift, from.getInt32(i));
+  for (; i < end; i++) to.setUint8(i + shift, from.getUint8(i));
+  return end + shift;
+}
+
+export const viewOf = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+
 /** Bytes `[start, end)`; all of them need no view of their own. */
 export const part = (bytes: Uint8Array, start: number, end: number): Uint8Array =>
   start === 0 && end === bytes.length ? bytes : bytes.subarray(start, end);

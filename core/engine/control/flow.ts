@@ -6,14 +6,15 @@
  */
 import type { RelatedEntry } from "../../flow/related.ts";
 import { type ControlHost, type ControlOptions, ControlStream, type Decision } from "../../inspect/control.ts";
-import { type Direction, type Endpoint, type Ms, opposite } from "../../units.ts";
+import type { Direction, Endpoint, Ms } from "../../units.ts";
 import * as tcp from "../../wire/tcp.ts";
-import { type Reader, Spoken } from "./intake.ts";
+import type { Reader } from "./intake.ts";
 import { Machine } from "./machine.ts";
 import { canSay, hearAll, isOrdinary, oppositeOf, say, wayAt, windowDue } from "./ordinary.ts";
 import { type RestPage, RestRows } from "./rest-rows.ts";
 import type { Shift } from "./shift.ts";
 import type { ControlSink } from "./speaker.ts";
+import { Spoken } from "./spoken.ts";
 
 export type { ControlSink } from "./speaker.ts";
 
@@ -133,7 +134,12 @@ export class ControlFlow implements ControlHost, Reader {
   // --- as host of the reader --------------------------------------------------------------------------------------------
 
   forward(direction: Direction, bytes: Uint8Array): void {
-    (this.#machine ?? this.#store.spoken).outbound(direction).append(bytes);
+    this.append(direction, bytes, 0, bytes.length);
+  }
+
+  append(direction: Direction, bytes: Uint8Array, start: number, end: number): void {
+    if (this.#machine === null) this.#store.spoken.append(direction, bytes, start, end);
+    else this.#machine.outbound(direction).append(bytes, start, end);
   }
 
   prepare(entry: RelatedEntry, answered: RelatedEntry | null): void {
@@ -159,10 +165,10 @@ export class ControlFlow implements ControlHost, Reader {
     if (!isOrdinary(page, way, back, bytes, at, end)) return false;
     const from = at + tcp.headerLength(bytes, at);
     const { spoken } = this.#store;
-    const output = spoken.outbound(direction);
     if (from < end) {
+      spoken.begin(direction, bytes);
       this.stream.feed(direction, bytes.subarray(from, end), now);
-      if (!this.#canSay(page, way, direction)) {
+      if (!this.#canSay(page, way)) {
         this.#awake().segment(direction, bytes, at, end, now, spoken);
         spoken.clear();
         this.#rest();
@@ -170,17 +176,16 @@ export class ControlFlow implements ControlHost, Reader {
       }
     }
     hearAll(page, way, back, bytes, at, end - from, now);
-    say(page, way, back, direction, output, now, this.sink);
-    output.clear();
+    say(page, way, back, direction, spoken, now, this.sink);
+    spoken.clear();
     if (windowDue(page, way)) this.#flush();
     return true;
   }
 
   /** All that was read is dealt with, and what became of it can be said in one segment. */
-  #canSay(page: RestPage, way: number, direction: Direction): boolean {
+  #canSay(page: RestPage, way: number): boolean {
     const { spoken } = this.#store;
-    if (this.failed || !this.stream.quiet || spoken.outbound(opposite(direction)).kept > 0) return false;
-    return canSay(page, way, spoken.outbound(direction).kept);
+    return !this.failed && this.stream.quiet && !spoken.both && canSay(page, way, spoken.length);
   }
 
   #flush(): void {

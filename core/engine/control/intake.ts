@@ -1,9 +1,9 @@
 /** What S says: put in order, read as far as there is room for what becomes of it, and repeated to R when S repeats it. */
 import type { ControlStream } from "../../inspect/control.ts";
-import type { Direction, Ms } from "../../units.ts";
+import type { Ms } from "../../units.ts";
 import { part } from "../../wire/bytes.ts";
-import { Outbound } from "./outbound.ts";
 import type { ControlSink, Speaker } from "./speaker.ts";
+import type { Spoken } from "./spoken.ts";
 import type { Way } from "./way.ts";
 
 /** Who reads the streams of a connection, and whose segments these are. */
@@ -12,21 +12,6 @@ export interface Reader {
   readonly sink: ControlSink;
   /** The reader wants the connection to end. */
   readonly failed: boolean;
-}
-
-/** What the reader lets on while the connection is at rest; of all connections, and empty but for that while. */
-export class Spoken {
-  readonly original = new Outbound();
-  readonly reply = new Outbound();
-
-  outbound(direction: Direction): Outbound {
-    return direction === "original" ? this.original : this.reply;
-  }
-
-  clear(): void {
-    this.original.clear();
-    this.reply.clear();
-  }
 }
 
 export class Intake {
@@ -58,10 +43,10 @@ export class Intake {
   }
 
   /** The same of `length` bytes next in turn that were read already: `spoken` is what became of them. */
-  takeRead(reader: Reader, way: Way, length: number, { original, reply }: Spoken): void {
+  takeRead(reader: Reader, way: Way, length: number, spoken: Spoken): void {
     way.inbound.next += length;
-    this.#original.outbound.appendAll(original);
-    this.#reply.outbound.appendAll(reply);
+    this.#original.outbound.appendAll(spoken.taken("original"));
+    this.#reply.outbound.appendAll(spoken.taken("reply"));
     this.settle(reader);
   }
 

@@ -25,7 +25,7 @@ import * as tcp from "../../wire/tcp.ts";
 import { TcpOptions } from "../../wire/tcp-options.ts";
 import { synchronize } from "./handshake.ts";
 import { hear, News, resendFirst } from "./hearing.ts";
-import { Intake, type Reader, type Spoken } from "./intake.ts";
+import { Intake, type Reader } from "./intake.ts";
 import type { Outbound } from "./outbound.ts";
 import type { ControlReason } from "./reason.ts";
 import { Challenges, objectionToReset } from "./resets.ts";
@@ -33,6 +33,7 @@ import { layDown, mayRest, wakeUp } from "./rest.ts";
 import type { RestPage } from "./rest-rows.ts";
 import type { Shift } from "./shift.ts";
 import { Speaker } from "./speaker.ts";
+import type { Spoken } from "./spoken.ts";
 import { Way } from "./way.ts";
 
 const { ACK, FIN, RST, SYN, URG } = tcp;

@@ -4,14 +4,14 @@
  * both ways in the words of a page.
  */
 import type { Direction, Ms } from "../../units.ts";
-import { copyBytes } from "../../wire/bytes.ts";
+import { copyWords } from "../../wire/bytes.ts";
 import * as tcp from "../../wire/tcp.ts";
 import { hasTimestampsOnly, putTimestamps, timestampOf } from "../../wire/tcp-options.ts";
-import type { Outbound } from "./outbound.ts";
 import * as rows from "./rest-rows.ts";
 import { smoothedWith, varianceWith } from "./retransmission.ts";
 import { Segment } from "./segment.ts";
 import type { ControlSink } from "./speaker.ts";
+import type { Spoken } from "./spoken.ts";
 import { MOST_QUEUED, MOST_WINDOW } from "./way.ts";
 
 const { ACK, HEADER, PSH } = tcp;
@@ -110,40 +110,40 @@ function measure(doubles: Float64Array, line: number, now: Ms): void {
   doubles[line + SMOOTHED] = smoothedWith(smoothed, trip);
 }
 
-/** Says what became of the segment: `output`, or nothing but an acknowledgment. R has room for it, see `canSay`. */
+/** Says what became of the segment, or nothing but an acknowledgment. R has room for it, see `canSay`. */
 export function say(
   page: rows.RestPage,
   way: number,
   back: number,
   direction: Direction,
-  output: Outbound,
+  spoken: Spoken,
   now: Ms,
   sink: ControlSink,
 ): void {
   const { words } = page;
-  const { kept } = output;
   const segment = said;
+  spoken.put(segment);
+  const silent = segment.start === segment.end;
   segment.sequence = words[way + SENT]! >>> 0;
   segment.acknowledgment = words[back + NEXT]! >>> 0;
-  segment.flags = kept > 0 ? ACK | PSH : ACK;
+  segment.flags = silent ? ACK : ACK | PSH;
   segment.window = tellWindow(words, back);
-  const timestamps = (limitsOf(words, way) & TIMESTAMPS) !== 0;
-  segment.optionsLength = timestamps ? putTimestamps(segment.options, 0, words[way + CLOCK]!, words[back + CLOCK]!) : 0;
-  segment.bytes = output.buffer;
-  segment.start = output.indexOf(output.acknowledged);
-  segment.end = segment.start + kept;
-  if (kept > 0) keep(page, way, segment, now);
+  segment.optionsLength =
+    (limitsOf(words, way) & TIMESTAMPS) === 0
+      ? 0
+      : putTimestamps(segment.options, 0, words[way + CLOCK]!, words[back + CLOCK]!);
+  if (!silent) keep(page, way, segment, now);
   sink.emit(direction, segment);
 }
 
 /** What was said is kept until R has acknowledged it. */
 function keep(
-  { words, doubles, bytes }: rows.RestPage,
+  { words, doubles, view: kept }: rows.RestPage,
   way: number,
-  { bytes: output, start, end }: Segment,
+  { view, start, end }: Segment,
   now: Ms,
 ): void {
-  copyBytes(output, start, end, bytes, (rowOf(way) << 2) + KEPT);
+  copyWords(view, start, end, kept, (rowOf(way) << 2) + KEPT);
   words[way + SENT] = words[way + SENT]! + end - start;
   words[way + TIMED] = words[way + SENT]!;
   doubles[(way >> 1) + TIMED_AT] = now;

@@ -2,15 +2,17 @@
  * What goes out in one direction: bytes kept until their receiver has acknowledged them, so that whoever asks for them
  * to be sent again, the same bytes are. Offsets count from the byte behind the receiver's SYN; the FIN is the last one.
  */
-import { copyBytes } from "../../wire/bytes.ts";
+import { copyBytes, viewOf } from "../../wire/bytes.ts";
 
-const NOTHING = new Uint8Array(0);
+const NOTHING: Uint8Array = new Uint8Array(0);
+const NO_VIEW = viewOf(NOTHING);
 const SMALLEST = 256;
 /** A buffer of at most this size is kept while nothing is in it. */
 const IDLE = 1024;
 
 export class Outbound {
   #buffer = NOTHING;
+  #view = NO_VIEW;
   /** Where in the buffer the byte at `#base` is. */
   #head = 0;
   /** The bytes `[#base, dataEnd)` are kept. */
@@ -69,7 +71,7 @@ export class Outbound {
     this.#base = base;
     if (base < this.dataEnd) return;
     this.#head = 0;
-    if (this.#buffer.length > IDLE) this.#buffer = NOTHING;
+    if (this.#buffer.length > IDLE) this.#use(NOTHING);
   }
 
   /** As if nothing had ever been in it. */
@@ -80,8 +82,8 @@ export class Outbound {
   }
 
   /** What `indexOf` counts in. */
-  get buffer(): Uint8Array {
-    return this.#buffer;
+  get view(): DataView {
+    return this.#view;
   }
 
   indexOf(offset: number): number {
@@ -95,8 +97,13 @@ export class Outbound {
     else {
       const larger = new Uint8Array(Math.max(SMALLEST, 2 * (kept + more)));
       larger.set(from);
-      this.#buffer = larger;
+      this.#use(larger);
     }
     this.#head = 0;
+  }
+
+  #use(buffer: Uint8Array): void {
+    this.#buffer = buffer;
+    this.#view = viewOf(buffer);
   }
 }

@@ -43,11 +43,12 @@ export const MOST_KEPT = 512 - KEPT;
 const PAGE_SHIFT = 8;
 const PAGE_MASK = (1 << PAGE_SHIFT) - 1;
 
-/** Three views of the same rows. */
+/** Views of the same rows. */
 export class RestPage {
   readonly words = new Int32Array(1 << (PAGE_SHIFT + ROW_SHIFT));
   readonly doubles = new Float64Array(this.words.buffer);
   readonly bytes = new Uint8Array(this.words.buffer);
+  readonly view = new DataView(this.words.buffer);
 }
 
 export class RestRows {

@@ -3,7 +3,7 @@
  * acknowledgment becomes a row, and is another connection's machine next.
  */
 import { ms } from "../../units.ts";
-import { copyBytes } from "../../wire/bytes.ts";
+import { copyWords } from "../../wire/bytes.ts";
 import {
   ACKNOWLEDGED,
   CLOCK,
@@ -58,7 +58,7 @@ export function layDown(page: RestPage, row: number, original: Way, reply: Way):
   layWay(page, row, 1, reply, original);
   const { outbound } = original.outbound.kept > 0 ? original : reply;
   const start = outbound.indexOf(outbound.acknowledged);
-  copyBytes(outbound.buffer, start, start + outbound.kept, page.bytes, (row << 2) + KEPT);
+  copyWords(outbound.view, start, start + outbound.kept, page.view, (row << 2) + KEPT);
 }
 
 function layWay({ words, doubles }: RestPage, row: number, index: number, way: Way, back: Way): void {

@@ -1,10 +1,10 @@
 /** A segment to be sent, and its bytes. */
-import { copyBytes, putU16, putU32 } from "../../wire/bytes.ts";
+import { copyWords, viewOf } from "../../wire/bytes.ts";
 import { sumIn } from "../../wire/checksum.ts";
 import * as tcp from "../../wire/tcp.ts";
 import { MOST_OPTIONS } from "../../wire/tcp-options.ts";
 
-const NOTHING = new Uint8Array(0);
+const NOTHING = viewOf(new Uint8Array(0));
 
 /** One object for all segments: it is valid during `emit` only. */
 export class Segment {
@@ -16,9 +16,10 @@ export class Segment {
   urgentPointer = 0;
   /** The first `optionsLength` bytes, a multiple of four. */
   readonly options = new Uint8Array(MOST_OPTIONS);
+  readonly optionsView = viewOf(this.options);
   optionsLength = 0;
   /** The payload is `[start, end)` of these. */
-  bytes: Uint8Array = NOTHING;
+  view: DataView = NOTHING;
   start = 0;
   end = 0;
 }
@@ -27,19 +28,15 @@ export class Segment {
 export const lengthOf = ({ optionsLength, start, end }: Segment): number => tcp.HEADER + optionsLength + end - start;
 
 /** Writes header and payload at `at`, with a checksum of zero. `ports`: source and destination. Returns where they end. */
-export function writeSegment(segment: Segment, ports: number, into: Uint8Array, at: number): number {
-  const { optionsLength, options, bytes, start, end } = segment;
-  putU32(into, at, ports);
-  putU32(into, at + 4, segment.sequence);
-  putU32(into, at + 8, segment.acknowledgment);
-  into[at + 12] = ((tcp.HEADER + optionsLength) >> 2) << 4;
-  into[at + 13] = segment.flags;
-  putU16(into, at + 14, segment.window);
-  putU16(into, at + tcp.CHECKSUM, 0);
-  putU16(into, at + 18, segment.urgentPointer);
-  for (let i = 0; i < optionsLength; i++) into[at + tcp.HEADER + i] = options[i]!;
-  const payload = at + tcp.HEADER + optionsLength;
-  return copyBytes(bytes, start, end, into, payload);
+export function writeSegment(segment: Segment, ports: number, into: DataView, at: number): number {
+  const { optionsLength, optionsView, view, start, end } = segment;
+  into.setInt32(at, ports);
+  into.setInt32(at + tcp.SEQUENCE, segment.sequence);
+  into.setInt32(at + 8, segment.acknowledgment);
+  into.setInt32(at + 12, ((tcp.HEADER + optionsLength) << 26) | (segment.flags << 16) | segment.window);
+  into.setInt32(at + tcp.CHECKSUM, segment.urgentPointer);
+  const payload = copyWords(optionsView, 0, optionsLength, into, at + tcp.HEADER);
+  return copyWords(view, start, end, into, payload);
 }
 
 /** The segment in `[at, end)` gets its checksum. Both addresses of the IP header stand in `[addresses, addressesEnd)`. */

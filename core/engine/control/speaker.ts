@@ -121,7 +121,7 @@ export class Speaker {
     if (end === outbound.dataEnd) flags |= PSH;
     if (to > outbound.dataEnd) flags |= FIN;
     this.#begin(way, back, from, flags);
-    said.bytes = outbound.buffer;
+    said.view = outbound.view;
     this.#emit(way.direction, outbound.indexOf(from), outbound.indexOf(end));
   }
 

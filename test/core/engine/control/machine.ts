@@ -4,6 +4,7 @@ import { lengthOf, type Segment, sumSegment, writeSegment } from "../../../../co
 import type { RelatedEntry } from "../../../../core/flow/related.ts";
 import type { Decision } from "../../../../core/inspect/control.ts";
 import { type Direction, type Endpoint, type Ms, port } from "../../../../core/units.ts";
+import { viewOf } from "../../../../core/wire/bytes.ts";
 import { CLIENT } from "../../../conversation.ts";
 import type { Clock } from "./clock.ts";
 import type { Dialogue, Ends } from "./dialogues.ts";
@@ -78,9 +79,9 @@ class Machine implements Middle {
   #write(direction: Direction, segment: Segment): void {
     const arena = new Uint8Array(8 + lengthOf(segment));
     arena.set(ADDRESSES);
-    const end = writeSegment(segment, (40000 << 16) | 21, arena, 8);
+    const end = writeSegment(segment, (40000 << 16) | 21, viewOf(arena), 8);
     if (end !== arena.length) throw new Error("a segment has another length than announced");
-    sumSegment(new DataView(arena.buffer), 0, 8, 8, end);
+    sumSegment(viewOf(arena), 0, 8, 8, end);
     const bytes = arena.subarray(8);
     if (!sumsUp(ADDRESSES, bytes)) throw new Error("a checksum is wrong");
     this.#emit(direction, bytes);

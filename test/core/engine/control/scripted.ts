@@ -11,6 +11,7 @@ import type { RelatedEntry } from "../../../../core/flow/related.ts";
 import type { Helper } from "../../../../core/helper/api.ts";
 import type { OnFailure } from "../../../../core/helper/run.ts";
 import type { Direction, Endpoint, Ms } from "../../../../core/units.ts";
+import { viewOf } from "../../../../core/wire/bytes.ts";
 import { helpers } from "../../../../helpers/index.ts";
 import { endpoint } from "../../../addresses.ts";
 import { asLvsNat, CLIENT, ftpService, makeBalancer, VIP } from "../../../conversation.ts";
@@ -70,7 +71,7 @@ export class Scripted {
       {
         emit: (direction, segment) => {
           const bytes = new Uint8Array(lengthOf(segment));
-          writeSegment(segment, (40000 << 16) | 21, bytes, 0);
+          writeSegment(segment, (40000 << 16) | 21, viewOf(bytes), 0);
           const header = { ...decode(bytes), direction };
           this.emitted.push(header);
           this.#note(header);

@@ -2,6 +2,7 @@ import fc from "fast-check";
 import t from "tap";
 import { sumSegment } from "../../../../core/engine/control/segment.ts";
 import { sameShift, shiftSegment } from "../../../../core/engine/control/shift.ts";
+import { viewOf } from "../../../../core/wire/bytes.ts";
 import { ACK, decode, encode, sumsUp } from "./wire.ts";
 
 const ADDRESSES = Uint8Array.of(10, 0, 0, 5, 192, 168, 0, 2);
@@ -9,7 +10,7 @@ const ADDRESSES = Uint8Array.of(10, 0, 0, 5, 192, 168, 0, 2);
 /** With a right checksum. */
 function summed(segment: Uint8Array): Uint8Array {
   const whole = Uint8Array.of(...ADDRESSES, ...segment);
-  sumSegment(new DataView(whole.buffer), 0, 8, 8, whole.length);
+  sumSegment(viewOf(whole), 0, 8, 8, whole.length);
   return whole.subarray(8);
 }
 
