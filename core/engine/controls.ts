@@ -134,9 +134,9 @@ export class Controls {
   }
 
   #overhear(control: Overheard, direction: Direction, packet: ControlPacket, now: Ms): number {
-    const { bytes, at, transport, end, partial } = packet;
+    const { bytes, view, at, transport, end, partial } = packet;
     const segments = control.transport === "tcp";
-    if (partial || isIntact(bytes, at, transport, end, segments ? tcp.PROTOCOL : udp.PROTOCOL)) {
+    if (partial || isIntact(view, at, transport, end, segments ? tcp.PROTOCOL : udp.PROTOCOL)) {
       this.#common.now = now;
       if (segments) control.segment(direction, bytes, transport, end);
       else control.datagram(direction, bytes.subarray(transport + udp.HEADER, end));
