@@ -203,21 +203,16 @@ function append(file: Numbers, { sent, kind, epoch, wrong }: Block, id: number, 
 function read(bytes: Uint8Array, chunk: number, short: boolean) {
   const tracker = newTracker();
   const reader = new CaptureReader();
-  let captured = 0;
   for (let at = 0; at < bytes.length; at += chunk) {
     reader.push(bytes.subarray(at, at + chunk));
     while (reader.next()) {
-      captured += reader.frame.end - reader.frame.start;
       tracker.frame(reader.frame, reader.frames);
-      while (short && reader.take()) {
-        tracker.skim(reader);
-        captured += reader.batch.captured;
-      }
+      if (short) tracker.skim(reader);
     }
   }
   reader.end();
   tracker.end();
-  const { frames, damage, position } = reader;
+  const { frames, damage, position, captured } = reader;
   const report = emptyReport(true);
   const capture = { file: "", format: null, linkType: null, packets: 0, bytes: 0, truncated: false, error: null };
   addCapture(report, capture, tracker);

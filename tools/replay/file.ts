@@ -10,7 +10,7 @@ export type Progress = (read: number, size: number | null) => void;
 /** Who is shown the frames that can be read. */
 export interface FrameSink {
   frame(frame: Frame, number: number): void;
-  /** Those of `reader.batch`, which `frame` is then not shown. */
+  /** Takes those that come next and that `reader.step` finds; `frame` is not shown them. */
   skim?(reader: CaptureReader): void;
   /** There are no more. */
   end(): void;
@@ -41,7 +41,6 @@ class Frames implements Receiver {
   readonly progress: Progress;
   readonly #reader = new CaptureReader();
   readonly #sink: FrameSink;
-  #bytes = 0;
   #linkType = NO_LINK;
   #readable = false;
 
@@ -76,7 +75,7 @@ class Frames implements Receiver {
       format: reader.format,
       linkType: reader.linkTypes.length === 0 ? null : reader.linkTypes.map(linkTypeName).join(", "),
       packets: reader.frames,
-      bytes: this.#bytes,
+      bytes: reader.captured,
       truncated: damage !== null && !broken,
       error: failure === null || where === null ? (failure ?? where) : `${failure}; ${where}`,
     };
@@ -87,22 +86,13 @@ class Frames implements Receiver {
     const sink = this.#sink;
     const { frame } = reader;
     while (reader.next()) {
-      this.#bytes += frame.end - frame.start;
       if (frame.linkType !== this.#linkType) this.#turnTo(frame.linkType);
-      if (this.#readable) sink.frame(frame, reader.frames);
-      else this.#countUnread(linkTypeName(frame.linkType), 1);
-      if (sink.skim !== undefined) this.#drainBatches();
-    }
-  }
-
-  #drainBatches(): void {
-    const reader = this.#reader;
-    const { batch } = reader;
-    while (reader.take()) {
-      this.#bytes += batch.captured;
-      if (batch.linkType !== this.#linkType) this.#turnTo(batch.linkType);
-      if (this.#readable) this.#sink.skim!(reader);
-      else this.#countUnread(linkTypeName(batch.linkType), batch.count);
+      if (!this.#readable) {
+        this.#countUnread(linkTypeName(frame.linkType));
+        continue;
+      }
+      sink.frame(frame, reader.frames);
+      sink.skim?.(reader);
     }
   }
 
@@ -112,7 +102,7 @@ class Frames implements Receiver {
     this.#readable = isReadable(linkType);
   }
 
-  #countUnread(name: string, frames: number): void {
-    this.unread.set(name, (this.unread.get(name) ?? 0) + frames);
+  #countUnread(name: string): void {
+    this.unread.set(name, (this.unread.get(name) ?? 0) + 1);
   }
 }

@@ -102,29 +102,17 @@ export class Flows {
   /** The row of the packet's flow, made if it is new; `sender` then tells which end sent it. */
   find({ family, words, protocol }: Ends, sourcePort: number, destinationPort: number): number {
     const ports = (sourcePort << 16) | destinationPort;
-    if (family === 4) return this.findIpv4(words[3]! | 0, words[7]! | 0, ports, protocol);
-    return this.findIpv6(words, ports, protocol);
-  }
-
-  /** The same, of what stands in the headers: addresses and both ports as signed words. */
-  findIpv4(source: number, destination: number, ports: number, protocol: number): number {
-    const forward = source < destination || (source === destination && ports >>> 16 <= (ports & 0xffff));
+    if (family === 6) return this.findIpv6(words, ports, protocol);
+    const source = words[3]! | 0;
+    const destination = words[7]! | 0;
+    const forward = source < destination || (source === destination && sourcePort <= destinationPort);
     this.sender = forward ? A : B;
-    if (forward) return this.#findIpv4(source, destination, ports, protocol);
-    return this.#findIpv4(destination, source, (ports << 16) | (ports >>> 16), protocol);
+    if (forward) return this.findIpv4(source, destination, ports, protocol);
+    return this.findIpv4(destination, source, (ports << 16) | (ports >>> 16), protocol);
   }
 
-  #findIpv4(lower: number, higher: number, ports: number, protocol: number): number {
-    const { rows } = this;
-    const at = this.#last * ROW + KEY_AT;
-    if (
-      rows[at + key.PORTS] === ports &&
-      rows[at + key.SOURCE] === lower &&
-      rows[at + key.DESTINATION] === higher &&
-      rows[at + key.KIND] === protocol
-    ) {
-      return this.#last;
-    }
+  /** The same, of `A` and `B`, addresses and both ports as signed words. Who sent it is not told. */
+  findIpv4(lower: number, higher: number, ports: number, protocol: number): number {
     const wanted = this.#key;
     wanted[key.SOURCE] = lower;
     wanted[key.DESTINATION] = higher;

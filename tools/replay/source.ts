@@ -11,7 +11,7 @@ export const STDIN = "-";
 export interface Receiver {
   /** Where the next `count` bytes, or fewer, are to be put. */
   room(count: number): Uint8Array;
-  /** So many were put there. */
+  /** So many were put there, where those before were used. */
   filled(count: number): void;
   /** Uses what was put there so far, while more may be put behind it. False: enough. */
   use(): boolean;

@@ -18,7 +18,7 @@
  *     +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
  */
 import { type ByteOrder, bigEndian, littleEndian, u32, u32le } from "../bytes.ts";
-import { BATCH, type FrameBatch } from "./batch.ts";
+import type { Extent } from "./extent.ts";
 import { type Damage, type Frame, LONGEST_FRAME } from "./frame.ts";
 import type { ByteQueue } from "./queue.ts";
 
@@ -43,6 +43,8 @@ export class PcapDecoder {
   readonly #order: ByteOrder;
   readonly #little: boolean;
   #header = false;
+  /** Records have the usual header, and are in the usual order. */
+  #common = false;
   #nanosecondsPerTick = 1000;
   #recordHeader = RECORD_HEADER;
   /** Files before version 2.3 hold the two lengths of a record the other way round, files of 2.3 perhaps. */
@@ -60,39 +62,26 @@ export class PcapDecoder {
     return this.#linkType < 0 ? [] : [this.#linkType];
   }
 
-  /** The records that come next into `batch`, as many as are whole and sound and of the common kind. */
-  take(queue: ByteQueue, batch: FrameBatch): void {
-    batch.count = 0;
-    if (!this.#header || this.#recordHeader !== RECORD_HEADER || this.#minor < 4) return;
+  /** The next record, if it is whole, sound and of the common kind: true. False: `next` tells what it is. */
+  step(queue: ByteQueue, extent: Extent): boolean {
+    const room = queue.length - RECORD_HEADER;
+    if (!this.#common || room < 0) return false;
     const { view, at } = queue;
-    const { starts, ends, times } = batch;
     const little = this.#little;
-    const nanosecondsPerTick = this.#nanosecondsPerTick;
-    const last = at + queue.length - RECORD_HEADER;
-    let record = at;
-    let count = 0;
-    while (record <= last && count < BATCH) {
-      const length = view.getInt32(record + 8, little);
-      if (length < 0 || length > LONGEST_FRAME || length > last - record) break;
-      const start = record + RECORD_HEADER;
-      const seconds = view.getUint32(record, little);
-      times[count] = seconds + (view.getUint32(record + 4, little) * nanosecondsPerTick) / 1e9;
-      starts[count] = start;
-      record = start + length;
-      ends[count] = record;
-      count++;
-    }
-    batch.view = view;
-    batch.linkType = this.#linkType;
-    batch.count = count;
-    batch.captured = record - at - count * RECORD_HEADER;
-    this.#records += count;
-    queue.skip(record - at);
+    const length = view.getInt32(at + 8, little);
+    if (length < 0 || length > LONGEST_FRAME || length > room) return false;
+    const start = at + RECORD_HEADER;
+    extent.start = start;
+    extent.end = start + length;
+    extent.time = view.getUint32(at, little) + (view.getUint32(at + 4, little) * this.#nanosecondsPerTick) / 1e9;
+    this.#records++;
+    queue.skip(RECORD_HEADER + length);
+    return true;
   }
 
-  /** Fills `frame` with frame `index` of `batch`. */
-  show({ starts, ends }: FrameBatch, index: number, { bytes, view }: ByteQueue, frame: Frame): void {
-    this.#fill(frame, bytes, view, starts[index]! - RECORD_HEADER, starts[index]!, ends[index]!);
+  /** Fills `frame` with what `step` found. */
+  show({ start, end }: Extent, { bytes, view }: ByteQueue, frame: Frame): void {
+    this.#fill(frame, bytes, view, start - RECORD_HEADER, start, end);
   }
 
   /** The next record into `frame`: true. False: more bytes are needed. */
@@ -162,6 +151,7 @@ export class PcapDecoder {
     if (magic === MODIFIED) this.#recordHeader = MODIFIED_RECORD_HEADER;
     this.#linkType = this.#order.u32(bytes, at + 20) & 0xffff;
     this.#header = true;
+    this.#common = this.#recordHeader === RECORD_HEADER && this.#minor >= 4;
     queue.skip(FILE_HEADER);
     return null;
   }

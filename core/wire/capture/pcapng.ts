@@ -12,7 +12,7 @@
  *     +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
  */
 import { type ByteOrder, bigEndian, littleEndian, u32, u32le } from "../bytes.ts";
-import { BATCH, type FrameBatch } from "./batch.ts";
+import type { Extent } from "./extent.ts";
 import { type Damage, type Frame, LONGEST_FRAME, NO_LINK } from "./frame.ts";
 import { type Interface, parseInterface } from "./interface.ts";
 import type { ByteQueue } from "./queue.ts";
@@ -48,6 +48,8 @@ export class PcapngDecoder {
   readonly format = "pcapng";
   #order: ByteOrder = bigEndian;
   #interfaces: Interface[] = [];
+  /** The interface of the packet before; -1: there is none. */
+  #id = -1;
   readonly #linkTypes = new Set<number>();
   #sections = 0;
 
@@ -75,43 +77,26 @@ export class PcapngDecoder {
     }
   }
 
-  /** The enhanced packet blocks of one interface that come next into `batch`, as many as are whole and sound. */
-  take(queue: ByteQueue, batch: FrameBatch): void {
-    batch.count = 0;
+  /** The next block, if it is a whole and sound enhanced packet block of the interface before: true. False: `next` tells. */
+  step(queue: ByteQueue, extent: Extent): boolean {
     const { view, at } = queue;
-    const end = at + queue.length;
     const little = !this.#order.big;
-    const id = end - at < SHORTEST_PACKET ? -1 : view.getInt32(at + 8, little);
-    const described = this.#interfaces[id];
-    if (described === undefined) return;
-    const { clock } = described;
-    const { starts, ends, times } = batch;
-    let captured = 0;
-    let block = at;
-    let count = 0;
-    while (count < BATCH) {
-      const total = enhanced(view, block, end, little);
-      if (total === 0 || view.getInt32(block + 8, little) !== id) break;
-      const length = view.getInt32(block + 20, little);
-      if (length < 0 || length > LONGEST_FRAME || length > total - SHORTEST_PACKET) break;
-      clock.set(view.getUint32(block + 12, little), view.getUint32(block + 16, little));
-      times[count] = clock.seconds + clock.nanoseconds / 1e9;
-      starts[count] = block + PACKET_DATA;
-      ends[count] = block + PACKET_DATA + length;
-      captured += length;
-      block += total;
-      count++;
-    }
-    batch.view = view;
-    batch.linkType = described.linkType;
-    batch.count = count;
-    batch.captured = captured;
-    queue.skip(block - at);
+    const total = enhanced(view, at, at + queue.length, little);
+    if (total === 0 || view.getInt32(at + 8, little) !== this.#id) return false;
+    const length = view.getInt32(at + 20, little);
+    if (length < 0 || length > LONGEST_FRAME || length > total - SHORTEST_PACKET) return false;
+    const { clock } = this.#interfaces[this.#id]!;
+    clock.set(view.getUint32(at + 12, little), view.getUint32(at + 16, little));
+    extent.start = at + PACKET_DATA;
+    extent.end = at + PACKET_DATA + length;
+    extent.time = clock.seconds + clock.nanoseconds / 1e9;
+    queue.skip(total);
+    return true;
   }
 
-  /** Fills `frame` with frame `index` of `batch`. */
-  show({ starts }: FrameBatch, index: number, { bytes }: ByteQueue, frame: Frame): void {
-    const at = starts[index]! - PACKET_DATA;
+  /** Fills `frame` with what `step` found. */
+  show({ start }: Extent, { bytes }: ByteQueue, frame: Frame): void {
+    const at = start - PACKET_DATA;
     this.#packet(bytes, at, at + this.#order.u32(bytes, at + 4), frame, this.#order.u32);
   }
 
@@ -168,6 +153,7 @@ export class PcapngDecoder {
       case SECTION_HEADER:
         this.#sections++;
         this.#interfaces = [];
+        this.#id = -1;
         return false;
       case INTERFACE_DESCRIPTION:
         return this.#interface(bytes, at, end);
@@ -246,6 +232,7 @@ export class PcapngDecoder {
     frame.start = start;
     frame.end = start + length;
     frame.linkType = linkType;
+    this.#id = id;
     return null;
   }
 }

@@ -1,5 +1,5 @@
 import { u32 } from "../bytes.ts";
-import { FrameBatch } from "./batch.ts";
+import { Extent } from "./extent.ts";
 import { type Damage, Frame } from "./frame.ts";
 import { PcapDecoder, pcapByteOrder } from "./pcap.ts";
 import { PcapngDecoder, SECTION_HEADER } from "./pcapng.ts";
@@ -17,16 +17,19 @@ export type CaptureFormat = "pcap" | "pcapng";
  *
  *   for each chunk:  reader.push(chunk); while (reader.next()) use(reader.frame)
  *   or:              reader.filled(fill(reader.room(count))); while ... the same, without a copy
- *   or:              while (reader.next()) { use(reader.frame); while (reader.take()) useAll(reader.batch) }
+ *   or:              while (reader.next()) { use(reader.frame); while (reader.step()) use(reader.view, reader.extent) }
  *   at its end:      reader.end(); reader.damage says whether, and where, the file is broken
  *
  * What stands before the damage is read as if nothing were wrong; what stands behind it is not read.
  */
 export class CaptureReader {
   readonly frame = new Frame();
-  readonly batch = new FrameBatch();
+  /** Of the frame that `step` found. */
+  readonly extent = new Extent();
   /** Frames read so far; the number of the present one, as Wireshark counts. */
   frames = 0;
+  /** Bytes of theirs that were captured. */
+  captured = 0;
   damage: Damage | null = null;
   #decoder: PcapDecoder | PcapngDecoder | null = null;
   readonly #queue = new ByteQueue();
@@ -52,12 +55,12 @@ export class CaptureReader {
     this.filled(chunk.length);
   }
 
-  /** Where the next `count` bytes of the file, or fewer, are to be put. The present frame's bytes are stale then. */
+  /** Where the next `count` bytes of the file, or fewer, are to be put. */
   room(count: number): Uint8Array {
     return this.#queue.room(count);
   }
 
-  /** So many bytes were put there. */
+  /** So many bytes were put there. The present frame's are stale then. */
   filled(count: number): void {
     this.#queue.filled(count);
   }
@@ -69,26 +72,34 @@ export class CaptureReader {
     const result = this.#decoder!.next(this.#queue, this.frame);
     if (result === true) {
       this.frames++;
+      this.captured += this.frame.end - this.frame.start;
       return true;
     }
     if (result !== false) this.damage = result;
     return false;
   }
 
-  /**
-   * Takes the frames that come next into `batch`, as many as are whole and of the common kind. False: `next` tells what it
-   * is that comes.
-   */
-  take(): boolean {
-    if (this.damage !== null || this.#decoder === null) return false;
-    this.#decoder.take(this.#queue, this.batch);
-    this.frames += this.batch.count;
-    return this.batch.count > 0;
+  /** What `extent` is in; another after each `filled`. */
+  get view(): DataView {
+    return this.#queue.view;
   }
 
-  /** Fills `frame` with frame `index` of `batch`. */
-  show(index: number): void {
-    this.#decoder!.show(this.batch, index, this.#queue, this.frame);
+  /**
+   * Finds the next frame, and says in `extent` where it lies, if it is of the common kind and of the link type of the one
+   * before. False: `next` tells what it is that comes.
+   */
+  step(): boolean {
+    const { extent } = this;
+    if (this.damage !== null || this.#decoder === null || !this.#decoder.step(this.#queue, extent)) return false;
+    this.frames++;
+    this.captured += extent.end - extent.start;
+    return true;
+  }
+
+  /** Fills `frame` with what `step` found. */
+  show(): Frame {
+    this.#decoder!.show(this.extent, this.#queue, this.frame);
+    return this.frame;
   }
 
   /** There are no more bytes. */

@@ -334,3 +334,41 @@ t.test("property: whatever the bytes, nothing is thrown", async () => {
     { numRuns: 500 },
   );
 });
+
+/** A pcap file of frames of these lengths, every byte of a frame its number. */
+function numberedFrames(lengths: readonly number[]): Uint8Array {
+  const bytes = new Uint8Array(lengths.reduce((sum, length) => sum + 16 + length, 24));
+  bytes.set(pcap([]));
+  let at = 24;
+  for (const [i, length] of lengths.entries()) {
+    new DataView(bytes.buffer).setUint32(at + 8, length, true);
+    bytes.fill(i + 1, at + 16, at + 16 + length);
+    at += 16 + length;
+  }
+  return bytes;
+}
+
+t.test(
+  "records longer than the chunks they come in, and than what is kept in front of a chunk, stay whole",
+  async (t) => {
+    const lengths = [10, 250_000, 5, 70_000, 66_000, 0, 262_144, 67_568, 67_584, 1, 100_000];
+    const file = numberedFrames(lengths);
+    for (const chunk of [999, 65_536, 67_584, 100_000, 1_048_576]) {
+      const reader = new CaptureReader();
+      const seen: number[] = [];
+      for (let at = 0; at < file.length; at += chunk) {
+        reader.push(file.subarray(at, at + chunk));
+        while (reader.next()) {
+          const { bytes, start, end } = reader.frame;
+          seen.push(end - start);
+          t.ok(
+            bytes.subarray(start, end).every((byte) => byte === seen.length),
+            `frame ${seen.length}, chunks of ${chunk}`,
+          );
+        }
+      }
+      reader.end();
+      t.same([seen, reader.damage, reader.position], [lengths, null, file.length]);
+    }
+  },
+);
