@@ -13,8 +13,8 @@ import { assign, closed, lost, opened, pick, remember } from "./assign.ts";
 import { changeServices, forget, makeServices } from "./change.ts";
 import { type GoneReason, type RelatedEntry, type RelatedLimits, RelatedTable } from "./flow/related.ts";
 import { type Handle, Slots } from "./flow/slots.ts";
-import type { Affinity, Announcement, Connection, Limits } from "./helper/api.ts";
-import { judge } from "./helper/judge.ts";
+import type { Affinity, Announcement, Connection, Limits, Offer, OfferForm } from "./helper/api.ts";
+import { judge, mayOffer } from "./helper/judge.ts";
 import {
   type Realserver,
   type Role,
@@ -172,6 +172,15 @@ export class Balancer {
       state: "reserved",
     };
     return this.related.reserve(entry, control.client.address, limits.pending) ?? entry;
+  }
+
+  /**
+   * As `announce`, in numbers: the row in `related` of what the realserver of `control` offers. 0: something speaks
+   * against it, and `announce` says what.
+   */
+  offer(control: ConnectionEntry, offer: Offer, form: OfferForm, { pending, ttl }: Limits, now: Ms): number {
+    if (this.connections.get(control.handle) !== control || !mayOffer(offer, control)) return 0;
+    return this.related.offer(control, form, offer.port, pending, ++this.#ids, now, ttl);
   }
 
   place(entry: RelatedEntry, seen: Endpoint): boolean {

@@ -1,7 +1,7 @@
 /** What every helper owes the engine, whatever the bytes. Each helper's test calls `holdsContract` once. */
 import fc from "fast-check";
 import type { Test } from "tap";
-import type { Announcement, Connection, Direction, Helper, Inspection, Inspector } from "../core/helper/api.ts";
+import type { Announcement, Connection, Direction, Helper, Inspection, Inspector, Offer } from "../core/helper/api.ts";
 import { Recorder } from "../core/helper/recorder.ts";
 import { keepsContract } from "../core/helper/run.ts";
 import { endpoint } from "./addresses.ts";
@@ -58,8 +58,23 @@ export interface Piece {
   readonly bytes: Uint8Array;
 }
 
+/** What the helper tells of the next message: in brief, if it can, and then in full what it offers; or in full at once. */
+function inspected(
+  inspector: Inspector,
+  payload: Uint8Array,
+  direction: Direction,
+  recorder: Recorder,
+  inBrief: boolean,
+): Inspection {
+  const offer: Offer = { form: null, address: -1, port: 0, start: 0, end: 0, length: 0, detail: 0 };
+  const behind = inBrief ? (inspector.brief?.(payload, 0, payload.length, direction, offer) ?? 0) : 0;
+  if (behind === 0) return inspector.inspect(payload, direction, recorder);
+  offer.form?.tell(offer, recorder);
+  return { verdict: "pass", consumed: behind };
+}
+
 /** All that a helper tells of `pieces`, each call checked against the contract. Throws where it is broken. */
-function observe(helper: Helper, pieces: readonly Piece[]): unknown[] {
+function observe(helper: Helper, pieces: readonly Piece[], inBrief = false): unknown[] {
   const inspector = openFor(helper);
   const recorder = new Recorder();
   const sides = { original: { held: new Uint8Array(0), offset: 0 }, reply: { held: new Uint8Array(0), offset: 0 } };
@@ -71,7 +86,7 @@ function observe(helper: Helper, pieces: readonly Piece[]): unknown[] {
     while (rest.length > 0 && !detached) {
       const before = rest.slice();
       recorder.clear();
-      const inspection = inspector.inspect(rest, direction, recorder);
+      const inspection = inspected(inspector, rest, direction, recorder, inBrief);
       check(keepsContract(inspection, recorder, rest.length, helper.transport === "udp"), "keepsContract");
       check(Buffer.compare(before, rest) === 0, "the payload was changed");
       check(
@@ -147,6 +162,7 @@ export function holdsContract(t: Test, helper: Helper, samples: readonly Uint8Ar
             JSON.stringify(observe(helper, pieces)) === JSON.stringify(whole),
             "another segmentation, other actions",
           );
+          check(JSON.stringify(observe(helper, pieces, true)) === JSON.stringify(whole), "in brief, other actions");
         }),
         { numRuns },
       ),

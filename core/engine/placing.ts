@@ -11,6 +11,7 @@ import type { RelatedEntry } from "../flow/related.ts";
 import { mix } from "../schedule/hash.ts";
 import { hasVip, roleOf } from "../service.ts";
 import type { Endpoint, Port, Transport } from "../units.ts";
+import type { Address } from "../wire/address.ts";
 
 /** As nf_nat_ftp tries. */
 const TRIES = 128;
@@ -31,42 +32,48 @@ export class Placing {
     if (entry.opener === "reply") return entry.target;
     const { address } = control.virtual;
     const { transport, target } = entry;
-    if (below !== null) return this.#place(transport, { address, port: (below.port + 1) as Port });
-    const own = this.#place(transport, { address, port: target.port });
-    return own ?? (hasVip(control.realserver) ? null : this.#search(transport, address, target.port));
+    const port =
+      below === null ? this.port(control, transport, target.port) : this.#above(transport, address, below.port);
+    return port === 0 ? null : { address, port };
   }
 
-  #place(transport: Transport, at: Endpoint): Endpoint | null {
-    return this.#free(transport, at) ? at : null;
+  /** The same of `port` of the realserver's, in numbers: a port of the virtual service; 0: there is none. */
+  port({ virtual: { address }, realserver }: ConnectionEntry, transport: Transport, port: Port): Port | 0 {
+    if (this.#free(transport, address, port)) return port;
+    return hasVip(realserver) ? 0 : this.#search(transport, address, port);
+  }
+
+  /** What was offered as `row`. */
+  offered(row: number): RelatedEntry {
+    return this.#balancer.related.entry(row);
+  }
+
+  #above(transport: Transport, address: Address, below: Port): Port | 0 {
+    const port = (below + 1) as Port;
+    return this.#free(transport, address, port) ? port : 0;
   }
 
   /** Even ports stay even, with the next one free as well (RFC 3550 §11). */
-  #search(transport: Transport, address: Endpoint["address"], like: Port): Endpoint | null {
+  #search(transport: Transport, address: Address, like: Port): Port | 0 {
     for (let tries = 0; tries < TRIES; tries++) {
       this.#next = (this.#next + 1) | 0;
       const port = ((FIRST + (mix(this.#next) % PORTS)) & ~1) | (like & 1);
-      const at = { address, port: port as Port };
-      const above = { address, port: Math.min(port + 1, 0xffff) as Port };
-      if (this.#free(transport, at) && this.#free(transport, above)) return at;
+      const above = Math.min(port + 1, 0xffff) as Port;
+      if (this.#free(transport, address, port as Port) && this.#free(transport, address, above)) return port as Port;
     }
-    return null;
+    return 0;
   }
 
   /** Nobody is waited for there, and no service is. Data ports of a group give way: an entry knows its one client. */
-  #free(transport: Transport, at: Endpoint): boolean {
-    if (at.port > 0xffff || this.#balancer.related.awaits(transport, at)) return false;
-    const service = this.#balancer.serviceAt(transport, at);
-    return service === null || roleOf(service.spec, at.port) === "data";
+  #free(transport: Transport, address: Address, port: Port): boolean {
+    if (port > 0xffff || this.#balancer.related.awaits(transport, address, port)) return false;
+    const service = this.#balancer.serviceAt(transport, { address, port });
+    return service === null || roleOf(service.spec, port) === "data";
   }
 }
 
-/** Where `last` is met, if `entry` adjoins it (RTP and RTCP, say: announced together, on ports side by side); else null. */
-export const endBelow = (last: RelatedEntry | null, entry: RelatedEntry): Endpoint | null =>
-  last !== null && adjoins(last, entry) ? last.seen : null;
-
-const adjoins = (below: RelatedEntry, { transport, target, master }: RelatedEntry): boolean =>
-  below.state !== "gone" &&
-  below.master === master &&
-  below.transport === transport &&
-  below.target.port + 1 === target.port &&
-  below.target.address.equals(target.address);
+/** Whether `above` belongs on the port beside that of `entry`, with which it was announced (RTP and RTCP, say). */
+export const adjoins = ({ transport, target }: RelatedEntry, above: RelatedEntry): boolean =>
+  transport === above.transport &&
+  target.port + 1 === above.target.port &&
+  target.address.equals(above.target.address);

@@ -9,14 +9,14 @@ import type { OnFailure } from "../helper/run.ts";
 import { type ControlHost, ControlStream, type Decision } from "../inspect/control.ts";
 import type { Counters } from "../metrics.ts";
 import type { Service } from "../service.ts";
-import type { Direction, Endpoint, Ms } from "../units.ts";
+import type { Direction, Endpoint, Ms, Port, Transport } from "../units.ts";
 import * as tcp from "../wire/tcp.ts";
 import { ControlFlow, type ControlSink, type FlowStore } from "./control/flow.ts";
 import type { ControlReason } from "./control/reason.ts";
 import type { Segment } from "./control/segment.ts";
 import { type Shift, sameShift } from "./control/shift.ts";
 import { type Envelope, likenessOf, NO_LIKENESS } from "./envelope.ts";
-import { endBelow, type Placing } from "./placing.ts";
+import { adjoins, type Placing } from "./placing.ts";
 import type { Sent } from "./sent.ts";
 
 /** How the control connections of a service are read. */
@@ -66,8 +66,8 @@ export class ReadConnection implements ControlHost, ControlSink {
   #toClient = NO_LIKENESS;
   readonly #entry: ConnectionEntry;
   readonly #common: Common;
-  /** The entry that was placed last. */
-  #last: RelatedEntry | null = null;
+  /** Where the entry that was prepared last is met. */
+  #given: Endpoint | null = null;
 
   constructor(id: number, entry: ConnectionEntry, balancer: Balancer, reading: Reading, common: Common) {
     this.#id = id;
@@ -106,12 +106,29 @@ export class ReadConnection implements ControlHost, ControlSink {
     envelope.datagram(this.#id, direction, this.#likeness(direction), bytes, sent!);
   }
 
-  prepare(related: RelatedEntry): void {
+  prepare(related: RelatedEntry, _answered: RelatedEntry | null, before: RelatedEntry | null): void {
     const { placing, told, now } = this.#common;
-    const seen = placing.find(this.#entry, related, endBelow(this.#last, related));
-    this.#last = related;
+    const below = before !== null && adjoins(before, related) ? this.#given : null;
+    const seen = placing.find(this.#entry, related, below);
+    this.#given = seen;
     if (seen !== null) told.placed?.(related, seen);
     (this.flow ?? this.stream!).prepared(related, seen, now);
+  }
+
+  meet(row: number, transport: Transport, offered: Port): Port | 0 {
+    const { placing, told } = this.#common;
+    const port = placing.port(this.#entry, transport, offered);
+    if (port !== 0 && told.placed !== undefined) {
+      told.placed(placing.offered(row), { address: this.#entry.virtual.address, port });
+    }
+    return port;
+  }
+
+  count(outcome: Decision["outcome"], reason: string): boolean {
+    const { counters, told } = this.#common;
+    if (told.explain !== undefined) return false;
+    counters.countOf(outcome, reason);
+    return true;
   }
 
   explain(decision: Decision): void {

@@ -2,13 +2,13 @@
 import { type RelatedRows, ROW_SHIFT } from "./related-rows.ts";
 
 export class Chains {
-  readonly #rows: RelatedRows<unknown>;
+  readonly #rows: RelatedRows;
   readonly #next: number;
   /** The first row of each bucket; a power of two, as many as there may be rows. */
   #heads: Int32Array;
 
   /** `next`: the word that strings them. */
-  constructor(rows: RelatedRows<unknown>, next: number) {
+  constructor(rows: RelatedRows, next: number) {
     this.#rows = rows;
     this.#next = next;
     this.#heads = new Int32Array(rows.capacity);

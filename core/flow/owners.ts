@@ -11,12 +11,12 @@ const SHIFT = 3;
 const SMALLEST = 16;
 
 export class Owners {
-  readonly #rows: RelatedRows<unknown>;
+  readonly #rows: RelatedRows;
   /** By the slot of the control connection. */
   #words = new Int32Array(SMALLEST << SHIFT);
   readonly #clients = new Clients();
 
-  constructor(rows: RelatedRows<unknown>) {
+  constructor(rows: RelatedRows) {
     this.#rows = rows;
   }
 

@@ -6,32 +6,24 @@
  * connection table, so that nobody can choose ends that share a chain.
  */
 import { mix } from "../schedule/hash.ts";
-import type { Direction, Endpoint, PartialEndpoint, Transport } from "../units.ts";
+import type { Transport } from "../units.ts";
 import type { Address } from "../wire/address.ts";
 import { Chains } from "./chains.ts";
 import { DESTINATION, DESTINATION_PREFIX, hashKey, IPV6, KEY, KIND, PORTS } from "./key.ts";
-import { END, PLACE, type RelatedRows, ROW_SHIFT, SAME_PLACE } from "./related-rows.ts";
-
-/** What is asked of a related entry here. */
-interface Awaited {
-  readonly transport: Transport;
-  readonly opener: Direction;
-  readonly from: PartialEndpoint;
-  readonly seen: Endpoint | null;
-}
+import { END, PLACE, portIn, type RelatedRows, ROW_SHIFT, SAME_PLACE } from "./related-rows.ts";
 
 /** Transport and port of an end; never 0. */
 const placeOf = (transport: Transport, port: number): number => (port << 2) | (transport === "udp" ? 3 : 1);
 
-export class Placed<T extends Awaited> {
-  readonly #rows: RelatedRows<T>;
+export class Placed {
+  readonly #rows: RelatedRows;
   readonly #chains: Chains;
   readonly #k0: number;
   readonly #k1: number;
   /** An end as the destination of a key that comes from nobody. */
   readonly #key = new Int32Array(KEY);
 
-  constructor(rows: RelatedRows<T>, seed: number) {
+  constructor(rows: RelatedRows, seed: number) {
     this.#rows = rows;
     this.#chains = new Chains(rows, SAME_PLACE);
     this.#k0 = seed;
@@ -40,15 +32,14 @@ export class Placed<T extends Awaited> {
 
   /**
    * False: somebody is waited for there already. An end that clients connect to has one entry, whoever they are, so
-   * that transfers cannot be crossed. A client's own port may be announced to several realservers.
+   * that transfers cannot be crossed. A client's own port may be announced to several realservers: `from` them.
    */
-  add(row: number): boolean {
-    const { transport, seen, from, opener } = this.#rows.entries[row]!;
-    if (this.at(transport, seen!, opener === "reply" ? from.address : null) !== undefined) return false;
+  add(row: number, transport: Transport, address: Address, port: number, from: Address | null): boolean {
+    if (this.at(transport, address, port, from) !== 0) return false;
     const at = row << ROW_SHIFT;
     const { words } = this.#rows;
-    const hash = this.#hash(seen!);
-    words[at + PLACE] = placeOf(transport, seen!.port);
+    const hash = this.#hash(address, port);
+    words[at + PLACE] = placeOf(transport, port);
     words[at + END] = hash;
     this.#chains.add(row, hash);
     return true;
@@ -62,19 +53,18 @@ export class Placed<T extends Awaited> {
     words[at + PLACE] = 0;
   }
 
-  /** Who is waited for at `seen`; `from` it, unless that is null. */
-  at(transport: Transport, seen: Endpoint, from: Address | null = null): T | undefined {
-    const { entries, words } = this.#rows;
-    const place = placeOf(transport, seen.port);
-    const hash = this.#hash(seen);
+  /** Who is waited for at this end, its row; `from` it, unless that is null. 0: nobody. */
+  at(transport: Transport, address: Address, port: number, from: Address | null): number {
+    const rows = this.#rows;
+    const { words } = rows;
+    const place = placeOf(transport, port);
+    const hash = this.#hash(address, port);
     for (let row = this.#chains.first(hash); row !== 0; row = this.#chains.next(row)) {
       const at = row << ROW_SHIFT;
-      if (words[at + PLACE] !== place || words[at + END] !== hash) continue;
-      const entry = entries[row]!;
-      if (!entry.seen!.address.equals(seen.address)) continue;
-      if (from === null || entry.from.address?.equals(from) === true) return entry;
+      if (words[at + PLACE] !== place || words[at + END] !== hash || !rows.place(row).equals(address)) continue;
+      if (from === null || rows.from(row)?.equals(from) === true) return row;
     }
-    return undefined;
+    return 0;
   }
 
   /** False: nobody is waited for at the destination of the key at `at`, by either transport. */
@@ -85,7 +75,7 @@ export class Placed<T extends Awaited> {
     const hash = this.#hashDestination(keys, at);
     for (let row = this.#chains.first(hash); row !== 0; row = this.#chains.next(row)) {
       const place = row << ROW_SHIFT;
-      if (words[place + PLACE]! >>> 2 === port && words[place + END] === hash) return true;
+      if (portIn(words[place + PLACE]!) === port && words[place + END] === hash) return true;
     }
     return false;
   }
@@ -93,14 +83,14 @@ export class Placed<T extends Awaited> {
   /** The columns have grown. */
   grow(): void {
     this.#chains.clear();
-    const { words, entries } = this.#rows;
-    for (let row = 1; row < entries.length; row++) {
+    const { words, end } = this.#rows;
+    for (let row = 1; row < end; row++) {
       const at = row << ROW_SHIFT;
       if (words[at + PLACE] !== 0) this.#chains.add(row, words[at + END]!);
     }
   }
 
-  #hash({ address: { family, words }, port }: Endpoint): number {
+  #hash({ family, words }: Address, port: number): number {
     const key = this.#key;
     for (let i = 0; i < 3; i++) key[DESTINATION_PREFIX + i] = words[i]!;
     key[DESTINATION] = words[3];

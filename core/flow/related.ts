@@ -4,36 +4,17 @@
  * that a wildcard match can never return one (the IPVS bug of 2005).
  */
 import { mix } from "../schedule/hash.ts";
-import type { Direction, Endpoint, Ms, PartialEndpoint, Port, Transport } from "../units.ts";
+import type { Direction, Endpoint, Ms, Transport } from "../units.ts";
+import { later } from "../units.ts";
+import type { Address } from "../wire/address.ts";
 import { Chains } from "./chains.ts";
 import { Owners } from "./owners.ts";
 import { Placed } from "./placed.ts";
-import { ENDS, OWNER, RelatedRows, ROW_SHIFT, SAME_ENDS } from "./related-rows.ts";
+import type { Offerer, Offering, RelatedEntry } from "./related-entry.ts";
+import { ENDS, OWNER, portIn, RelatedRows, ROW_SHIFT, SAME_ENDS } from "./related-rows.ts";
 import { type Handle, slotOf } from "./slots.ts";
 
-export interface RelatedEntry {
-  readonly id: number;
-  /** Its row in the table, which alone writes it; 0: it is in none. */
-  row: number;
-  /** The control connection that announced it; stale once that is closed. */
-  readonly master: Handle;
-  readonly kind: string;
-  readonly transport: Transport;
-  readonly opener: Direction;
-  /** Who may open it, as the director sees them. `null` port: any. */
-  readonly from: PartialEndpoint;
-  /** Where it leads: the end that announced it, as the director reaches it. */
-  readonly target: Endpoint;
-  /** What the opener was told to connect to; null until it is in place. */
-  seen: Endpoint | null;
-  readonly uses: 1 | "many";
-  /** Opened by the realserver: the port of the VIP that it leaves from where that is free; null: its own. */
-  readonly leaves: Port | null;
-  readonly expires: Ms;
-  readonly ttl: Ms;
-  /** `reserved` → `pending` (in place) → `claimed`; or `gone`. */
-  state: "reserved" | "pending" | "claimed" | "gone";
-}
+export type { RelatedEntry } from "./related-entry.ts";
 
 export interface RelatedLimits {
   /** Entries not yet claimed, for each client address. */
@@ -45,23 +26,16 @@ export interface RelatedLimits {
 /** Why an entry left the table before it was used up. */
 export type GoneReason = "expired" | "replaced" | "revoked" | "control-closed" | "unavailable";
 
-const sameEnds = (a: RelatedEntry, b: RelatedEntry): boolean =>
-  a.transport === b.transport &&
-  a.opener === b.opener &&
-  a.from.port === b.from.port &&
-  a.target.port === b.target.port &&
-  a.target.address.equals(b.target.address);
-
 /** Ports and ways in one small number: who differs in it is another. */
-const endsOf = ({ target, opener, transport }: RelatedEntry): number =>
-  (target.port << 2) | (opener === "reply" ? 2 : 0) | (transport === "udp" ? 1 : 0);
+const endsOf = (port: number, opener: Direction, transport: Transport): number =>
+  (port << 2) | (opener === "reply" ? 2 : 0) | (transport === "udp" ? 1 : 0);
 
 export class RelatedTable {
   #limits: RelatedLimits;
   readonly #gone: (entry: RelatedEntry, reason: GoneReason) => void;
-  readonly #rows = new RelatedRows<RelatedEntry>();
+  readonly #rows = new RelatedRows();
   readonly #owners = new Owners(this.#rows);
-  readonly #placed: Placed<RelatedEntry>;
+  readonly #placed: Placed;
   /** By control connection and ends. */
   readonly #same = new Chains(this.#rows, SAME_ENDS);
   readonly #seed: number;
@@ -88,10 +62,7 @@ export class RelatedTable {
 
   /** The first announced first. */
   [Symbol.iterator](): Iterator<RelatedEntry> {
-    return this.#rows.entries
-      .filter((entry) => entry !== null)
-      .sort((a, b) => a.id - b.id)
-      .values();
+    return this.#inOrder(() => true).values();
   }
 
   /**
@@ -100,31 +71,46 @@ export class RelatedTable {
    * connection) takes the place of the former, as in conntrack.
    */
   reserve(entry: RelatedEntry, client: { toString(): string }, pending: number): string | null {
-    const slot = slotOf(entry.master);
-    const ends = endsOf(entry);
-    // The slot was used again: whoever had it is closed.
-    if (this.#owners.count(slot) > 0 && !this.#owners.isOf(entry.master)) this.#removeAll(slot);
-    this.#replace(entry, slot, ends);
-    if (this.#owners.count(slot) >= pending) {
-      if (this.#owners.count(slot) === 0) return "control-limit";
-      this.remove(this.#rows.entries[this.#owners.oldest(slot)]!, "replaced");
-    }
-    if (this.#owners.ofClient(slot, client) >= this.#limits.perClient) return "client-limit";
-    if (this.#rows.size >= this.#limits.total) return "total-limit";
-    if (this.#rows.full) this.#grow();
-    const row = this.#rows.add(entry, entry.expires);
-    this.#rows.words[(row << ROW_SHIFT) + ENDS] = ends;
-    this.#owners.add(row, entry.master, client);
-    this.#same.add(row, this.#hash(slot, ends));
-    entry.row = row;
+    const { master, opener, transport, from, target } = entry;
+    const ends = endsOf(target.port, opener, transport);
+    this.#replace(master, ends, from.port, target.address);
+    const refused = this.#makeRoom(slotOf(master), client, pending);
+    if (refused !== null) return refused;
+    entry.row = this.#add(master, ends, client, entry.id, entry.expires, entry.ttl);
+    this.#rows.put(entry.row, entry, null, null);
     return null;
+  }
+
+  /**
+   * As `reserve`, of a port that the realserver of `offerer` offers its client for `ttl`: its row, which is its name until
+   * it is gone, or has been claimed. 0: there is no room for it.
+   */
+  offer(offerer: Offerer, offering: Offering, port: number, pending: number, id: number, now: Ms, ttl: Ms): number {
+    const { handle, client, real } = offerer;
+    const ends = endsOf(port, "original", offering.transport);
+    this.#replace(handle, ends, null, real.address);
+    if (this.#makeRoom(slotOf(handle), client.address, pending) !== null) return 0;
+    const row = this.#add(handle, ends, client.address, id, later(now, ttl), ttl);
+    this.#rows.put(row, null, offerer, offering);
+    return row;
+  }
+
+  /** What is in `row`, as it was offered. */
+  entry(row: number): RelatedEntry {
+    return this.#rows.entry(row);
+  }
+
+  /** The realserver's port of what was offered. */
+  offered(row: number): number {
+    return portIn(this.#rows.words[(row << ROW_SHIFT) + ENDS]!);
   }
 
   /** `entry` can now be met at `seen`. False when another entry is there already, or this one is gone. */
   place(entry: RelatedEntry, seen: Endpoint): boolean {
-    if (entry.row === 0 || entry.state !== "reserved") return false;
+    const { row, state, transport, opener, from } = entry;
+    if (row === 0 || state !== "reserved") return false;
     entry.seen = seen;
-    if (!this.#placed.add(entry.row)) {
+    if (!this.#placed.add(row, transport, seen.address, seen.port, opener === "reply" ? from.address : null)) {
       entry.seen = null;
       return false;
     }
@@ -132,9 +118,16 @@ export class RelatedTable {
     return true;
   }
 
-  /** Whether anybody is waited for at `seen`. */
-  awaits(transport: Transport, seen: Endpoint): boolean {
-    return this.#placed.at(transport, seen) !== undefined;
+  /** The same of what was offered, at this port of the virtual service's address. */
+  placeOffer(row: number, transport: Transport, seen: Endpoint["address"], port: Endpoint["port"]): boolean {
+    const entry = this.#rows.seen(row);
+    if (entry !== null) return this.place(entry, { address: seen, port });
+    return this.#placed.add(row, transport, seen, port, null);
+  }
+
+  /** Whether anybody is waited for at this end. */
+  awaits(transport: Transport, address: Address, port: number): boolean {
+    return this.#placed.at(transport, address, port, null) !== 0;
   }
 
   /** The same of the destination of the key at `at` (key.ts), by either transport. False: certainly not. */
@@ -147,25 +140,38 @@ export class RelatedTable {
    * whose side `from` is, where the host can tell.
    */
   claim(transport: Transport, seen: Endpoint, from: Endpoint, now: Ms, opener?: Direction): RelatedEntry | string {
-    const entry = this.#placed.at(transport, seen, from.address);
-    if (entry !== undefined && opener !== undefined && entry.opener !== opener) return "no-related-entry";
-    if (entry === undefined) return this.awaits(transport, seen) ? "wrong-address" : "no-related-entry";
+    const row = this.#placed.at(transport, seen.address, seen.port, from.address);
+    if (row === 0) return this.awaits(transport, seen.address, seen.port) ? "wrong-address" : "no-related-entry";
+    const entry = this.#rows.entry(row);
+    if (opener !== undefined && entry.opener !== opener) return "no-related-entry";
     if (now >= entry.expires) {
       this.remove(entry, "expired");
       return "no-related-entry";
     }
     if (entry.from.port !== null && entry.from.port !== from.port) return "wrong-port";
     if (entry.uses === 1) {
-      this.#forget(entry);
+      this.#forget(row);
+      entry.row = 0;
       entry.state = "claimed";
     }
     return entry;
   }
 
   remove(entry: RelatedEntry, reason: GoneReason): void {
-    if (!this.#forget(entry)) return;
+    if (entry.row !== 0) this.removeRow(entry.row, reason);
+  }
+
+  removeRow(row: number, reason: GoneReason): void {
+    const entry = this.#rows.entry(row);
+    this.#forget(row);
+    entry.row = 0;
     entry.state = "gone";
     this.#gone(entry, reason);
+  }
+
+  /** What was offered is taken back before anybody could have seen it: nobody is told. */
+  withdraw(row: number): void {
+    this.#forget(row);
   }
 
   /** The control connection closed: what it announced and nobody opened is gone with it. */
@@ -175,52 +181,71 @@ export class RelatedTable {
 
   /** Removes what has expired. */
   advance(now: Ms): void {
-    const { expires, entries } = this.#rows;
-    const due: RelatedEntry[] = [];
-    for (let row = 1; row < entries.length; row++) {
-      if (now >= expires[row]! && entries[row] !== null) due.push(entries[row]!);
-    }
-    for (const entry of due.sort((a, b) => a.id - b.id)) this.remove(entry, "expired");
+    for (const entry of this.#inOrder((row) => now >= this.#rows.expires(row))) this.remove(entry, "expired");
+  }
+
+  #inOrder(which: (row: number) => boolean): RelatedEntry[] {
+    const rows = this.#rows;
+    const entries: RelatedEntry[] = [];
+    for (let row = 1; row < rows.end; row++) if (rows.used(row) && which(row)) entries.push(rows.entry(row));
+    return entries.sort((a, b) => a.id - b.id);
   }
 
   #removeAll(slot: number): void {
-    while (this.#owners.count(slot) > 0) {
-      this.remove(this.#rows.entries[this.#owners.oldest(slot)]!, "control-closed");
-    }
+    while (this.#owners.count(slot) > 0) this.removeRow(this.#owners.oldest(slot), "control-closed");
   }
 
-  #replace(entry: RelatedEntry, slot: number, ends: number): void {
-    const { words, entries } = this.#rows;
+  /** The same announced before, from the same port to the same end, is gone. */
+  #replace(master: Handle, ends: number, from: number | null, target: Address): void {
+    const rows = this.#rows;
+    const slot = slotOf(master);
+    // The slot was used again: whoever had it is closed.
+    if (this.#owners.count(slot) > 0 && !this.#owners.isOf(master)) this.#removeAll(slot);
     for (let row = this.#same.first(this.#hash(slot, ends)); row !== 0; ) {
+      const before = row;
       const at = row << ROW_SHIFT;
-      const before = entries[row]!;
-      const same = words[at + ENDS] === ends && words[at + OWNER] === slot && sameEnds(entry, before);
       row = this.#same.next(row);
-      if (same) this.remove(before, "replaced");
+      if (rows.words[at + ENDS] !== ends || rows.words[at + OWNER] !== slot) continue;
+      if (rows.fromPort(before) === from && rows.target(before).equals(target)) this.removeRow(before, "replaced");
     }
   }
 
-  #forget(entry: RelatedEntry): boolean {
-    const { row } = entry;
-    if (row === 0) return false;
+  /** Room for one more entry of the control connection with this slot; or why there is none. */
+  #makeRoom(slot: number, client: { toString(): string }, pending: number): string | null {
+    if (this.#owners.count(slot) >= pending) {
+      if (this.#owners.count(slot) === 0) return "control-limit";
+      this.removeRow(this.#owners.oldest(slot), "replaced");
+    }
+    if (this.#owners.ofClient(slot, client) >= this.#limits.perClient) return "client-limit";
+    if (this.#rows.size >= this.#limits.total) return "total-limit";
+    if (this.#rows.full) this.#grow();
+    return null;
+  }
+
+  #add(master: Handle, ends: number, client: { toString(): string }, id: number, expires: Ms, ttl: Ms): number {
+    const row = this.#rows.add(ends, id, expires, ttl);
+    this.#owners.add(row, master, client);
+    this.#same.add(row, this.#hash(slotOf(master), ends));
+    return row;
+  }
+
+  #forget(row: number): void {
     const at = row << ROW_SHIFT;
     const { words } = this.#rows;
     this.#same.remove(row, this.#hash(words[at + OWNER]!, words[at + ENDS]!));
     this.#placed.delete(row);
     this.#owners.remove(row);
     this.#rows.remove(row);
-    entry.row = 0;
-    return true;
   }
 
   #grow(): void {
-    const { entries, words } = this.#rows;
-    this.#rows.grow();
+    const rows = this.#rows;
+    rows.grow();
     this.#placed.grow();
     this.#same.clear();
-    for (let row = 1; row < entries.length; row++) {
+    for (let row = 1; row < rows.end; row++) {
       const at = row << ROW_SHIFT;
-      this.#same.add(row, this.#hash(words[at + OWNER]!, words[at + ENDS]!));
+      this.#same.add(row, this.#hash(rows.words[at + OWNER]!, rows.words[at + ENDS]!));
     }
   }
 

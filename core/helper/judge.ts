@@ -8,7 +8,7 @@
 import type { Direction, PartialEndpoint } from "../units.ts";
 import { isPort, opposite } from "../units.ts";
 import type { Address } from "../wire/address.ts";
-import type { Announcement, Connection } from "./api.ts";
+import type { Announcement, Connection, Offer } from "./api.ts";
 
 const FIRST_UNRESERVED_PORT = 1024;
 
@@ -29,6 +29,14 @@ export function judge(
     wrongAddress(to.address, listener, speaker, connection, declared) ??
     wrongAddress(from.address, opener, speaker, connection, declared);
   return wrong ?? null;
+}
+
+/** False: something may speak against what the realserver offers, and `judge` is to say. */
+export function mayOffer({ address, port }: Offer, { virtual, real }: Connection): boolean {
+  if (port < FIRST_UNRESERVED_PORT || !isPort(port)) return false;
+  const { family, words } = real.address;
+  if (virtual.address.family !== family) return false;
+  return address < 0 || (family === 4 && words[3] === address);
 }
 
 /** `side`: whose address this is said to be. */

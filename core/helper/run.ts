@@ -9,6 +9,7 @@ import type {
   Helper,
   Inspection,
   Inspector,
+  Offer,
   Opening,
   PortPair,
   Render,
@@ -66,6 +67,54 @@ export function runHelper(
   recorder.clear();
   recorder.fault(broken);
   return onFailure === "open" ? { verdict: "detach", consumed: payload.length } : { verdict: "abort", consumed: 0 };
+}
+
+/** What the message offers that `runBrief` was shown last, of whatever stream. */
+export const offer: Offer = { form: null, address: -1, port: 0, start: 0, end: 0, length: 0, detail: 0 };
+
+/** That in full. */
+export const offerInFull: Inspector = {
+  inspect: (_payload, _direction, actions) => {
+    offer.form!.tell(offer, actions);
+    return { verdict: "pass", consumed: offer.length };
+  },
+};
+
+const BROKEN: Inspector = { inspect: () => ({ verdict: "pass", consumed: -1 }) };
+
+/** Of `runBrief`. */
+const [THREW, BROKE] = [-1, -2];
+
+/**
+ * Asks the helper in brief about bytes `[at, end)`: where the message ends, and in `offer` what it offers; `at`, if there
+ * is more to be said. Below 0: it failed, and `failedLike` tells how.
+ */
+export function runBrief(
+  inspector: Inspector,
+  payload: Uint8Array,
+  at: number,
+  end: number,
+  direction: Direction,
+): number {
+  offer.form = null;
+  if (inspector.brief === undefined) return at;
+  try {
+    const behind = inspector.brief(payload, at, end, direction, offer);
+    if (behind > at && keepsBriefContract(behind, at, end)) return behind;
+    offer.form = null;
+    return behind === at ? at : BROKE;
+  } catch {
+    offer.form = null;
+    return THREW;
+  }
+}
+
+/** What is left of a helper that failed while it was brief: it fails once more, and that is dealt with. */
+export const failedLike = (how: number): Inspector => (how === BROKE ? BROKEN : UNOPENED);
+
+function keepsBriefContract(behind: number, at: number, end: number): boolean {
+  if (!Number.isInteger(behind) || behind > end) return false;
+  return offer.form === null || (offer.length === behind - at && within(offer, offer.length));
 }
 
 /** The stream ended with `payload` unconsumed: what to refuse of it is in the recorder afterwards. */

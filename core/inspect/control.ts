@@ -16,25 +16,32 @@
 import type { RelatedEntry } from "../flow/related.ts";
 import type { Inspector } from "../helper/api.ts";
 import { Recorder } from "../helper/recorder.ts";
-import { endHelper, openHelper, type RunOptions, runHelper } from "../helper/run.ts";
+import {
+  endHelper,
+  failedLike,
+  offer,
+  offerInFull,
+  openHelper,
+  type RunOptions,
+  runBrief,
+  runHelper,
+} from "../helper/run.ts";
 import type { Direction, Endpoint, Ms } from "../units.ts";
 import { part } from "../wire/bytes.ts";
 import { Executor } from "./executor.ts";
 import type { ControlOptions } from "./host.ts";
+import { carryOutOffer } from "./offering.ts";
 import { NEVER, Side } from "./side.ts";
 
 export type { Decision } from "./decision.ts";
-export type { ControlHost, ControlOptions } from "./host.ts";
-
-/** Datagrams that may wait behind a barrier. */
-const MOST_WAITING = 16;
+export type { BriefHost, ControlHost, ControlOptions } from "./host.ts";
 
 /** Of all streams: what a helper asked for is dealt with before anything else is read. */
 const recorder = new Recorder();
 
 export class ControlStream {
   readonly #options: ControlOptions;
-  readonly #inspector: Inspector;
+  #inspector: Inspector;
   readonly #running: RunOptions;
   readonly #original = new Side("original");
   readonly #reply = new Side("reply");
@@ -73,7 +80,7 @@ export class ControlStream {
   /** Bytes of `direction` that were fed and of which nothing is decided yet. */
   waiting(direction: Direction): number {
     const { held, barrier } = this.#side(direction);
-    return held.length + (barrier?.message.length ?? 0);
+    return held + (barrier?.message.length ?? 0);
   }
 
   /** When `advance` has something to do; Infinity: never. */
@@ -83,13 +90,14 @@ export class ControlStream {
     return Math.min(this.#original.deadline(patience), this.#reply.deadline(patience)) as Ms;
   }
 
-  /** The next bytes of `direction`, in order. */
-  feed(direction: Direction, bytes: Uint8Array, now: Ms): void {
+  /** The next bytes of `direction`, in order: `[start, end)` of `bytes`. */
+  feed(direction: Direction, bytes: Uint8Array, now: Ms, start = 0, end = bytes.length): void {
     const side = this.#side(direction);
     if (this.#aborted) return;
-    if (side.barrier !== null) this.#wait(side, bytes);
-    else if (this.#detached) this.#options.host.forward(direction, bytes);
-    else this.#read(side, side.held.take(bytes), now);
+    if (side.barrier !== null) this.#wait(side, part(bytes, start, end));
+    else if (this.#detached) this.#executor.forward(side, bytes, start, end);
+    else if (side.held === 0) this.#read(side, bytes, start, end, now);
+    else this.#readAll(side, side.take(part(bytes, start, end)), now);
   }
 
   /** `direction` ends here: an unfinished announcement is not let out, other unfinished bytes are. */
@@ -122,41 +130,65 @@ export class ControlStream {
     }
   }
 
-  /** What comes while `side` stands still. A datagram too many is lost, as datagrams may be. */
+  /** What comes while `side` stands still. */
   #wait(side: Side, bytes: Uint8Array): void {
-    if (!this.#datagrams) side.held.append(bytes);
-    else if (side.waiting.length < MOST_WAITING) side.waiting.push(new Uint8Array(bytes));
+    if (this.#datagrams) side.wait(bytes);
+    else side.holdBehind(bytes);
   }
 
-  /** Reads messages until the rest is incomplete, or one of them raises the barrier. */
-  #read(side: Side, view: Uint8Array, now: Ms): void {
-    let sent = 0;
-    let at = 0;
-    while (at < view.length && !this.#detached) {
-      const consumed = this.#inspect(side, part(view, at, view.length));
-      if (consumed === 0) break;
-      const end = at + consumed;
-      if (!recorder.empty || this.#dropping) {
-        this.#executor.forward(side, view, sent, at);
-        sent = this.#executor.carryOut(recorder, side, part(view, at, end), this.#dropping, now) ? at : end;
-        if (side.barrier !== null) {
-          side.held.put(view.subarray(end));
-          side.heldSince = NEVER;
-          return;
-        }
-      }
-      side.offset += consumed;
-      at = end;
+  #readAll(side: Side, view: Uint8Array, now: Ms): void {
+    this.#read(side, view, 0, view.length, now);
+  }
+
+  /** Reads messages until the rest of `[start, end)` is incomplete, or one of them raises the barrier. */
+  #read(side: Side, view: Uint8Array, start: number, end: number, now: Ms): void {
+    side.sent = start;
+    let at = start;
+    while (at < end && !this.#detached) {
+      const behind = this.#inBrief(side, view, at, end, now) || this.#inFull(side, view, at, end, now);
+      if (side.barrier !== null) return;
+      if (behind === 0) break;
+      at = behind;
     }
-    const done = this.#detached ? view.length : at;
-    this.#executor.forward(side, view, sent, done);
-    this.#hold(side, view, done, now);
+    const done = this.#detached ? end : at;
+    this.#executor.forward(side, view, side.sent, done);
+    if (done === end) side.release();
+    else this.#hold(side, part(view, done, end), done === start, now);
     if (this.#detached) this.#detach();
+  }
+
+  /** Where the message at `at` ends, if that can be told, and dealt with, in brief; else 0. */
+  #inBrief(side: Side, view: Uint8Array, at: number, end: number, now: Ms): number {
+    const behind = runBrief(this.#inspector, view, at, end, side.direction);
+    if (behind < 0) this.#inspector = failedLike(behind);
+    if (behind <= at) return 0;
+    if (offer.form !== null && !carryOutOffer(this.#options, side, view, at, behind, now)) return 0;
+    side.offset += behind - at;
+    return behind;
+  }
+
+  /** Where the message at `at` ends; 0: it is incomplete. */
+  #inFull(side: Side, view: Uint8Array, at: number, end: number, now: Ms): number {
+    const consumed = this.#inspect(side, part(view, at, end));
+    if (consumed === 0) return 0;
+    const behind = at + consumed;
+    if (!recorder.empty || this.#dropping) {
+      this.#executor.forward(side, view, side.sent, at);
+      side.sent = this.#executor.carryOut(recorder, side, part(view, at, behind), this.#dropping, now) ? at : behind;
+      if (side.barrier !== null) {
+        side.release();
+        side.holdBehind(part(view, behind, end));
+        return behind;
+      }
+    }
+    side.offset += consumed;
+    return behind;
   }
 
   /** How many bytes of `rest` the helper has done with; what it asked for is in the recorder. */
   #inspect(side: Side, rest: Uint8Array): number {
-    const { verdict, consumed } = runHelper(this.#inspector, rest, side.direction, recorder, this.#running);
+    const inspector = offer.form === null ? this.#inspector : offerInFull;
+    const { verdict, consumed } = runHelper(inspector, rest, side.direction, recorder, this.#running);
     if (verdict === "detach") this.#detached = true;
     this.#dropping = verdict === "drop";
     if (consumed > 0) return consumed;
@@ -168,15 +200,10 @@ export class ControlStream {
     return 0;
   }
 
-  /** What is from `done` on waits for more. */
-  #hold(side: Side, view: Uint8Array, done: number, now: Ms): void {
-    if (done === view.length) {
-      side.heldSince = NEVER;
-      return;
-    }
-    side.held.put(part(view, done, view.length));
-    if (done > 0 || side.heldSince === NEVER) side.heldSince = now;
-    if (side.held.length <= this.#options.settings.hold || this.#aborted) return;
+  /** `rest` waits for more; `goesOn`: it did so before. */
+  #hold(side: Side, rest: Uint8Array, goesOn: boolean, now: Ms): void {
+    side.hold(rest, goesOn, now);
+    if (side.held <= this.#options.settings.hold || this.#aborted) return;
     this.#executor.fault(side, "message-too-long");
     this.#flushUnread(side);
     this.#detach();
@@ -187,18 +214,26 @@ export class ControlStream {
     const length = side.barrier!.message.length;
     this.#executor.release(side);
     side.offset += length;
-    while (side.barrier === null && side.waiting.length > 0) this.feed(side.direction, side.waiting.shift()!, now);
-    const rest = side.held.take();
+    this.#readWaiting(side, now);
+    const rest = side.take();
     if (this.#detached) this.#executor.forward(side, rest);
-    else if (rest.length > 0) this.#read(side, rest, now);
+    else if (rest.length > 0) this.#readAll(side, rest, now);
     if (side.ended && side.barrier === null) this.#flushUnread(side);
+  }
+
+  #readWaiting(side: Side, now: Ms): void {
+    while (side.barrier === null) {
+      const datagram = side.nextWaiting();
+      if (datagram === undefined) return;
+      this.feed(side.direction, datagram, now);
+    }
   }
 
   /** Lets go of bytes that no helper will read, but not of an announcement among them. */
   #flushUnread(side: Side): void {
-    if (side.held.length === 0) return;
-    const bytes = side.held.take();
-    side.heldSince = NEVER;
+    if (side.held === 0) return;
+    const bytes = side.take();
+    side.release();
     if (this.#detached) recorder.clear();
     else endHelper(this.#inspector, bytes, side.direction, recorder, side.ended);
     this.#executor.remarks(recorder, side, bytes.length);

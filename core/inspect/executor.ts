@@ -36,8 +36,11 @@ export class Executor {
     this.#options = options;
   }
 
-  forward(side: Side, bytes: Uint8Array, start = 0, end = bytes.length): void {
-    if (start < end) this.#options.host.forward(side.direction, part(bytes, start, end));
+  forward({ direction }: Side, bytes: Uint8Array, start = 0, end = bytes.length): void {
+    if (start >= end) return;
+    const { host } = this.#options;
+    if (host.brief == null) host.forward(direction, part(bytes, start, end));
+    else host.brief.append(direction, bytes, start, end);
   }
 
   /** What was `asked` for about `message`, which `drops` or not. True: the message may be forwarded as it is. */
@@ -67,7 +70,7 @@ export class Executor {
   }
 
   fault(side: Side, code: string): void {
-    this.#remark(side, "fault", { code, at: null }, side.held.length);
+    this.#remark(side, "fault", { code, at: null }, side.held);
   }
 
   /** True: forward the message as it is after all. */
@@ -87,7 +90,7 @@ export class Executor {
 
   /** Forwards the message of the barrier, as its receiver must see it, and takes the barrier down. */
   release(side: Side): void {
-    const { balancer, host } = this.#options;
+    const { balancer } = this.#options;
     const { message, announced, rewrites, replaced, entries, answers, final } = side.barrier!;
     side.barrier = null;
     // All that were given an end are placed, so that the host is told of those that go again.
@@ -100,14 +103,14 @@ export class Executor {
     if (edits === null) {
       for (const entry of entries) balancer.revoke(entry, "unavailable");
       const reason = ready ? "family-mismatch" : "unavailable";
-      if (this.#refuseAnnounced(side, message, announcement, reason)) host.forward(side.direction, message);
+      if (this.#refuseAnnounced(side, message, announcement, reason)) this.forward(side, message);
       return;
     }
     if (!final) this.#announced.remember(announced.ref, entries);
     const { kind, said, bytes } = announcement;
     this.#decide(side, "expected", kind, `${said} announces ${kind}`, bytes, entries);
     const all = replaced.length === 0 ? edits : [...edits, ...replaced];
-    host.forward(side.direction, splice(message, inOrder(all)));
+    this.forward(side, splice(message, inOrder(all)));
   }
 
   /** What is written in a message whatever is announced. */
@@ -150,7 +153,7 @@ export class Executor {
     side.barrier = barrier;
     const { host } = this.#options;
     for (let i = 0; i < entries.length; i++) {
-      host.prepare(entries[i]!, this.#answered(bundle[i]!, entries[i]!));
+      host.prepare(entries[i]!, this.#answered(bundle[i]!, entries[i]!), entries[i - 1] ?? null);
     }
     if (barrier.missing === 0) this.release(side);
     else {
@@ -224,7 +227,9 @@ export class Executor {
   }
 
   #remark(side: Side, outcome: "fault" | "note", about: Remark, length: number): void {
-    this.#options.host.explain(remark(side, outcome, about, this.#words(about.code), length));
+    const { host } = this.#options;
+    if (host.brief?.count(outcome, about.code) === true) return;
+    host.explain(remark(side, outcome, about, this.#words(about.code), length));
   }
 
   #words(code: string): string {
@@ -239,7 +244,9 @@ export class Executor {
     at: ByteRange,
     related: readonly RelatedEntry[] = NO_ENTRIES,
   ): void {
-    this.#options.host.explain(decision(side, outcome, reason, message, at, related));
+    const { host } = this.#options;
+    if (host.brief?.count(outcome, reason) === true) return;
+    host.explain(decision(side, outcome, reason, message, at, related));
   }
 }
 

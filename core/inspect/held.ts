@@ -1,40 +1,17 @@
-const NOTHING = new Uint8Array(0);
-
-/** Not `bytes.slice()`: that of a Node Buffer shares its memory, and would keep the whole of a read for one held byte. */
-const copy = (bytes: Uint8Array): Uint8Array => new Uint8Array(bytes);
-
 /**
  * Bytes of one direction that were shown and not consumed: the beginning of an incomplete message, or what waits behind
- * a barrier. Each change makes a new array, so that whoever was handed the earlier bytes may keep them; an idle
- * connection holds none.
+ * a barrier. What is held is never written to, so that whoever was handed it may keep it; an idle connection holds none.
  */
-export class HeldBytes {
-  #bytes: Uint8Array = NOTHING;
+export const NOTHING = new Uint8Array(0);
 
-  get length(): number {
-    return this.#bytes.length;
-  }
+/** A copy. Not `bytes.slice()`: that of a Node Buffer shares its memory, and would keep the whole of a read for a byte. */
+export const kept = (bytes: Uint8Array): Uint8Array => (bytes.length === 0 ? NOTHING : new Uint8Array(bytes));
 
-  put(bytes: Uint8Array): void {
-    this.#bytes = bytes.length === 0 ? NOTHING : copy(bytes);
-  }
-
-  append(bytes: Uint8Array): void {
-    this.#bytes = this.#bytes.length === 0 ? copy(bytes) : this.#with(bytes);
-  }
-
-  /** Takes all that is held out, with `bytes` behind it. */
-  take(bytes: Uint8Array = NOTHING): Uint8Array {
-    const all = this.#with(bytes);
-    this.#bytes = NOTHING;
-    return all;
-  }
-
-  #with(bytes: Uint8Array): Uint8Array {
-    if (this.#bytes.length === 0) return bytes;
-    const all = new Uint8Array(this.#bytes.length + bytes.length);
-    all.set(this.#bytes);
-    all.set(bytes, this.#bytes.length);
-    return all;
-  }
+/** What is held, with `bytes` behind it; a copy, if anything is held. */
+export function joined(held: Uint8Array, bytes: Uint8Array): Uint8Array {
+  if (held.length === 0) return bytes;
+  const all = new Uint8Array(held.length + bytes.length);
+  all.set(held);
+  all.set(bytes, held.length);
+  return all;
 }

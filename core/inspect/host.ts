@@ -3,18 +3,33 @@ import type { Balancer, ConnectionEntry } from "../balancer.ts";
 import type { RelatedEntry } from "../flow/related.ts";
 import type { Helper, PortPair, Settings } from "../helper/api.ts";
 import type { OnFailure } from "../helper/run.ts";
-import type { Direction } from "../units.ts";
+import type { Direction, Port, Transport } from "../units.ts";
 import type { Decision } from "./decision.ts";
+
+/** What a host can do that puts announcements in place at once, and keeps nothing that it is handed. */
+export interface BriefHost {
+  /** As `forward`, of bytes `[start, end)`, which are valid during the call only. */
+  append(direction: Direction, bytes: Uint8Array, start: number, end: number): void;
+  /**
+   * As `prepare`, of the realserver's `port`, which is offered as `row` of the balancer's related entries: the port of the
+   * virtual service at which it can be met; 0: there is none.
+   */
+  meet(row: number, transport: Transport, port: Port): Port | 0;
+  /** Counts a decision. False: it is wanted in full, too, and so it is for `explain`. */
+  count(outcome: Decision["outcome"], reason: string): boolean;
+}
 
 /** None of these may call back into the stream, but for `prepared` from within `prepare`. */
 export interface ControlHost {
+  /** null, or absent: all that is let on and decided is told as below. */
+  readonly brief?: BriefHost | null;
   /** `bytes` may go on. They are not written to again, unless the caller of `feed` writes to its own. */
   forward(direction: Direction, bytes: Uint8Array): void;
   /**
    * Make `entry` reachable and answer with `prepared`, now or within two seconds. `answered`: the flow of the same kind
-   * that it is the other end of (`Announcement.answers`).
+   * that it is the other end of (`Announcement.answers`). `before`: the one before it in the same announcement.
    */
-  prepare(entry: RelatedEntry, answered: RelatedEntry | null): void;
+  prepare(entry: RelatedEntry, answered: RelatedEntry | null, before: RelatedEntry | null): void;
   /** What was announced as `entries` is over, used or not. Absent: what is in use goes on. */
   withdrawn?(entries: readonly RelatedEntry[]): void;
   /**

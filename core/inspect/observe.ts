@@ -7,10 +7,10 @@ import type { Announcement, Connection, Helper, Inspector, Ref } from "../helper
 import { explainRefusal, judge } from "../helper/judge.ts";
 import { reasonText } from "../helper/reasons.ts";
 import { Recorder, type Remark, type Settlement } from "../helper/recorder.ts";
-import { endHelper, type RunOptions, runHelper } from "../helper/run.ts";
+import { endHelper, failedLike, offer, offerInFull, type RunOptions, runBrief, runHelper } from "../helper/run.ts";
 import type { Direction, PortRange } from "../units.ts";
 import { part } from "../wire/bytes.ts";
-import { HeldBytes } from "./held.ts";
+import { joined, kept, NOTHING } from "./held.ts";
 
 /**
  * - `announced`             the protocol has no answer to it
@@ -69,11 +69,11 @@ const REMEMBERED = 256;
 
 interface Side {
   readonly direction: Direction;
-  readonly held: HeldBytes;
+  held: Uint8Array;
   marks: Mark[];
 }
 
-const makeSide = (direction: Direction): Side => ({ direction, held: new HeldBytes(), marks: [] });
+const makeSide = (direction: Direction): Side => ({ direction, held: NOTHING, marks: [] });
 
 export class ControlObserver {
   readonly announcements: ObservedAnnouncement[] = [];
@@ -84,7 +84,7 @@ export class ControlObserver {
   readonly subjects = new Set<string>();
   readonly #helper: Helper;
   readonly #connection: Connection;
-  readonly #inspector: Inspector;
+  #inspector: Inspector;
   readonly #running: RunOptions;
   readonly #recorder = new Recorder();
   readonly #byRef = new Map<Ref, ObservedAnnouncement[]>();
@@ -111,7 +111,8 @@ export class ControlObserver {
   data(direction: Direction, bytes: Uint8Array, frame: number): void {
     if (this.#detached) return;
     const side = this.#side(direction);
-    const view = side.held.take(bytes);
+    const view = joined(side.held, bytes);
+    side.held = NOTHING;
     side.marks.push({ end: view.length, frame });
     const rest = this.#read(side, view);
     if (rest.length > this.#helper.limits.hold) {
@@ -120,13 +121,13 @@ export class ControlObserver {
       this.gap(direction);
       return;
     }
-    side.held.put(rest);
+    side.held = kept(rest);
   }
 
   /** Bytes of `direction` are missing here. */
   gap(direction: Direction): void {
     const side = this.#side(direction);
-    side.held.take();
+    side.held = NOTHING;
     side.marks = [];
     if (!this.#detached) this.#inspector.gap?.(direction);
   }
@@ -135,7 +136,8 @@ export class ControlObserver {
   end(direction: Direction): void {
     const side = this.#side(direction);
     if (this.#detached || side.held.length === 0) return;
-    const rest = side.held.take();
+    const rest = side.held;
+    side.held = NOTHING;
     endHelper(this.#inspector, rest, direction, this.#recorder, true);
     this.#apply(side, rest, rest.length);
     side.marks = [];
@@ -145,16 +147,31 @@ export class ControlObserver {
   #read(side: Side, view: Uint8Array): Uint8Array {
     let at = 0;
     while (at < view.length && !this.#detached) {
-      const rest = part(view, at, view.length);
-      const { verdict, consumed } = runHelper(this.#inspector, rest, side.direction, this.#recorder, this.#running);
-      this.#apply(side, rest, consumed);
-      if (verdict === "detach") this.#detached = true;
-      else if (consumed > 0) this.#accepted = true;
+      const consumed = this.#inBrief(side, view, at) || this.#inspect(side, part(view, at, view.length));
       if (consumed === 0) break;
       at += consumed;
       forget(side, consumed);
     }
     return this.#detached ? view.subarray(view.length) : view.subarray(at);
+  }
+
+  /** The length of the message at `at`, if there is nothing to be said about it; else 0. */
+  #inBrief(side: Side, view: Uint8Array, at: number): number {
+    const behind = runBrief(this.#inspector, view, at, view.length, side.direction);
+    if (behind < 0) this.#inspector = failedLike(behind);
+    if (behind <= at || offer.form !== null) return 0;
+    this.#accepted = true;
+    return behind - at;
+  }
+
+  /** How many bytes of `rest` the helper has done with. */
+  #inspect(side: Side, rest: Uint8Array): number {
+    const inspector = offer.form === null ? this.#inspector : offerInFull;
+    const { verdict, consumed } = runHelper(inspector, rest, side.direction, this.#recorder, this.#running);
+    this.#apply(side, rest, consumed);
+    if (verdict === "detach") this.#detached = true;
+    else if (consumed > 0) this.#accepted = true;
+    return consumed;
   }
 
   #apply(side: Side, shown: Uint8Array, consumed: number): void {

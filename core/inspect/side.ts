@@ -3,7 +3,7 @@ import type { Expected, Rewrite } from "../helper/recorder.ts";
 import type { Edit } from "../nat/splice.ts";
 import type { Direction, Endpoint, Ms } from "../units.ts";
 import { later } from "../units.ts";
-import { HeldBytes } from "./held.ts";
+import { joined, kept, NOTHING } from "./held.ts";
 
 export const NEVER = Number.POSITIVE_INFINITY as Ms;
 
@@ -26,14 +26,21 @@ export interface Barrier {
   raised: boolean;
 }
 
+/** Datagrams that may wait behind a barrier. */
+const MOST_WAITING = 16;
+/** In the place of a time. */
+const NOT_HELD = -1 as Ms;
+
 /** One direction of a control connection. */
 export class Side {
   readonly direction: Direction;
-  readonly held = new HeldBytes();
-  /** Datagrams that came while the barrier was up. */
-  readonly waiting: Uint8Array[] = [];
+  #held: Uint8Array = NOTHING;
   /** Since when the beginning of a message is held. */
-  heldSince: Ms = NEVER;
+  #since: Ms = NOT_HELD;
+  /** Datagrams that came while the barrier was up. */
+  #waiting: Uint8Array[] | null = null;
+  /** Of the bytes that are being read, how many were let on, or went nowhere. */
+  sent = 0;
   /** Bytes consumed so far. */
   offset = 0;
   barrier: Barrier | null = null;
@@ -41,6 +48,44 @@ export class Side {
 
   constructor(direction: Direction) {
     this.direction = direction;
+  }
+
+  /** Bytes that are held. */
+  get held(): number {
+    return this.#held.length;
+  }
+
+  /** Holds a copy of `bytes`, the beginning of a message; `goesOn`: it was held before. */
+  hold(bytes: Uint8Array, goesOn: boolean, now: Ms): void {
+    this.#held = kept(bytes);
+    if (!goesOn || this.#since === NOT_HELD) this.#since = now;
+  }
+
+  /** Holds `bytes`, too, or instead: for the barrier's time, whatever that is. */
+  holdBehind(bytes: Uint8Array): void {
+    this.#held = this.#held.length === 0 ? kept(bytes) : joined(this.#held, bytes);
+  }
+
+  /** Nothing is waited for. */
+  release(): void {
+    this.#since = NOT_HELD;
+  }
+
+  /** Takes all that is held out, with `bytes` behind it. */
+  take(bytes: Uint8Array = NOTHING): Uint8Array {
+    const all = joined(this.#held, bytes);
+    this.#held = NOTHING;
+    return all;
+  }
+
+  /** A datagram waits behind the barrier. One too many is lost, as datagrams may be. */
+  wait(datagram: Uint8Array): void {
+    this.#waiting ??= [];
+    if (this.#waiting.length < MOST_WAITING) this.#waiting.push(new Uint8Array(datagram));
+  }
+
+  nextWaiting(): Uint8Array | undefined {
+    return this.#waiting?.shift();
   }
 
   /** The host's answer for `entry`: false, if nothing waits for it here. */
@@ -55,12 +100,12 @@ export class Side {
 
   /** Nothing waits. */
   get quiet(): boolean {
-    return this.barrier === null && this.held.length === 0 && !this.ended;
+    return this.barrier === null && this.#held.length === 0 && !this.ended;
   }
 
   /** When it has waited long enough, for the host or for the rest of a message. */
   deadline(patience: Ms): Ms {
     if (this.barrier !== null) return this.barrier.expires;
-    return this.heldSince === NEVER ? NEVER : later(this.heldSince, patience);
+    return this.#since === NOT_HELD ? NEVER : later(this.#since, patience);
   }
 }

@@ -1,8 +1,9 @@
 import type { Actions, Announcement, Ref } from "../../core/helper/api.ts";
 import type { ByteRange } from "../../core/units.ts";
 import { CR, latin1, skipBlanks } from "../../core/wire/text.ts";
+import { plainCommand } from "./dialogue.ts";
 import type { Line } from "./line.ts";
-import { isEmpty, type Reader, type Session } from "./reader.ts";
+import { isEmpty, Reader, type Session } from "./reader.ts";
 import { REFUSED_COMMAND, renderEprt, renderPort } from "./render.ts";
 import { skipTelnet } from "./telnet.ts";
 import {
@@ -29,10 +30,11 @@ const announces = (code: Verb): boolean => code === PORT || code === EPRT || cod
 const commandIn = ({ text, textEnd }: Line): Command => parseCommand(text, 0, textEnd);
 
 /** Client to server. */
-export class Commands implements Reader {
+export class Commands extends Reader {
   readonly #session: Session;
 
   constructor(session: Session) {
+    super();
     this.#session = session;
   }
 
@@ -49,6 +51,18 @@ export class Commands implements Reader {
     if (announces(command.verb)) this.#announce(command, line, actions);
     else this.#other(command, line, actions);
     return false;
+  }
+
+  brief(bytes: Uint8Array, at: number, lf: number): boolean {
+    const start = skipBlanks(bytes, at, lf);
+    // An empty line is no command.
+    if (start === lf || bytes[start] === CR) return true;
+    const code = verbAt(bytes, start, lf);
+    const session = this.#session;
+    if (announces(code) || session.epsvAll || session.full) return false;
+    if (code === EPSV && !isBare(bytes, start + 4, lf)) return false;
+    session.sent(plainCommand(code));
+    return true;
   }
 
   abandon(line: Line, at: ByteRange, code: string, actions: Actions): boolean {
@@ -74,7 +88,7 @@ export class Commands implements Reader {
     const all = verb === EPSV && latin1(text, argument, end).toUpperCase() === "ALL";
     const barred = this.#session.epsvAll && verb !== EPSV;
     if (all) this.#session.epsvAll = true;
-    if (!this.#session.dialogue.sent({ verb, ref, barred, all })) actions.fault("pipeline-too-deep");
+    if (!this.#session.sent({ verb, ref, barred, all })) actions.fault("pipeline-too-deep");
   }
 
   /** PORT, EPRT, LPRT. */
@@ -108,6 +122,12 @@ export class Commands implements Reader {
     actions.rewrite(at.start, at.end, ref, port ? renderPort : renderEprt);
   }
 }
+
+/** Whether nothing stands behind the verb. */
+const isBare = (bytes: Uint8Array, at: number, lf: number): boolean => {
+  const next = skipBlanks(bytes, at, lf);
+  return next === lf || bytes[next] === CR;
+};
 
 type Draft = { -readonly [K in keyof Announcement]: Announcement[K] };
 

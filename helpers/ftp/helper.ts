@@ -1,8 +1,17 @@
-import type { Actions, Connection, Direction, Helper, Inspection, Inspector, Settings } from "../../core/helper/api.ts";
+import type {
+  Actions,
+  Connection,
+  Direction,
+  Helper,
+  Inspection,
+  Inspector,
+  Offer,
+  Settings,
+} from "../../core/helper/api.ts";
 import { type Endpoint, type Port, port, seconds } from "../../core/units.ts";
 import { CR, LF } from "../../core/wire/text.ts";
 import { Commands } from "./commands.ts";
-import { Line } from "./line.ts";
+import { Line, simpleLine } from "./line.ts";
 import { opensLikeFtp } from "./opening.ts";
 import { isEmpty, type Reader, Session } from "./reader.ts";
 import { reasons } from "./reasons.ts";
@@ -34,152 +43,144 @@ export const ftp: Helper = {
 /** The line that is looked at, of whatever connection. */
 const line = new Line();
 
-/** One direction. */
-interface Stream {
-  readonly reader: Reader;
-  readonly records: TlsRecords;
-  /**
-   * - `opening`  nothing was read yet: the first line decides whether this is FTP at all
-   * - `lines`    commands or replies
-   * - `midline`  bytes are missing: a line begins here, or behind the next LF
-   * - `skipping` the rest of a line that is too long, or too slow, goes on unread
-   * - `erasing`  the rest of a refused line goes nowhere
-   * - `tls`      encrypted records
-   * - `blind`    nothing is read any more
-   */
-  mode: "opening" | "lines" | "midline" | "skipping" | "erasing" | "tls" | "blind";
-}
-
 class FtpInspector implements Inspector {
   readonly #hold: number;
   readonly #session: Session;
+  readonly #commands: Commands;
   readonly #replies: Replies;
-  readonly #original: Stream;
-  readonly #reply: Stream;
 
   constructor({ virtual, real }: Connection, { strict, hold }: Settings) {
     this.#hold = hold;
     // Many servers' data connections come from any other port.
     this.#session = new Session(strict ? dataPort(real) : null, dataPort(virtual));
+    this.#commands = new Commands(this.#session);
     this.#replies = new Replies(this.#session);
-    this.#original = { reader: new Commands(this.#session), records: new TlsRecords(), mode: "opening" };
-    this.#reply = { reader: this.#replies, records: new TlsRecords(), mode: "opening" };
+  }
+
+  /** Simple lines, of which nothing but an offer is to be said; nearly all are such. */
+  brief(payload: Uint8Array, at: number, end: number, direction: Direction, offer: Offer): number {
+    const reader = this.#reader(direction);
+    if (reader.mode !== "lines") return at;
+    const lf = simpleLine(payload, at, end);
+    if (lf < 0 || lf - at > this.#hold) return at;
+    return reader.brief(payload, at, lf, offer) ? lf + 1 : at;
   }
 
   /** One line, or one run of records, a call. */
   inspect(payload: Uint8Array, direction: Direction, actions: Actions): Inspection {
-    const stream = this.#stream(direction);
-    switch (stream.mode) {
+    const reader = this.#reader(direction);
+    switch (reader.mode) {
       case "blind":
         return blind(payload);
       case "tls":
-        return this.#records(stream, payload, actions);
+        return this.#records(reader, payload, actions);
       case "skipping":
-        return this.#unread(stream, payload, actions);
+        return this.#unread(reader, payload, actions);
       case "erasing":
-        return erased(stream, payload);
+        return erased(reader, payload);
       default:
-        if (this.#startsEncrypted(stream, payload, actions)) return this.#records(stream, payload, actions);
-        return this.#line(stream, payload, actions);
+        if (this.#startsEncrypted(reader, payload, actions)) return this.#records(reader, payload, actions);
+        return this.#line(reader, payload, actions);
     }
   }
 
   end(payload: Uint8Array, direction: Direction, actions: Actions, last: boolean): void {
-    const stream = this.#stream(direction);
+    const reader = this.#reader(direction);
     line.show(payload, payload.length);
     // lftp leaves with a telnet interrupt and no line behind it.
     if (last && isEmpty(line.text, line.textEnd)) return;
-    if (stream.mode === "opening" && !stream.reader.opens(line)) {
+    if (reader.mode === "opening" && !reader.opens(line)) {
       this.#close("not-ftp", payload, actions);
       return;
     }
-    const refused = stream.reader.abandon(line, { start: 0, end: payload.length }, "unfinished", actions);
-    stream.mode = refused ? "erasing" : "skipping";
+    const refused = reader.abandon(line, { start: 0, end: payload.length }, "unfinished", actions);
+    reader.mode = refused ? "erasing" : "skipping";
   }
 
   gap(direction: Direction): void {
-    const stream = this.#stream(direction);
-    if (stream.mode !== "tls") stream.mode = "midline";
+    const reader = this.#reader(direction);
+    if (reader.mode !== "tls") reader.mode = "midline";
     if (direction === "reply") this.#replies.lost();
-    this.#session.dialogue.lost(direction);
+    this.#session.lost(direction);
   }
 
-  #line(stream: Stream, payload: Uint8Array, actions: Actions): Inspection {
+  #line(reader: Reader, payload: Uint8Array, actions: Actions): Inspection {
     const lf = payload.indexOf(LF);
     const length = lf < 0 ? payload.length : lf;
     const tooLong = length > this.#hold;
     if (lf < 0 && !tooLong) return { verdict: "pass", consumed: 0 };
     // Of a line that is too long the same is looked at, however much of it has come.
     line.show(payload, tooLong ? this.#hold + 1 : length);
-    if (stream.mode === "opening" && !stream.reader.opens(line)) return this.#close("not-ftp", payload, actions);
-    if (tooLong) return this.#tooLong(stream, lf < 0 ? null : lf + 1, payload, actions);
-    this.#read(stream, actions);
+    if (reader.mode === "opening" && !reader.opens(line)) return this.#close("not-ftp", payload, actions);
+    if (tooLong) return this.#tooLong(reader, lf < 0 ? null : lf + 1, payload, actions);
+    this.#read(reader, actions);
     return { verdict: "pass", consumed: lf + 1 };
   }
 
-  #read(stream: Stream, actions: Actions): void {
-    const tail = stream.mode === "midline" && !stream.reader.begins(line);
-    if (stream.mode !== "lines" && (tail || !isEmpty(line.raw, line.end))) stream.mode = "lines";
-    if (!tail && stream.reader.read(line, actions)) this.#encrypted(actions);
+  #read(reader: Reader, actions: Actions): void {
+    const tail = reader.mode === "midline" && !reader.begins(line);
+    if (reader.mode !== "lines" && (tail || !isEmpty(line.raw, line.end))) reader.mode = "lines";
+    if (!tail && reader.read(line, actions)) this.#encrypted(actions);
   }
 
   /** An announcement that is too long goes nowhere, anything else goes on unread. `next`: where the line ends, if here. */
-  #tooLong(stream: Stream, next: number | null, payload: Uint8Array, actions: Actions): Inspection {
+  #tooLong(reader: Reader, next: number | null, payload: Uint8Array, actions: Actions): Inspection {
     const consumed = next ?? payload.length;
     const at = { start: 0, end: consumed };
-    const refused = stream.reader.abandon(line, at, "line-too-long", actions);
-    if (next !== null) stream.mode = "lines";
-    else stream.mode = refused ? "erasing" : "skipping";
+    const refused = reader.abandon(line, at, "line-too-long", actions);
+    if (next !== null) reader.mode = "lines";
+    else reader.mode = refused ? "erasing" : "skipping";
     if (refused) return { verdict: "pass", consumed };
     actions.fault("line-too-long", at);
     return { verdict: "pass", consumed: joinLine(payload, consumed, actions) };
   }
 
   /** The rest of a line that is too long, or too slow. */
-  #unread(stream: Stream, payload: Uint8Array, actions: Actions): Inspection {
+  #unread(reader: Reader, payload: Uint8Array, actions: Actions): Inspection {
     const lf = payload.indexOf(LF);
-    if (lf >= 0) stream.mode = "lines";
+    if (lf >= 0) reader.mode = "lines";
     return { verdict: "pass", consumed: joinLine(payload, lf < 0 ? payload.length : lf + 1, actions) };
   }
 
   /** TLS from the first byte (port 990). The data ports open when the server has agreed, by answering in kind. */
-  #startsEncrypted(stream: Stream, payload: Uint8Array, actions: Actions): boolean {
-    if (stream.mode !== "opening" || payload.length === 0 || !startsTls(payload[0]!)) return false;
-    const server = stream === this.#reply;
-    if (server && this.#original.mode !== "tls") return false;
-    stream.mode = "tls";
+  #startsEncrypted(reader: Reader, payload: Uint8Array, actions: Actions): boolean {
+    if (reader.mode !== "opening" || payload.length === 0 || !startsTls(payload[0]!)) return false;
+    const server = reader === this.#replies;
+    if (server && this.#commands.mode !== "tls") return false;
+    reader.mode = "tls";
     if (server) actions.group("tls");
     else actions.note("encrypted");
     return true;
   }
 
   #encrypted(actions: Actions): void {
-    this.#original.mode = "tls";
-    this.#reply.mode = "tls";
+    this.#commands.mode = "tls";
+    this.#replies.mode = "tls";
     actions.note("encrypted");
   }
 
-  #records(stream: Stream, payload: Uint8Array, actions: Actions): Inspection {
-    const { end, broken } = stream.records.skip(payload, 0);
+  #records(reader: Reader, payload: Uint8Array, actions: Actions): Inspection {
+    reader.records ??= new TlsRecords();
+    const { end, broken } = reader.records.skip(payload, 0);
     if (broken || (end < payload.length && !isText(payload[end]!))) {
       return this.#close("encryption-unknown", payload, actions);
     }
     if (end === payload.length) return { verdict: "pass", consumed: end };
-    stream.mode = "lines";
+    reader.mode = "lines";
     actions.note("plain-again", { start: end, end });
-    return end === 0 ? this.#line(stream, payload, actions) : { verdict: "pass", consumed: end };
+    return end === 0 ? this.#line(reader, payload, actions) : { verdict: "pass", consumed: end };
   }
 
   /** This is nothing that can be read. */
   #close(code: string, payload: Uint8Array, actions: Actions): Inspection {
-    this.#original.mode = "blind";
-    this.#reply.mode = "blind";
+    this.#commands.mode = "blind";
+    this.#replies.mode = "blind";
     actions.fault(code, { start: 0, end: payload.length });
     return blind(payload);
   }
 
-  #stream(direction: Direction): Stream {
-    return direction === "original" ? this.#original : this.#reply;
+  #reader(direction: Direction): Reader {
+    return direction === "original" ? this.#commands : this.#replies;
   }
 }
 
@@ -188,9 +189,9 @@ const dataPort = ({ port: control }: Endpoint): Port | null => (control > 1 ? po
 
 const blind = ({ length }: Uint8Array): Inspection => ({ verdict: "detach", consumed: length });
 
-function erased(stream: Stream, payload: Uint8Array): Inspection {
+function erased(reader: Reader, payload: Uint8Array): Inspection {
   const lf = payload.indexOf(LF);
-  if (lf >= 0) stream.mode = "lines";
+  if (lf >= 0) reader.mode = "lines";
   return { verdict: "drop", consumed: lf < 0 ? payload.length : lf + 1 };
 }
 

@@ -1,5 +1,5 @@
 /** One line as its readers see it: looked at once, so that what most lines are need not be found out again and again. */
-import { CR } from "../../core/wire/text.ts";
+import { CR, LF } from "../../core/wire/text.ts";
 import { IAC, NUL, plain } from "./telnet.ts";
 
 /**
@@ -37,4 +37,15 @@ function isSimple(bytes: Uint8Array, end: number): boolean {
     if (byte === NUL || byte === IAC || (byte === CR && at + 1 < end)) return false;
   }
   return true;
+}
+
+/** Where the LF of the line at `at` is, if it is a simple one that ends before `end`; else -1. */
+export function simpleLine(bytes: Uint8Array, at: number, end: number): number {
+  for (let i = at; i < end; i++) {
+    const byte = bytes[i]!;
+    if (byte > CR && byte < IAC) continue;
+    if (byte === LF) return i;
+    if (byte === NUL || byte === IAC || (byte === CR && bytes[i + 1] !== LF)) return -1;
+  }
+  return -1;
 }

@@ -1,6 +1,10 @@
 /** What the helper writes: an announced end as its receiver must see it, and what stands in for a refused message. */
 import type { Render } from "../../core/helper/api.ts";
 import type { Endpoint } from "../../core/units.ts";
+import type { Address } from "../../core/wire/address.ts";
+
+const COMMA = 0x2c;
+const ZERO = 0x30;
 
 /** The address that was written last, nearly always that of the one virtual service, and its text. */
 let last = 0;
@@ -35,3 +39,31 @@ export const REFUSED_COMMAND = "PORT 0,0,0,0,0,0";
 /** RFC 959 §4.2.1: 425 Can't open data connection. */
 export const refusedReply = (code: number, reason: string): string =>
   `${code} Can't open data connection: refused by the director (${reason}).\r\n`;
+
+/** The host-port of an IPv4 end into `out` from `at` on, as `renderHostPort`. Returns where it ends. */
+export function writeHostPort({ words }: Address, port: number, out: Uint8Array, at: number): number {
+  const word = words[3];
+  let to = at;
+  for (let shift = 24; shift >= 0; shift -= 8) {
+    to = writeNumber((word >>> shift) & 255, out, to);
+    out[to++] = COMMA;
+  }
+  to = writeNumber(port >> 8, out, to);
+  out[to++] = COMMA;
+  return writeNumber(port & 255, out, to);
+}
+
+/** The same of what `extendedRenderer` makes. */
+export function writeExtended(delimiter: number, port: number, out: Uint8Array, at: number): number {
+  for (let i = 0; i < 3; i++) out[at + i] = delimiter;
+  const to = writeNumber(port, out, at + 3);
+  out[to] = delimiter;
+  return to + 1;
+}
+
+/** In decimal. */
+function writeNumber(value: number, out: Uint8Array, at: number): number {
+  const to = value < 10 ? at : writeNumber(Math.floor(value / 10), out, at);
+  out[to] = ZERO + (value % 10);
+  return to + 1;
+}

@@ -1,10 +1,11 @@
-import type { Actions, Announcement } from "../../core/helper/api.ts";
-import type { ByteRange, PartialEndpoint } from "../../core/units.ts";
-import { CR, decimal, latin1, skipDigits } from "../../core/wire/text.ts";
+import type { Actions, Offer } from "../../core/helper/api.ts";
+import type { ByteRange } from "../../core/units.ts";
+import { CR, decimal, isDigit, latin1, skipDigits } from "../../core/wire/text.ts";
 import type { Pending } from "./dialogue.ts";
 import type { Line } from "./line.ts";
-import type { Reader, Session } from "./reader.ts";
-import { extendedRenderer, refusedReply, renderHostPort } from "./render.ts";
+import { announcePassive, insteadOf, readOffer } from "./offers.ts";
+import { Reader, type Session } from "./reader.ts";
+import { refusedReply } from "./render.ts";
 import {
   type Announced,
   behindBareCr,
@@ -16,6 +17,7 @@ import {
   type Reply,
 } from "./wire.ts";
 
+const HYPHEN = 0x2d;
 const PASSIVE = ["227", "228", "229"];
 
 /** 227 and 229; 228 is LPSV's (RFC 1639), whose address nobody here can read. */
@@ -29,12 +31,13 @@ const codeAt = (text: Uint8Array, start: number, end: number): number =>
   skipDigits(text, start, Math.min(end, start + 3)) === start + 3 ? decimal(text, start, start + 3) : 0;
 
 /** Server to client. */
-export class Replies implements Reader {
+export class Replies extends Reader {
   readonly #session: Session;
   /** The code of the multi-line reply that is being read (RFC 959 §4.2); 0: none. */
   #multiline = 0;
 
   constructor(session: Session) {
+    super();
     this.#session = session;
   }
 
@@ -64,6 +67,19 @@ export class Replies implements Reader {
       return secured;
     }
     return false;
+  }
+
+  brief(bytes: Uint8Array, at: number, lf: number, offer: Offer): boolean {
+    if (this.#multiline !== 0) return false;
+    const code = codeAt(bytes, at, lf);
+    const next = at + 3 < lf ? bytes[at + 3]! : CR;
+    // What opens with no code answers nothing. Some clients look at the first three digits only.
+    if (code === 0 || isDigit(next)) return !isPassive(code);
+    if (next === HYPHEN || code === 228 || code === 234 || code === 235) return false;
+    const session = this.#session;
+    if (isPassive(code) ? !session.passive || !readOffer(code, bytes, at, lf, offer) : !session.plain) return false;
+    session.answered(code);
+    return true;
   }
 
   abandon(line: Line, at: ByteRange, code: string, actions: Actions): boolean {
@@ -113,7 +129,7 @@ export class Replies implements Reader {
   /** The command that the final line of a reply answers. */
   #answered(code: number, actions: Actions): Pending | null {
     this.#multiline = 0;
-    const command = this.#session.dialogue.answered(code);
+    const command = this.#session.answered(code);
     if (command !== null) this.#settle(command, code, actions);
     return command;
   }
@@ -124,7 +140,7 @@ export class Replies implements Reader {
    */
   #protects(code: number, command: Pending | null, actions: Actions): boolean {
     if (code !== 234 && code !== 235) return false;
-    if (command === null && !this.#session.dialogue.guessing) return false;
+    if (command === null && !this.#session.guessing) return false;
     actions.group(code === 234 ? "tls" : "protected");
     return code === 234;
   }
@@ -145,36 +161,14 @@ export class Replies implements Reader {
     }
     // Within a multi-line reply the code may not change.
     const shown = within === 0 ? 425 : within;
-    const text = shown === 425 ? cannotOpen : (reason: string) => refusedReply(shown, reason);
-    const instead = { start: 0, end: whole.end, text };
     if (typeof announced === "string") {
-      actions.refuse(announced, whole, instead);
+      actions.refuse(announced, whole, { ...whole, text: insteadOf(shown) });
       return;
     }
-    const extended = code === 229;
-    const announcement: Announcement = {
-      kind: extended ? "ftp-epsv" : "ftp-passive",
-      said: extended ? "229" : "227",
-      transport: "tcp",
-      opener: "original",
-      from: ANYBODY,
-      to: announced,
-      uses: 1,
-      bytes: whole,
-      instead,
-    };
-    const objection = objectionTo(command);
-    const ref = actions.expect(objection === null ? announcement : { ...announcement, objection });
-    const render = extended ? extendedRenderer(line.text[announced.at[0]!.start]!) : renderHostPort;
-    for (const { start, end } of announced.at) actions.rewrite(start, end, ref, render);
-    actions.settle(ref, "accepted");
+    const delimiter = line.text[announced.at[0]!.start]!;
+    announcePassive(code, announced, whole.end, shown, delimiter, objectionTo(command), actions);
   }
 }
-
-const cannotOpen = (reason: string): string => refusedReply(425, reason);
-
-/** The client, from whatever port. */
-const ANYBODY: PartialEndpoint = { address: null, port: null };
 
 const wholeOf = ({ end }: Line): ByteRange => ({ start: 0, end: end + 1 });
 

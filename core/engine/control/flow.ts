@@ -5,8 +5,14 @@
  * that it changed is delivered, constant shifts will do: `transparent`.
  */
 import type { RelatedEntry } from "../../flow/related.ts";
-import { type ControlHost, type ControlOptions, ControlStream, type Decision } from "../../inspect/control.ts";
-import type { Direction, Endpoint, Ms } from "../../units.ts";
+import {
+  type BriefHost,
+  type ControlHost,
+  type ControlOptions,
+  ControlStream,
+  type Decision,
+} from "../../inspect/control.ts";
+import type { Direction, Endpoint, Ms, Port, Transport } from "../../units.ts";
 import * as tcp from "../../wire/tcp.ts";
 import type { Reader } from "./intake.ts";
 import { Machine } from "./machine.ts";
@@ -23,7 +29,7 @@ const MOST_IDLE = 16;
 const NO_ROW = -1;
 
 /** What is left to whoever runs the connection. */
-export type FlowHost = Pick<ControlHost, "prepare" | "explain">;
+export type FlowHost = Pick<ControlHost, "prepare" | "explain"> & Partial<Pick<BriefHost, "meet" | "count">>;
 
 export interface ControlFlowOptions extends Omit<ControlOptions, "host"> {
   readonly host: FlowHost;
@@ -47,10 +53,11 @@ export class FlowStore {
   }
 }
 
-export class ControlFlow implements ControlHost, Reader {
+export class ControlFlow implements ControlHost, BriefHost, Reader {
   readonly stream: ControlStream;
   readonly sink: ControlSink;
   failed = false;
+  readonly brief: BriefHost | null;
   readonly #host: FlowHost;
   readonly #store: FlowStore;
   readonly #short: boolean;
@@ -63,6 +70,7 @@ export class ControlFlow implements ControlHost, Reader {
 
   constructor(reading: ControlFlowOptions, sink: ControlSink, store = new FlowStore()) {
     this.#host = reading.host;
+    this.brief = reading.host.meet === undefined ? null : this;
     this.sink = sink;
     this.#store = store;
     this.#short = reading.short ?? true;
@@ -142,8 +150,16 @@ export class ControlFlow implements ControlHost, Reader {
     else this.#machine.outbound(direction).append(bytes, start, end);
   }
 
-  prepare(entry: RelatedEntry, answered: RelatedEntry | null): void {
-    this.#host.prepare(entry, answered);
+  prepare(entry: RelatedEntry, answered: RelatedEntry | null, before: RelatedEntry | null): void {
+    this.#host.prepare(entry, answered, before);
+  }
+
+  meet(row: number, transport: Transport, port: Port): Port | 0 {
+    return this.#host.meet!(row, transport, port);
+  }
+
+  count(outcome: Decision["outcome"], reason: string): boolean {
+    return this.#host.count?.(outcome, reason) === true;
   }
 
   explain(decision: Decision): void {
@@ -167,7 +183,7 @@ export class ControlFlow implements ControlHost, Reader {
     const { spoken } = this.#store;
     if (from < end) {
       spoken.begin(direction, bytes);
-      this.stream.feed(direction, bytes.subarray(from, end), now);
+      this.stream.feed(direction, bytes, now, from, end);
       if (!this.#canSay(page, way)) {
         this.#awake().segment(direction, bytes, at, end, now, spoken);
         spoken.clear();

@@ -227,8 +227,10 @@ class Model {
   }
 }
 
+const OFFERING = { kind: "ftp-passive", transport: "tcp" } as const;
+
 const step = fc.tuple(
-  fc.constantFrom("announce", "announce", "announce", "claim", "revoke", "close"),
+  fc.constantFrom("announce", "offer", "offer", "claim", "revoke", "close", "look"),
   fc.nat(SLOTS - 1),
   fc.integer({ min: 5000, max: 5030 }),
   fc.nat(40),
@@ -250,19 +252,47 @@ class Both {
     equal(this.#table.place(one, placeOf(seen)), this.#model.place(one, seen));
   }
 
+  /** The same, by number, and nobody looks at it. */
+  offer(slot: number, target: number, seen: number): void {
+    const master = this.#master(slot);
+    const client = endpoint(clientOf(master), 40000);
+    const one = entry(target, { master, from: { address: client.address, port: null } });
+    const offerer = { handle: master, client, virtual: endpoint("1.2.3.4", 21), real: endpoint("192.168.0.2", 21) };
+    const row = this.#table.offer(offerer, OFFERING, target, PENDING, one.id, seconds(0), seconds(30));
+    equal(row === 0, this.#model.reserve(one, clientOf(master)) !== null);
+    if (row === 0) return;
+    equal(this.#table.offered(row), target);
+    const { address, port } = placeOf(seen);
+    const placed = this.#model.place(one, seen);
+    equal(this.#table.placeOffer(row, "tcp", address, port), placed);
+    if (placed) return;
+    this.#table.withdraw(row);
+    this.#model.forget(one);
+  }
+
+  /** Somebody looks at all that there is. */
+  look(): void {
+    for (const one of this.#table) {
+      equal(one, this.#table.entry(one.row));
+      equal(one.state === "pending", one.seen !== null);
+    }
+  }
+
   claim(_slot: number, _target: number, seen: number): void {
     const there = this.#model.at(seen);
     const { address, port } = placeOf(seen);
     putKey("tcp", CLAIMANT, { address, port }, this.#key, 0);
     equal(this.#table.mayAwait(this.#key, 0), there !== undefined);
-    equal(this.#table.claim("tcp", { address, port }, CLAIMANT, seconds(1)), there ?? "no-related-entry");
+    const from = { ...CLAIMANT, address: there?.from.address ?? CLAIMANT.address };
+    const claimed = this.#table.claim("tcp", { address, port }, from, seconds(1));
+    equal(typeof claimed === "string" ? claimed : claimed.id, there?.id ?? "no-related-entry");
     if (there !== undefined) this.#model.forget(there);
   }
 
   revoke(_slot: number, _target: number, seen: number): void {
     const there = this.#model.at(seen);
     if (there === undefined) return;
-    this.#table.remove(there, "revoked");
+    this.#table.remove([...this.#table].find(({ id }) => id === there.id)!, "revoked");
     this.#model.remove(there, "revoked");
   }
 

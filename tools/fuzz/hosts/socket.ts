@@ -1,9 +1,9 @@
 /** A dialogue through a control stream as the socket path runs it; the host's part is played here. */
 import type { Balancer, ConnectionEntry } from "../../../core/balancer.ts";
-import { endBelow, Placing } from "../../../core/engine/placing.ts";
+import { adjoins, Placing } from "../../../core/engine/placing.ts";
 import type { RelatedEntry } from "../../../core/flow/related.ts";
 import { type ControlHost, ControlStream, type Decision } from "../../../core/inspect/control.ts";
-import type { Direction, Ms } from "../../../core/units.ts";
+import type { Direction, Endpoint, Ms } from "../../../core/units.ts";
 import { balancerFor, clientOf, type Place, SEED, transportOf, virtualOf } from "./service.ts";
 import { bytesText, textBytes } from "./text.ts";
 
@@ -34,8 +34,10 @@ export class SocketRun implements ControlHost {
   readonly #said: Record<Direction, string> = { original: "", reply: "" };
   readonly #heard: Record<Direction, string> = { original: "", reply: "" };
   readonly #readable: Record<Direction, string> = { original: "", reply: "" };
-  readonly #waiting: RelatedEntry[] = [];
+  readonly #waiting: (readonly [entry: RelatedEntry, before: RelatedEntry | null])[] = [];
   readonly #placing: Placing;
+  /** Where the entry that was put in place last is met. */
+  #given: Endpoint | null = null;
   readonly #late: boolean;
 
   /** `late`: the host answers when it is told to (`answer`); else at once. */
@@ -82,9 +84,9 @@ export class SocketRun implements ControlHost {
 
   /** Answers for the entry that waits longest. False: none waits. */
   answer(): boolean {
-    const entry = this.#waiting.shift();
-    if (entry === undefined) return false;
-    this.#put(entry);
+    const waiting = this.#waiting.shift();
+    if (waiting === undefined) return false;
+    this.#put(...waiting);
     return true;
   }
 
@@ -111,9 +113,9 @@ export class SocketRun implements ControlHost {
     if (!this.blind) this.#readable[direction] += text;
   }
 
-  prepare(entry: RelatedEntry): void {
-    if (this.#late) this.#waiting.push(entry);
-    else this.#put(entry);
+  prepare(entry: RelatedEntry, _answered: RelatedEntry | null, before: RelatedEntry | null): void {
+    if (this.#late) this.#waiting.push([entry, before]);
+    else this.#put(entry, before);
   }
 
   explain(decision: Decision): void {
@@ -125,9 +127,10 @@ export class SocketRun implements ControlHost {
     this.aborted = reason;
   }
 
-  #put(entry: RelatedEntry): void {
-    const below = endBelow(this.placed.at(-1) ?? null, entry);
+  #put(entry: RelatedEntry, before: RelatedEntry | null): void {
     this.placed.push(entry);
-    this.stream.prepared(entry, this.#placing.find(this.control, entry, below), NOW);
+    const below = before !== null && adjoins(before, entry) ? this.#given : null;
+    this.#given = this.#placing.find(this.control, entry, below);
+    this.stream.prepared(entry, this.#given, NOW);
   }
 }
