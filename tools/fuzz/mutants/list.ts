@@ -27,10 +27,9 @@ export const mutants: readonly Mutant[] = [
   {
     name: "armed-by-a-file-name",
     file: "helpers/ftp/commands.js",
-    from: "#remember({ verb, argument, end }, text, ref, actions) {",
-    to: `#remember({ verb: said, argument, end }, text, ref, actions) {
-        const named = latin1(text, argument, end).toUpperCase();
-        const verb = named.includes("PASV") ? 0x50415356 : said;`,
+    from: "session.sent(plainCommand(code));",
+    to: `const named = latin1(bytes, start, lf).toUpperCase();
+        session.sent(plainCommand(named.includes("PASV") ? 0x50415356 : code));`,
   },
   {
     name: "split-reply-missed",
@@ -67,7 +66,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: "rewrite-off-by-one",
-    file: "helpers/ftp/replies.js",
+    file: "helpers/ftp/offers.js",
     from: "actions.rewrite(start, end, ref, render);",
     to: "actions.rewrite(start, end - 1, ref, render);",
   },
