@@ -46,6 +46,12 @@ export class Meter {
     return {
       inspect: (payload, direction, actions) =>
         this.#metered(payload, (shown) => inspector.inspect(shown, direction, actions)),
+      ...(inspector.brief === undefined
+        ? {}
+        : {
+            brief: (payload, at, end, direction, offer) =>
+              this.#metered(payload, (shown) => inspector.brief!(shown, at, end, direction, offer)),
+          }),
       ...(inspector.end === undefined
         ? {}
         : {
