@@ -74,6 +74,4 @@ export class Placing {
 
 /** Whether `above` belongs on the port beside that of `entry`, with which it was announced (RTP and RTCP, say). */
 export const adjoins = ({ transport, target }: RelatedEntry, above: RelatedEntry): boolean =>
-  transport === above.transport &&
-  target.port + 1 === above.target.port &&
-  target.address.equals(above.target.address);
+  transport === above.transport && target.port + 1 === above.target.port && target.address.equals(above.target.address);

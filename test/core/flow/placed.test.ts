@@ -1,21 +1,18 @@
 import t from "tap";
 import { Placed } from "../../../core/flow/placed.ts";
 import { END, RelatedRows, ROW_SHIFT } from "../../../core/flow/related-rows.ts";
-import { type Endpoint, port } from "../../../core/units.ts";
+import type { Handle } from "../../../core/flow/slots.ts";
+import { type Endpoint, ms, port } from "../../../core/units.ts";
 import { Address } from "../../../core/wire/address.ts";
 
 const COUNT = 1000;
 
-const entryAt = (seen: Endpoint) => ({
-  transport: "tcp" as const,
-  opener: "original" as const,
-  from: { address: null, port: null },
-  seen,
-});
+const MADE_UP = { kind: "made-up", transport: "tcp" } as const;
+const offererAt = (virtual: Endpoint) => ({ handle: 1 as Handle, client: virtual, virtual, real: virtual });
 
 /** How many chains `ends` are in, were there as many as hashes. */
 function chainsOf(seed: number, ends: readonly Endpoint[]): number {
-  const rows = new RelatedRows<ReturnType<typeof entryAt>>();
+  const rows = new RelatedRows();
   const placed = new Placed(rows, seed);
   const hashes = new Set<number>();
   for (const seen of ends) {
@@ -23,8 +20,9 @@ function chainsOf(seed: number, ends: readonly Endpoint[]): number {
       rows.grow();
       placed.grow();
     }
-    const row = rows.add(entryAt(seen), 0);
-    if (!placed.add(row)) throw new Error("met before");
+    const row = rows.add(1, 1, ms(0), ms(0));
+    rows.put(row, null, offererAt(seen), MADE_UP);
+    if (!placed.add(row, "tcp", seen.address, seen.port, null)) throw new Error("met before");
     hashes.add(rows.words[(row << ROW_SHIFT) + END]!);
   }
   return hashes.size;

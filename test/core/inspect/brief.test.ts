@@ -207,7 +207,7 @@ const cut = (choices: Choices, direction: Direction, said: Uint8Array): Said[] =
 const FEW: RelatedLimits = { perClient: 3, total: 4 };
 
 t.test("property: dialogues, in order or not, come to the same in brief, whoever hosts them", async (t) => {
-  for (let seed = 0; seed < 300; seed++) {
+  for (let seed = 0; seed < 150; seed++) {
     const choices = new Random(seed);
     const made = dialogue(choices, oneIn(choices, 2) ? ENDS : undefined);
     const { ends, turns } = oneIn(choices, 2) ? wild(made, choices) : made;
@@ -219,7 +219,7 @@ t.test("property: dialogues, in order or not, come to the same in brief, whoever
     };
     compare(t, said, ends, how, seed);
   }
-  t.ok(taken.plain > 500 && taken.offers > 50 && taken.not > 500, JSON.stringify(taken));
+  t.ok(taken.plain > 300 && taken.offers > 30 && taken.not > 300, JSON.stringify(taken));
 });
 
 const LINES = 40;
@@ -227,7 +227,7 @@ const SEGMENT = 1460;
 
 t.test("property: single replies come to the same in brief, whoever hosts them", async (t) => {
   taken.offers = 0;
-  for (let seed = 0; seed < 150; seed++) {
+  for (let seed = 0; seed < 60; seed++) {
     const random = new Random(seed);
     const maker = new LineMaker(random, ENDS);
     const said: Said[] = [
@@ -243,11 +243,11 @@ t.test("property: single replies come to the same in brief, whoever hosts them",
     }
     compare(t, said, ENDS, { limits: oneIn(random, 3) ? FEW : PLENTY }, seed);
   }
-  t.ok(taken.offers > 1000, `${taken.offers} offers`);
+  t.ok(taken.offers > 500, `${taken.offers} offers`);
 });
 
 t.test("property: the packet engine and replay come to the same in brief", async (t) => {
-  for (let seed = 0; seed < 150; seed++) {
+  for (let seed = 0; seed < 60; seed++) {
     const choices = new Random(seed);
     const { ends, turns } = dialogue(choices, oneIn(choices, 2) ? ENDS : undefined);
     const packets = (helper: Helper): unknown => {
