@@ -16,6 +16,7 @@ import { ProgressLine } from "./replay/progress.ts";
 import { addCapture, append, emptyReport, jsonText, ndjsonText, numbered, type Report } from "./replay/report.ts";
 import { treeText } from "./replay/text.ts";
 import { type Bindings, Tracker } from "./replay/tracker.ts";
+import { wrapped } from "./replay/wrap.ts";
 
 export interface ReplayOptions {
   readonly json?: boolean;
@@ -36,7 +37,7 @@ export interface ReplayOptions {
 export interface ReplayIo {
   /** What `-` names; `process.stdin` unless it is given. */
   readonly stdin?: AsyncIterable<Uint8Array>;
-  readonly stdout: { write(text: string): unknown; readonly isTTY?: boolean };
+  readonly stdout: { write(text: string): unknown; readonly isTTY?: boolean; readonly columns?: number | undefined };
   readonly stderr: { write(text: string): unknown; readonly isTTY?: boolean };
 }
 
@@ -95,20 +96,22 @@ export async function rehearse(file: string): Promise<void> {
 
 /** One JSON document needs all captures; lines and trees are shown one after the other. */
 function printer({ json, ndjson, explain }: ReplayOptions, { stdout }: ReplayIo) {
-  const paint = paintFor(stdout.isTTY, process.env["NO_COLOR"]);
+  const { isTTY, columns } = stdout;
+  const paint = paintFor(isTTY, process.env["NO_COLOR"]);
   const all = emptyReport(explain);
   return {
     capture(report: Report): void {
       const { explanations: _, ...rest } = report;
       const shown = explain === true ? report : rest;
       if (json === true) append(all, shown);
-      else stdout.write(ndjson === true ? ndjsonText(shown) : treeText(shown, paint));
+      else stdout.write(ndjson === true ? ndjsonText(shown) : wrapped(treeText(shown, paint), columns));
     },
     end(director: ThroughDirector | null): void {
       const through = director?.report();
       if (json === true) stdout.write(jsonText(through === undefined ? all : { ...all, director: [through] }));
       else if (through !== undefined) {
-        stdout.write(ndjson === true ? ndjsonText({ ...emptyReport(), director: [through] }) : directorText(through));
+        const lines = ndjson === true ? ndjsonText({ ...emptyReport(), director: [through] }) : null;
+        stdout.write(lines ?? wrapped(directorText(through), columns));
       }
     },
   };

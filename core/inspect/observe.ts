@@ -53,6 +53,7 @@ export interface ObservedGroup {
   /** null: those declared for the realserver. */
   readonly ports: readonly PortRange[] | null;
   readonly frame: number;
+  readonly source: ObservedMessage;
 }
 
 /** Questions of a connection that are remembered. */
@@ -189,7 +190,7 @@ export class ControlObserver {
     }
     for (const subject of recorder.subjects) if (this.subjects.size < MOST_SUBJECTS) this.subjects.add(subject);
     for (const settlement of recorder.settled) this.#settle(settlement, complete);
-    for (const { reason, ports } of recorder.groups) this.groups.push({ reason, ports, frame: complete });
+    for (const { reason, ports } of recorder.groups) this.groups.push({ reason, ports, frame: complete, source });
     for (const { code } of recorder.refusals) {
       this.faults.push({ code, message: this.#words(code), frame: complete, source });
     }

@@ -125,6 +125,17 @@ t.test("an announcement and why it is refused share their bytes in the tree", as
   t.equal(out.split("bytes  PORT").length, 2);
 });
 
+t.test("a port group has its frame, bytes and rule, and a connection without announcements says so", async (t) => {
+  const recording = new Recording();
+  recording.ftp().client("AUTH TLS\r\n").server("234 go ahead\r\n");
+  recording.ftp("10.0.0.5:40001").client("NOOP\r\n");
+  const [grouped, silent] = (await replayed([fileOf(t, recording)], { explain: true })).out.split("  2  ftp");
+  const frame = (await reportOf(t, recording)).groups[0]!.frame;
+  t.match(grouped, new RegExp(`^ {5}frame ${frame} {2}group {2}tls: the passive ports declared`, "m"));
+  t.match(grouped, /^ {15}bytes {2}234 go ahead\\r\\n\n {15}rule {3}RFC 4217 §4: /m);
+  t.match(silent, /^ {5}nothing was announced on it$/m);
+});
+
 t.test("without --explain there are no explanations, and no segments are kept", async (t) => {
   const recording = new Recording();
   recording.ftp().client("PORT 10,0,0,5,200,10\r\n");

@@ -406,7 +406,10 @@ t.test("the tree tells findings first, three of each code, and the remedy once",
   const { out } = await replayed([fileOf(t, recording)]);
   const lines = out.split("\n");
   t.match(lines[1], /^ {2}error {4}announced-not-opened$/);
-  t.match(lines[2], /^ {5}1 {2}ftp-passive 192\.0\.2\.1:51200 was announced in frame 8 and never opened$/);
+  t.match(
+    lines[2],
+    /^ {5}1 {2}ftp-passive 192\.0\.2\.1:51200 was announced in frame 8, and the client never opened it$/,
+  );
   t.equal(lines[5], "     and 2 more");
   t.match(lines[6], /^ {5}remedy: /);
   t.match(lines[7], /^ {2}1 {2}ftp {2}10\.0\.0\.5:40000/);

@@ -18,6 +18,11 @@ export class Output {
     return fstatSync(this.#descriptor).isCharacterDevice() && this.#stream.isTTY === true;
   }
 
+  /** How wide the terminal is; undefined: there is none. */
+  get columns(): number | undefined {
+    return this.isTTY ? this.#stream.columns : undefined;
+  }
+
   write(text: string): void {
     const bytes = new TextEncoder().encode(text);
     let written = 0;

@@ -62,6 +62,7 @@ export interface RelatedRecord {
 
 export interface GroupRecord {
   readonly control: number;
+  readonly frame: number;
   /** Empty: those declared for the realserver, which a capture does not tell. */
   readonly ports: readonly string[];
   readonly reason: string;
@@ -132,8 +133,8 @@ export function addCapture(
     report.controls.push(controlRecord(id, file, control, flows));
     for (const one of related) report.related.push(relatedRecord(id, one, flows));
     const { groups, faults } = control;
-    for (const { ports, reason } of groups) {
-      report.groups.push({ control: id, ports: (ports ?? []).map(rangeText), reason });
+    for (const { frame, ports, reason } of groups) {
+      report.groups.push({ control: id, frame, ports: (ports ?? []).map(rangeText), reason });
     }
     for (const { frame, code, message } of faults) report.faults.push({ control: id, frame, code, message });
     report.explanations?.push(...explain({ id, control, related }));

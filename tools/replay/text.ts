@@ -51,18 +51,20 @@ function controlLines(control: ControlRecord, said: SaidByControl, paint: Paint)
   const head = `  ${id}  ${paint("strong", helper)}  ${ends}  from frame ${firstFrame}`;
   const related = said.related.get(id) ?? [];
   const faults = said.faults.get(id) ?? [];
+  const groups = said.groups.get(id) ?? [];
   const told = [
     ...related.map((one) => ({ frame: one.announcedFrame, subject: one.kind, line: relatedLine(one, paint) })),
     ...faults.map((one) => ({ frame: one.frame, subject: one.code, line: faultLine(one, paint) })),
+    ...groups.map((one) => ({ frame: one.frame, subject: one.reason, line: groupLine(one) })),
   ];
   told.sort((one, another) => one.frame - another.frame);
   const explained = new Explained(said.explanations.get(id) ?? [], paint);
-  const groups = (said.groups.get(id) ?? []).map(({ reason, ports }) =>
-    `     group  ${reason}  ${ports.join(" ")}`.trimEnd(),
-  );
   const lines = told.flatMap(({ frame, subject, line }) => [line, ...explained.lines(frame, subject)]);
-  return [head, ...lines, ...groups];
+  return [head, ...(lines.length > 0 ? lines : [paint("dim", "     nothing was announced on it")])];
 }
+
+const groupLine = ({ frame, reason, ports }: GroupRecord): string =>
+  `     frame ${frame}  group  ${reason}: ${ports.length > 0 ? ports.join(" ") : "the passive ports declared for the realserver"}`;
 
 const INKS: Readonly<Record<string, Ink>> = { accepted: "good", announced: "good", rejected: "error" };
 

@@ -1,5 +1,5 @@
 /**
- * `--explain`: for each announcement and each refusal its bytes, the rule, and what the helpers that people run today
+ * `--explain`: for each announcement, refusal and port group its bytes, the rule, and what the helpers that people run today
  * would have made of it.
  */
 import type { ObservedMessage } from "../../../core/inspect/observe.ts";
@@ -13,7 +13,7 @@ import type { Judgement, Model, Opened } from "./models/model.ts";
 import { nfConntrackFtp } from "./models/nf-conntrack-ftp.ts";
 import { oldIpVsFtp } from "./models/old-ip-vs-ftp.ts";
 import { messageText } from "./redact.ts";
-import { refusalRule, ruleOf } from "./rules.ts";
+import { groupRule, refusalRule, ruleOf } from "./rules.ts";
 
 const MODELS: readonly Model[] = [ipVsFtp, oldIpVsFtp, nfConntrackFtp, libalias];
 const USUAL_PORT = 21;
@@ -36,8 +36,8 @@ export interface HelperVerdict {
 export interface Explanation {
   readonly control: number;
   readonly frame: number;
-  readonly what: "announcement" | "refusal";
-  /** A kind of announcement, or the code of the refusal. */
+  readonly what: "announcement" | "refusal" | "group";
+  /** A kind of announcement, the code of the refusal, or why there is a group. */
   readonly subject: string;
   /** Printable ASCII; the rest escaped, passwords struck out. */
   readonly bytes: string;
@@ -73,7 +73,16 @@ export function explain({ id, control, related }: NumberedControl): Explanation[
       helpers: verdicts(control, judgements, source, toOf(related.find(({ observed }) => observed.message === source))),
     }),
   );
-  return [...announced, ...refused].sort((one, other) => one.frame - other.frame);
+  const grouped = control.groups.map(
+    ({ reason, frame, source }): Explanation => ({
+      ...common(frame, source),
+      what: "group",
+      subject: reason,
+      rule: groupRule(reason),
+      helpers: [],
+    }),
+  );
+  return [...announced, ...refused, ...grouped].sort((one, other) => one.frame - other.frame);
 }
 
 const toOf = (related: Related | undefined): Opened | null =>

@@ -74,8 +74,10 @@ export function messageText(helper: string, bytes: Uint8Array): string {
   return isText(helper) ? new Redactor().show(bytes) : hexText(bytes);
 }
 
-/** The first bytes of a message that is no text; not enough of it to hold a secret. */
+/** The first bytes of a message that is no text, also as characters; not enough of it to hold a secret. */
 function hexText(bytes: Uint8Array): string {
-  const head = Array.from(bytes.subarray(0, 16), (byte) => byte.toString(16).padStart(2, "0")).join(" ");
-  return bytes.length > 16 ? `${head} …` : head;
+  const head = bytes.subarray(0, 16);
+  const hex = Array.from(head, (byte) => byte.toString(16).padStart(2, "0")).join(" ");
+  const text = Array.from(head, (byte) => (byte >= 0x20 && byte < 0x7f ? String.fromCharCode(byte) : ".")).join("");
+  return `${hex}${bytes.length > 16 ? " …" : ""}  |${text}|`;
 }

@@ -37,6 +37,14 @@ const REFUSALS: Readonly<Record<string, string>> = {
   hidden: "RFC 959 §2.2, RFC 854: both peers must read the same line",
 };
 
+const GROUPS: Readonly<Record<string, string>> = {
+  tls: "RFC 4217 §4: from here on nothing that is announced can be read; a port group leads the client's connections to the same realserver",
+  protected:
+    "RFC 2228 §3: from here on nothing that is announced can be read; a port group leads the client's connections to the same realserver",
+  "mms-udp": "MS-MMSP §2.2.4.18: what the client sends to the server's port belongs to its control connection",
+};
+
 /** `sources`: the helper's documents, for what has no entry. */
 export const ruleOf = (kind: string, sources: readonly string[]): string => KINDS[kind] ?? sources.join(", ");
 export const refusalRule = (code: string, message: string): string => REFUSALS[code] ?? message;
+export const groupRule = (reason: string): string => GROUPS[reason] ?? reason;

@@ -44,9 +44,10 @@ function* opening({ flows }: Scene, { id, control }: NumberedControl, related: R
   }
   if (state === "rejected" || state === "unanswered" || observed.announcement.transport === "udp") return;
   const over = flows.lastFrame(control.row) <= frame;
+  const opener = observed.announcement.opener === "reply" ? "server" : "client";
   const message = over
     ? `${on} was announced in frame ${frame}, where the capture of this connection ends`
-    : `${on} was announced in frame ${frame} and never opened`;
+    : `${on} was announced in frame ${frame}, and the ${opener} never opened it`;
   yield finding("announced-not-opened", over ? "info" : "error", id, [frame], message);
 }
 
