@@ -1,19 +1,17 @@
 /** A dialogue as replay observes it in a capture. */
+
+import type { Connection } from "../../../core/helper/api.ts";
 import { ControlObserver } from "../../../core/inspect/observe.ts";
 import type { Direction } from "../../../core/units.ts";
-import { clientOf, type Place, realOf, transportOf, virtualOf } from "./service.ts";
+import { connectionOf, type Place } from "./service.ts";
 import { textBytes } from "./text.ts";
 
 export class ReplayRun {
   readonly observer: ControlObserver;
 
-  constructor(place: Place) {
-    this.observer = new ControlObserver(place.helper, {
-      transport: transportOf(place),
-      client: clientOf(place),
-      virtual: virtualOf(place),
-      real: realOf(place),
-    });
+  /** `observed`: the connection of `place`, where there are many of them. */
+  constructor(place: Place, observed: Connection = connectionOf(place)) {
+    this.observer = new ControlObserver(place.helper, observed);
   }
 
   say(direction: Direction, said: string, frame: number): void {

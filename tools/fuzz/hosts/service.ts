@@ -1,7 +1,7 @@
 /** The virtual service that dialogues are held with: one client, one realserver, the helper's own port. */
 import { Balancer } from "../../../core/balancer.ts";
 import type { GoneReason, RelatedEntry } from "../../../core/flow/related.ts";
-import type { Helper, Transport } from "../../../core/helper/api.ts";
+import type { Connection, Helper, Transport } from "../../../core/helper/api.ts";
 import type { ServiceSpec } from "../../../core/service.ts";
 import { type Endpoint, ms, type Port, port } from "../../../core/units.ts";
 import { Address } from "../../../core/wire/address.ts";
@@ -33,6 +33,14 @@ export const portOf = ({ helper, ends }: Place): Port => (ends.port === undefine
 export const clientOf = ({ ends }: Place): Endpoint => ({ address: addressOf(ends.client), port: CLIENT_PORT });
 export const virtualOf = (place: Place): Endpoint => ({ address: addressOf(place.ends.virtual), port: portOf(place) });
 export const realOf = (place: Place): Endpoint => ({ address: addressOf(place.ends.real), port: portOf(place) });
+
+/** The control connection. */
+export const connectionOf = (place: Place): Connection => ({
+  transport: transportOf(place),
+  client: clientOf(place),
+  virtual: virtualOf(place),
+  real: realOf(place),
+});
 
 export function serviceFor(place: Place): ServiceSpec {
   const { helper, ends } = place;

@@ -7,7 +7,7 @@ import { Placing } from "../../../core/engine/placing.ts";
 import type { RelatedEntry } from "../../../core/flow/related.ts";
 import type { Helper } from "../../../core/helper/api.ts";
 import { type ControlHost, ControlStream, type Decision } from "../../../core/inspect/control.ts";
-import type { Direction, Ms } from "../../../core/units.ts";
+import type { Direction, Endpoint, Ms } from "../../../core/units.ts";
 import { balancerFor, clientOf, type Place, SEED, virtualOf } from "./service.ts";
 
 const NOW = 0 as Ms;
@@ -27,11 +27,13 @@ export class StreamHost implements ControlHost {
   stream: ControlStream | null = null;
   /** The control connection of the session before. */
   #before: ConnectionEntry | null = null;
-  readonly #place: Place;
+  readonly #client: Endpoint;
+  readonly #virtual: Endpoint;
   #placing: Placing;
 
   constructor(place: Place) {
-    this.#place = place;
+    this.#client = clientOf(place);
+    this.#virtual = virtualOf(place);
     this.balancer = balancerFor(place);
     this.#placing = new Placing(this.balancer, SEED);
   }
@@ -43,7 +45,7 @@ export class StreamHost implements ControlHost {
     this.decisions = [];
     this.placed = [];
     this.#placing = new Placing(this.balancer, SEED);
-    const entry = this.balancer.admit("tcp", clientOf(this.#place), virtualOf(this.#place), NOW);
+    const entry = this.balancer.admit("tcp", this.#client, this.#virtual, NOW);
     if (typeof entry === "string") throw new Error(entry);
     this.control = entry;
     this.stream = new ControlStream({

@@ -12,7 +12,9 @@ import { type Property, type Violation, violation } from "./finding.ts";
 const FIRST_FREE = 1024;
 /** What may stand in for a line. */
 const MOST_GROWTH = 128;
-const [LF, CR, COMMA] = [10, 13, 0x2c];
+const [LF, COMMA, TWO, IAC] = [10, 0x2c, 0x32, 0xff];
+/** Of a host-port. */
+const COMMAS = 5;
 
 /** One line of a block of replies: what must come of it, and what did. */
 export class LineHeard {
@@ -69,7 +71,7 @@ function checkUnknown(line: LineHeard, replies: Uint8Array, run: StreamHost, new
   const { at, behind, before, after } = line;
   if (after - before > (behind - at) * 2 + MOST_GROWTH * (1 + news) * LINE_ENDS)
     return told("grew", line, replies, run);
-  return mayOffer(run.heard, before, after) ? checkOffers(line, replies, run) : null;
+  return checkOffers(line, replies, run);
 }
 
 /** What was held may go on with a line. */
@@ -171,22 +173,30 @@ function decimalOf(bytes: Uint8Array, at: number, to: number): number {
   return value;
 }
 
-/** Anything that some client may take for a 227 or 229: their first digits, or what hides them. */
+/**
+ * Whether a reader could find an end in it at all: a 22 and either five commas or three equal marks, or what hides such.
+ * All lines but those that are let in, nearly, have none, and are not looked at by the readers.
+ */
 function mayOffer(bytes: Uint8Array, from: number, to: number): boolean {
-  let twos = 0;
+  let [commas, equal, last] = [0, 1, 0];
+  let [twos, marks] = [false, false];
   for (let i = from; i < to; i++) {
     const byte = bytes[i]!;
-    if (byte === 0 || byte === 0xff || (byte === CR && bytes[i + 1] !== LF)) return true;
-    twos = byte === 0x32 ? twos + 1 : 0;
-    if (twos === 2) return true;
+    if (byte === 0 || byte === IAC) return true;
+    equal = byte === last ? equal + 1 : 1;
+    last = byte;
+    if (byte === COMMA) commas++;
+    if (byte === TWO) twos ||= equal >= 2;
+    else marks ||= equal >= 3;
   }
-  return false;
+  return twos && (marks || commas >= COMMAS);
 }
 
 function checkOffers(line: LineHeard, replies: Uint8Array, run: StreamHost): Violation | null {
   if (line.blind) return null;
   let begin = line.before;
   while (begin > 0 && run.heard[begin - 1] !== LF) begin--;
+  if (!mayOffer(run.heard, begin, line.after)) return null;
   for (const { address, port, said } of offersToClient(bytesText(run.heard.subarray(begin, line.after)))) {
     const led = run.placed
       .slice(0, line.placedAfter)

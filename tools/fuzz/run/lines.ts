@@ -2,7 +2,7 @@
  * The line fuzzer: single-line replies, each newly made or changed, in sessions of a few dozen. Each session is held three
  * times: line by line on the socket path, cut, repeated and out of order on packets, and cut otherwise as replay sees it.
  */
-import type { Helper } from "../../../core/helper/api.ts";
+import type { Connection, Helper } from "../../../core/helper/api.ts";
 import type { Direction, Ms } from "../../../core/units.ts";
 import { copyBytes } from "../../../core/wire/bytes.ts";
 import { Random } from "../generate/choices.ts";
@@ -10,7 +10,7 @@ import { LineMaker } from "../generate/ftp/lines.ts";
 import type { Ends } from "../generate/ftp/model.ts";
 import { EngineHost } from "../hosts/engine.ts";
 import { ReplayRun } from "../hosts/replay.ts";
-import type { Place } from "../hosts/service.ts";
+import { connectionOf, type Place } from "../hosts/service.ts";
 import { StreamHost } from "../hosts/stream.ts";
 import { textBytes } from "../hosts/text.ts";
 import { type Violation, violation } from "../properties/finding.ts";
@@ -26,7 +26,7 @@ export const SESSION = BLOCKS * LINES;
 const MOST_LINE = 2048;
 /** The most bytes of a segment. */
 const FINE = 8;
-const COARSE = 250;
+const COARSE = 400;
 /** How often a slow session is held again before its reads are counted. */
 const AGAIN = 3;
 
@@ -66,6 +66,7 @@ export class LineFuzzer {
   readonly #lines = Array.from({ length: LINES }, () => new LineHeard());
   /** Its replies, one behind the other. */
   readonly #replies = new Uint8Array(LINES * MOST_LINE);
+  readonly #connection: Connection;
   #replay: ReplayRun;
   #frames = 0;
 
@@ -77,7 +78,8 @@ export class LineFuzzer {
     this.#maker = new LineMaker(this.#random, LINE_ENDS);
     this.#whole = new StreamHost(this.#place);
     this.#packets = new EngineHost(this.#place);
-    this.#replay = new ReplayRun(this.#place);
+    this.#connection = connectionOf(this.#place);
+    this.#replay = new ReplayRun(this.#place, this.#connection);
   }
 
   /** What was said in the last session. */
@@ -115,7 +117,7 @@ export class LineFuzzer {
     this.#frames = 0;
     this.#whole.open(this.#helper);
     this.#packets.open(this.#random);
-    this.#replay = new ReplayRun(this.#place);
+    this.#replay = new ReplayRun(this.#place, this.#connection);
     this.#tell("reply", GREETING);
     this.#tell("original", HELLO);
     this.#tell("reply", LOGGED_IN);
