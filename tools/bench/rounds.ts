@@ -1,4 +1,7 @@
-/** Contestants measured in turns, A B C A B C: what disturbs the machine for a while disturbs all of them. */
+/**
+ * Contestants measured in turns, A B C, C B A: what disturbs the machine for a while disturbs all of them, and who comes
+ * first is last the next time.
+ */
 
 export interface Contestant {
   readonly name: string;
@@ -18,7 +21,7 @@ export interface Settings {
 export async function takeTurns(contestants: readonly Contestant[], rounds: number): Promise<Map<string, number[]>> {
   const runs = new Map(contestants.map(({ name }) => [name, [] as number[]]));
   for (let round = 0; round <= rounds; round++) {
-    for (const { name, measure } of contestants) {
+    for (const { name, measure } of round % 2 === 0 ? contestants : contestants.toReversed()) {
       const value = await measure();
       if (round > 0) runs.get(name)!.push(value);
     }
