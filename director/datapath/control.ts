@@ -63,7 +63,9 @@ export class ControlSession implements ControlHost {
     this.real = streams.real;
     this.#owner = owner;
     this.#decisions = new DecisionLog(id, "stream", (level, event, fields = {}) => owner.log(level, event, fields));
-    this.#stream = new ControlStream({ ...options, entry, host: this });
+    // Not `{ ...options, entry }`: V8 makes a hidden class for each such object, which only a full collection clears away.
+    const { helper, settings, onRefuse, onFailure, balancer } = options;
+    this.#stream = new ControlStream({ helper, settings, onRefuse, onFailure, balancer, entry, host: this });
     this.client.read(this.#events("original"));
     this.real.read(this.#events("reply"));
   }

@@ -136,8 +136,8 @@ export class ControlCarrier implements Carrier, ControlHost {
 
   #openStream(): ControlStream {
     const { settings, onRefuse, onFailure, balancer } = this.#owner;
-    const options = { helper: this.#helper, settings, onRefuse, onFailure, balancer };
-    this.#stream = new ControlStream({ ...options, entry: this.#entry, host: this });
+    const ends = { entry: this.#entry, host: this };
+    this.#stream = new ControlStream({ helper: this.#helper, settings, onRefuse, onFailure, balancer, ...ends });
     return this.#stream;
   }
 

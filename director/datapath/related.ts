@@ -111,13 +111,13 @@ export class RelatedListeners {
       const [client, real] = related.opener === "original" ? [opener, target] : [target, opener];
       this.#owner.join(client, real, connection, related);
     };
-    const options = { to: related.target, timeout, bulk: true };
+    const to = related.target;
     if (related.opener === "reply" && isReserved(related.target.port) && isReserved(from.port)) {
       const way = { from: { address: connection.virtual.address } };
-      return this.#reservedPorts.connect(backend, { ...options, ...way }, from.port, done);
+      return this.#reservedPorts.connect(backend, { to, timeout, bulk: true, ...way }, from.port, done);
     }
     const way = wayOut(related, connection, this.#owner.control(connection));
-    connectFrom(backend, { ...options, ...way }, done);
+    connectFrom(backend, { to, timeout, bulk: true, ...way }, done);
   }
 
   #failed(
