@@ -206,6 +206,7 @@ export class Engine {
   #request(batch: Batch, i: number, place: number, out: Output): number {
     const judged = this.requests.judge(batch, i, this.#stage, place, this.#now, out);
     if (judged === NONE) return this.#openFlow(batch, i, place, SYN, out);
+    if (judged === Reason.NO_REALSERVER) this.#refuse(batch, i, place, out);
     return judged < 0 ? this.#pass(batch, i, place, -judged, out) : judged;
   }
 

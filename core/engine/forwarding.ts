@@ -3,7 +3,7 @@
  * packets as they are, with one hop less to live. Its replies, should they come this way, are the VIP's already.
  */
 import * as rows from "../flow/rows.ts";
-import { isTooBig, MOST, portUnreachable, tooBig } from "../nat/icmp-message.ts";
+import { hasSender, isTooBig, MOST, portUnreachable, tooBig } from "../nat/icmp-message.ts";
 import { encapsulate, overhead } from "../nat/tunnel.ts";
 import type { Ms } from "../units.ts";
 import type { Address } from "../wire/address.ts";
@@ -78,6 +78,7 @@ export class Forwarding {
 
   /** The sender of packet `i`, which is `length` long, is told that nobody serves it. */
   refuse(batch: Batch, i: number, length: number, now: Ms, { sent }: Output): void {
+    if (!hasSender(batch.bytes, batch.offset[i]!)) return;
     if (now - this.#since >= SECOND) {
       this.#since = now;
       this.#refusals = 0;

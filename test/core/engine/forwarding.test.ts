@@ -202,6 +202,25 @@ for (const [family, vip, real, client] of [
   });
 }
 
+t.test("nobody is told where the sender is no host, or the VIP itself", async (t) => {
+  const d = new Director(
+    ["203.0.113.10", "2001:db8:1::10"].map((vip, i) =>
+      service(vip, [["tcp", 80, 80]], [{ ...realserver(["10.0.0.3", "fd00::3"][i]!, null), weight: 0 }]),
+    ),
+  );
+  const told = (from: string, to: string): number => {
+    d.one(tcp({ from, to, flags: "S" }), "CLIENT");
+    return d.sent.length;
+  };
+  for (const from of ["224.0.0.1", "255.255.255.255", "0.0.0.0", "127.0.0.1", "203.0.113.10"]) {
+    t.equal(told(`${from}:40000`, "203.0.113.10:80"), 0, from);
+  }
+  for (const from of ["::", "::1", "ff02::1", "2001:db8:1::10"]) {
+    t.equal(told(`[${from}]:40000`, "[2001:db8:1::10]:80"), 0, from);
+  }
+  t.same([told("223.0.0.1:40000", "203.0.113.10:80"), told("[::1:1]:40000", "[2001:db8:1::10]:80")], [1, 1]);
+});
+
 t.test("a flood where nobody serves is answered a thousand times a second, and no more", async (t) => {
   const d = new Director([
     service("203.0.113.10", [["tcp", 80, 80]], [{ ...realserver("10.0.0.3", null), weight: 0 }]),

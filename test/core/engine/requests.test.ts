@@ -191,6 +191,17 @@ t.test("DNS: the TCP connection after a truncated answer goes to the realserver 
 const UNREACHABLE = { type: 3, code: 3 };
 
 // A client whose realserver's port was closed waited its whole time out: errors followed flows alone, and requests have none.
+t.test("who asks where nobody serves is told so", async (t) => {
+  const reals = [{ ...realserver("10.0.0.1", null), weight: 0 }];
+  const d = new Director([service(VIP, [["udp", 1812, 1812]], reals, { helper: radius, controlPorts: [port(1812)] })]);
+  const request = asks(accessRequest(7));
+  t.equal(d.say(request, "CLIENT"), "drop: no-realserver");
+  const [told] = d.sent;
+  t.equal(told?.verdict, "to-client");
+  t.same([...told!.packet.subarray(20, 22)], [3, 3]);
+  t.same(told!.packet.subarray(28), request);
+});
+
 t.test("an error about a request leaves as the VIP's, and quotes what the client sent", async (t) => {
   const d = director();
   const request = asks(accessRequest(7));
