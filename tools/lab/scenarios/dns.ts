@@ -14,7 +14,9 @@ interface Answer {
   readonly answered: boolean;
 }
 
-type Dig = (...question: readonly string[]) => Promise<Answer>;
+type Question = readonly string[];
+/** One dig asks them one after the other, each from a socket of its own. */
+type Dig = (...questions: readonly Question[]) => Promise<readonly Answer[]>;
 
 async function startDns(sandbox: Sandbox, make: FarmMaker): Promise<Dig> {
   const farm = await make(sandbox, 4, 1, 2);
@@ -32,9 +34,15 @@ async function startDns(sandbox: Sandbox, make: FarmMaker): Promise<Dig> {
       path: farm.path,
     }),
   );
-  return async (...question) =>
-    read(await farm.clients[0]!.must(["dig", `@${farm.vip}`, "+nsid", "+tries=1", ...question]));
+  return async (...questions) => {
+    const told = await farm.clients[0]!.must(["dig", `@${farm.vip}`, "+nsid", "+tries=1", ...questions.flat()]);
+    const answers = told.split(";; Got answer:").slice(1).map(read);
+    if (answers.length === questions.length) return answers;
+    throw new Error(`${answers.length} of ${questions.length} questions were answered:\n${told}`);
+  };
 }
+
+const PLAIN: Question = [`www.${ZONE}`, "A"];
 
 /** dig writes NSID as hexadecimal, then as text: `; NSID: 72 65 … ("real-a")`. */
 function read(told: string): Answer {
@@ -48,8 +56,7 @@ function read(told: string): Answer {
 export async function spread(sandbox: Sandbox, make: FarmMaker): Promise<string> {
   const dig = await startDns(sandbox, make);
   const served = new Map(NAMES.map((name) => [name, 0]));
-  for (let i = 0; i < 40; i++) {
-    const { name, answered } = await dig(`www.${ZONE}`);
+  for (const [i, { name, answered }] of (await dig(...Array<Question>(40).fill(PLAIN))).entries()) {
     if (!answered || !served.has(name)) throw new Error(`query ${i} was not answered`);
     served.set(name, served.get(name)! + 1);
   }
@@ -63,19 +70,19 @@ export async function retry(sandbox: Sandbox, make: FarmMaker, count = 100): Pro
   const met = new Map(NAMES.map((name) => [name, 0]));
   for (let i = 0; i < count; i++) {
     const question = [`n${i}.big.${ZONE}`, "TXT", "+bufsize=512"];
-    const first = await dig(...question, "+ignore");
-    if (!first.truncated) throw new Error(`answer ${i} was not truncated`);
     // What others ask in between: by the scheduler alone every other retry would miss.
-    for (let n = 0; n < i % 3; n++) await dig(`www.${ZONE}`);
-    const second = await dig(...question, "+tcp");
+    const others = Array<Question>(i % 3).fill(PLAIN);
+    const answers = await dig([...question, "+ignore"], ...others, [...question, "+tcp"]);
+    const [first, second] = [answers[0]!, answers.at(-1)!];
+    if (!first.truncated) throw new Error(`answer ${i} was not truncated`);
     if (second.truncated || second.name !== first.name) {
       throw new Error(`${first.name} cut the answer to ${question[0]}, ${second.name} was asked over TCP`);
     }
     met.set(second.name, met.get(second.name)! + 1);
   }
   // dig by itself: the query, and over TCP again.
-  const { answered, truncated } = await dig(`by-itself.big.${ZONE}`, "TXT", "+bufsize=512");
-  if (!answered || truncated) throw new Error("dig's own retry was not answered");
+  const [alone] = await dig([`by-itself.big.${ZONE}`, "TXT", "+bufsize=512"]);
+  if (!alone!.answered || alone!.truncated) throw new Error("dig's own retry was not answered");
   return `${count} of ${count} TCP retries met the server that cut the answer (${[...met.values()].join(" and ")})`;
 }
 
