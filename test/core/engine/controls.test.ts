@@ -97,6 +97,17 @@ t.test("a port that is taken at the VIP becomes another, and the text follows", 
   t.equal(d.say(data, "CLIENT"), `to-real: ${from} -> ${REAL}:5001`);
 });
 
+t.test("a long reply leaves the connection whose row lies behind as it was", async (t) => {
+  const { d, session } = directed();
+  login(session);
+  const second = new Session(d, "192.0.2.8:40000", `${VIP}:21`, `${REAL}:2121`).open();
+  login(second);
+  const long = `200 ${"x".repeat(500)}\r\n`;
+  t.equal(session.reply(long), long);
+  t.equal(second.say("NOOP\r\n"), "NOOP\r\n");
+  t.equal(second.reply("200 ok\r\n"), "200 ok\r\n");
+});
+
 t.test("what is sent in a packet's place has its hops, less one, and its class", async (t) => {
   const { d, session } = directed();
   const { sequence, heard } = session.client;

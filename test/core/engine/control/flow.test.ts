@@ -492,6 +492,19 @@ t.test("a receiver that takes nothing: no more is read than may be kept", async 
   t.ok(talk.rejected.length > 0);
 });
 
+t.test("a sender that has filled its window hears at once of the room that a shorter rewriting leaves", async (t) => {
+  const { talk, client, server, out } = told({ syn: { window: PASSIVE.length } });
+  t.same(talk.server(PASSIVE), [`< ${out} ack ${client} ${said(TOLD)}`, `> ${client} ack ${server}`]);
+  t.equal(talk.last.window, PASSIVE.length + PASSIVE.length - TOLD.length);
+});
+
+t.test("of two windows told at the same place the larger counts", async (t) => {
+  const talk = new Scripted().login();
+  const { original: at, reply: ack } = talk.said;
+  talk.client("NOOP\r\n", { window: 10 });
+  t.same(talk.server("200 more than ten\r\n"), [`< ${ack} ack ${at + 6} ${said("200 more than ten\r\n")}`]);
+});
+
 // --- what else headers say --------------------------------------------------------------------------------------------
 
 t.test("timestamps: the clock of whom a segment is from, the echo of whom it is to", async (t) => {
