@@ -177,7 +177,7 @@ function decimalOf(bytes: Uint8Array, at: number, to: number): number {
  * Whether a reader could find an end in it at all: a 22 and either five commas or three equal marks, or what hides such.
  * All lines but those that are let in, nearly, have none, and are not looked at by the readers.
  */
-function mayOffer(bytes: Uint8Array, from: number, to: number): boolean {
+export function mayOffer(bytes: Uint8Array, from: number, to: number): boolean {
   let [commas, equal, last] = [0, 1, 0];
   let [twos, marks] = [false, false];
   for (let i = from; i < to; i++) {

@@ -1,6 +1,6 @@
 /** What an FTP client or server may take from a stream: the ends that it would connect to. */
 import { extendedIn, fieldsAt, type Read, sixAt, sixIn } from "./endpoints.ts";
-import { linesOf } from "./lines.ts";
+import { hidesBytes, linesOf } from "./lines.ts";
 
 export interface Offer extends Read {
   /** `227`, `229`, `PORT`, `EPRT`, `LPRT`. */
@@ -10,7 +10,7 @@ export interface Offer extends Read {
 
 /** What clients may take from replies. */
 export function offersToClient(stream: string): Offer[] {
-  if (!stream.includes("22")) return [];
+  if (!stream.includes("22") && !hidesBytes(stream)) return [];
   const found: Offer[] = [];
   for (const line of linesOf(stream)) {
     const said = line.slice(0, 3);

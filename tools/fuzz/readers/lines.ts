@@ -2,9 +2,12 @@
 
 const IAC = "\xff";
 
+/** To peers that speak telnet it may be another text. */
+export const hidesBytes = (text: string): boolean => text.includes(IAC) || text.includes("\0");
+
 /** Without NULs and telnet commands (RFC 854), as peers take them out that speak telnet. */
 export function withoutTelnet(text: string): string {
-  if (!text.includes(IAC) && !text.includes("\0")) return text;
+  if (!hidesBytes(text)) return text;
   let out = "";
   for (let at = 0; at < text.length; at++) {
     if (text[at] === "\0") continue;
