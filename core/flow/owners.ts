@@ -25,6 +25,11 @@ export class Owners {
     return this.#words[(slot << SHIFT) + COUNT] ?? 0;
   }
 
+  /** Clients that have entries. */
+  get clients(): number {
+    return this.#clients.size;
+  }
+
   oldest(slot: number): number {
     return this.#words[(slot << SHIFT) + OLDEST]!;
   }
@@ -91,6 +96,10 @@ class Clients {
   readonly #numbers = new Map<string, number>();
   readonly #names: string[] = [];
   readonly #free: number[] = [];
+
+  get size(): number {
+    return this.#numbers.size;
+  }
 
   count(name: string): number {
     const number = this.#numbers.get(name);

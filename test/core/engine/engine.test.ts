@@ -350,6 +350,24 @@ t.test("of fragments that overlap none goes on any more; a repetition is dropped
   );
 });
 
+// Beyond that its bits would be another datagram's (the ping of death, to whoever adds up in 16 bits).
+t.test("a fragment that reaches beyond the longest datagram goes nowhere, and takes its datagram along", async (t) => {
+  for (const [length, reason] of [
+    [7, "fragment"],
+    [8, "fragment-overlap"],
+    [3000, "fragment-overlap"],
+  ] as const) {
+    const d = director();
+    t.equal(d.one(first).reason, "fragment");
+    const beyond = joined(last.subarray(0, 20), new Uint8Array(length));
+    const view = new DataView(beyond.buffer);
+    view.setUint16(2, beyond.length);
+    view.setUint16(6, 65_528 >> 3);
+    t.equal(d.one(beyond).reason, reason);
+    t.equal(d.one(middle).reason, reason);
+  }
+});
+
 t.test("a fragment that comes too late goes nowhere, nor one without ports", async (t) => {
   const d = director();
   t.equal(d.one(first).reason, "fragment");

@@ -1,9 +1,13 @@
 import t from "tap";
+import { putKey } from "../../../core/engine/ends.ts";
+import { KEY } from "../../../core/flow/key.ts";
+import { Owners } from "../../../core/flow/owners.ts";
 import { Placed } from "../../../core/flow/placed.ts";
 import { END, RelatedRows, ROW_SHIFT } from "../../../core/flow/related-rows.ts";
 import type { Handle } from "../../../core/flow/slots.ts";
 import { type Endpoint, ms, port } from "../../../core/units.ts";
 import { Address } from "../../../core/wire/address.ts";
+import { endpoint } from "../../addresses.ts";
 
 const COUNT = 1000;
 
@@ -44,4 +48,41 @@ t.test("whoever does not know the seed cannot choose addresses and ports that sh
     port: port(5000 + n),
   }));
   for (const seed of [0, 1, 0xffffffff]) t.equal(chainsOf(seed, ends), COUNT);
+});
+
+t.test(
+  "a packet's key leads to who is waited for at its destination, of either family, and to nobody else",
+  async (t) => {
+    for (const [client, virtual, other] of [
+      ["192.0.2.7", "203.0.113.10", "203.0.113.11"],
+      ["2001:db8::7", "2001:db8:1::10", "2001:db8:2::10"],
+    ] as const) {
+      const rows = new RelatedRows();
+      const placed = new Placed(rows, 1);
+      const seen = endpoint(virtual, 5000);
+      const row = rows.add(1, 1, ms(0), ms(0));
+      rows.put(row, null, offererAt(seen), MADE_UP);
+      placed.add(row, "tcp", seen.address, seen.port, null);
+      const key = new Int32Array(KEY);
+      const may = (to: Endpoint): boolean => {
+        putKey("tcp", endpoint(client, 40_000), to, key, 0);
+        return placed.may(key, 0);
+      };
+      t.same([seen, endpoint(virtual, 5001), endpoint(other, 5000)].map(may), [true, false, false]);
+    }
+  },
+);
+
+t.test("a client whose last entry is gone is forgotten: those that come and go do not add up", async (t) => {
+  const rows = new RelatedRows();
+  const owners = new Owners(rows);
+  const master = (2 ** 24) as Handle;
+  for (let n = 0; n < COUNT; n++) {
+    const row = rows.add(1, 1, ms(0), ms(0));
+    owners.add(row, master, `2001:db8::${n.toString(16)}`);
+    if (owners.clients !== 1) t.fail(`${owners.clients} clients after ${n}`);
+    owners.remove(row);
+    rows.remove(row);
+  }
+  t.equal(owners.clients, 0);
 });
