@@ -43,8 +43,9 @@ function scrolled([head, ...rows]: readonly Line[], most: number, skipped: numbe
   return [head!, ...shown, [{ text: `${skipped} above, ${below} below: arrow keys` }]];
 }
 
+/** It fits 80 columns. */
 function footOf({ sort, paused }: Shown): Line {
-  const keys = Object.entries(sorts).map(([key, name]) => `${key} ${name}`);
   const state = paused ? "paused, space goes on" : "space pauses";
-  return [{ text: `q quits   ${state}   sorted: ${sorts[sort]} (${keys.join(", ")})`, sgr: REVERSED }];
+  const keys = Object.entries(sorts).map(([key, name]) => (key === sort ? `[${key} ${name}]` : `${key} ${name}`));
+  return [{ text: ["q quits", state, ...keys].join("  "), sgr: REVERSED }];
 }

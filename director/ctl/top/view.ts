@@ -6,7 +6,7 @@ import type { Sample } from "./sample.ts";
 import { type Cell, columns, type Line, lasted, rate, short } from "./text.ts";
 
 /** By which the realservers stand: those with most first, or as they are configured. */
-export const sorts = { c: "as configured", f: "flows", n: "new a second", s: "state" } as const;
+export const sorts = { c: "configured", f: "flows", n: "new/s", s: "state" } as const;
 export type Sort = keyof typeof sorts;
 
 export interface Looked {

@@ -47,7 +47,7 @@ t.test("it is drawn again and again, keys change it, and q gives the terminal ba
   t.match(screen.text, /flows\S* +\S*1: 1 control, 0 related/);
   t.match(screen.text, /\[32mup\S*\[0m/, "in colour");
   screen.type("f");
-  await until(() => screen.text.includes("sorted: flows"), "it is sorted by flows");
+  await until(() => screen.text.includes("[f flows]"), "it is sorted by flows");
   screen.type(" ");
   await until(() => screen.text.includes("paused, space goes on"), "it pauses");
   t.notOk(screen.text.includes(BACK));
