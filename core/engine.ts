@@ -304,8 +304,8 @@ export class Engine {
     const { places } = this.#stage;
     const found = (id << 1) | direction;
     this.translation.header(batch.view, place, found);
-    this.forwarding.send(batch, i, found, places[place + END]! - places[place + AT]!, out);
-    return Reason.FRAGMENT;
+    const reason = this.forwarding.send(batch, i, found, places[place + END]! - places[place + AT]!, out);
+    return out.verdict[i] === DROP ? reason : Reason.FRAGMENT;
   }
 
   #firstFragment(batch: Batch, i: number, place: number, out: Output): number {

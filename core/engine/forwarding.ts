@@ -92,10 +92,11 @@ export class Forwarding {
 
   tunnel(batch: Batch, i: number, number: number, length: number, out: Output): number {
     const { address } = this.#flows.destination(number);
+    const source = this.#source(address);
+    if (source === undefined) return Reason.NO_TUNNEL_SOURCE;
     const { sent } = out;
     const place = sent.room(length + overhead(address));
     if (place < 0) return Reason.TABLE_FULL;
-    const source = this.#source(address)!;
     const whole = encapsulate(batch.bytes, batch.offset[i]!, length, source, address, sent.bytes, place);
     sent.add(whole, Verdict.TO_REAL);
     out.verdict[i] = Verdict.TAKEN;

@@ -24,7 +24,7 @@ import * as ipv4 from "../wire/ipv4.ts";
 import * as ipv6 from "../wire/ipv6.ts";
 import * as tcp from "../wire/tcp.ts";
 import * as udp from "../wire/udp.ts";
-import { type Batch, fits, type Output, verdictOf } from "./batch.ts";
+import { type Batch, fits, type Output, Verdict, verdictOf } from "./batch.ts";
 import type { Controls } from "./controls.ts";
 import { destination, source } from "./ends.ts";
 import type { Forwarding } from "./forwarding.ts";
@@ -63,8 +63,8 @@ export class IcmpErrors {
     if (!mayTravel(view, at, family)) return Reason.TTL_EXCEEDED;
     this.#limit(bytes, at, family, header, end, found);
     this.#translate(view, at, family, header, found);
-    this.#forwarding.send(batch, i, found, end - at, out);
-    return Reason.ICMP_ERROR;
+    const reason = this.#forwarding.send(batch, i, found, end - at, out);
+    return out.verdict[i] === Verdict.DROP ? reason : Reason.ICMP_ERROR;
   }
 
   /** An error about a request comes from where its sender sent it to. Those about answers reach nobody. */

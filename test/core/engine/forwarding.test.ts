@@ -122,6 +122,21 @@ t.test("without an address to begin at there is no tunnel, and the reason says s
   t.match(d.one(syn, "CLIENT"), { verdict: "drop", reason: "no-tunnel-source", packet: syn });
 });
 
+t.test("where no tunnel begins any more, errors and later fragments of its flows are dropped", async (t) => {
+  const tunnels = { from: [address("10.0.0.1")], mtu: 1500 };
+  const dns = service("203.0.113.10", [["udp", 53, 53]], [{ ...realserver("10.0.0.3", null), method: "tunnel" }]);
+  const d = new Director([web("tunnel"), dns], { tunnels });
+  const pieces = fragments(udp({ from: CLIENT, to: "203.0.113.10:53", payload: new Uint8Array(1000) }), [400, 800]);
+  t.equal(d.say(syn), "taken: tunnelled");
+  t.equal(d.say(pieces[0]!), "taken: fragment");
+  tunnels.from = [];
+  const about = tcp({ from: VIP, to: CLIENT });
+  const error = icmp({ from: "192.0.2.7", to: "203.0.113.10", type: 3, code: 3, about });
+  t.equal(d.say(error), "drop: no-tunnel-source");
+  t.equal(d.say(pieces[1]!), "drop: no-tunnel-source");
+  t.same(d.sent, []);
+});
+
 t.test("fragments go the way of their first", async (t) => {
   const dns = (method: Method) =>
     service("203.0.113.10", [["udp", 53, 53]], [{ ...realserver("10.0.0.3", null), method }]);
