@@ -1,6 +1,6 @@
 /**
- * Services that change while connections run over them. A service is known by its name, a realserver by its address and
- * port; who stays is the same object as before, so that its connections notice nothing.
+ * Services that change while connections run over them. A service is known by its name, a realserver by its address,
+ * port and method; who stays is the same object as before, so that its connections notice nothing.
  *
  *   comes      takes new connections as the scheduler sees fit
  *   stays      with a new weight, scheduler or persistence, perhaps; what clients have is theirs
@@ -11,6 +11,7 @@ import { PersistenceTable } from "./flow/persistence.ts";
 import { createScheduler } from "./schedule/scheduler.ts";
 import {
   isPortGroup,
+  type Method,
   type Realserver,
   type RealserverSpec,
   realserverKey,
@@ -104,12 +105,16 @@ function changeService(service: Service, spec: ServiceSpec, seed: number): void 
   } else service.templates.retime(stay);
 }
 
+const methodOf = ({ method = "nat" }: RealserverSpec): Method => method;
+
 function changeRealservers(service: Service, specs: readonly RealserverSpec[]): void {
   const { realservers } = service;
   const known = new Map(realservers.map((realserver) => [realserver.key, realserver]));
   const next = specs.map((spec) => {
     const realserver = known.get(realserverKey(spec));
     if (realserver === undefined) return makeRealserver(spec);
+    // Who is connected goes on by the method it began with; whether the server is up is not a question of that.
+    if (methodOf(realserver) !== methodOf(spec)) return { ...makeRealserver(spec), up: realserver.up };
     known.delete(realserver.key);
     return Object.assign(realserver, { method: "nat", sorry: false }, spec);
   });

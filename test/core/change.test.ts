@@ -50,6 +50,24 @@ t.test("a realserver that comes gets new clients; who stays is the same object, 
   t.same(chosen(balancer), [A, B]);
 });
 
+t.test(
+  "a realserver whose method changes goes, with its connections, and comes anew, in the state it was in",
+  async (t) => {
+    const balancer = makeBalancer([web([realserver(A, { method: "dr" })], { persistence: seconds(300) })]);
+    const entry = admit(balancer, 1);
+    const [service] = balancer.services;
+    balancer.mark(service!, entry.realserver, false);
+    balancer.change([web([realserver(A, { method: "nat" })], { persistence: seconds(300) })]);
+    const [after] = service!.realservers;
+    t.match(entry.realserver, { method: "dr", removed: true, active: 1 });
+    t.match(after, { method: "nat", removed: false, active: 0, up: false, key: entry.realserver.key });
+    balancer.mark(service!, after!, true);
+    t.equal(admit(balancer, 1).realserver, after, "nobody is led back to what it was");
+    balancer.change([web([realserver(A)], { persistence: seconds(300) })]);
+    t.equal(service!.realservers[0], after, "NAT is what no method says");
+  },
+);
+
 t.test("a realserver that goes gets nothing new; what it has, and what that announces, goes on", async (t) => {
   const balancer = makeBalancer([ftpService({ realservers: [realserver(A), realserver(B)] })]);
   const control = admit(balancer, 1, 21);

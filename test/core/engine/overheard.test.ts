@@ -5,8 +5,9 @@ import { port } from "../../../core/units.ts";
 import { ftp } from "../../../helpers/ftp/helper.ts";
 import { tftp } from "../../../helpers/tftp/helper.ts";
 import { address } from "../../addresses.ts";
-import { tcp, udp } from "../../packets.ts";
+import { route, tcp, udp } from "../../packets.ts";
 import { Director, realserver, service } from "../director.ts";
+import { Session } from "./session.ts";
 
 const CLIENT = "192.0.2.7";
 const CONTROL = `${CLIENT}:40000`;
@@ -75,6 +76,46 @@ t.test("a client's answer to an active connection past the director goes to who 
   t.same([judged.verdict, judged.reason, judged.destination], ["direct", "opened", real[1]]);
   t.equal(d.one(answers(`${VIP}:20`, listens, "A"), "CLIENT").destination, real[1]);
   t.equal(d.say(answers(`${VIP}:33333`, listens), "CLIENT"), "drop: no-flow", "it was announced once");
+});
+
+t.test("what a connection announces goes by the method it began with, whatever a reload says since", async (t) => {
+  for (const [before, after, verdict] of [
+    ["dr", "nat", "direct"],
+    ["dr", "tunnel", "direct"],
+    ["tunnel", "nat", "taken"],
+    ["tunnel", "dr", "taken"],
+  ] as const) {
+    const d = ftpDirector(before);
+    const control = new Overheard(d);
+    control.open();
+    const [spec] = d.balancer.services.map((one) => one.spec);
+    d.balancer.change([{ ...spec!, realservers: reals(after) }]);
+    d.engine.update();
+    t.same(control.say(PORT), { verdict, whole: true }, `${before}, then ${after}`);
+    const sent = answers(`${VIP}:20`);
+    const judged = d.one(sent, "CLIENT");
+    t.equal(judged.verdict, verdict);
+    const packet = verdict === "taken" ? d.sent[0]!.packet.subarray(20) : judged.packet;
+    t.equal(route(packet), route(sent));
+  }
+});
+
+t.test("one that began with NAT is translated, and what it announces, when its realserver gets the VIP", async (t) => {
+  const d = ftpDirector("nat");
+  const session = new Session(d, CONTROL, FTP, "10.0.0.3:21").open();
+  const [spec] = d.balancer.services.map((one) => one.spec);
+  d.balancer.change([{ ...spec!, realservers: reals("dr") }]);
+  d.engine.update();
+  session.reply("220 ready\r\n");
+  session.say("PASV\r\n");
+  t.equal(session.reply("227 (10,0,0,3,19,137)\r\n"), "227 (203,0,113,10,19,137)\r\n");
+  const data = tcp({ from: `${CLIENT}:40001`, to: `${VIP}:5001`, flags: "S" });
+  t.equal(d.say(data), `to-real: ${CLIENT}:40001 -> 10.0.0.3:5001`);
+  t.equal(
+    d.one(tcp({ from: `${CLIENT}:40002`, to: FTP, flags: "S" })).verdict,
+    "direct",
+    "new ones go by the new method",
+  );
 });
 
 t.test("the same in a tunnel, and where the realserver's own SYN passes the director", async (t) => {
