@@ -8,6 +8,7 @@ import type { Calls } from "./calls.ts";
 import { type Offload, openTun, type TunDevice, takeOffload } from "./device.ts";
 import { cleanUp, HostChanges } from "./host.ts";
 import type { Direct, Tunnels } from "./messages.ts";
+import { type Passage, passageFor, passageOf } from "./passage.ts";
 import { DEVICE, planSetup, type Setup } from "./setup.ts";
 import { lookAround } from "./surroundings.ts";
 
@@ -30,7 +31,10 @@ export class Ground {
   readonly #devices = new Map<string, TunDevice>();
   #calls: Calls | null = null;
   #setup: Setup | null = null;
-  #offload: Offload = "none";
+  /** Of the configuration that runs. */
+  #wanted: Passage | null = null;
+  /** That, as far as it does for flows of those before it. */
+  #passage: Passage | null = null;
   /** There may be something that nobody needs. */
   #stale = false;
 
@@ -48,18 +52,22 @@ export class Ground {
   enter(calls: Calls, config: Config): Ways {
     this.#calls = calls;
     const setup = planSetup(config, lookAround());
-    this.#offload = offloadFor(config);
-    this.#open(setup, this.#offload);
+    const passage = passageOf(config, setup.tunnels);
+    this.#open(setup, passage.offload);
     this.#host.apply(setup.changes);
     this.#setup = setup;
-    return this.#ways(setup);
+    this.#wanted = passage;
+    this.#passage = passage;
+    return this.#ways(setup, passage);
   }
 
   /** Throws a PathError, and then nothing has changed. */
   extend(config: Config): Extension {
     const setup = planSetup(config, lookAround(), this.#setup!.direct);
-    const offload = offloadFor(config);
-    const opened = this.#open(setup, offload);
+    const wanted = passageOf(config, setup.tunnels);
+    const before = this.#passage!;
+    const passage = passageFor(wanted, before);
+    const opened = this.#open(setup, passage.offload);
     let takeBack: () => void;
     try {
       takeBack = this.#host.apply(setup.changes);
@@ -67,29 +75,40 @@ export class Ground {
       this.#close(opened);
       throw error;
     }
-    // Both must do until it is known which one it is to be.
-    this.#take(LESS[offload] < LESS[this.#offload] ? offload : this.#offload);
+    // Both must do until it is known which one it is to be, and no flow of the one before is left.
+    this.#take(passage.offload);
+    const stale = this.#stale;
+    this.#stale = false;
     const commit = (): void => {
       this.#setup = setup;
-      this.#offload = offload;
-      this.#take(offload);
+      this.#wanted = wanted;
+      this.#passage = passage;
       this.#stale = true;
     };
     const abandon = (): void => {
       takeBack();
-      this.#take(this.#offload);
+      this.#take(before.offload);
       this.#close(opened);
+      this.#stale = stale;
     };
-    return { ...this.#ways(setup), commit, abandon };
+    return { ...this.#ways(setup, passage), commit, abandon };
   }
 
   #take(offload: Offload): void {
     takeOffload(this.#calls!, this.device, offload);
   }
 
-  /** What is not configured any more goes, but for the ways of `addresses`: flows are left of these. */
-  settle(addresses: readonly string[]): void {
-    if (this.#stale) this.#stale = !this.#host.keep(this.#setup!.changes, addresses);
+  /**
+   * What is not configured any more goes, but for the ways of `addresses`: flows are left of these. `left`: the engine has
+   * some of what was removed. The thread that forwards is told where no tunnel begins any more with the next change.
+   */
+  settle(addresses: readonly string[], left: boolean): void {
+    if (!this.#stale) return;
+    const settled = this.#host.keep(this.#setup!.changes, addresses);
+    this.#stale = left || !settled;
+    if (left) return;
+    this.#passage = this.#wanted!;
+    this.#take(this.#passage.offload);
   }
 
   get stale(): boolean {
@@ -123,22 +142,8 @@ export class Ground {
     }
   }
 
-  #ways({ direct, tunnels }: Setup): Ways {
+  #ways({ direct }: Setup, { tunnels }: Passage): Ways {
     const fds = [...direct].map(([real, device]) => [real, this.#devices.get(device)!.fd] as const);
     return { direct: Object.fromEntries(fds), tunnels };
   }
-}
-
-const LESS: Readonly<Record<Offload, number>> = { none: 0, tcp: 1, all: 2 };
-
-/**
- * A tunnel wraps whole packets, not what is to be cut up later; and a helper that reads datagrams must see each by
- * itself.
- */
-function offloadFor({ services, groups }: Config): Offload {
-  const all = [...services, ...groups];
-  if (all.some(({ realservers }) => realservers.some(({ method }) => method === "tunnel"))) return "none";
-  return all.some(({ ports, helper }) => helper !== null && ports.some(({ transport }) => transport === "udp"))
-    ? "tcp"
-    : "all";
 }

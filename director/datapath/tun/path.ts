@@ -176,7 +176,8 @@ export class PacketPath implements Datapath, Operated {
   async #settle(): Promise<void> {
     const services = await this.services();
     if (this.#stopping) return;
-    this.#ground.settle([...services.flatMap(leftOf), ...(this.#kernel?.addresses() ?? [])]);
+    const left = services.flatMap(leftOf);
+    this.#ground.settle([...left, ...(this.#kernel?.addresses() ?? [])], left.length > 0);
   }
 
   // --- Operated ---------------------------------------------------------------------------------------------------
