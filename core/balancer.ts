@@ -11,6 +11,7 @@
  */
 import { assign, closed, lost, opened, pick, remember } from "./assign.ts";
 import { changeServices, forget, makeServices } from "./change.ts";
+import type { HashSeed } from "./flow/key.ts";
 import { type GoneReason, type RelatedEntry, type RelatedLimits, RelatedTable } from "./flow/related.ts";
 import { type Handle, Slots } from "./flow/slots.ts";
 import type { Affinity, Announcement, Connection, Limits, Offer, OfferForm } from "./helper/api.ts";
@@ -45,8 +46,10 @@ export interface ConnectionEntry extends Connection {
 
 export interface BalancerOptions {
   readonly limits: RelatedLimits;
-  /** From the host's randomness: an attacker must not be able to choose hash collisions. */
+  /** From the host's randomness, for schedulers that hash. Clients see whom they get, and can find it out. */
   readonly seed: number;
+  /** The same, for what must not be found out: an attacker must not be able to choose hash collisions. */
+  readonly keys?: HashSeed;
   readonly gone: (entry: RelatedEntry, reason: GoneReason) => void;
 }
 
@@ -59,11 +62,11 @@ export class Balancer {
   readonly connections = new Slots<ConnectionEntry>();
   #ids = 0;
 
-  constructor(specs: readonly ServiceSpec[], { limits, seed, gone }: BalancerOptions) {
+  constructor(specs: readonly ServiceSpec[], { limits, seed, keys, gone }: BalancerOptions) {
     this.#seed = seed;
     this.#services = makeServices(specs, seed);
     this.services = this.#services;
-    this.related = new RelatedTable(limits, gone, seed);
+    this.related = new RelatedTable(limits, gone, keys);
   }
 
   /** From now on `specs` are served. Who stays keeps its connections, and what they announced. */

@@ -51,6 +51,11 @@ export interface EngineOptions extends TableOptions, ControlsOptions {
   /** Needed where a realserver's forwarding method is `tunnel`. */
   readonly tunnels?: TunnelOptions;
   readonly observer?: FlowObserver;
+  /**
+   * Where ports in place of those that are taken are looked for: from the host's randomness. Clients are told them, so
+   * `seed` is kept out of it.
+   */
+  readonly ports?: number;
 }
 
 /** A table with fewer entries stays in the cache: touching it first would only cost. */
@@ -81,7 +86,7 @@ export class Engine {
 
   constructor(balancer: Balancer, options: EngineOptions) {
     this.table = new FlowTable(options);
-    this.controls = new Controls(balancer, this.table, options, options.seed[0], (id) =>
+    this.controls = new Controls(balancer, this.table, options, options.ports ?? 1, (id) =>
       this.flows.enter(id, State.CLOSE),
     );
     this.flows = new Flows(balancer, this.table, this.controls, options.observer);

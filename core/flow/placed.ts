@@ -5,11 +5,10 @@
  * Clients choose their ports, and the most of an IPv6 address: the hash is over all of an end, and keyed like that of the
  * connection table, so that nobody can choose ends that share a chain.
  */
-import { mix } from "../schedule/hash.ts";
 import type { Transport } from "../units.ts";
 import type { Address } from "../wire/address.ts";
 import { Chains } from "./chains.ts";
-import { DESTINATION, DESTINATION_PREFIX, hashKey, IPV6, KEY, KIND, PORTS } from "./key.ts";
+import { DESTINATION, DESTINATION_PREFIX, type HashSeed, hashKey, IPV6, KEY, KIND, PORTS } from "./key.ts";
 import { END, PLACE, portIn, type RelatedRows, ROW_SHIFT, SAME_PLACE } from "./related-rows.ts";
 
 /** Transport and port of an end; never 0. */
@@ -23,11 +22,10 @@ export class Placed {
   /** An end as the destination of a key that comes from nobody. */
   readonly #key = new Int32Array(KEY);
 
-  constructor(rows: RelatedRows, seed: number) {
+  constructor(rows: RelatedRows, seed: HashSeed) {
     this.#rows = rows;
     this.#chains = new Chains(rows, SAME_PLACE);
-    this.#k0 = seed;
-    this.#k1 = mix(seed);
+    [this.#k0, this.#k1] = seed;
   }
 
   /**

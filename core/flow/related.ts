@@ -8,6 +8,7 @@ import type { Direction, Endpoint, Ms, Transport } from "../units.ts";
 import { later } from "../units.ts";
 import type { Address } from "../wire/address.ts";
 import { Chains } from "./chains.ts";
+import type { HashSeed } from "./key.ts";
 import { Owners } from "./owners.ts";
 import { Placed } from "./placed.ts";
 import type { Offerer, Offering, RelatedEntry } from "./related-entry.ts";
@@ -42,12 +43,12 @@ export class RelatedTable {
 
   /**
    * `gone` is told of each entry that leaves unused, so that the host can take its listener back. `seed`: from the host's
-   * randomness.
+   * randomness, and used for nothing else: ends are chosen by strangers.
    */
-  constructor(limits: RelatedLimits, gone: (entry: RelatedEntry, reason: GoneReason) => void, seed = 0) {
+  constructor(limits: RelatedLimits, gone: (entry: RelatedEntry, reason: GoneReason) => void, seed: HashSeed = [0, 0]) {
     this.#limits = limits;
     this.#gone = gone;
-    this.#seed = seed;
+    [this.#seed] = seed;
     this.#placed = new Placed(this.#rows, seed);
   }
 

@@ -15,5 +15,6 @@ export async function planSockets(config: Config): Promise<SocketPlan> {
     backend: await chooseBackend(config.backend),
     room: ROOM,
     seed: randomInt(2 ** 32),
+    keys: [randomInt(2 ** 32), randomInt(2 ** 32)],
   };
 }

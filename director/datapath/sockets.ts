@@ -9,6 +9,7 @@
  *                                                                     by what it asks
  */
 import { Balancer, type ConnectionEntry } from "../../core/balancer.ts";
+import type { HashSeed } from "../../core/flow/key.ts";
 import { Counters } from "../../core/metrics.ts";
 import type { Ms } from "../../core/units.ts";
 import { now } from "../clock.ts";
@@ -37,8 +38,9 @@ export interface SocketPlan {
   readonly timeouts: { readonly connect: Ms; readonly idle: Ms; readonly drain: Ms };
   readonly backend: Backend;
   readonly room: RoomLimits;
-  /** An unsigned 32-bit number, unpredictable to clients. */
+  /** Unsigned 32-bit numbers, unpredictable to clients: of schedulers, and the key of what was announced. */
   readonly seed: number;
+  readonly keys: HashSeed;
 }
 
 const SWEEP_EVERY = 250;
@@ -73,6 +75,7 @@ export class SocketPath implements Datapath {
     this.balancer = new Balancer(plan.services, {
       limits: plan.related,
       seed: plan.seed,
+      keys: plan.keys,
       gone: (entry, reason) => {
         this.counters.count(`related.${reason}`);
         this.#say("debug", "related-gone", { related: entry.id, reason });

@@ -82,7 +82,8 @@ export class Forwarder {
     });
     this.#balancer = new Balancer(services, {
       limits: related,
-      seed: plan.seed[0],
+      seed: plan.seeds.scheduler,
+      keys: plan.seeds.related,
       gone: (entry, reason) => {
         const came = this.#offload?.remove(entry) ?? null;
         if (came !== null && came > 0) this.#log.offloaded(entry, came);
@@ -93,7 +94,8 @@ export class Forwarder {
     this.#tunnels = tunnelsOf(plan.tunnels);
     this.#engine = new Engine(this.#balancer, {
       capacity: CAPACITY,
-      seed: plan.seed,
+      seed: plan.seeds.flows,
+      ports: plan.seeds.ports,
       tunnels: this.#tunnels,
       reading: (service) => readingOf(this.#services, service),
       explain: (decision, control) => this.#log.explain(decision, control),

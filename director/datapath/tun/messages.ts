@@ -1,4 +1,5 @@
 /** What the main thread and the one that forwards say to each other. Only values that can be copied. */
+import type { HashSeed } from "../../../core/flow/key.ts";
 import type {
   ConnectionState,
   Page,
@@ -14,7 +15,7 @@ import type { Fields, Level } from "../../log.ts";
 export interface WorkerPlan {
   /** The configuration, as `packConfig` writes it. */
   readonly config: string;
-  readonly seed: readonly [number, number];
+  readonly seeds: Seeds;
   /** The TUN device, and the eventfd that is written to when there is a message. */
   readonly fd: number;
   readonly wake: number;
@@ -26,6 +27,15 @@ export interface WorkerPlan {
   readonly tunnels: Tunnels;
   /** Realservers that are given nothing until they are marked otherwise. */
   readonly down: readonly Down[];
+}
+
+/** Of 32 random bits each. What clients can see of one says nothing of the others. */
+export interface Seeds {
+  readonly scheduler: number;
+  readonly ports: number;
+  /** The keys of tables. */
+  readonly flows: HashSeed;
+  readonly related: HashSeed;
 }
 
 export interface Down {

@@ -20,7 +20,7 @@ import { Conntrack } from "./conntrack.ts";
 import { PathError } from "./error.ts";
 import { type Extension, Ground, type Ways } from "./ground.ts";
 import { addressOf, KERNEL, KernelFlows } from "./kernel.ts";
-import type { Down } from "./messages.ts";
+import type { Down, Seeds } from "./messages.ts";
 import { giveUpRoot } from "./privileges.ts";
 import { runNft, ServiceOffload } from "./service-offload.ts";
 import { changeText, DEVICE, planSetup } from "./setup.ts";
@@ -153,7 +153,7 @@ export class PacketPath implements Datapath, Operated {
     const plan = {
       ...ways,
       config: packConfig(this.#config),
-      seed: [randomInt(2 ** 32), randomInt(2 ** 32)] as const,
+      seeds: makeSeeds(),
       fd: this.#ground.device,
       offload: this.#nft,
       down: this.#down,
@@ -313,6 +313,11 @@ function refuseOtherVips(before: Config, after: Config): void {
 function leftOf({ vip, realservers }: ServiceState): string[] {
   const left = realservers.filter(({ condition }) => condition === "removed");
   return left.length === 0 ? [] : [vip, ...left.map(({ realserver }) => addressOf(realserver))];
+}
+
+function makeSeeds(): Seeds {
+  const word = (): number => randomInt(2 ** 32);
+  return { scheduler: word(), ports: word(), flows: [word(), word()], related: [word(), word()] };
 }
 
 /** A standing nft(8): a process for each element would cost milliseconds. */

@@ -17,7 +17,7 @@ const offererAt = (virtual: Endpoint) => ({ handle: 1 as Handle, client: virtual
 /** How many chains `ends` are in, were there as many as hashes. */
 function chainsOf(seed: number, ends: readonly Endpoint[]): number {
   const rows = new RelatedRows();
-  const placed = new Placed(rows, seed);
+  const placed = new Placed(rows, [seed, 1]);
   const hashes = new Set<number>();
   for (const seen of ends) {
     if (rows.full) {

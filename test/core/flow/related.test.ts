@@ -240,7 +240,7 @@ const step = fc.tuple(
 class Both {
   readonly #model = new Model();
   readonly #gone: string[] = [];
-  readonly #table = new RelatedTable(LIMITS, ({ id }, reason) => this.#gone.push(`${id} ${reason}`), 7);
+  readonly #table = new RelatedTable(LIMITS, ({ id }, reason) => this.#gone.push(`${id} ${reason}`), [7, 8]);
   readonly #generations: number[] = new Array(SLOTS).fill(1);
   readonly #key = new Int32Array(KEY);
 
