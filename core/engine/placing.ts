@@ -39,13 +39,19 @@ export class Placing {
 
   /** The same of `port` of the realserver's, in numbers: a port of the virtual service; 0: there is none. */
   port({ virtual: { address }, realserver }: ConnectionEntry, transport: Transport, port: Port): Port | 0 {
-    if (this.#free(transport, address, port)) return port;
-    return hasVip(realserver) ? 0 : this.#search(transport, address, port);
+    const free = this.#free(transport, address, port);
+    if (hasVip(realserver)) return free ? port : 0;
+    return free && this.#mayAdjoin(transport, address, port) ? port : this.#search(transport, address, port);
   }
 
   /** What was offered as `row`. */
   offered(row: number): RelatedEntry {
     return this.#balancer.related.entry(row);
+  }
+
+  /** Media's port is even, and its reports go to the next (RFC 3550 §11), which is announced after it. */
+  #mayAdjoin(transport: Transport, address: Address, port: Port): boolean {
+    return transport === "tcp" || (port & 1) === 1 || this.#free(transport, address, (port + 1) as Port);
   }
 
   #above(transport: Transport, address: Address, below: Port): Port | 0 {

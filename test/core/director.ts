@@ -1,5 +1,5 @@
 /** A packet engine as a director, and packets through it, for tests. */
-import { Balancer } from "../../core/balancer.ts";
+import { Balancer, type BalancerOptions } from "../../core/balancer.ts";
 import { createBatch, createOutput, NEEDS_CSUM, type Output, SEGMENTED, Side } from "../../core/engine/batch.ts";
 import { reasons } from "../../core/engine/reason.ts";
 import { Engine, type EngineOptions } from "../../core/engine.ts";
@@ -70,8 +70,9 @@ export class Director {
     services: readonly ServiceSpec[],
     options: Partial<EngineOptions> = {},
     limits: RelatedLimits = { perClient: 100, total: 1000 },
+    gone: BalancerOptions["gone"] = () => {},
   ) {
-    this.balancer = new Balancer(services, { limits, seed: 1, gone: () => {} });
+    this.balancer = new Balancer(services, { limits, seed: 1, gone });
     this.engine = new Engine(this.balancer, { capacity: 1000, seed: [1, 2], ...options });
   }
 
