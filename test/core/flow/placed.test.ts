@@ -58,7 +58,7 @@ t.test(
       ["2001:db8::7", "2001:db8:1::10", "2001:db8:2::10"],
     ] as const) {
       const rows = new RelatedRows();
-      const placed = new Placed(rows, 1);
+      const placed = new Placed(rows, [1, 2]);
       const seen = endpoint(virtual, 5000);
       const row = rows.add(1, 1, ms(0), ms(0));
       rows.put(row, null, offererAt(seen), MADE_UP);
