@@ -90,7 +90,10 @@ export class WaitingRoom {
     this.#scheduled = false;
     this.#left = this.#limits.perTurn;
     const at = now();
-    while (this.#left > 0 && this.#waiting.length > 0) this.#letIn(this.#waiting.shift()!, at);
+    while (this.#left > 0 && this.#waiting.length > 0) {
+      const first = this.#waiting.shift()!;
+      if (!first.client.gone) this.#letIn(first, at);
+    }
     if (this.#waiting.length === 0 && this.#overload !== null) this.#relieved(at);
   };
 

@@ -12,6 +12,7 @@ const virtual = endpoint("203.0.113.10", 21);
 /** A client that can only be told apart and reset. */
 class Client {
   reset_ = false;
+  gone = false;
   readonly remote: Stream["remote"];
 
   constructor(port: number) {
@@ -68,6 +69,14 @@ t.test(
     t.equal(room.entering.histogram.buckets.at(-1)![1], 7, "each wait is counted");
   },
 );
+
+t.test("who has gone while he waited takes nobody's turn", async (t) => {
+  const { room, served, come } = roomWith({ perTurn: 1 });
+  const clients = come(1, 2, 3, 4);
+  clients[1]!.gone = true;
+  await turn();
+  t.same([served, room.size], [[1, 3], 1]);
+});
 
 t.test(
   "who comes when the first has waited too long already is turned away; said when it begins and ends",
