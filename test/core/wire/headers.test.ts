@@ -106,8 +106,11 @@ t.test("whatever the bytes, the transport header lies within the packet", async 
   );
 });
 
-t.test("errors are told from other messages; a redirect is none that follows a flow", async (t) => {
-  const errors = (family: 4 | 6) => [...Array(256).keys()].filter((type) => isError(family, type));
-  t.same(errors(4), [3, 4, 11, 12]);
-  t.same(errors(6), [1, 2, 3, 4]);
-});
+t.test(
+  "errors are told from other messages; a redirect, or source quench (RFC 6633), is none that follows a flow",
+  async (t) => {
+    const errors = (family: 4 | 6) => [...Array(256).keys()].filter((type) => isError(family, type));
+    t.same(errors(4), [3, 11, 12]);
+    t.same(errors(6), [1, 2, 3, 4]);
+  },
+);
