@@ -4,13 +4,13 @@
  */
 const HEADROOM = 16.5 * 4096;
 
-interface Buffer {
+interface Side {
   readonly bytes: Uint8Array<ArrayBuffer>;
   /** The same bytes, for the numbers in them. */
   readonly view: DataView<ArrayBuffer>;
 }
 
-function makeBuffer(length: number): Buffer {
+function makeSide(length: number): Side {
   const bytes = new Uint8Array(length);
   return { bytes, view: new DataView(bytes.buffer) };
 }
@@ -27,7 +27,7 @@ export class ByteQueue {
   /** Bytes read so far: where in the file the next unread byte is. */
   position = 0;
   #end = 0;
-  #other = makeBuffer(0);
+  #other = makeSide(0);
   /** Room was given in the other buffer, behind HEADROOM. */
   #turning = false;
 
@@ -40,7 +40,7 @@ export class ByteQueue {
     const end = this.#end;
     this.#turning = end + count > this.bytes.length;
     if (!this.#turning) return this.bytes.subarray(end, end + count);
-    if (this.#other.bytes.length < HEADROOM + count) this.#other = makeBuffer(HEADROOM + Math.max(HEADROOM, count));
+    if (this.#other.bytes.length < HEADROOM + count) this.#other = makeSide(HEADROOM + Math.max(HEADROOM, count));
     return this.#other.bytes.subarray(HEADROOM, HEADROOM + count);
   }
 
@@ -64,7 +64,7 @@ export class ByteQueue {
     else {
       // More than is needed now, so that a long record made of many chunks is copied a bounded number of times.
       const arrived = this.#other.bytes.subarray(HEADROOM, HEADROOM + count);
-      this.#use(makeBuffer(2 * (length + count)), 0);
+      this.#use(makeSide(2 * (length + count)), 0);
       this.bytes.set(arrived, length);
     }
     this.bytes.set(unread, this.at);
@@ -72,7 +72,7 @@ export class ByteQueue {
     this.#other = { bytes, view };
   }
 
-  #use({ bytes, view }: Buffer, at: number): void {
+  #use({ bytes, view }: Side, at: number): void {
     this.bytes = bytes;
     this.view = view;
     this.at = at;
