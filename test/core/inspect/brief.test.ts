@@ -22,8 +22,8 @@ import { described } from "../../../tools/fuzz/hosts/trace.ts";
 const ENDS: Ends = { client: "10.0.0.5", virtual: "203.0.113.10", real: "192.168.0.2" };
 const PLENTY: RelatedLimits = { perClient: 100, total: 1000 };
 
-/** The same helper, which is never brief. */
-const inFull = (helper: Helper): Helper => ({
+/** The same helper, brief as `briefly` has it, or never. */
+const inFull = (helper: Helper, briefly?: (inspector: Inspector) => Pick<Inspector, "brief">): Helper => ({
   ...helper,
   open: (connection, settings) => {
     const inspector = helper.open(connection, settings);
@@ -31,6 +31,7 @@ const inFull = (helper: Helper): Helper => ({
       inspect: (payload, direction, actions) => inspector.inspect(payload, direction, actions),
       end: (payload, direction, actions, last) => inspector.end?.(payload, direction, actions, last),
       gap: (direction) => inspector.gap?.(direction),
+      ...briefly?.(inspector),
     };
   },
 });
@@ -171,22 +172,14 @@ function hold(run: Run, said: readonly Said[], choices: Choices): Run {
 /** How often each way was taken in brief: a test that never goes there shows nothing. */
 const taken = { plain: 0, offers: 0, not: 0 };
 
-const counted = (helper: Helper): Helper => ({
-  ...helper,
-  open: (connection, settings) => {
-    const inspector = helper.open(connection, settings);
-    return {
-      inspect: (payload, direction, actions) => inspector.inspect(payload, direction, actions),
-      end: (payload, direction, actions, last) => inspector.end?.(payload, direction, actions, last),
-      gap: (direction) => inspector.gap?.(direction),
-      brief: (payload, at, end, direction, offer) => {
-        const behind = inspector.brief!(payload, at, end, direction, offer);
-        taken[behind === at ? "not" : offer.form === null ? "plain" : "offers"]++;
-        return behind;
-      },
-    };
-  },
-});
+const counted = (helper: Helper): Helper =>
+  inFull(helper, (inspector) => ({
+    brief: (payload, at, end, direction, offer) => {
+      const behind = inspector.brief!(payload, at, end, direction, offer);
+      taken[behind === at ? "not" : offer.form === null ? "plain" : "offers"]++;
+      return behind;
+    },
+  }));
 
 function compare(t: Test, said: readonly Said[], ends: Ends, how: Omit<How, "host">, seed: number): void {
   const held = (helper: Helper, host: How["host"]): Run =>
