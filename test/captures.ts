@@ -4,8 +4,9 @@
  */
 import { existsSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
+import { ROOT } from "./root.ts";
 
-const FOLDER = resolve(import.meta.dirname, "..", "..", "shared", "captures");
+const FOLDER = resolve(ROOT, "..", "shared", "captures");
 
 /** A line of INDEX.json. */
 export interface CaptureEntry {

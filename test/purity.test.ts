@@ -3,11 +3,9 @@
  * the syntax tree, so that a comment may name what the code may not use.
  */
 import { readdirSync, readFileSync } from "node:fs";
-import { fileURLToPath } from "node:url";
 import t from "tap";
 import ts from "typescript";
-
-const ROOT = fileURLToPath(new URL("../", import.meta.url));
+import { ROOT } from "./root.ts";
 
 const GLOBALS = new Set(
   (
@@ -61,7 +59,7 @@ function called({ expression, arguments: [first] }: ts.CallExpression): string[]
 }
 
 const sources = ["core", "helpers"].flatMap((folder) =>
-  readdirSync(ROOT + folder, { recursive: true, encoding: "utf8" })
+  readdirSync(`${ROOT}/${folder}`, { recursive: true, encoding: "utf8" })
     .filter((name) => name.endsWith(".ts"))
     .map((name) => `${folder}/${name}`),
 );
@@ -69,7 +67,7 @@ const sources = ["core", "helpers"].flatMap((folder) =>
 t.test("core/ and helpers/ use no regular expression, no Node, no clock, no timer and no randomness", async (t) => {
   t.ok(sources.length > 50, "the sources are found");
   t.same(
-    sources.flatMap((name) => impurities(name, readFileSync(ROOT + name, "utf8"))),
+    sources.flatMap((name) => impurities(name, readFileSync(`${ROOT}/${name}`, "utf8"))),
     [],
   );
 });

@@ -4,9 +4,10 @@ import { existsSync } from "node:fs";
 import { chmod, writeFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import type { Test } from "tap";
+import { ROOT } from "../root.ts";
 import { type Event, folder, onBackend, until } from "./live.ts";
 
-export const KINDRED = resolve(import.meta.dirname, "..", "..", "dist", "tools", "kindred.js");
+export const KINDRED = resolve(ROOT, "dist", "tools", "kindred.js");
 
 /** Options of a test that starts it: skipped where it was not built. */
 export const built = existsSync(KINDRED) ? {} : { skip: "needs npm run build" };

@@ -3,10 +3,11 @@ import { resolve } from "node:path";
 import t from "tap";
 import { freePort } from "../../tools/demo/realserver.ts";
 import { soakReload } from "../../tools/soak/reload.ts";
+import { ROOT } from "../root.ts";
 import { VIP } from "./live.ts";
 import { built } from "./process.ts";
 
-const dist = (file: string): string => resolve(import.meta.dirname, "..", "..", "dist", "tools", file);
+const dist = (file: string): string => resolve(ROOT, "dist", "tools", file);
 
 t.test("500 transfers run through 20 reloads: none is cut, none is wrong", built, async (t) => {
   const summary = await soakReload({

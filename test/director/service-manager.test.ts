@@ -1,19 +1,21 @@
 /** The director under systemd: what it tells its manager, and the unit that it comes with. */
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import t from "tap";
 import { freePort } from "../../tools/demo/realserver.ts";
+import { ROOT } from "../root.ts";
 import { folder, ftpConfig, onBackend, REAL_A, REAL_B, until, VIP } from "./live.ts";
 import { built, configurationFile, Process } from "./process.ts";
 import { scripted } from "./scripted.ts";
 
 const has = (command: string): boolean => spawnSync(command, ["--version"]).status === 0;
-const UNIT = new URL("../../packaging/kindred.service", import.meta.url).pathname;
+const UNIT = resolve(ROOT, "packaging/kindred.service");
 
 /** A manager's socket: prints each datagram on a line. */
 const MANAGER = `
 import os, socket, sys
+import { ROOT } from "../root.ts";
 s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
 s.bind(sys.argv[1])
 print("bound", flush=True)

@@ -5,8 +5,8 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { promisify } from "node:util";
 import t from "tap";
+import { ROOT } from "../root.ts";
 
-const ROOT = resolve(import.meta.dirname, "..", "..");
 const BUILT = resolve(ROOT, "dist", "tools");
 const CAPTURE = resolve(ROOT, "fixtures", "ftp-own-loopback.pcap");
 

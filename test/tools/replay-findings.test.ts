@@ -4,9 +4,10 @@ import { resolve } from "node:path";
 import t from "tap";
 import { CODES } from "../../tools/replay/findings/finding.ts";
 import type { FindingRecord } from "../../tools/replay/report.ts";
+import { ROOT } from "../root.ts";
 import { fileOf, Recording, replayed, reportOf } from "./recording.ts";
 
-const fixture = (name: string) => resolve(import.meta.dirname, "..", "..", "fixtures", name);
+const fixture = (name: string) => resolve(ROOT, "fixtures", name);
 
 type Found = Pick<FindingRecord, "code" | "severity" | "frames" | "message"> & { readonly control?: number };
 const short = ({ code, severity }: Found): string => `${severity} ${code}`;
@@ -373,7 +374,7 @@ for (const { name, record, found, frames, says } of cases) {
 }
 
 t.test("every code is found by a case above and explained in the README", async (t) => {
-  const readme = readFileSync(resolve(import.meta.dirname, "../../tools/replay/findings/README.md"), "utf8");
+  const readme = readFileSync(resolve(ROOT, "tools/replay/findings/README.md"), "utf8");
   for (const code of CODES) {
     t.ok(
       cases.some(({ found }) => found.some((one) => one.endsWith(code))),

@@ -8,11 +8,12 @@ import { type Related, saidFirst } from "../../tools/replay/match.ts";
 import type { Report } from "../../tools/replay/report.ts";
 import { runReplay } from "../../tools/replay.ts";
 import { address } from "../addresses.ts";
+import { ROOT } from "../root.ts";
 
 async function told(name: string): Promise<string[]> {
   let out = "";
   const io = { stdout: { write: (text: string) => (out += text) }, stderr: { write: () => true } };
-  await runReplay([resolve(import.meta.dirname, "..", "..", "fixtures", name)], { json: true }, io);
+  await runReplay([resolve(ROOT, "fixtures", name)], { json: true }, io);
   const { controls, related, faults }: Report = JSON.parse(out);
   return [
     ...controls.map(({ helper, transport }) => `${helper} over ${transport}`),

@@ -4,17 +4,17 @@
  * what came of it in fixtures/soak/replay-mutations.json.
  */
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import t from "tap";
 import type { Report } from "../../tools/replay/report.ts";
 import { type ReplayOptions, runReplay } from "../../tools/replay.ts";
 import { captureEntries, captureName, capturePath } from "../captures.ts";
+import { ROOT } from "../root.ts";
 
 const SEED = 20_261_121;
 const FEW = 300;
 const count = Number(process.env["KINDRED_MUTATIONS"] ?? FEW);
-const ROOT = resolve(import.meta.dirname, "..", "..");
 /** A larger one tells nothing more, and takes longer. */
 const LARGEST = 64 * 1024;
 

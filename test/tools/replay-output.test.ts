@@ -3,8 +3,8 @@ import { execFile } from "node:child_process";
 import { resolve } from "node:path";
 import { promisify } from "node:util";
 import t from "tap";
+import { ROOT } from "../root.ts";
 
-const ROOT = resolve(import.meta.dirname, "..", "..");
 const KINDRED = `"${process.execPath}" "${resolve(ROOT, "dist", "tools", "kindred.js")}"`;
 const CAPTURE = `"${resolve(ROOT, "fixtures", "ftp-own-loopback.pcap")}"`;
 /** Times that the capture is named: what comes of it is more than a pipe holds. */

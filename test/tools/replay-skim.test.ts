@@ -13,8 +13,9 @@ import { A, B } from "../../tools/replay/flows.ts";
 import { addCapture, emptyReport, jsonText } from "../../tools/replay/report.ts";
 import { type Bindings, Tracker } from "../../tools/replay/tracker.ts";
 import { captureEntries, capturePath } from "../captures.ts";
+import { ROOT } from "../root.ts";
 
-const FIXTURES = resolve(import.meta.dirname, "..", "..", "fixtures");
+const FIXTURES = resolve(ROOT, "fixtures");
 const own = readdirSync(FIXTURES).filter((name) => name.endsWith(".pcap"));
 
 const newTracker = () => new Tracker(bind(helpers, []) as Bindings, helpers);

@@ -8,8 +8,9 @@ import t from "tap";
 import type { Report } from "../../tools/replay/report.ts";
 import { pour } from "../../tools/replay/source.ts";
 import { runReplay } from "../../tools/replay.ts";
+import { ROOT } from "../root.ts";
 
-const FIXTURE = resolve(import.meta.dirname, "..", "..", "fixtures", "ftp-own-pasv-masq-client-fixes.pcap");
+const FIXTURE = resolve(ROOT, "fixtures", "ftp-own-pasv-masq-client-fixes.pcap");
 const CAPTURE = readFileSync(FIXTURE);
 const folder = mkdtempSync(join(tmpdir(), "kindred-"));
 t.teardown(() => rmSync(folder, { recursive: true }));

@@ -6,8 +6,9 @@ import t from "tap";
 import { replayCommand } from "../../tools/replay/command.ts";
 import type { Report } from "../../tools/replay/report.ts";
 import { type ReplayOptions, runReplay } from "../../tools/replay.ts";
+import { ROOT } from "../root.ts";
 
-const fixture = (name: string) => resolve(import.meta.dirname, "..", "..", "fixtures", name);
+const fixture = (name: string) => resolve(ROOT, "fixtures", name);
 const MASQUERADED = fixture("ftp-own-pasv-masq-client-fixes.pcap");
 const PORT_8021 = fixture("ftp-own-port8021.pcap");
 const LOOPBACK = fixture("ftp-own-loopback.pcap");

@@ -1,9 +1,11 @@
 import { spawnSync } from "node:child_process";
+import { resolve } from "node:path";
 import t from "tap";
 import { findingsOf } from "../../../director/doctor/checks/index.ts";
 import { CODES } from "../../../director/doctor/finding.ts";
 import { readRuleset } from "../../../director/doctor/nft.ts";
 import { findingText, reportJson, reportText } from "../../../director/doctor/text.ts";
+import { ROOT } from "../../root.ts";
 import { built, configurationFile, Process } from "../process.ts";
 import { type Changes, codes, eth0, eth1, lo, RULESET, sceneOf, tunnel } from "./scenes.ts";
 
@@ -384,7 +386,7 @@ t.test("as a command: 0 when nothing is found, 1 when something is, 2 for wrong 
 
 t.test("as a command with a capture: what replay finds in it is found", built, async (t) => {
   const file = await configurationFile(t, service(""));
-  const capture = new URL("../../../fixtures/ftp-own-pasv-masq-client-fixes.pcap", import.meta.url).pathname;
+  const capture = resolve(ROOT, "fixtures/ftp-own-pasv-masq-client-fixes.pcap");
   const process = new Process(t, ["doctor", file, "--host", "client", "--no-probe", "--capture", capture, "--json"]);
   t.equal(await process.exited, 1);
   t.match(JSON.parse(process.stdout), {

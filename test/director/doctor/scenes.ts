@@ -1,12 +1,15 @@
 /** Hosts on which nothing is wrong, and what may be changed of them. */
+
 import { readFileSync } from "node:fs";
+import { resolve } from "node:path";
 import { Address } from "../../../core/wire/address.ts";
 import { parseConfig } from "../../../director/config.ts";
 import { findingsOf } from "../../../director/doctor/checks/index.ts";
 import type { Device, Facts } from "../../../director/doctor/facts.ts";
 import { type Scene, servedBy, servicesOf } from "../../../director/doctor/scene.ts";
+import { ROOT } from "../../root.ts";
 
-export const RULESET = readFileSync(new URL("../../../fixtures/doctor/ruleset.json", import.meta.url), "utf8");
+export const RULESET = readFileSync(resolve(ROOT, "fixtures/doctor/ruleset.json"), "utf8");
 
 const device = (name: string, index: number, addresses: readonly string[], type = "ether"): Device => ({
   name,

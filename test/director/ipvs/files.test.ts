@@ -1,5 +1,7 @@
 /** Files of keepalived and ldirectord as people write them. */
+
 import { readFileSync } from "node:fs";
+import { resolve } from "node:path";
 import t from "tap";
 import { problemText } from "../../../director/config/problem.ts";
 import { ConfigError, checkDocument } from "../../../director/config.ts";
@@ -8,26 +10,27 @@ import { readKeepalived } from "../../../director/ipvs/keepalived.ts";
 import { readLdirectord } from "../../../director/ipvs/ldirectord.ts";
 import { printRules } from "../../../director/ipvs/print.ts";
 import type { Imported } from "../../../director/ipvs/reading.ts";
+import { ROOT } from "../../root.ts";
 
-const folder = new URL("../../../fixtures/ipvsadm/", import.meta.url);
+const folder = resolve(ROOT, "fixtures/ipvsadm");
 const READERS = { keepalived: readKeepalived, ldirectord: readLdirectord };
 
 function read(name: string): { imported: Imported; rules: string } {
   const reader = name.endsWith(".conf") ? READERS.keepalived : READERS.ldirectord;
-  const imported = reader(readFileSync(new URL(name, folder), "utf8"), name);
+  const imported = reader(readFileSync(resolve(folder, name), "utf8"), name);
   const document = applyRules({}, imported, name);
   return { imported, rules: printRules(checkDocument(document, name, { path: "tun" })).text };
 }
 
 for (const name of ["keepalived-web.conf", "keepalived-ftp.conf", "keepalived-group.conf"]) {
   t.test(`${name} gives the rules that keepalived would give the kernel`, async (t) => {
-    t.equal(read(name).rules, readFileSync(new URL(`${name}.expected`, folder), "utf8"));
+    t.equal(read(name).rules, readFileSync(resolve(folder, `${name}.expected`), "utf8"));
   });
 }
 
 for (const name of ["ldirectord-web.cf", "ldirectord-ftp.cf", "ldirectord-mixed.cf"]) {
   t.test(`${name} gives the rules that ldirectord would give ipvsadm`, async (t) => {
-    t.equal(read(name).rules, readFileSync(new URL(`${name}.expected`, folder), "utf8"));
+    t.equal(read(name).rules, readFileSync(resolve(folder, `${name}.expected`), "utf8"));
   });
 }
 

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import fc from "fast-check";
 import t from "tap";
 import { parse, stringify } from "yaml";
@@ -13,8 +13,9 @@ import { readDump } from "../../../director/ipvs/dump.ts";
 import { helperOf } from "../../../director/ipvs/helper-of.ts";
 import { applyRules } from "../../../director/ipvs/import.ts";
 import { printRules } from "../../../director/ipvs/print.ts";
+import { ROOT } from "../../root.ts";
 
-const folder = new URL("../../../fixtures/ipvsadm/", import.meta.url).pathname;
+const folder = resolve(ROOT, "fixtures/ipvsadm");
 const marks = new Map<number, Marked>([
   [1, { vip: Address.parse("192.0.2.80")!, ports: ["tcp/80", "tcp/443"] }],
   [21, { vip: Address.parse("198.51.100.22")!, ports: ["tcp/21", "tcp/40000-40100"] }],
@@ -98,7 +99,7 @@ t.test("every dump of services by address comes back byte for byte", async (t) =
 
 t.test("kindred import prints the rules again as they were", async (t) => {
   const file = join(folder, "web-80-443-by-mark.rules");
-  const kindred = new URL("../../../dist/tools/kindred.js", import.meta.url).pathname;
+  const kindred = resolve(ROOT, "dist/tools/kindred.js");
   const mark = ["--mark", "1=192.0.2.80,tcp/80,tcp/443"];
   const printed = execFileSync(process.execPath, [kindred, "import", "ipvsadm", file, "--as", "ipvsadm", ...mark]);
   t.equal(printed.toString(), readFileSync(file, "utf8"));

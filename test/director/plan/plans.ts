@@ -1,11 +1,13 @@
 /** The plans of fixtures/plan, by the options that make them. */
+
 import { readFileSync } from "node:fs";
+import { resolve } from "node:path";
 import { parseConfig } from "../../../director/config.ts";
 import { type Plan, planFor } from "../../../director/plan/plan.ts";
 import { readWish, type WishTexts } from "../../../director/plan/wish.ts";
+import { ROOT } from "../../root.ts";
 
-export const fixture = (name: string): string =>
-  readFileSync(new URL(`../../../fixtures/plan/${name}`, import.meta.url), "utf8");
+export const fixture = (name: string): string => readFileSync(resolve(ROOT, `fixtures/plan/${name}`), "utf8");
 
 const GATEWAYS = ["192.168.0.1", "fd00::1"];
 const front = "eth0";

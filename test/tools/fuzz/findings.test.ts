@@ -10,8 +10,9 @@ import { Campaign, ftp } from "../../../tools/fuzz/run/campaign.ts";
 import { captureOf } from "../../../tools/fuzz/run/capture.ts";
 import { type Captured, captured } from "../../../tools/fuzz/run/captured.ts";
 import { MessageCampaign } from "../../../tools/fuzz/run/messages.ts";
+import { ROOT } from "../../root.ts";
 
-const FOLDER = resolve(import.meta.dirname, "..", "..", "..", "fixtures", "fuzz", "findings");
+const FOLDER = resolve(ROOT, "fixtures", "fuzz", "findings");
 const SEED = 20_261_121;
 /** How often each is held, cut otherwise every time. */
 const TIMES = 12;

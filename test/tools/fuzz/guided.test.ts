@@ -13,8 +13,9 @@ import { brokenCopy } from "../../../tools/fuzz/mutants/broken.ts";
 import type { Inputs } from "../../../tools/fuzz/run/inputs.ts";
 import type { WatchOptions } from "../../../tools/fuzz/run/watch.ts";
 import { built } from "../../director/process.ts";
+import { ROOT } from "../../root.ts";
 
-const DIST = resolve(import.meta.dirname, "..", "..", "..", "dist");
+const DIST = resolve(ROOT, "dist");
 
 /** A lock that opens a digit at a time. */
 const LOCK = `export function open(text) {

@@ -7,8 +7,9 @@ import { mutants } from "../../../tools/fuzz/mutants/list.ts";
 import type { Campaign } from "../../../tools/fuzz/run/campaign.ts";
 import type { Finding } from "../../../tools/fuzz/run/inputs.ts";
 import { built } from "../../director/process.ts";
+import { ROOT } from "../../root.ts";
 
-const BUILT = resolve(import.meta.dirname, "..", "..", "..", "dist");
+const BUILT = resolve(ROOT, "dist");
 const SEED = 1;
 const MOST = 40;
 

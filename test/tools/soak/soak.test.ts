@@ -7,8 +7,9 @@ import { holdsLoad } from "../../../tools/soak/load.ts";
 import { memoryOf } from "../../../tools/soak/memory.ts";
 import { holdsOverload } from "../../../tools/soak/overload.ts";
 import { built } from "../../director/process.ts";
+import { ROOT } from "../../root.ts";
 
-const main = resolve(import.meta.dirname, "..", "..", "..", "dist", "tools", "soak", "main.js");
+const main = resolve(ROOT, "dist", "tools", "soak", "main.js");
 const compiler = locate("cc") ?? locate("gcc");
 const live = compiler === null ? { skip: "no C compiler for the load programs" } : built;
 

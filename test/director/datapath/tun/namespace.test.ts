@@ -7,10 +7,11 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { promisify } from "node:util";
 import t from "tap";
+import { ROOT } from "../../../root.ts";
 import { folder } from "../../live.ts";
 import { built } from "../../process.ts";
 
-const KINDRED = resolve(import.meta.dirname, "..", "..", "..", "..", "dist", "tools", "kindred.js");
+const KINDRED = resolve(ROOT, "dist", "tools", "kindred.js");
 const OWN = ["--map-root-user", "--net", "--mount"];
 const may = spawnSync("unshare", [...OWN, "sh", "-c", "command -v ip && : <>/dev/net/tun"]).status === 0;
 const options = built.skip ? built : may ? {} : { skip: "needs unshare(1), user namespaces, ip, /dev/net/tun" };
