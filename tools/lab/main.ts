@@ -1,5 +1,6 @@
-/** npm run lab -- [--list] [SCENARIO...] [--json]: scenarios in network namespaces. Status 1 when one does not hold. */
-import { Command } from "commander";
+/** npm run lab -- [SCENARIO...] [--list] [--jobs N] [--json]: scenarios in network namespaces. Status 1 when one does not hold. */
+import { availableParallelism } from "node:os";
+import { Command, InvalidArgumentError } from "commander";
 import { type Outcome, outcomeLine, runScenario } from "./runner.ts";
 import { endSandboxesOnSignal } from "./sandbox.ts";
 import type { Scenario } from "./scenario.ts";
@@ -16,23 +17,38 @@ function selected(names: readonly string[]): readonly Scenario[] {
   return scenarios.filter((scenario) => names.some((name) => scenario.name.startsWith(name)));
 }
 
-async function runAll(chosen: readonly Scenario[], json: boolean): Promise<boolean> {
-  const outcomes: Outcome[] = [];
-  for (const scenario of chosen) {
-    const outcome = await runScenario(scenario);
-    outcomes.push(outcome);
-    if (!json) console.log(outcomeLine(outcome));
-  }
-  if (json) console.log(JSON.stringify({ scenarios: outcomes }, null, 2));
-  return outcomes.every(({ status }) => status !== "not ok");
+/** `jobs` at a time, then those that bear no other beside them; lines in the order in which they end. */
+async function runAll(chosen: readonly Scenario[], jobs: number, json: boolean): Promise<boolean> {
+  const outcomes = new Map<Scenario, Outcome>();
+  const runInTurn = async (scenarios: Iterable<Scenario>): Promise<void> => {
+    for (const scenario of scenarios) {
+      const outcome = await runScenario(scenario);
+      outcomes.set(scenario, outcome);
+      if (!json) console.log(outcomeLine(outcome));
+    }
+  };
+  // One iterator for all: each takes the next that nobody has begun.
+  const beside = chosen.filter(({ alone }) => !alone).values();
+  await Promise.all(Array.from({ length: jobs }, () => runInTurn(beside)));
+  await runInTurn(chosen.filter(({ alone }) => alone));
+  const ordered = chosen.map((scenario) => outcomes.get(scenario)!);
+  if (json) console.log(JSON.stringify({ scenarios: ordered }, null, 2));
+  return ordered.every(({ status }) => status !== "not ok");
+}
+
+function jobCount(text: string): number {
+  const jobs = Number(text);
+  if (!Number.isInteger(jobs) || jobs < 1 || jobs > 16) throw new InvalidArgumentError("a number from 1 to 16.");
+  return jobs;
 }
 
 const program = new Command("npm run lab --")
   .description("scenarios in network namespaces that they make and remove; needs root")
   .argument("[scenario...]", "names, or how several names begin")
+  .option("--jobs <n>", "scenarios at a time", jobCount, Math.min(availableParallelism(), 4))
   .option("--list", "name the scenarios and what they show")
   .option("--json", "one JSON document instead of a line for each scenario")
-  .action(async (names: string[], { list, json }: { list?: boolean; json?: boolean }) => {
+  .action(async (names: string[], { list, jobs, json }: { list?: boolean; jobs: number; json?: boolean }) => {
     const chosen = selected(names);
     if (list) {
       if (json)
@@ -43,6 +59,6 @@ const program = new Command("npm run lab --")
       return;
     }
     endSandboxesOnSignal();
-    if (!(await runAll(chosen, json === true))) process.exitCode = 1;
+    if (!(await runAll(chosen, jobs, json === true))) process.exitCode = 1;
   });
 await program.parseAsync();

@@ -6,6 +6,8 @@ export interface Scenario {
   readonly about: string;
   /** Programs that must be installed. */
   readonly needs: readonly string[];
+  /** It measures time or rates: no other scenario runs beside it. */
+  readonly alone?: true;
   /** Throws when it does not hold; returns what was seen, in a few words. What it makes is undone by the runner. */
   run(sandbox: Sandbox): Promise<string>;
 }

@@ -306,6 +306,7 @@ export const packetHard: readonly Scenario[] = [
   },
   {
     name: "packet-pending-among-many",
+    alone: true,
     about: "a pending passive entry while 10,000 ordinary connections to other services run: none disturbed",
     needs: ["vsftpd", "python3"],
     run: pendingAmongMany,

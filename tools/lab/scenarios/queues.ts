@@ -79,12 +79,14 @@ const needs = ["nft", "tc"];
 export const queues: readonly Scenario[] = [
   {
     name: "lvc-bandwidth",
+    alone: true,
     about: `plan --topology lvc-bandwidth: ${SHARE} % and ${100 - SHARE} % of a device, within a tenth of it`,
     needs,
     run: bandwidth,
   },
   {
     name: "lvc-tos",
+    alone: true,
     about: "plan --topology lvc-tos: what is marked does not wait behind the rest",
     needs,
     run: urgency,
