@@ -6,7 +6,7 @@ import { createHash, randomBytes } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { FtpClient, type Mode, modes } from "./demo/ftp-client.ts";
-import { freePort, type Realserver, startDemoServer } from "./demo/realserver.ts";
+import { canListen, freePort, type Realserver, startDemoServer } from "./demo/realserver.ts";
 
 /** What the demonstration needs of a director that was started from `configuration` (YAML). */
 export interface DemoDirector {
@@ -70,14 +70,8 @@ helpers:
   ftp: { ports: [${port}] }
 `;
 
-async function portOrAnother(wanted: number): Promise<number> {
-  const { createServer } = await import("node:net");
-  const free = await new Promise<boolean>((resolve) => {
-    const server = createServer().once("error", () => resolve(false));
-    server.listen(wanted, HOST, () => server.close(() => resolve(true)));
-  });
-  return free ? wanted : freePort(HOST);
-}
+const portOrAnother = async (wanted: number): Promise<number> =>
+  (await canListen(wanted, HOST)) ? wanted : freePort(HOST);
 
 /** Two clients a mode, so that both realservers serve each; returns how many transfers went wrong. */
 async function transferInEveryMode(

@@ -1,6 +1,6 @@
 /**
  * Captures that were damaged on purpose: whatever happens to the bytes, replay ends, says 0 or 2, and prints JSON.
- * `KINDRED_MUTATIONS=10000 npx tap run test/tools/replay-mutations.test.ts --disable-coverage` tries as many and writes down
+ * `KINDRED_MUTATIONS=10000 npm run test:one -- .tests/test/tools/replay-mutations.test.js` tries as many and writes down
  * what came of it in fixtures/soak/replay-mutations.json.
  */
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -129,7 +129,7 @@ t.test(`${count} damaged captures are read to an end, and the output is JSON`, {
 
 function write(templates: number, summary: object): void {
   const { version } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")) as { version: string };
-  const command = `KINDRED_MUTATIONS=${count} npx tap run test/tools/replay-mutations.test.ts --disable-coverage`;
+  const command = `KINDRED_MUTATIONS=${count} npm run test:one -- .tests/test/tools/replay-mutations.test.js`;
   const folder = join(ROOT, "fixtures", "soak");
   mkdirSync(folder, { recursive: true });
   const found = {

@@ -97,10 +97,26 @@ async function startFtpSrv(
 /** null: it is not installed. */
 const loadFtpSrv = (): Promise<FtpSrv | null> => import("ftp-srv").catch(() => null);
 
+/** Where the kernel takes no port by itself, and below what the demonstration announces. */
+const FREE = { first: 10_240, count: 9_760 };
+/** What one process asks for, as a rule: processes side by side begin as far from each other. */
+const WINDOW = 61;
+let asked = 0;
+
+/** A TCP port on which nobody listens, and another at each call. */
 export async function freePort(host: string): Promise<number> {
+  for (let tried = 0; tried < FREE.count; tried++) {
+    const port = FREE.first + ((process.pid * WINDOW + asked++) % FREE.count);
+    if (await canListen(port, host)) return port;
+  }
+  throw new Error(`no free port on ${host} from ${FREE.first} on`);
+}
+
+/** false as well for an address that this machine does not have. */
+export function canListen(port: number, host: string): Promise<boolean> {
   const server = createServer();
-  await new Promise<void>((resolve, reject) => server.once("error", reject).listen(0, host, resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
+  return new Promise((resolve) => {
+    server.once("error", () => resolve(false));
+    server.listen(port, host, () => server.close(() => resolve(true)));
+  });
 }
