@@ -15,7 +15,6 @@ const UNIT = resolve(ROOT, "packaging/kindred.service");
 /** A manager's socket: prints each datagram on a line. */
 const MANAGER = `
 import os, socket, sys
-import { ROOT } from "../root.ts";
 s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
 s.bind(sys.argv[1])
 print("bound", flush=True)

@@ -1,7 +1,7 @@
 /** `kindred fuzz`: exit status, summary, and what is kept of a finding. */
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import t from "tap";
 import { helpers } from "../../../helpers/index.ts";
 import { Random } from "../../../tools/fuzz/generate/choices.ts";
@@ -13,9 +13,10 @@ import { minimise } from "../../../tools/fuzz/run/minimise.ts";
 import type { FuzzOptions } from "../../../tools/fuzz.ts";
 import { runReplay } from "../../../tools/replay.ts";
 import { built } from "../../director/process.ts";
+import { ROOT } from "../../root.ts";
 
 async function run(helper: string, options: FuzzOptions) {
-  const { runFuzz } = await import("../../../dist/tools/fuzz.js" as string);
+  const { runFuzz } = await import(resolve(ROOT, "dist/tools/fuzz.js"));
   const out: string[] = [];
   const err: string[] = [];
   const io = {
@@ -43,7 +44,7 @@ t.test("what there is not: status 2, and what there is", built, async (t) => {
 });
 
 t.test("a mutant: status 1, and how to have it again", built, async (t) => {
-  const { fuzzCommand } = await import("../../../dist/tools/fuzz.js" as string);
+  const { fuzzCommand } = await import(resolve(ROOT, "dist/tools/fuzz.js"));
   const out: string[] = [];
   const io = { stdout: { write: (text: string) => out.push(text) }, stderr: { write: () => {} } };
   await fuzzCommand(io).parseAsync(

@@ -160,7 +160,7 @@ const folder = async (t: Test) => {
 };
 
 t.test("the same seed makes the same corpus, which is kept, and begun with", built, async (t) => {
-  const { runFuzz } = await import("../../../dist/tools/fuzz.js" as string);
+  const { runFuzz } = await import(resolve(ROOT, "dist/tools/fuzz.js"));
   const run = async (corpus: string) => {
     const out: string[] = [];
     const io = { stdout: { write: (text: string) => out.push(text) }, stderr: { write: () => {} } };
@@ -181,7 +181,7 @@ t.test("the same seed makes the same corpus, which is kept, and begun with", bui
 const watched = async (t: Test, mutant: string, patience: number, findings: number) => {
   const { folder, remove } = await brokenCopy(mutant, DIST);
   t.teardown(remove);
-  const { watch } = (await import("../../../dist/tools/fuzz/run/watch.js" as string)) as {
+  const { watch } = (await import(resolve(ROOT, "dist/tools/fuzz/run/watch.js"))) as {
     watch: typeof import("../../../tools/fuzz/run/watch.ts").watch;
   };
   const nothing = () => {};
