@@ -100,8 +100,8 @@ export class OriginatedListeners {
 
   #whose(real: Address, pair: PortPair, port: Port): ConnectionEntry | "no-connection" {
     const entry = find(this.#owner.balancer, (one) => isOfReal(one, real, pair));
-    const lasts = entry !== null && entry.service.realservers.includes(entry.realserver);
-    return lasts && lets(entry.service.spec.originates, port) ? entry : "no-connection";
+    if (!entry?.service.realservers.includes(entry.realserver)) return "no-connection";
+    return lets(entry.service.spec.originates, port) ? entry : "no-connection";
   }
 
   /** To the client of `about`, as the address that it knows. */

@@ -26,6 +26,12 @@ async function server(t: Test, answer: (message: Buffer) => Buffer | null, fromE
 
 const bytes = (...numbers: number[]): Buffer => Buffer.from(numbers);
 
+/** `answer`, once what was heard is kept. */
+function keeping<T>(heard: T[], what: T, answer: Buffer): Buffer {
+  heard.push(what);
+  return answer;
+}
+
 t.test("silence lasts until the check is stopped; a closed port refuses", async (t) => {
   for (const kind of ["xdmcp", "tftp"]) {
     t.equal(await asked(await server(t, () => null), `kind: ${kind}`, "test.yaml", 60), "stopped");
@@ -44,14 +50,14 @@ t.test("XDMCP: who is willing serves, and nobody else", async (t) => {
   t.equal(await says(0, 1, 0, 9, 0, 0), "not-xdmcp");
   t.equal(await says(0, 1), "not-xdmcp");
   const heard: Buffer[] = [];
-  await asked(await server(t, (query) => (heard.push(query), bytes(0, 1, 0, 5, 0, 0))), "kind: xdmcp");
+  await asked(await server(t, (query) => keeping(heard, query, bytes(0, 1, 0, 5, 0, 0))), "kind: xdmcp");
   t.same(heard, [bytes(0, 1, 0, 2, 0, 1, 0)]);
 });
 
 t.test("TFTP: data or an error, from whatever port, is a server; what else comes is none", async (t) => {
   const heard: string[] = [];
   const says = async (...answer: number[]) => {
-    const port = await server(t, (request) => (heard.push(request.toString("latin1")), bytes(...answer)), true);
+    const port = await server(t, (request) => keeping(heard, request.toString("latin1"), bytes(...answer)), true);
     return asked(port, "kind: tftp");
   };
   t.equal(await says(0, 5, 0, 1, 0), null);
@@ -97,7 +103,7 @@ const ZONE = "kind: dns, zone: example.net";
 
 t.test("DNS: who has the zone serves, and an error is told by its number", async (t) => {
   const heard: Buffer[] = [];
-  const serves = await server(t, (query) => (heard.push(query), soa(query, 7)));
+  const serves = await server(t, (query) => keeping(heard, query, soa(query, 7)));
   t.equal(await asked(serves, ZONE), null);
   t.equal(heard[0]!.subarray(12).toString("latin1"), "\x07example\x03net\0\0\x06\0\x01");
   t.equal(await asked(await server(t, (query) => soa(query, 7, 2)), ZONE), "rcode-2");

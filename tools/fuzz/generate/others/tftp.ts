@@ -7,7 +7,7 @@ const MODES = ["octet", "netascii", "mail", "OCTET", "NetAscii"];
 const OPTIONS = ["blksize\x001428\0", "tsize\x000\0", "timeout\x005\0", "windowsize\x0016\0", "x\0\0"];
 
 const asked = (choices: Choices, tail: string): string =>
-  u16(between(choices, 1, 2)) + pick(choices, NAMES) + "\0" + pick(choices, MODES) + "\0" + tail;
+  `${u16(between(choices, 1, 2))}${pick(choices, NAMES)}\0${pick(choices, MODES)}\0${tail}`;
 
 const request = (choices: Choices): Said => {
   const said = asked(choices, several(choices, 3, () => pick(choices, OPTIONS)).join(""));
@@ -16,7 +16,7 @@ const request = (choices: Choices): Said => {
 };
 
 const BAD: readonly ((choices: Choices) => string)[] = [
-  (choices) => u16(pick(choices, [0, 3, 4, 5, 6, 7, 255, 256, 0xffff])) + "\0\x01data",
+  (choices) => `${u16(pick(choices, [0, 3, 4, 5, 6, 7, 255, 256, 0xffff]))}\0\x01data`,
   () => "\0",
   (choices) => u16(1) + pick(choices, NAMES),
   (choices) => `${u16(1)}${pick(choices, NAMES)}\0octet`,
