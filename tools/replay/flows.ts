@@ -137,11 +137,10 @@ export class Flows {
     wanted[key.DESTINATION] = words[7 - source]!;
     wanted[key.PORTS] = forward ? ports : (ports << 16) | (ports >>> 16);
     wanted[key.KIND] = protocol | key.IPV6;
-    return this.#find();
+    return this.#holds(this.#last) ? this.#last : this.#find();
   }
 
   #find(): number {
-    if (this.#holds(this.#last)) return this.#last;
     const hash = this.#hash();
     const slot = this.#slot(hash);
     const row = this.#slots[slot + 1]! - 1;
@@ -229,16 +228,15 @@ export class Flows {
 
   /** A number that flows between the same two addresses share, whatever the order. */
   between(row: number): number {
-    return (this.#mixed(row, A) + this.#mixed(row, B)) | 0;
-  }
-
-  #mixed(row: number, end: End): number {
-    let sum = 0;
-    for (let i = 0; i < 4; i++) {
-      const word = this.#word(row, end, i);
-      sum = Math.imul(sum ^ word ^ (word >>> 15), 0x9e3779b1);
+    const { rows } = this;
+    const at = row * ROW + KEY_AT;
+    let [one, another] = [mixed(0, rows[at + key.SOURCE]!), mixed(0, rows[at + key.DESTINATION]!)];
+    if (rows[at + key.KIND]! < key.IPV6) return (one + another) | 0;
+    for (let i = 0; i < 3; i++) {
+      one = mixed(one, rows[at + key.SOURCE_PREFIX + i]!);
+      another = mixed(another, rows[at + key.DESTINATION_PREFIX + i]!);
     }
-    return sum;
+    return (one + another) | 0;
   }
 
   address(row: number, end: End): Address {
@@ -329,6 +327,8 @@ export class Flows {
     }
   }
 }
+
+const mixed = (sum: number, word: number): number => Math.imul(sum ^ word ^ (word >>> 15), 0x9e3779b1);
 
 function wider(column: Uint8Array, rows: number): Uint8Array<ArrayBuffer> {
   const copy = new Uint8Array(rows);

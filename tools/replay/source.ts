@@ -1,9 +1,12 @@
 /** The bytes of a capture: of a file or of standard input, decompressed where they are compressed. */
-import { closeSync, fstatSync, openSync, read as readLater, readSync } from "node:fs";
+import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import { type Decompressor, decompressorFor, isCompressed, MAGIC } from "./decompress.ts";
 
-/** Bytes read at once: few enough to stay in a processor's cache, and many enough for a turn each to cost little. */
-const CHUNK = 1024 * 1024;
+/**
+ * Bytes read at once: few enough to be in the processor's own cache still when they are used. That is worth more than a
+ * second thread that reads ahead, from whose cache they would have to be fetched.
+ */
+const CHUNK = 256 * 1024;
 
 /** Standard input, by its usual name. */
 export const STDIN = "-";
@@ -11,9 +14,9 @@ export const STDIN = "-";
 export interface Receiver {
   /** Where the next `count` bytes, or fewer, are to be put. */
   room(count: number): Uint8Array;
-  /** So many were put there, where those before were used. */
+  /** So many were put there. */
   filled(count: number): void;
-  /** Uses what was put there so far, while more may be put behind it. False: enough. */
+  /** Uses what was put there so far. False: enough. */
   use(): boolean;
   /** So many bytes of the source were read; it has `size` (null: nobody knows). */
   progress(read: number, size: number | null): void;
@@ -44,20 +47,12 @@ async function pourFile(handle: number, receiver: Receiver): Promise<string | nu
   }
   for (let read = count; count > 0; read += count) {
     receiver.filled(count);
-    // Another thread reads what comes next in the meantime.
-    const next = readInto(handle, receiver.room(CHUNK));
-    const more = receiver.use();
-    count = await next;
-    if (!more) return null;
+    if (!receiver.use()) return null;
     receiver.progress(read, size);
+    count = readSync(handle, receiver.room(CHUNK));
   }
   return null;
 }
-
-const readInto = (handle: number, room: Uint8Array): Promise<number> =>
-  new Promise((resolve, reject) => {
-    readLater(handle, room, 0, room.length, null, (error, count) => (error === null ? resolve(count) : reject(error)));
-  });
 
 function* chunksOf(handle: number, first?: Uint8Array): Generator<Uint8Array> {
   if (first !== undefined) yield first;

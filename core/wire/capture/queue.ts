@@ -4,20 +4,10 @@
  */
 const HEADROOM = 16.5 * 4096;
 
-interface Side {
-  readonly bytes: Uint8Array<ArrayBuffer>;
-  /** The same bytes, for the numbers in them. */
-  readonly view: DataView<ArrayBuffer>;
-}
-
-function makeSide(length: number): Side {
-  const bytes = new Uint8Array(length);
-  return { bytes, view: new DataView(bytes.buffer) };
-}
-
 /**
- * Bytes that arrived and are not read yet, in two buffers of which one is filled while the other is read. Only what is left
- * then is copied. Memory is bounded by a few chunks and the longest record that is waited for, not by the file.
+ * Bytes that arrived and are not read yet, in one buffer, so that it stays in the processor's cache. Only what is left of a
+ * chunk is copied, in front of the next. Memory is bounded by a chunk and the longest record that is waited for, not by
+ * the file.
  */
 export class ByteQueue {
   bytes = new Uint8Array(0);
@@ -27,26 +17,19 @@ export class ByteQueue {
   /** Bytes read so far: where in the file the next unread byte is. */
   position = 0;
   #end = 0;
-  #other = makeSide(0);
-  /** Room was given in the other buffer, behind HEADROOM. */
-  #turning = false;
 
   get length(): number {
     return this.#end - this.at;
   }
 
-  /** Room for `count` more bytes. While it is filled, what is there already can be read. */
+  /** Room for `count` more bytes. What was taken from `bytes` before is stale. */
   room(count: number): Uint8Array<ArrayBuffer> {
-    const end = this.#end;
-    this.#turning = end + count > this.bytes.length;
-    if (!this.#turning) return this.bytes.subarray(end, end + count);
-    if (this.#other.bytes.length < HEADROOM + count) this.#other = makeSide(HEADROOM + Math.max(HEADROOM, count));
-    return this.#other.bytes.subarray(HEADROOM, HEADROOM + count);
+    if (this.#end + count > this.bytes.length) this.#makeRoom(count);
+    return this.bytes.subarray(this.#end, this.#end + count);
   }
 
-  /** The first `count` bytes of the room were filled. What was taken from `bytes` before is stale. */
+  /** The first `count` bytes of the room were filled. */
   filled(count: number): void {
-    if (this.#turning) this.#turn(count);
     this.#end += count;
   }
 
@@ -56,25 +39,19 @@ export class ByteQueue {
     this.position += count;
   }
 
-  /** Goes on in the other buffer, or in a larger one; what is not read yet stands before the `count` bytes there. */
-  #turn(count: number): void {
-    const { bytes, view, length } = this;
+  #makeRoom(count: number): void {
+    const { bytes, length } = this;
     const unread = bytes.subarray(this.at, this.#end);
-    if (length <= HEADROOM) this.#use(this.#other, HEADROOM - length);
-    else {
-      // More than is needed now, so that a long record made of many chunks is copied a bounded number of times.
-      const arrived = this.#other.bytes.subarray(HEADROOM, HEADROOM + count);
-      this.#use(makeSide(2 * (length + count)), 0);
-      this.bytes.set(arrived, length);
-    }
+    const head = Math.max(HEADROOM, length);
+    // Twice what is there: a long record made of many chunks is copied a bounded number of times.
+    if (bytes.length < head + count) this.#use(new Uint8Array(head + Math.max(head, count)));
+    this.at = head - length;
+    this.#end = head;
     this.bytes.set(unread, this.at);
-    this.#end = this.at + length;
-    this.#other = { bytes, view };
   }
 
-  #use({ bytes, view }: Side, at: number): void {
+  #use(bytes: Uint8Array<ArrayBuffer>): void {
     this.bytes = bytes;
-    this.view = view;
-    this.at = at;
+    this.view = new DataView(bytes.buffer);
   }
 }

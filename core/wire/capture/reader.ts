@@ -55,12 +55,12 @@ export class CaptureReader {
     this.filled(chunk.length);
   }
 
-  /** Where the next `count` bytes of the file, or fewer, are to be put. */
+  /** Where the next `count` bytes of the file, or fewer, are to be put. The present frame's bytes are stale then. */
   room(count: number): Uint8Array {
     return this.#queue.room(count);
   }
 
-  /** So many bytes were put there. The present frame's are stale then. */
+  /** So many bytes were put there. */
   filled(count: number): void {
     this.#queue.filled(count);
   }
@@ -79,7 +79,7 @@ export class CaptureReader {
     return false;
   }
 
-  /** What `extent` is in; another after each `filled`. */
+  /** What `extent` is in; perhaps another after each `room`. */
   get view(): DataView {
     return this.#queue.view;
   }

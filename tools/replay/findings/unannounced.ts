@@ -19,10 +19,10 @@ export function* unannouncedFindings({ flows, controls }: Scene): Generator<Find
   }
   const announced = new Set(flows.having(controls.flatMap(({ related }) => related.map(({ to }) => to.port))));
   for (let row = 0; row < flows.count; row++) {
-    if (!unreserved(flows, row) || known.has(row) || announced.has(row)) continue;
-    // Pairs that only seem to be the same are told apart by their addresses.
     const near = pairs.get(flows.between(row));
-    const during = near?.find((one) => between(flows, row, one) && alive(flows, row, one));
+    if (near === undefined || !unreserved(flows, row) || known.has(row) || announced.has(row)) continue;
+    // Pairs that only seem to be the same are told apart by their addresses.
+    const during = near.find((one) => between(flows, row, one) && alive(flows, row, one));
     if (during !== undefined) yield found(flows, row, during);
   }
 }
