@@ -12,7 +12,7 @@
 import { assign, closed, lost, opened, pick, remember } from "./assign.ts";
 import { changeServices, forget, makeServices } from "./change.ts";
 import type { HashSeed } from "./flow/key.ts";
-import { type GoneReason, type RelatedEntry, type RelatedLimits, RelatedTable } from "./flow/related.ts";
+import { type Gone, type GoneReason, type RelatedEntry, type RelatedLimits, RelatedTable } from "./flow/related.ts";
 import { type Handle, Slots } from "./flow/slots.ts";
 import type { Affinity, Announcement, Connection, Limits, Offer, OfferForm } from "./helper/api.ts";
 import { judge, mayOffer } from "./helper/judge.ts";
@@ -27,6 +27,7 @@ import {
 } from "./service.ts";
 import type { Direction, Endpoint, Ms, Port, PortRange, Transport } from "./units.ts";
 import { later, opposite } from "./units.ts";
+import type { Address } from "./wire/address.ts";
 
 export interface ConnectionEntry extends Connection {
   readonly handle: Handle;
@@ -50,7 +51,8 @@ export interface BalancerOptions {
   readonly seed: number;
   /** The same, for what must not be found out: an attacker must not be able to choose hash collisions. */
   readonly keys?: HashSeed;
-  readonly gone: (entry: RelatedEntry, reason: GoneReason) => void;
+  /** Told of related entries that leave unused. Absent: nobody wants to hear of them. */
+  readonly gone?: Gone;
 }
 
 export class Balancer {
@@ -66,7 +68,7 @@ export class Balancer {
     this.#seed = seed;
     this.#services = makeServices(specs, seed);
     this.services = this.#services;
-    this.related = new RelatedTable(limits, gone, keys);
+    this.related = new RelatedTable(limits, gone ?? null, keys);
   }
 
   /** From now on `specs` are served. Who stays keeps its connections, and what they announced. */
@@ -85,8 +87,12 @@ export class Balancer {
     return forget(service, realserver);
   }
 
-  serviceAt(transport: Transport, { address, port }: Endpoint): Service | null {
-    return this.services.find(({ spec }) => spec.address.equals(address) && servesPort(spec, transport, port)) ?? null;
+  /** Asked for each port that is tried for what was announced: nothing is made for it. */
+  serviceAt(transport: Transport, address: Address, port: Port): Service | null {
+    for (const service of this.#services) {
+      if (service.spec.address.equals(address) && servesPort(service.spec, transport, port)) return service;
+    }
+    return null;
   }
 
   /** A new connection of `client` to `virtual`: its entry, or why it is turned away. */
@@ -97,7 +103,7 @@ export class Balancer {
     now: Ms,
     affinity: Affinity | null = null,
   ): ConnectionEntry | string {
-    const service = this.serviceAt(transport, virtual);
+    const service = this.serviceAt(transport, virtual.address, virtual.port);
     if (service === null) return "no-service";
     const role = roleOf(service.spec, virtual.port);
     const realserver = assign(service, role, transport, client.address, virtual.port, now, affinity);

@@ -1,9 +1,9 @@
 /** What every helper owes the engine, whatever the bytes. Each helper's test calls `holdsContract` once. */
 import fc from "fast-check";
 import type { Test } from "tap";
-import type { Announcement, Connection, Direction, Helper, Inspection, Inspector, Offer } from "../core/helper/api.ts";
+import type { Announcement, Connection, Direction, Helper, Inspection, Inspector } from "../core/helper/api.ts";
 import { Recorder } from "../core/helper/recorder.ts";
-import { keepsContract } from "../core/helper/run.ts";
+import { keepsContract, offer, runBrief } from "../core/helper/run.ts";
 import { endpoint } from "./addresses.ts";
 
 /** The ends that `protocols.md` uses: a client, the VIP, and a realserver. */
@@ -60,14 +60,15 @@ export interface Piece {
 
 /** What the helper tells of the next message: in brief, if it can, and then in full what it offers; or in full at once. */
 function inspected(
+  helper: Helper,
   inspector: Inspector,
   payload: Uint8Array,
   direction: Direction,
   recorder: Recorder,
   inBrief: boolean,
 ): Inspection {
-  const offer: Offer = { form: null, address: -1, port: 0, start: 0, end: 0, length: 0, detail: 0 };
-  const behind = inBrief ? (inspector.brief?.(payload, 0, payload.length, direction, offer) ?? 0) : 0;
+  const behind = inBrief ? runBrief(helper, inspector, payload, 0, payload.length, direction) : 0;
+  check(behind >= 0, "failed in brief");
   if (behind === 0) return inspector.inspect(payload, direction, recorder);
   offer.form?.tell(offer, recorder);
   return { verdict: "pass", consumed: behind };
@@ -86,7 +87,7 @@ function observe(helper: Helper, pieces: readonly Piece[], inBrief = false): unk
     while (rest.length > 0 && !detached) {
       const before = rest.slice();
       recorder.clear();
-      const inspection = inspected(inspector, rest, direction, recorder, inBrief);
+      const inspection = inspected(helper, inspector, rest, direction, recorder, inBrief);
       check(keepsContract(inspection, recorder, rest.length, helper.transport === "udp"), "keepsContract");
       check(Buffer.compare(before, rest) === 0, "the payload was changed");
       check(

@@ -16,11 +16,13 @@ import * as tcp from "../wire/tcp.ts";
 import * as udp from "../wire/udp.ts";
 import { FlowStore } from "./control/flow.ts";
 import { shiftSegment } from "./control/shift.ts";
+import type { ControlPacket } from "./control-packet.ts";
 import { Envelope } from "./envelope.ts";
 import { isIntact } from "./intact.ts";
 import { Overheard } from "./overheard.ts";
 import { Placing } from "./placing.ts";
 import { type Common, type ControlsOptions, ReadConnection, type Reading } from "./read-connection.ts";
+import { Rested, Resting } from "./resting.ts";
 import type { Sent } from "./sent.ts";
 
 export const asUsual = ({ spec: { helper } }: Service): Reading => ({
@@ -28,18 +30,6 @@ export const asUsual = ({ spec: { helper } }: Service): Reading => ({
   onRefuse: "refuse",
   onFailure: "open",
 });
-
-/** A packet of one; filled anew for each. */
-export class ControlPacket {
-  bytes: Uint8Array = new Uint8Array(0);
-  view: DataView = new DataView(this.bytes.buffer);
-  /** Where its IP header begins, its transport header, and where it ends. */
-  at = 0;
-  transport = 0;
-  end = 0;
-  /** Its checksum is a partial one. */
-  partial = false;
-}
 
 /** What became of a packet of a control connection. */
 export const Taken = {
@@ -59,10 +49,10 @@ export class Controls {
   readonly #balancer: Balancer;
   readonly #options: ControlsOptions;
   readonly #common: Common;
-  /** By the id of their flow: where they are in `connections`; 0: not there. Ids are many, those that are read few. */
-  readonly #slots: Int32Array;
+  /** By the id of their flow: their row, which is their place in `connections`. Ids are many, those that are read few. */
+  readonly #rows: Int32Array;
   readonly #connections: (ReadConnection | null)[] = [null];
-  readonly #free: number[] = [];
+  readonly #resting: Resting;
   /** Those that wait for a time. */
   readonly #waiting = new Map<number, ReadConnection>();
   readonly #overheard = new Map<number, Overheard>();
@@ -77,11 +67,12 @@ export class Controls {
   ) {
     this.#balancer = balancer;
     this.#options = options;
-    this.#slots = new Int32Array(table.capacity + 1);
+    this.#rows = new Int32Array(table.capacity + 1);
     const { counters } = this;
     const placing = new Placing(balancer, seed);
     const shared = { counters, placing, envelope: new Envelope(table), store: new FlowStore() };
     this.#common = { ...shared, over, told: options, sent: null, now: 0 as Ms };
+    this.#resting = new Resting(balancer, this.#common);
   }
 
   /** Flow `id` is the control connection `entry`. */
@@ -91,26 +82,42 @@ export class Controls {
       this.#overheard.set(id, new Overheard(entry, this.#balancer, reading, this.#common));
       return;
     }
-    const slot = this.#free.pop() ?? this.#connections.length;
-    this.#connections[slot] = new ReadConnection(id, entry, this.#balancer, reading, this.#common);
-    this.#slots[id] = slot;
+    const connection = new ReadConnection(id, entry, this.#balancer, reading, this.#common);
+    const { row } = connection;
+    this.#connections[row] = connection;
+    this.#resting.open(row, entry);
+    this.#rows[id] = row;
   }
 
   close(id: number): void {
     this.#overheard.delete(id);
-    const slot = this.#slots[id]!;
-    if (slot === 0) return;
-    this.#connections[slot]!.flow?.close();
-    this.#connections[slot] = null;
-    this.#free.push(slot);
-    this.#slots[id] = 0;
+    const row = this.#rows[id]!;
+    if (row === 0) return;
+    this.#connections[row]!.close();
+    this.#connections[row] = null;
+    this.#resting.close(row);
+    this.#rows[id] = 0;
     this.#waiting.delete(id);
   }
 
   /** Takes in a packet of flow `id`: one of `Taken`. */
   take(id: number, direction: Direction, packet: ControlPacket, now: Ms, sent: Sent): number {
+    const rested = this.#resting.take(id, this.#rows[id]!, direction, packet, now, sent);
+    if (rested === Rested.DONE) return Taken.READ;
     const control = this.#of(id);
     if (control === null) return this.#overhear(this.#overheard.get(id)!, direction, packet, now);
+    this.#common.sent = sent;
+    this.#common.now = now;
+    if (rested === Rested.WINDOW_DUE) control.flow!.flush();
+    else {
+      const taken = this.#read(control, direction, packet, now);
+      if (taken !== Taken.READ) return taken;
+    }
+    this.#wait(id, control);
+    return control.reset ? Taken.RESET : Taken.READ;
+  }
+
+  #read(control: ReadConnection, direction: Direction, packet: ControlPacket, now: Ms): number {
     const { flow, shifts, stream } = control;
     const { bytes, transport, end } = packet;
     if (shifts !== null) {
@@ -125,12 +132,9 @@ export class Controls {
       return Taken.READ;
     }
     control.note(direction, bytes, packet.at);
-    this.#common.sent = sent;
-    this.#common.now = now;
     if (flow !== null) flow.segment(direction, bytes, transport, end, now);
     else stream!.feed(direction, bytes.subarray(transport + udp.HEADER, end), now);
-    this.#wait(id, control);
-    return control.reset ? Taken.RESET : Taken.READ;
+    return Taken.READ;
   }
 
   #overhear(control: Overheard, direction: Direction, packet: ControlPacket, now: Ms): number {
@@ -150,7 +154,7 @@ export class Controls {
   }
 
   #of(id: number): ReadConnection | null {
-    return this.#connections[this.#slots[id]!]!;
+    return this.#connections[this.#rows[id]!]!;
   }
 
   /** The sender's own number for what went `direction` as `sequence`. */

@@ -73,7 +73,7 @@ export class Placing {
   /** Nobody is waited for there, and no service is. Data ports of a group give way: an entry knows its one client. */
   #free(transport: Transport, address: Address, port: Port): boolean {
     if (port > 0xffff || this.#balancer.related.awaits(transport, address, port)) return false;
-    const service = this.#balancer.serviceAt(transport, { address, port });
+    const service = this.#balancer.serviceAt(transport, address, port);
     return service === null || roleOf(service.spec, port) === "data";
   }
 }

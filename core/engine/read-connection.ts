@@ -13,6 +13,7 @@ import type { Direction, Endpoint, Ms, Port, Transport } from "../units.ts";
 import * as tcp from "../wire/tcp.ts";
 import { ControlFlow, type ControlSink, type FlowStore } from "./control/flow.ts";
 import type { ControlReason } from "./control/reason.ts";
+import { likenessIn, putLikeness } from "./control/rest-rows.ts";
 import type { Segment } from "./control/segment.ts";
 import { type Shift, sameShift } from "./control/shift.ts";
 import { type Envelope, likenessOf, NO_LIKENESS } from "./envelope.ts";
@@ -30,6 +31,8 @@ export interface ControlsOptions {
   readonly reading?: (service: Service) => Reading;
   /** Told of every decision. */
   readonly explain?: (decision: Decision, control: ConnectionEntry) => void;
+  /** False: segments of control connections always go the general way, to compare it with the others. */
+  readonly short?: boolean;
   /** Told of each related entry that is in place at `seen`, before what announced it goes on. */
   readonly placed?: (entry: RelatedEntry, seen: Endpoint) => void;
 }
@@ -40,7 +43,7 @@ export interface Common {
   readonly placing: Placing;
   readonly envelope: Envelope;
   readonly store: FlowStore;
-  readonly told: Pick<ControlsOptions, "explain" | "placed">;
+  readonly told: Pick<ControlsOptions, "explain" | "placed" | "short">;
   /** Told of a flow whose connection was reset. */
   readonly over: (id: number) => void;
   /** Where packets go, and the time; of the call that is running. */
@@ -61,9 +64,8 @@ export class ReadConnection implements ControlHost, ControlSink {
   /** It is among those that wait. */
   waiting = false;
   readonly #id: number;
-  /** What packets that go each way are like. */
-  #toReal = NO_LIKENESS;
-  #toClient = NO_LIKENESS;
+  /** Among the rows of control connections, where it keeps what its packets are like. */
+  readonly row: number;
   readonly #entry: ConnectionEntry;
   readonly #common: Common;
   /** Where the entry that was prepared last is met. */
@@ -75,16 +77,26 @@ export class ReadConnection implements ControlHost, ControlSink {
     this.#common = common;
     const { settings, onRefuse, onFailure } = reading;
     const helper = entry.service.spec.helper!;
-    const options = { helper, settings, onRefuse, onFailure, entry, balancer, host: this };
+    const { short = true } = common.told;
+    const options = { helper, settings, onRefuse, onFailure, entry, balancer, host: this, short };
     const segments = entry.transport === "tcp";
     this.flow = segments ? new ControlFlow(options, this, common.store) : null;
     this.stream = segments ? null : new ControlStream(options);
+    const { rows } = common.store;
+    this.row = this.flow?.row ?? rows.add();
+    putLikeness(rows.page(this.row), rows.place(this.row), "original", NO_LIKENESS);
+    putLikeness(rows.page(this.row), rows.place(this.row), "reply", NO_LIKENESS);
   }
 
   /** A packet that goes `direction` came: those sent in its place are like it. */
   note(direction: Direction, bytes: Uint8Array, at: number): void {
-    if (direction === "original") this.#toReal = likenessOf(bytes, at);
-    else this.#toClient = likenessOf(bytes, at);
+    const { rows } = this.#common.store;
+    putLikeness(rows.page(this.row), rows.place(this.row), direction, likenessOf(bytes, at));
+  }
+
+  /** Nothing is heard of it any more. */
+  close(): void {
+    this.#common.store.rows.remove(this.row);
   }
 
   /** Whether it need not be read any more, and how its segments change from here on, if they do. */
@@ -96,7 +108,8 @@ export class ReadConnection implements ControlHost, ControlSink {
   }
 
   #likeness(direction: Direction): number {
-    return direction === "original" ? this.#toReal : this.#toClient;
+    const { rows } = this.#common.store;
+    return likenessIn(rows.page(this.row), rows.place(this.row), direction);
   }
 
   // --- as host --------------------------------------------------------------------------------------------------------

@@ -27,13 +27,16 @@ export interface RelatedLimits {
 /** Why an entry left the table before it was used up. */
 export type GoneReason = "expired" | "replaced" | "revoked" | "control-closed" | "unavailable";
 
+/** Told of an entry that left. */
+export type Gone = (entry: RelatedEntry, reason: GoneReason) => void;
+
 /** Ports and ways in one small number: who differs in it is another. */
 const endsOf = (port: number, opener: Direction, transport: Transport): number =>
   (port << 2) | (opener === "reply" ? 2 : 0) | (transport === "udp" ? 1 : 0);
 
 export class RelatedTable {
   #limits: RelatedLimits;
-  readonly #gone: (entry: RelatedEntry, reason: GoneReason) => void;
+  readonly #gone: Gone | null;
   readonly #rows = new RelatedRows();
   readonly #owners = new Owners(this.#rows);
   readonly #placed: Placed;
@@ -42,10 +45,11 @@ export class RelatedTable {
   readonly #seed: number;
 
   /**
-   * `gone` is told of each entry that leaves unused, so that the host can take its listener back. `seed`: from the host's
+   * `gone` is told of each entry that leaves unused, so that the host can take its listener back; null: nobody wants to hear
+   * of it, and what was offered and never seen leaves without being made. `seed`: from the host's
    * randomness, and used for nothing else: ends are chosen by strangers.
    */
-  constructor(limits: RelatedLimits, gone: (entry: RelatedEntry, reason: GoneReason) => void, seed: HashSeed = [0, 0]) {
+  constructor(limits: RelatedLimits, gone: Gone | null, seed: HashSeed = [0, 0]) {
     this.#limits = limits;
     this.#gone = gone;
     [this.#seed] = seed;
@@ -163,11 +167,12 @@ export class RelatedTable {
   }
 
   removeRow(row: number, reason: GoneReason): void {
-    const entry = this.#rows.entry(row);
+    const entry = this.#gone === null ? this.#rows.seen(row) : this.#rows.entry(row);
     this.#forget(row);
+    if (entry === null) return;
     entry.row = 0;
     entry.state = "gone";
-    this.#gone(entry, reason);
+    this.#gone?.(entry, reason);
   }
 
   /** What was offered is taken back before anybody could have seen it: nobody is told. */

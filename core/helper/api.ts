@@ -6,10 +6,14 @@
  * allocation of ports. It *describes* what was said; core applies it, or refuses. Ends that a helper names are in the
  * *speaker's* terms; core knows the NAT and computes what the other side must be told.
  */
-import type { ByteRange, Direction, Endpoint, Ms, PartialEndpoint, Port, PortRange, Transport } from "../units.ts";
+import type { Direction, Endpoint, Ms, Port, Transport } from "../units.ts";
 import type { Address } from "../wire/address.ts";
+import type { Actions, PortPair } from "./actions.ts";
+import type { Brief, Rest } from "./brief.ts";
 
 export type { Direction, Transport } from "../units.ts";
+export type { Actions, Announcement, PortPair, Ref, Render, Replacement } from "./actions.ts";
+export { MOST_WRITTEN, type Offer, type OfferForm, STATE_WORDS } from "./brief.ts";
 
 /**
  * - `pass`   forward what was consumed; show me the rest again, with what follows it.
@@ -37,7 +41,7 @@ export interface Limits {
   readonly patience: Ms;
 }
 
-export interface Helper {
+export interface Helper extends Brief {
   /** Registry key: lower case, the IANA service name where there is one. */
   readonly name: string;
   /** What its control connections run over; `Connection.transport` says which one it is. */
@@ -96,19 +100,13 @@ export interface Opening {
 /** A protocol that does not show itself in as many bytes is not found by what it says. */
 export const DETECTABLE = 512;
 
-export interface Inspector {
+export interface Inspector extends Rest {
   /**
    * Looks at one payload: a whole datagram, which is consumed whole, or the next in-order bytes of a TCP stream.
    * `payload` is valid during the call only and must not be changed. Must not throw: malformed bytes are
    * `actions.fault()` or `actions.refuse()`. At most one message that announces or is refused is consumed in a call.
    */
   inspect(payload: Uint8Array, direction: Direction, actions: Actions): Inspection;
-  /**
-   * For speed alone, and only where it says exactly what `inspect` would: looks at bytes `[at, end)` of a TCP stream, and
-   * returns where the first message of them ends, if there is nothing to be said about it, or nothing but `offer`. Most
-   * messages are so. Otherwise it returns `at`, has changed nothing, and `inspect` is asked. It may fail as that may.
-   */
-  brief?(payload: Uint8Array, at: number, end: number, direction: Direction, offer: Offer): number;
   /**
    * These bytes cannot be held any longer: the stream ended (`last`), or the message took longer than `Limits.patience`.
    * All of them are consumed; what follows, if anything does, is the rest of the message. The only action that counts now is
@@ -141,160 +139,6 @@ export interface Settings {
   readonly key?: readonly string[];
   /** The realserver for requests that only one may serve (DNS UPDATE). */
   readonly primary?: Address;
-}
-
-/** A connection that the peers will open because of what was just said. */
-export interface Announcement {
-  /** As in reports: `ftp-passive`, `rtsp-rtp`. */
-  readonly kind: string;
-  /** The message that says it, in the protocol's own word: `PORT`, `227`. For explanations. */
-  readonly said: string;
-  readonly transport: Transport;
-  /** Whose side opens it (or sends its first datagram): `original` = the client's, `reply` = the realserver's. */
-  readonly opener: Direction;
-  /** Who opens. `null` address: the end of the control connection on the opener's side; `null` port: any. */
-  readonly from: PartialEndpoint;
-  /** The message leaves open who that will be (SDP). Observation says so; a director lets in the control's peer only. */
-  readonly anyone?: boolean;
-  /** Who is connected to. `null` address: the end of the control connection on the listener's side. */
-  readonly to: { readonly address: Address | null; readonly port: number };
-  /**
-   * One of several names for the same end (XDMCP's connection addresses): the first that is let in stands for the whole
-   * bundle. Observation lists all.
-   */
-  readonly either?: true;
-  /** 1: used up by the first connection. `many`: until it expires or its control connection closes (X11). */
-  readonly uses: 1 | "many";
-  /** If other than the helper's `limits.ttl`. */
-  readonly ttl?: Ms;
-  /**
-   * The flows of this earlier announcement, offered by their other end (RTSP: the reply's server_port). Observation
-   * lists them once; `settle` adds what the answer says.
-   */
-  readonly answers?: Ref;
-  /** As `answers`, where each end is announced for itself (SIP): observation lists both. */
-  readonly pairs?: Ref;
-  /** Which flow of its bundle, counted from 0; absent: the one of the same kind. */
-  readonly answersIndex?: number;
-  /** Opened by the realserver: the port of the VIP that the client expects it from (FTP's control port - 1). */
-  readonly leaves?: Port;
-  /** The lowest port that the protocol names, where that is a reserved one (rsh: 512); otherwise 1024. */
-  readonly lowest?: Port;
-  /** False: the protocol has no answer to it, so that nothing will `settle` it (TFTP, rsh). */
-  readonly answered?: false;
-  /**
-   * Names what this belongs to (SIP: the Call-ID). The same end announced under it again, on whatever control connection,
-   * is not another one to whoever observes.
-   */
-  readonly identity?: string;
-  /** The same message was said before (a datagram sent again): not another one, to whoever counts them. */
-  readonly repeats?: Ref;
-  /** What will be said on it first (a DNS question); a connection about something else is another one. */
-  readonly about?: string;
-  /** The bytes it was read from. */
-  readonly bytes: ByteRange;
-  /** The protocol itself forbids this one (kebab-case): core refuses it, observation lists it with this fault. */
-  readonly objection?: string;
-  /** What the receiver gets when it is refused, or cannot be put in place. */
-  readonly instead: Replacement;
-}
-
-/**
- * What most announcements are, in numbers: the realserver offers its client one of its own ports, for one connection from
- * whatever port; once, in this message, and nothing will be said of it later. One object serves all of them.
- */
-export interface Offer {
-  /** null, as it is before each call of `brief`: nothing is offered. */
-  form: OfferForm | null;
-  /** The IPv4 address that it names, as a number; -1: none, which is the realserver's own. */
-  address: number;
-  /** A port, 1 to 65535. */
-  port: number;
-  /** The bytes that say it, counted from the beginning of the message, and the length of the message. */
-  start: number;
-  end: number;
-  length: number;
-  /** The helper's own. */
-  detail: number;
-}
-
-/** What all offers of a kind have in common. */
-export interface OfferForm {
-  /** As of an `Announcement`. */
-  readonly kind: string;
-  readonly said: string;
-  readonly transport: Transport;
-  /**
-   * Writes the end that the client must see, at most `MOST_WRITTEN` bytes, into `out` from `at` on, and returns where it
-   * ends. The address is IPv4 where the offer named one.
-   */
-  write(offer: Offer, address: Address, port: number, out: Uint8Array, at: number): number;
-  /** The same offer as an announcement, as `inspect` would make it. */
-  tell(offer: Offer, actions: Actions): void;
-}
-
-/** Of `OfferForm.write`. */
-export const MOST_WRITTEN = 64;
-
-/** Bytes to put in the place of `[start, end)`. */
-export interface Replacement extends ByteRange {
-  /** `reason`: why, in kebab-case, for protocols whose failure has room for a text. */
-  readonly text: (reason: string) => string;
-}
-
-/** A connection between two known hosts: its port at the client, and at the virtual service or the realserver. */
-export interface PortPair {
-  readonly client: Port;
-  readonly server: Port;
-}
-
-declare const ref: unique symbol;
-/** Names one announcing message within its control connection. */
-export type Ref = number & { readonly [ref]: "Ref" };
-
-/**
- * Renders the announced end as the receiver must see it, or null where the message cannot carry it (an IPv6 address in
- * a PORT): then the announcement is refused as `family-mismatch`. `bundle`: all ends of the announcement, for a length
- * that depends on them.
- */
-export type Render = (seen: Endpoint, bundle: readonly Endpoint[]) => string | null;
-
-export interface Actions {
-  /** Announces one connection, or several that stand or fall together on adjacent ports (RTP and RTCP). */
-  expect(...bundle: readonly Announcement[]): Ref;
-  /**
-   * Replaces payload bytes `[start, end)` by the rendered end of `ref`. Ranges ascend and do not overlap. Checksums and
-   * sequence numbers are core's job. `index`: which of the bundle.
-   */
-  rewrite(start: number, end: number, ref: Ref, render: Render, index?: number): void;
-  /**
-   * Replaces payload bytes `[start, end)` by a text that depends on no announcement (the virtual service's address in the
-   * place of the realserver's). These ranges and those of `rewrite` do not overlap.
-   */
-  write(start: number, end: number, text: string): void;
-  /**
-   * Bytes `[start, end)` name another connection between the hosts of this one, as the speaker knows it: written as the
-   * receiver does. One that the host does not know stays as it is. The same ranges as of `write`.
-   */
-  translate(start: number, end: number, pair: PortPair, render: (seen: PortPair) => string): void;
-  /**
-   * The other side's answer to an announcement. A rejected one is withdrawn. `completed`: it took the answer to complete
-   * it, which says who will open each of the bundle; null: that one is not taken up. Within the message that announces:
-   * it is an answer itself (227), and this was the last that is said of it.
-   */
-  settle(ref: Ref, outcome: "accepted" | "rejected", completed?: readonly (PartialEndpoint | null)[]): void;
-  /** Withdraws an announcement that was accepted (TEARDOWN, Refuse). */
-  revoke(ref: Ref): void;
-  /** A message that would announce, but is malformed or forbidden: counted, and not forwarded as it is. */
-  refuse(code: string, at: ByteRange, instead: Replacement): void;
-  /** Sends this client's connections to `ports` (absent: those declared for the realserver) to this realserver. */
-  group(reason: string, ports?: readonly PortRange[]): void;
-  /** Counts bytes that do not follow `sources`, and are forwarded. `code` is kebab-case and becomes a metric label. */
-  fault(code: string, at?: ByteRange): void;
-  /** What is said on this connection, in the terms of `Announcement.about`. */
-  about(subject: string): void;
-  /** Explains a decision that is no fault: why the helper is blind from here, why a line was ignored. */
-  note(code: string, at?: ByteRange): void;
 }
 
 /** Which realserver should get a request. Keys are bytes as text (latin1), compared whole. */

@@ -4,17 +4,18 @@
  */
 import type { Edit } from "../nat/splice.ts";
 import type { ByteRange, Direction, Endpoint } from "../units.ts";
-import type {
-  Connection,
-  Helper,
-  Inspection,
-  Inspector,
-  Offer,
-  Opening,
-  PortPair,
-  Render,
-  Replacement,
-  Settings,
+import {
+  type Connection,
+  type Helper,
+  type Inspection,
+  type Inspector,
+  type Offer,
+  type Opening,
+  type PortPair,
+  type Render,
+  type Replacement,
+  type Settings,
+  STATE_WORDS,
 } from "./api.ts";
 import type { Expected, Recorder, Rewrite, Translation } from "./recorder.ts";
 
@@ -83,13 +84,18 @@ export const offerInFull: Inspector = {
 const BROKEN: Inspector = { inspect: () => ({ verdict: "pass", consumed: -1 }) };
 
 /** Of `runBrief`. */
-const [THREW, BROKE] = [-1, -2];
+export const THREW = -1;
+const BROKE = -2;
+
+/** What the inspector that is asked in brief knows, while it is asked. */
+const resting = new Int32Array(STATE_WORDS);
 
 /**
  * Asks the helper in brief about bytes `[at, end)`: where the message ends, and in `offer` what it offers; `at`, if there
  * is more to be said. Below 0: it failed, and `failedLike` tells how.
  */
 export function runBrief(
+  helper: Helper,
   inspector: Inspector,
   payload: Uint8Array,
   at: number,
@@ -97,15 +103,52 @@ export function runBrief(
   direction: Direction,
 ): number {
   offer.form = null;
-  if (inspector.brief === undefined) return at;
+  if (helper.brief === undefined) return at;
+  if (!restHelper(inspector, resting, 0)) return at;
+  const behind = readBrief(helper, payload, at, end, direction, resting, 0);
+  if (behind <= at || wakeHelper(inspector, resting, 0)) return behind;
+  offer.form = null;
+  return THREW;
+}
+
+/** The same by what is known in `state` alone, which may be anything where the helper failed. */
+export function readBrief(
+  helper: Helper,
+  payload: Uint8Array,
+  at: number,
+  end: number,
+  direction: Direction,
+  state: Int32Array,
+  place: number,
+): number {
+  offer.form = null;
   try {
-    const behind = inspector.brief(payload, at, end, direction, offer);
+    const behind = helper.brief!(payload, at, end, direction, state, place, offer);
     if (behind > at && keepsBriefContract(behind, at, end)) return behind;
     offer.form = null;
     return behind === at ? at : BROKE;
   } catch {
     offer.form = null;
     return THREW;
+  }
+}
+
+/** As `Rest.rest`; one that fails at it does not rest. */
+export function restHelper(inspector: Inspector, state: Int32Array, place: number): boolean {
+  try {
+    return inspector.rest?.(state, place) === true;
+  } catch {
+    return false;
+  }
+}
+
+/** As `Rest.wake`. False: it failed. */
+export function wakeHelper(inspector: Inspector, state: Int32Array, place: number): boolean {
+  try {
+    inspector.wake?.(state, place);
+    return true;
+  } catch {
+    return false;
   }
 }
 

@@ -23,8 +23,11 @@ import {
   offerInFull,
   openHelper,
   type RunOptions,
+  restHelper,
   runBrief,
   runHelper,
+  THREW,
+  wakeHelper,
 } from "../helper/run.ts";
 import type { Direction, Endpoint, Ms } from "../units.ts";
 import { part } from "../wire/bytes.ts";
@@ -32,6 +35,7 @@ import { Executor } from "./executor.ts";
 import type { ControlOptions } from "./host.ts";
 import { carryOutOffer } from "./offering.ts";
 import { NEVER, Side } from "./side.ts";
+import { OFFSETS, STATE, type StreamRows } from "./stream-rows.ts";
 
 export type { Decision } from "./decision.ts";
 export type { BriefHost, ControlHost, ControlOptions } from "./host.ts";
@@ -70,6 +74,24 @@ export class ControlStream {
   /** Everything that was fed was let on or dealt with, and what comes is read. */
   get quiet(): boolean {
     return !this.#detached && !this.#aborted && this.#original.quiet && this.#reply.quiet;
+  }
+
+  /**
+   * Puts into the row at `row` all that is known of a stream that is `quiet`: whoever has the row need not ask it again
+   * before it is woken. False: it cannot be put so.
+   */
+  rest({ words, doubles }: StreamRows, row: number): boolean {
+    if (!restHelper(this.#inspector, words, row + STATE)) return false;
+    doubles[(row >> 1) + OFFSETS] = this.#original.offset;
+    doubles[(row >> 1) + OFFSETS + 1] = this.#reply.offset;
+    return true;
+  }
+
+  /** Goes on from what the row says, in which it rested. */
+  wake({ words, doubles }: StreamRows, row: number): void {
+    this.#original.offset = doubles[(row >> 1) + OFFSETS]!;
+    this.#reply.offset = doubles[(row >> 1) + OFFSETS + 1]!;
+    if (!wakeHelper(this.#inspector, words, row + STATE)) this.#inspector = failedLike(THREW);
   }
 
   /** `direction` stands still: read no more of it. */
@@ -159,7 +181,7 @@ export class ControlStream {
 
   /** Where the message at `at` ends, if that can be told, and dealt with, in brief; else 0. */
   #inBrief(side: Side, view: Uint8Array, at: number, end: number, now: Ms): number {
-    const behind = runBrief(this.#inspector, view, at, end, side.direction);
+    const behind = runBrief(this.#options.helper, this.#inspector, view, at, end, side.direction);
     if (behind < 0) this.#inspector = failedLike(behind);
     if (behind <= at) return 0;
     if (offer.form !== null && !carryOutOffer(this.#options, side, view, at, behind, now)) return 0;

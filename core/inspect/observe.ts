@@ -158,7 +158,7 @@ export class ControlObserver {
 
   /** The length of the message at `at`, if there is nothing to be said about it; else 0. */
   #inBrief(side: Side, view: Uint8Array, at: number): number {
-    const behind = runBrief(this.#inspector, view, at, view.length, side.direction);
+    const behind = runBrief(this.#helper, this.#inspector, view, at, view.length, side.direction);
     if (behind < 0) this.#inspector = failedLike(behind);
     if (behind <= at || offer.form !== null) return 0;
     this.#accepted = true;

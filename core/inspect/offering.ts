@@ -2,23 +2,57 @@
  * Carries out what a message offers (`Offer`), in numbers: what `Executor` comes to where the host needs no time, nobody
  * wants to read about it, and nothing speaks against it. Where any of that is not so, the general way is taken.
  */
-import { MOST_WRITTEN, type OfferForm } from "../helper/api.ts";
+import type { Balancer, ConnectionEntry } from "../balancer.ts";
+import { type Limits, MOST_WRITTEN, type OfferForm } from "../helper/api.ts";
 import { offer } from "../helper/run.ts";
 import type { Ms, Port } from "../units.ts";
 import type { Address } from "../wire/address.ts";
 import { copyBytes } from "../wire/bytes.ts";
 import { decision } from "./decision.ts";
-import type { ControlOptions } from "./host.ts";
+import type { BriefHost, ControlOptions } from "./host.ts";
 import type { Side } from "./side.ts";
 
 const SMALLEST = 1024;
 
-/** The message as the client must see it; of all connections. */
-let written = new Uint8Array(SMALLEST);
+/** What `placeOffer` placed last, for whatever connection: its row, and the message as the client must see it. */
+export const placed = { row: 0, message: new Uint8Array(SMALLEST) };
+
+/** Of a host: see `BriefHost`. */
+export type Meet = Pick<BriefHost, "meet">;
 
 /**
- * Lets what was read before `at` on, and behind it the message `[at, end)` with the end that is met in the place of the one it
- * offers. False: nothing was let on, and it is to be announced in full.
+ * Puts what the message `[at, end)` offers in place, and writes the message with the end that is met in the
+ * place of the one it offers: its length. -1: that cannot be, nothing is left of it, and it is to be announced in full.
+ */
+export function placeOffer(
+  balancer: Balancer,
+  entry: ConnectionEntry,
+  limits: Limits,
+  host: Meet,
+  view: Uint8Array,
+  at: number,
+  end: number,
+  now: Ms,
+): number {
+  const form = offer.form!;
+  const { related } = balancer;
+  placed.row = balancer.offer(entry, offer, form, limits, now);
+  if (placed.row === 0) return -1;
+  const port = host.meet(placed.row, form.transport, offer.port as Port);
+  if (port === 0) {
+    related.withdraw(placed.row);
+    return -1;
+  }
+  const { address } = entry.virtual;
+  const fits = related.placeOffer(placed.row, form.transport, address, port);
+  const length = fits ? write(form, address, port, view, at, end) : -1;
+  if (length < 0) related.removeRow(placed.row, "unavailable");
+  return length;
+}
+
+/**
+ * Lets what was read before `at` on, and behind it the message `[at, end)` as `placeOffer` wrote it. False: nothing was let
+ * on, and it is to be announced in full.
  */
 export function carryOutOffer(
   { balancer, entry, helper, host }: ControlOptions,
@@ -29,44 +63,33 @@ export function carryOutOffer(
   now: Ms,
 ): boolean {
   const { brief } = host;
-  const form = offer.form!;
+  const { kind, said } = offer.form!;
   if (brief == null || side.direction !== "reply") return false;
-  const row = balancer.offer(entry, offer, form, helper.limits, now);
-  if (row === 0) return false;
-  const port = brief.meet(row, form.transport, offer.port as Port);
-  if (port === 0) {
-    balancer.related.withdraw(row);
-    return false;
-  }
-  const { address } = entry.virtual;
-  const placed = balancer.related.placeOffer(row, form.transport, address, port);
-  const length = placed ? write(form, address, port, view, at, end) : -1;
-  if (length < 0) {
-    balancer.related.removeRow(row, "unavailable");
-    return false;
-  }
+  const length = placeOffer(balancer, entry, helper.limits, brief, view, at, end, now);
+  if (length < 0) return false;
   if (side.sent < at) brief.append(side.direction, view, side.sent, at);
   side.sent = end;
-  if (!brief.count("expected", form.kind)) {
+  if (!brief.count("expected", kind)) {
     const whole = { start: 0, end: end - at };
-    const text = `${form.said} announces ${form.kind}`;
-    host.explain(decision(side, "expected", form.kind, text, whole, [balancer.related.entry(row)]));
+    const entries = [balancer.related.entry(placed.row)];
+    host.explain(decision(side, "expected", kind, `${said} announces ${kind}`, whole, entries));
   }
-  brief.append(side.direction, written, 0, length);
+  brief.append(side.direction, placed.message, 0, length);
   return true;
 }
 
-/** The message into `written`: its length; -1: the helper failed. */
+/** The message: its length; -1: the helper failed. */
 function write(form: OfferForm, address: Address, port: number, view: Uint8Array, at: number, end: number): number {
   const most = end - at + MOST_WRITTEN;
-  if (written.length < most) written = new Uint8Array(2 * most);
-  const from = copyBytes(view, at, at + offer.start, written, 0);
+  if (placed.message.length < most) placed.message = new Uint8Array(2 * most);
+  const { message } = placed;
+  const from = copyBytes(view, at, at + offer.start, message, 0);
   let behind = -1;
   try {
-    behind = form.write(offer, address, port, written, from);
+    behind = form.write(offer, address, port, message, from);
   } catch {
     // As one that cannot be written.
   }
   const fits = behind >= from && behind <= from + MOST_WRITTEN;
-  return fits ? copyBytes(view, at + offer.end, end, written, behind) : -1;
+  return fits ? copyBytes(view, at + offer.end, end, message, behind) : -1;
 }

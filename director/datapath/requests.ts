@@ -66,7 +66,7 @@ export class RequestListener {
 
   /** Whose the port is now. */
   get #service(): Service {
-    return this.#owner.balancer.serviceAt("udp", this.at)!;
+    return this.#owner.balancer.serviceAt("udp", this.at.address, this.at.port)!;
   }
 
   sweep(at: Ms): void {

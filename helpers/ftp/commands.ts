@@ -1,13 +1,13 @@
 import type { Actions, Announcement, Ref } from "../../core/helper/api.ts";
 import type { ByteRange } from "../../core/units.ts";
 import { CR, latin1, skipBlanks } from "../../core/wire/text.ts";
-import { plainCommand } from "./dialogue.ts";
 import type { Line } from "./line.ts";
 import { isEmpty, Reader, type Session } from "./reader.ts";
 import { REFUSED_COMMAND, renderEprt, renderPort } from "./render.ts";
 import { skipTelnet } from "./telnet.ts";
 import {
   type Announced,
+  announces,
   behindBareCr,
   type Command,
   isKnown,
@@ -16,15 +16,12 @@ import {
   parseCommand,
   parseExtended,
   parseHostPort,
-  type Verb,
   verb,
   verbAt,
 } from "./wire.ts";
 
-const [PORT, EPRT, LPRT, EPSV] = [verb("PORT"), verb("EPRT"), verb("LPRT"), verb("EPSV")];
+const [PORT, LPRT, EPSV] = [verb("PORT"), verb("LPRT"), verb("EPSV")];
 const ANNOUNCING = ["PORT", "EPRT", "LPRT"];
-
-const announces = (code: Verb): boolean => code === PORT || code === EPRT || code === LPRT;
 
 /** To those who take telnet bytes out. */
 const commandIn = ({ text, textEnd }: Line): Command => parseCommand(text, 0, textEnd);
@@ -51,18 +48,6 @@ export class Commands extends Reader {
     if (announces(command.verb)) this.#announce(command, line, actions);
     else this.#other(command, line, actions);
     return false;
-  }
-
-  brief(bytes: Uint8Array, at: number, lf: number): boolean {
-    const start = skipBlanks(bytes, at, lf);
-    // An empty line is no command.
-    if (start === lf || bytes[start] === CR) return true;
-    const code = verbAt(bytes, start, lf);
-    const session = this.#session;
-    if (announces(code) || session.epsvAll || session.full) return false;
-    if (code === EPSV && !isBare(bytes, start + 4, lf)) return false;
-    session.sent(plainCommand(code));
-    return true;
   }
 
   abandon(line: Line, at: ByteRange, code: string, actions: Actions): boolean {
@@ -122,12 +107,6 @@ export class Commands extends Reader {
     actions.rewrite(at.start, at.end, ref, port ? renderPort : renderEprt);
   }
 }
-
-/** Whether nothing stands behind the verb. */
-const isBare = (bytes: Uint8Array, at: number, lf: number): boolean => {
-  const next = skipBlanks(bytes, at, lf);
-  return next === lf || bytes[next] === CR;
-};
 
 type Draft = { -readonly [K in keyof Announcement]: Announcement[K] };
 

@@ -1,5 +1,16 @@
 import type { Direction, Ref } from "../../core/helper/api.ts";
-import { type Verb, verb } from "./wire.ts";
+import {
+  behindFront,
+  frontOf,
+  isPassiveKind,
+  isSecuringKind,
+  KINDS,
+  kindOf,
+  NO_QUEUE,
+  verbOf,
+  withBehind,
+} from "./queue.ts";
+import type { Verb } from "./wire.ts";
 
 /** A command whose reply has not come. */
 export interface Pending {
@@ -13,30 +24,23 @@ export interface Pending {
   readonly all: boolean;
 }
 
-const PASV = verb("PASV");
-const EPSV = verb("EPSV");
-const SPSV = verb("SPSV");
-const LPSV = verb("LPSV");
-const AUTH = verb("AUTH");
-const ADAT = verb("ADAT");
-
 /** Pipelined commands remembered. RFC 959 has one at a time; lftp sends a handful. */
 const DEPTH = 64;
 
-const isPassive = ({ verb, all }: Pending): boolean =>
-  (verb === PASV || verb === EPSV || verb === SPSV || verb === LPSV) && !all;
-const isSecuring = ({ verb }: Pending): boolean => verb === AUTH || verb === ADAT;
+const isPassive = ({ verb, all }: Pending): boolean => isPassiveKind(kindOf(verb)) && !all;
+const isSecuring = ({ verb }: Pending): boolean => isSecuringKind(kindOf(verb));
 
-/** Of a command that neither announces nor forbids anything, whatever else it is. */
-const plainly = (verb: Verb): Pending => ({ verb, ref: null, barred: false, all: false });
-const PLAIN: readonly Pending[] = [PASV, EPSV, SPSV, LPSV, AUTH, ADAT].map(plainly);
-const ANOTHER = plainly(0);
+/** `queue` with one more, if nothing is to be remembered of that but its kind. */
+const joined = (queue: number, { verb, ref, barred, all }: Pending): number =>
+  queue === NO_QUEUE || ref !== null || barred || all ? NO_QUEUE : withBehind(queue, kindOf(verb));
 
-/** Nearly all commands, as nothing but the verbs that matter differ in; made once, so that none is made for each. */
-export const plainCommand = (verb: Verb): Pending => {
-  for (const command of PLAIN) if (command.verb === verb) return command;
-  return ANOTHER;
-};
+/** By kind: one object for all commands of it. */
+const PLAIN: readonly Pending[] = Array.from({ length: KINDS }, (_, kind) => ({
+  verb: verbOf(kind),
+  ref: null,
+  barred: false,
+  all: false,
+}));
 
 /**
  * Pairs replies with commands: in order, one final reply for each command (RFC 959 §5.4), but a reply whose code can
@@ -48,7 +52,7 @@ export class Dialogue {
   #others: Pending[] | null = null;
   #greeted = false;
   /** A 2xx that announced nothing came for the passive command in front (`250` before `227`). */
-  #tolerated = false;
+  tolerated = false;
   #guessing = false;
 
   /** Bytes are missing (observation): a reply may answer a command that was not seen. */
@@ -56,19 +60,22 @@ export class Dialogue {
     return this.#guessing;
   }
 
-  /** As many commands wait as are remembered. */
-  get full(): boolean {
-    return this.#others !== null && this.#others.length >= DEPTH - 1;
+  /** What waits, in a number (queue.ts); `NO_QUEUE`: it cannot be said in one. */
+  get queue(): number {
+    if (!this.#greeted) return NO_QUEUE;
+    let queue = this.#front === null ? 0 : joined(0, this.#front);
+    if (this.#others !== null) for (const command of this.#others) queue = joined(queue, command);
+    return queue;
   }
 
-  /** Any final reply answers the command in front, and nothing follows from that but that it waits no longer. */
-  get plain(): boolean {
-    return this.#greeted && this.#front?.ref == null && this.#front?.all !== true;
-  }
-
-  /** The command in front is a passive one, which a passive reply answers. */
-  get passive(): boolean {
-    return this.#greeted && this.#front !== null && isPassive(this.#front) && !this.#front.barred;
+  /** What is said there waits from now on. */
+  set queue(queue: number) {
+    this.#front = queue === 0 ? null : PLAIN[frontOf(queue)]!;
+    this.#others = null;
+    for (let rest = behindFront(queue); rest > 0; rest = behindFront(rest)) {
+      this.#others ??= [];
+      this.#others.push(PLAIN[frontOf(rest)]!);
+    }
   }
 
   /** False: too many commands without a reply; the oldest is forgotten. */
@@ -77,8 +84,8 @@ export class Dialogue {
       this.#front = command;
       return true;
     }
-    const fits = !this.full;
     this.#others ??= [];
+    const fits = this.#others.length < DEPTH - 1;
     this.#others.push(command);
     if (!fits) this.#next();
     return fits;
@@ -105,17 +112,17 @@ export class Dialogue {
     if (code >= 227 && code <= 229) return this.#take(isPassive);
     if (code === 234 || code === 235) return this.#take(isSecuring);
     const front = this.#front;
-    if (front !== null && isPassive(front) && code < 300 && !this.#tolerated) {
-      this.#tolerated = true;
+    if (front !== null && isPassive(front) && code < 300 && !this.tolerated) {
+      this.tolerated = true;
       return null;
     }
-    this.#tolerated = false;
+    this.tolerated = false;
     return this.#next();
   }
 
   /** The first command that fits, and nothing before it waits any longer; the front one goes when none fits. */
   #take(fits: (command: Pending) => boolean): Pending | null {
-    this.#tolerated = false;
+    this.tolerated = false;
     if (!this.#any(fits)) {
       this.#next();
       return null;

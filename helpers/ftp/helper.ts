@@ -1,18 +1,11 @@
-import type {
-  Actions,
-  Connection,
-  Direction,
-  Helper,
-  Inspection,
-  Inspector,
-  Offer,
-  Settings,
-} from "../../core/helper/api.ts";
+import type { Actions, Connection, Direction, Helper, Inspection, Inspector, Settings } from "../../core/helper/api.ts";
 import { type Endpoint, type Port, port, seconds } from "../../core/units.ts";
 import { CR, LF } from "../../core/wire/text.ts";
+import { HOLD, QUEUE, readInBrief, TOLERATED } from "./brief.ts";
 import { Commands } from "./commands.ts";
-import { Line, simpleLine } from "./line.ts";
+import { Line } from "./line.ts";
 import { opensLikeFtp } from "./opening.ts";
+import { NO_QUEUE } from "./queue.ts";
 import { isEmpty, type Reader, Session } from "./reader.ts";
 import { reasons } from "./reasons.ts";
 import { Replies } from "./replies.ts";
@@ -36,6 +29,7 @@ export const ftp: Helper = {
   limits: { pending: 10, ttl: seconds(30), hold: 4096, patience: seconds(60) },
   reasons,
   open: (connection, settings) => new FtpInspector(connection, settings),
+  brief: readInBrief,
   detect: opensLikeFtp,
   initials: "2Uu",
 };
@@ -57,13 +51,21 @@ class FtpInspector implements Inspector {
     this.#replies = new Replies(this.#session);
   }
 
-  /** Simple lines, of which nothing but an offer is to be said; nearly all are such. */
-  brief(payload: Uint8Array, at: number, end: number, direction: Direction, offer: Offer): number {
-    const reader = this.#reader(direction);
-    if (reader.mode !== "lines") return at;
-    const lf = simpleLine(payload, at, end);
-    if (lf < 0 || lf - at > this.#hold) return at;
-    return reader.brief(payload, at, lf, offer) ? lf + 1 : at;
+  /** Between lines of a dialogue that has begun, and of which nothing is remembered but plain commands. */
+  rest(state: Int32Array, place: number): boolean {
+    const session = this.#session;
+    if (this.#commands.mode !== "lines" || this.#replies.mode !== "lines") return false;
+    if (this.#replies.within || session.epsvAll) return false;
+    const { queue } = session;
+    state[place + HOLD] = this.#hold;
+    state[place + QUEUE] = queue;
+    state[place + TOLERATED] = session.tolerated ? 1 : 0;
+    return queue !== NO_QUEUE;
+  }
+
+  wake(state: Int32Array, place: number): void {
+    this.#session.queue = state[place + QUEUE]!;
+    this.#session.tolerated = state[place + TOLERATED] === 1;
   }
 
   /** One line, or one run of records, a call. */

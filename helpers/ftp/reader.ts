@@ -1,5 +1,5 @@
 /** What the two halves of the dialogue, commands and replies, have in common. */
-import type { Actions, Offer } from "../../core/helper/api.ts";
+import type { Actions } from "../../core/helper/api.ts";
 import type { ByteRange, Port } from "../../core/units.ts";
 import { CR, isBlank } from "../../core/wire/text.ts";
 import { Dialogue } from "./dialogue.ts";
@@ -43,11 +43,6 @@ export abstract class Reader {
   abstract begins(line: Line): boolean;
   /** True: encrypted from here on. */
   abstract read(line: Line, actions: Actions): boolean;
-  /**
-   * As `Inspector.brief`, of the line `[at, lf)` in which there is nothing that peers differ about (`Line.simple`): whether
-   * nothing but an offer, if anything, is to be said about it. False: nothing was read.
-   */
-  abstract brief(bytes: Uint8Array, at: number, lf: number, offer: Offer): boolean;
   /**
    * The line cannot be waited for; this is its beginning, and `at` what there is of it. True: it may announce, and is
    * refused with all that comes of it. False: it may go on.

@@ -1,34 +1,28 @@
-import type { Actions, Offer } from "../../core/helper/api.ts";
+import type { Actions } from "../../core/helper/api.ts";
 import type { ByteRange } from "../../core/units.ts";
-import { CR, decimal, isDigit, latin1, skipDigits } from "../../core/wire/text.ts";
+import { CR, latin1 } from "../../core/wire/text.ts";
 import type { Pending } from "./dialogue.ts";
 import type { Line } from "./line.ts";
-import { announcePassive, insteadOf, readOffer } from "./offers.ts";
+import { announcePassive, insteadOf } from "./offers.ts";
 import { Reader, type Session } from "./reader.ts";
 import { refusedReply } from "./render.ts";
 import {
   type Announced,
   behindBareCr,
+  codeAt,
   findExtended,
   findHostPort,
+  isPassiveCode,
   type Malformed,
   mayOpen,
   parseReply,
   type Reply,
 } from "./wire.ts";
 
-const HYPHEN = 0x2d;
 const PASSIVE = ["227", "228", "229"];
-
-/** 227 and 229; 228 is LPSV's (RFC 1639), whose address nobody here can read. */
-const isPassive = (code: number): boolean => code >= 227 && code <= 229;
 
 /** To those who take telnet bytes out. */
 const replyIn = ({ text, textEnd }: Line): Reply | null => parseReply(text, 0, textEnd);
-
-/** The first three digits, whatever follows: some clients look no further (`2271` is 227 to Python's ftplib). */
-const codeAt = (text: Uint8Array, start: number, end: number): number =>
-  skipDigits(text, start, Math.min(end, start + 3)) === start + 3 ? decimal(text, start, start + 3) : 0;
 
 /** Server to client. */
 export class Replies extends Reader {
@@ -49,6 +43,11 @@ export class Replies extends Reader {
     return parseReply(raw, 0, end) !== null;
   }
 
+  /** A multi-line reply is being read. */
+  get within(): boolean {
+    return this.#multiline !== 0;
+  }
+
   /** Lines are missing: which reply this one belongs to is not known. */
   lost(): void {
     this.#multiline = 0;
@@ -62,38 +61,25 @@ export class Replies extends Reader {
     else {
       const command = this.#answered(reply.code, actions);
       const secured = this.#protects(reply.code, command, actions);
-      if (isPassive(reply.code)) this.#passive(reply.code, within, command, line, actions);
+      if (isPassiveCode(reply.code)) this.#passive(reply.code, within, command, line, actions);
       else this.#other(line, actions);
       return secured;
     }
     return false;
   }
 
-  brief(bytes: Uint8Array, at: number, lf: number, offer: Offer): boolean {
-    if (this.#multiline !== 0) return false;
-    const code = codeAt(bytes, at, lf);
-    const next = at + 3 < lf ? bytes[at + 3]! : CR;
-    // What opens with no code answers nothing. Some clients look at the first three digits only.
-    if (code === 0 || isDigit(next)) return !isPassive(code);
-    if (next === HYPHEN || code === 228 || code === 234 || code === 235) return false;
-    const session = this.#session;
-    if (isPassive(code) ? !session.passive || !readOffer(code, bytes, at, lf, offer) : !session.plain) return false;
-    session.answered(code);
-    return true;
-  }
-
   abandon(line: Line, at: ByteRange, code: string, actions: Actions): boolean {
     const reply = replyIn(line);
     const within = this.#multiline;
     if (this.#goesOn(reply)) {
-      if (!isPassive(this.#multiline) && !isPassive(reply?.code ?? 0)) return false;
+      if (!isPassiveCode(this.#multiline) && !isPassiveCode(reply?.code ?? 0)) return false;
       actions.refuse(code, at, { ...at, text: () => `${this.#multiline}-\r\n` });
       return true;
     }
     if (reply !== null) this.#protects(reply.code, this.#answered(reply.code, actions), actions);
     const { text, textEnd } = line;
     const undecided = textEnd < 3 && mayOpen(text, 0, PASSIVE, textEnd);
-    if (!undecided && !isPassive(reply?.code ?? 0)) return false;
+    if (!undecided && !isPassiveCode(reply?.code ?? 0)) return false;
     actions.refuse(code, at, { ...at, text: (reason) => refusedReply(within === 0 ? 425 : within, reason) });
     return true;
   }
@@ -111,7 +97,7 @@ export class Replies extends Reader {
    */
   #continuation(line: Line, actions: Actions): void {
     const code = this.#multiline;
-    if (!isPassive(code)) return this.#other(line, actions);
+    if (!isPassiveCode(code)) return this.#other(line, actions);
     const coded = replyIn(line) !== null;
     if (addressIn(code, line, coded ? 3 : 0) === null && !announcesItself(line) && !isVeiled(line)) return;
     actions.refuse("address-in-continuation", wholeOf(line), { ...wholeOf(line), text: () => `${code}-\r\n` });
@@ -195,7 +181,7 @@ function hides(text: Uint8Array, end: number): boolean {
 /** Whether the line, looked at by itself, is a passive reply with an address. */
 function announcesItself(line: Line): boolean {
   const code = codeAt(line.text, 0, line.textEnd);
-  return isPassive(code) && addressIn(code, line, 3) !== null;
+  return isPassiveCode(code) && addressIn(code, line, 3) !== null;
 }
 
 /** The line so that they agree. */

@@ -31,6 +31,14 @@ export const verb = (text: string): Verb => {
   return code;
 };
 
+const ANNOUNCING: readonly Verb[] = ["PORT", "EPRT", "LPRT"].map(verb);
+
+/** Of a command. */
+export const announces = (code: Verb): boolean => ANNOUNCING.includes(code);
+
+/** Of a reply: 227 and 229; 228 is LPSV's (RFC 1639), whose address nobody here can read. */
+export const isPassiveCode = (code: number): boolean => code >= 227 && code <= 229;
+
 /** The FTP commands of the IANA registry (RFC 5797), and those that are in wide use beside it. */
 const VERBS: ReadonlySet<Verb> = new Set(
   (
@@ -86,6 +94,10 @@ export function parseReply(bytes: Uint8Array, start: number, end: number): Reply
   if (isDigit(bytes[start + 3]) && start + 3 < end) return null;
   return { code: decimal(bytes, start, start + 3), more: bytes[start + 3] === HYPHEN && start + 3 < end };
 }
+
+/** The first three digits, whatever follows: some clients look no further (`2271` is 227 to Python's ftplib). */
+export const codeAt = (text: Uint8Array, start: number, end: number): number =>
+  skipDigits(text, start, Math.min(end, start + 3)) === start + 3 ? decimal(text, start, start + 3) : 0;
 
 /** Whether the line, of which more is to come, may still turn out to open with one of `words` (upper case). */
 export function mayOpen(line: Uint8Array, start: number, words: readonly string[], end = line.length): boolean {

@@ -59,7 +59,7 @@ const balancer = new Balancer(
     persistencePrefix: null,
     realservers: [{ address: Address.ipv4(REAL + i), port: null, weight: 1, announces: [], passivePorts: null }],
   })),
-  { limits: { perClient: 1000, total: 1_000_000 }, seed: 1, gone: () => {} },
+  { limits: { perClient: 1000, total: 1_000_000 }, seed: 1 },
 );
 const engine = new Engine(balancer, { capacity: controls + 16, seed: [0x1234567, 0x7654321] });
 const batch: Batch = createBatch(2, new Uint8Array(2 * STRIDE));

@@ -1,10 +1,12 @@
 /**
  * One TCP control connection on packets. Nearly always it is at rest: a row of numbers (rest-rows.ts), with which an
- * ordinary segment takes a short way (ordinary.ts). Whatever else comes wakes it: a `Machine` takes it in, until nothing is
+ * ordinary segment takes a short way (ordinary.ts), and where its helper is brief, one that needs nothing but the row
+ * (core/engine/resting.ts). Whatever else comes wakes it: a `Machine` takes it in, until nothing is
  * to be put in order, waited for or repeated, and the connection is a row again. When the reader has let go of it and all
  * that it changed is delivered, constant shifts will do: `transparent`.
  */
 import type { RelatedEntry } from "../../flow/related.ts";
+import type { Helper } from "../../helper/api.ts";
 import {
   type BriefHost,
   type ControlHost,
@@ -17,7 +19,7 @@ import * as tcp from "../../wire/tcp.ts";
 import type { Reader } from "./intake.ts";
 import { Machine } from "./machine.ts";
 import { canSay, hearAll, isOrdinary, oppositeOf, say, wayAt, windowDue } from "./ordinary.ts";
-import { type RestPage, RestRows } from "./rest-rows.ts";
+import { READER, type RestPage, RestRows } from "./rest-rows.ts";
 import type { Shift } from "./shift.ts";
 import type { ControlSink } from "./speaker.ts";
 import { Spoken } from "./spoken.ts";
@@ -26,7 +28,8 @@ export type { ControlSink } from "./speaker.ts";
 
 const NEVER = Number.POSITIVE_INFINITY as Ms;
 const MOST_IDLE = 16;
-const NO_ROW = -1;
+/** In a row's READER. */
+const AWAKE = 0;
 
 /** What is left to whoever runs the connection. */
 export type FlowHost = Pick<ControlHost, "prepare" | "explain"> & Partial<Pick<BriefHost, "meet" | "count">>;
@@ -42,6 +45,19 @@ export class FlowStore {
   readonly rows = new RestRows();
   readonly spoken = new Spoken();
   readonly #idle: Machine[] = [];
+  readonly #brief: Helper[] = [];
+
+  /** By which the rows of what it reads know `helper`; `AWAKE`, if it is never brief. */
+  numberOf(helper: Helper): number {
+    if (helper.brief === undefined) return AWAKE;
+    if (!this.#brief.includes(helper)) this.#brief.push(helper);
+    return this.#brief.indexOf(helper) + 1;
+  }
+
+  /** The helper of this number. */
+  helper(number: number): Helper {
+    return this.#brief[number - 1]!;
+  }
 
   /** A machine that nobody uses. */
   machine(reader: Reader): Machine {
@@ -63,10 +79,13 @@ export class ControlFlow implements ControlHost, BriefHost, Reader {
   readonly #short: boolean;
   /** null: at rest. */
   #machine: Machine | null;
-  #row = NO_ROW;
-  #page: RestPage | null = null;
+  /** The connection's, from the start; whoever has no more to do with it gives it back. */
+  readonly row: number;
+  readonly #page: RestPage;
   /** Where the row begins in its page's words. */
-  #place = 0;
+  readonly #place: number;
+  /** Of the helper. */
+  readonly #number: number;
 
   constructor(reading: ControlFlowOptions, sink: ControlSink, store = new FlowStore()) {
     this.#host = reading.host;
@@ -76,12 +95,18 @@ export class ControlFlow implements ControlHost, BriefHost, Reader {
     this.#short = reading.short ?? true;
     this.stream = new ControlStream({ ...reading, host: this });
     this.#machine = new Machine(this);
+    this.row = store.rows.add();
+    this.#page = store.rows.page(this.row);
+    this.#place = store.rows.place(this.row);
+    this.#number = store.numberOf(reading.helper);
   }
 
   /** A segment of the connection, whose header is at `at`, and which ends at `end`. The header was checked. */
   segment(direction: Direction, bytes: Uint8Array, at: number, end: number, now: Ms): void {
-    if (this.#machine === null && this.#ordinary(direction, bytes, at, end, now)) return;
-    this.#awake().segment(direction, bytes, at, end, now, null);
+    this.#wakeStream();
+    if (this.#machine !== null || !this.#ordinary(direction, bytes, at, end, now)) {
+      this.#awake().segment(direction, bytes, at, end, now, null);
+    }
     this.#rest();
   }
 
@@ -133,10 +158,10 @@ export class ControlFlow implements ControlHost, BriefHost, Reader {
     this.#awake().end(now);
   }
 
-  /** Nothing is heard of the connection any more. */
-  close(): void {
-    if (this.#row !== NO_ROW) this.#store.rows.remove(this.#row);
-    this.#row = NO_ROW;
+  /** What was said while it was at rest leaves its sender too little room: he is told of more. */
+  flush(): void {
+    this.#awake().flush();
+    this.#rest();
   }
 
   // --- as host of the reader --------------------------------------------------------------------------------------------
@@ -175,7 +200,7 @@ export class ControlFlow implements ControlHost, BriefHost, Reader {
 
   /** False: the segment is not ordinary. */
   #ordinary(direction: Direction, bytes: Uint8Array, at: number, end: number, now: Ms): boolean {
-    const page = this.#page!;
+    const page = this.#page;
     const way = wayAt(this.#place, direction);
     const back = oppositeOf(way);
     if (!isOrdinary(page, way, back, bytes, at, end)) return false;
@@ -187,14 +212,13 @@ export class ControlFlow implements ControlHost, BriefHost, Reader {
       if (!this.#canSay(page, way)) {
         this.#awake().segment(direction, bytes, at, end, now, spoken);
         spoken.clear();
-        this.#rest();
         return true;
       }
     }
     hearAll(page, way, back, bytes, at, end - from, now);
     say(page, way, back, direction, spoken, now, this.sink);
     spoken.clear();
-    if (windowDue(page, way)) this.#flush();
+    if (windowDue(page, way)) this.#awake().flush();
     return true;
   }
 
@@ -204,34 +228,35 @@ export class ControlFlow implements ControlHost, BriefHost, Reader {
     return !this.failed && this.stream.quiet && !spoken.both && canSay(page, way, spoken.length);
   }
 
-  #flush(): void {
-    this.#awake().flush();
-    this.#rest();
-  }
-
   // --- waking, and coming to rest ---------------------------------------------------------------------------------------
 
   #awake(): Machine {
+    this.#wakeStream();
     if (this.#machine !== null) return this.#machine;
     const machine = this.#store.machine(this);
-    machine.wake(this, this.#page!, this.#place);
+    machine.wake(this, this.#page, this.#place);
     this.#machine = machine;
     return machine;
   }
 
-  #rest(): void {
-    const machine = this.#machine;
-    if (!this.#short || machine === null || !machine.still) return;
-    if (this.#page === null) this.#takeRow();
-    machine.rest(this.#page!, this.#place);
-    this.#machine = null;
-    this.#store.giveBack(machine);
+  #wakeStream(): void {
+    const { words } = this.#page;
+    if (words[this.#place + READER] === AWAKE) return;
+    words[this.#place + READER] = AWAKE;
+    this.stream.wake(this.#page, this.#place);
   }
 
-  #takeRow(): void {
-    const { rows } = this.#store;
-    this.#row = rows.add();
-    this.#page = rows.page(this.#row);
-    this.#place = rows.place(this.#row);
+  #rest(): void {
+    if (!this.#short) return;
+    const machine = this.#machine;
+    if (machine !== null) {
+      if (!machine.still) return;
+      machine.rest(this.#page, this.#place);
+      this.#machine = null;
+      this.#store.giveBack(machine);
+    }
+    if (this.#number !== AWAKE && this.stream.rest(this.#page, this.#place)) {
+      this.#page.words[this.#place + READER] = this.#number;
+    }
   }
 }

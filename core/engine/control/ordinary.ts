@@ -118,7 +118,7 @@ export function say(
   direction: Direction,
   spoken: Spoken,
   now: Ms,
-  sink: ControlSink,
+  sink: Pick<ControlSink, "emit">,
 ): void {
   const { words } = page;
   const segment = said;

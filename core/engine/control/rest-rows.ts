@@ -1,8 +1,10 @@
 /**
  * Control connections at rest, in numbers: 512 bytes a row, so that an ordinary segment touches three or four cache lines
- * that lie side by side, and no objects. A row has both ways, then what both have, then the output that is not acknowledged.
- * Rows come in pages that never move. Numbers of streams are sequence numbers: their ends are told apart by differences.
+ * that lie side by side, and no objects. A row has both ways, then what both have, what their reader knows, and the output
+ * that is not acknowledged. Rows come in pages that never move, and are numbered from 1. Numbers of streams are sequence
+ * numbers: their ends are told apart by differences.
  */
+import type { Direction } from "../../units.ts";
 
 /** Words of a row, and of each way in it: the original's first. A way's line ends with three doubles. */
 export const ROW_SHIFT = 7;
@@ -36,6 +38,11 @@ export const SMOOTHED = 5;
 export const VARIANCE = 6;
 export const TIMED_AT = 7;
 
+/** Then what packets to come are like that go each way (envelope.ts): the original's first. */
+const LIKENESS = 38;
+/** Behind the words of the stream (core/inspect/stream-rows.ts), by whom they are read: 0: by nobody, the stream is awake. */
+export const READER = 44;
+
 /** Output that is not acknowledged, in bytes from the row's beginning. At rest only one way has any. */
 export const KEPT = 192;
 export const MOST_KEPT = 512 - KEPT;
@@ -51,15 +58,24 @@ export class RestPage {
   readonly view = new DataView(this.words.buffer);
 }
 
+export const likenessIn = ({ words }: RestPage, row: number, direction: Direction): number =>
+  words[row + (direction === "original" ? LIKENESS : LIKENESS + 1)]!;
+
+export function putLikeness({ words }: RestPage, row: number, direction: Direction, likeness: number): void {
+  words[row + (direction === "original" ? LIKENESS : LIKENESS + 1)] = likeness;
+}
+
 export class RestRows {
   readonly #pages: RestPage[] = [];
   /** The last freed first. */
   readonly #free: number[] = [];
-  #fresh = 0;
+  /** None is 0. */
+  #fresh = 1;
 
   add(): number {
     const row = this.#free.pop() ?? this.#fresh++;
     if (row >>> PAGE_SHIFT === this.#pages.length) this.#pages.push(new RestPage());
+    this.page(row).words[this.place(row) + READER] = 0;
     return row;
   }
 

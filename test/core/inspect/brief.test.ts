@@ -3,7 +3,7 @@ import t, { type Test } from "tap";
 import { Balancer, type ConnectionEntry } from "../../../core/balancer.ts";
 import { Placing } from "../../../core/engine/placing.ts";
 import type { RelatedEntry, RelatedLimits } from "../../../core/flow/related.ts";
-import type { Helper, Inspector, OfferForm } from "../../../core/helper/api.ts";
+import type { Helper, OfferForm } from "../../../core/helper/api.ts";
 import { type BriefHost, type ControlHost, ControlStream, type Decision } from "../../../core/inspect/control.ts";
 import { type Direction, type Ms, ms, type Port, type Transport } from "../../../core/units.ts";
 import { ftp } from "../../../helpers/ftp/helper.ts";
@@ -22,19 +22,11 @@ import { described } from "../../../tools/fuzz/hosts/trace.ts";
 const ENDS: Ends = { client: "10.0.0.5", virtual: "203.0.113.10", real: "192.168.0.2" };
 const PLENTY: RelatedLimits = { perClient: 100, total: 1000 };
 
-/** The same helper, brief as `briefly` has it, or never. */
-const inFull = (helper: Helper, briefly?: (inspector: Inspector) => Pick<Inspector, "brief">): Helper => ({
-  ...helper,
-  open: (connection, settings) => {
-    const inspector = helper.open(connection, settings);
-    return {
-      inspect: (payload, direction, actions) => inspector.inspect(payload, direction, actions),
-      end: (payload, direction, actions, last) => inspector.end?.(payload, direction, actions, last),
-      gap: (direction) => inspector.gap?.(direction),
-      ...briefly?.(inspector),
-    };
-  },
-});
+/** The same helper, brief as `brief` is, or never. */
+function inFull(helper: Helper, brief?: Helper["brief"]): Helper {
+  const { brief: _, ...full } = helper;
+  return brief === undefined ? full : { ...full, brief };
+}
 
 const toldOf = ({ outcome, reason, message, direction, offset, length, related }: Decision): string =>
   [outcome, reason, message, direction, offset, length, ...related.map(described)].join(" ");
@@ -173,13 +165,11 @@ function hold(run: Run, said: readonly Said[], choices: Choices): Run {
 const taken = { plain: 0, offers: 0, not: 0 };
 
 const counted = (helper: Helper): Helper =>
-  inFull(helper, (inspector) => ({
-    brief: (payload, at, end, direction, offer) => {
-      const behind = inspector.brief!(payload, at, end, direction, offer);
-      taken[behind === at ? "not" : offer.form === null ? "plain" : "offers"]++;
-      return behind;
-    },
-  }));
+  inFull(helper, (payload, at, end, direction, state, place, offer) => {
+    const behind = helper.brief!(payload, at, end, direction, state, place, offer);
+    taken[behind === at ? "not" : offer.form === null ? "plain" : "offers"]++;
+    return behind;
+  });
 
 function compare(t: Test, said: readonly Said[], ends: Ends, how: Omit<How, "host">, seed: number): void {
   const held = (helper: Helper, host: How["host"]): Run =>
@@ -291,26 +281,28 @@ const FORM: OfferForm = {
   },
 };
 
+const offerAt5000: Helper["brief"] = (payload, at, _end, _direction, _state, _place, offer) => {
+  if (payload[at] === 0x6f) Object.assign(offer, { form: FORM, address: -1, port: 5000, start: 0, end: 1, length: 1 });
+  return at + 1;
+};
+
 /** Each byte is a message: `o` offers port 5000 with itself, anything else says nothing. In full, it fails. */
-function madeUp(brief: Inspector["brief"], form = FORM): Helper {
-  const helper: Helper = {
-    ...ftp,
-    name: "made-up",
-    open: () => ({
-      inspect: () => {
-        throw new Error("not asked in brief");
-      },
-      brief:
-        brief ??
-        ((payload, at, _end, _direction, offer) => {
-          if (payload[at] === 0x6f)
-            Object.assign(offer, { form, address: -1, port: 5000, start: 0, end: 1, length: 1 });
-          return at + 1;
-        }),
-    }),
-  };
-  return helper;
-}
+const madeUp = (brief: Helper["brief"] = offerAt5000, form = FORM): Helper => ({
+  ...ftp,
+  name: "made-up",
+  open: () => ({
+    inspect: () => {
+      throw new Error("not asked in brief");
+    },
+    rest: () => true,
+    wake: () => {},
+  }),
+  brief: (payload, at, end, direction, state, place, offer) => {
+    const behind = brief!(payload, at, end, direction, state, place, offer);
+    if (offer.form !== null) offer.form = form;
+    return behind;
+  },
+});
 
 const said = (helper: Helper, text: string, how: Partial<How> = {}): Run => {
   const run = new Run({ helper, ends: ENDS }, { host: "brief", ...how });
@@ -334,7 +326,7 @@ t.test("a helper that fails in brief is dealt with as one that fails", async (t)
     t.same([broke.heard.reply, broke.counts], ["abc", ["fault helper-broke-contract"]], `${behind}`);
   }
   const beyond = said(
-    madeUp((_payload, at, _end, _direction, offer) => {
+    madeUp((_payload, at, _end, _direction, _state, _place, offer) => {
       Object.assign(offer, { form: FORM, address: -1, port: 5000, start: 0, end: 2, length: 1 });
       return at + 1;
     }),

@@ -39,19 +39,22 @@ export class Meter {
 
   /** `helper`, metered. */
   on(helper: Helper): Helper {
-    return { ...helper, open: (connection, settings) => this.#inspector(helper.open(connection, settings)) };
+    const metered: Helper = {
+      ...helper,
+      open: (connection, settings) => this.#inspector(helper.open(connection, settings)),
+    };
+    if (helper.brief === undefined) return metered;
+    const brief: Helper["brief"] = (payload, at, end, direction, state, place, offer) =>
+      this.#metered(payload, (shown) => helper.brief!(shown, at, end, direction, state, place, offer));
+    return { ...metered, brief };
   }
 
   #inspector(inspector: Inspector): Inspector {
     return {
       inspect: (payload, direction, actions) =>
         this.#metered(payload, (shown) => inspector.inspect(shown, direction, actions)),
-      ...(inspector.brief === undefined
-        ? {}
-        : {
-            brief: (payload, at, end, direction, offer) =>
-              this.#metered(payload, (shown) => inspector.brief!(shown, at, end, direction, offer)),
-          }),
+      rest: (state, place) => inspector.rest?.(state, place) === true,
+      wake: (state, place) => inspector.wake?.(state, place),
       ...(inspector.end === undefined
         ? {}
         : {

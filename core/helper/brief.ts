@@ -1,0 +1,81 @@
+/**
+ * How a helper says in numbers what most messages say, which is nothing, or the offer of a port: for speed alone, and only
+ * where it says exactly what `Inspector.inspect` would.
+ *
+ *   inspector.rest(state)      what it knows of its connection, in a few words; false: words cannot say it now
+ *   helper.brief(.., state)    reads a message by these words alone, and changes them by what it says
+ *   inspector.wake(state)      goes on from there, before anything is asked of it in full
+ *
+ * So a connection about which nothing out of the ordinary is said needs no object at all: who has many (the packet engine)
+ * keeps the words, and wakes the inspector when the helper is not brief.
+ */
+import type { Direction, Transport } from "../units.ts";
+import type { Address } from "../wire/address.ts";
+import type { Actions } from "./actions.ts";
+
+/** 32-bit words that there are for what a helper knows of a connection. */
+export const STATE_WORDS = 4;
+
+/** Of a `Helper`; an inspector of one that has it has `Rest`. */
+export interface Brief {
+  /**
+   * Looks at bytes `[at, end)` of a TCP stream whose inspector rests in `STATE_WORDS` words of `state`, from `place` on, and
+   * returns where the first message of them ends, if there is nothing to be said about it, or nothing but `offer`: then the
+   * words say what is known behind it. Otherwise it returns `at`, and the inspector is woken as it was before, and asked. It
+   * may fail as that may.
+   */
+  brief?(
+    payload: Uint8Array,
+    at: number,
+    end: number,
+    direction: Direction,
+    state: Int32Array,
+    place: number,
+    offer: Offer,
+  ): number;
+}
+
+/** Of an `Inspector`. What was put into words and taken from them is as before. */
+export interface Rest {
+  /** Puts what it knows, and what may change without it, into `state` from `place` on; false: words cannot say it. */
+  rest?(state: Int32Array, place: number): boolean;
+  /** What it knows is there now. It was the last to rest there. */
+  wake?(state: Int32Array, place: number): void;
+}
+
+/**
+ * What most announcements are, in numbers: the realserver offers its client one of its own ports, for one connection from
+ * whatever port; once, in this message, and nothing will be said of it later. One object serves all of them.
+ */
+export interface Offer {
+  /** null, as it is before each call of `brief`: nothing is offered. */
+  form: OfferForm | null;
+  /** The IPv4 address that it names, as a number; -1: none, which is the realserver's own. */
+  address: number;
+  /** A port, 1 to 65535. */
+  port: number;
+  /** The bytes that say it, counted from the beginning of the message, and the length of the message. */
+  start: number;
+  end: number;
+  length: number;
+  /** The helper's own. */
+  detail: number;
+}
+
+/** What all offers of a kind have in common. */
+export interface OfferForm {
+  /** As of an `Announcement`. */
+  readonly kind: string;
+  readonly said: string;
+  readonly transport: Transport;
+  /**
+   * Writes the end that the client must see, at most `MOST_WRITTEN` bytes, into `out` from `at` on, and returns where it
+   * ends. The address is IPv4 where the offer named one.
+   */
+  write(offer: Offer, address: Address, port: number, out: Uint8Array, at: number): number;
+  /** The same offer as an announcement, as `inspect` would make it. */
+  tell(offer: Offer, actions: Actions): void;
+}
+
+/** Of `OfferForm.write`. */
+export const MOST_WRITTEN = 64;
