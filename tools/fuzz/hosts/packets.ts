@@ -2,6 +2,7 @@
  * A dialogue through the packet engine: both ends played here, in order of what they are sent, every segment acknowledged
  * at once. The network between may repeat segments and change their order.
  */
+import type { Balancer } from "../../../core/balancer.ts";
 import { createBatch, createOutput, NEEDS_CSUM, Side, Verdict } from "../../../core/engine/batch.ts";
 import { Engine } from "../../../core/engine.ts";
 import type { Decision } from "../../../core/inspect/control.ts";
@@ -39,10 +40,17 @@ export interface PacketOptions {
   /** Initial sequence numbers. */
   readonly client: number;
   readonly server: number;
+  /** False: nobody hears of decisions, and they are counted only. */
+  readonly told?: boolean;
+  /** As of the engine's options. */
+  readonly short?: boolean;
 }
 
 export class PacketRun {
   readonly engine: Engine;
+  readonly balancer: Balancer;
+  /** What was sent, in this order. */
+  readonly packets: Uint8Array[] = [];
   readonly decisions: Decision[] = [];
   /** What no correct middle would have done. */
   wrong: string | null = null;
@@ -52,12 +60,10 @@ export class PacketRun {
   readonly #out = createOutput(1, 0x20000);
   readonly #header: number;
 
-  constructor(place: Place, { client, server }: PacketOptions) {
-    this.engine = new Engine(balancerFor(place), {
-      capacity: 4,
-      seed: [SEED, 2],
-      explain: (decision) => this.decisions.push(decision),
-    });
+  constructor(place: Place, { client, server, told = true, short = true }: PacketOptions) {
+    this.balancer = balancerFor(place);
+    const explain = (decision: Decision) => this.decisions.push(decision);
+    this.engine = new Engine(this.balancer, { capacity: 4, seed: [SEED, 2], short, ...(told && { explain }) });
     const ends = () => ({ next: 0, heard: "", closed: false, early: new Map() });
     const [at, virtual, real] = [clientOf(place), virtualOf(place), realOf(place)];
     this.#client = { ...ends(), self: at, peer: virtual, side: Side.CLIENT, speaks: "original", sequence: client };
@@ -119,6 +125,7 @@ export class PacketRun {
     for (let i = 0; i < sent.count; i++) {
       packets.push([sent.verdict[i]!, sent.bytes.slice(sent.offset[i]!, sent.offset[i]! + sent.length[i]!)]);
     }
+    for (const [, packet] of packets) this.packets.push(packet);
     for (const [to, packet] of packets) this.#arrive(to === Verdict.TO_REAL ? this.#server : this.#client, packet);
   }
 

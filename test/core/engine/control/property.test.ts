@@ -13,7 +13,7 @@ import { type Dialogue, dialogues } from "./dialogues.ts";
 import { elsewhere, machine, traced } from "./machine.ts";
 import { settings } from "./settings.ts";
 import { type MakeMiddle, type Place, reference, Talk } from "./talk.ts";
-import { SEED, whole } from "./whole.ts";
+import { SEED, tracedWhole, whole } from "./whole.ts";
 
 const { env } = process;
 const count = Number(env["KINDRED_DIALOGUES"] ?? 1000);
@@ -68,21 +68,28 @@ for (const { name, make, placeFor } of kinds) {
   });
 }
 
-t.test(
-  "what goes the short way is sent what the general one sends: the same segments, at the same times",
-  async (t) => {
-    const result = fc.check(
-      fc.property(dialogues, settings, (dialogue, setting) => {
-        const { outcome, lengths } = reference(dialogue, () => elsewhere(dialogue.ends));
-        const run = (short: boolean): readonly string[] => {
-          const trace: string[] = [];
-          deepStrictEqual(new Talk(dialogue, setting, lengths, traced(short, trace)).run(), outcome);
-          return trace;
-        };
-        deepStrictEqual(run(true), run(false));
-      }),
-      { numRuns: Math.ceil(count / 20), seed },
-    );
-    t.notOk(result.failed, result.failed ? (fc.defaultReportMessage(result) ?? "") : "");
-  },
-);
+const [machineKind, engineKind] = kinds as [Kind, Kind];
+for (const [{ name, placeFor }, make] of [
+  [machineKind, traced],
+  [engineKind, tracedWhole],
+] as const) {
+  t.test(
+    `${name}: what goes a short way is sent what the general one sends: the same segments, at the same times`,
+    async (t) => {
+      const result = fc.check(
+        fc.property(dialogues, settings, (dialogue, setting) => {
+          const { outcome, lengths } = reference(dialogue, placeFor(dialogue));
+          const run = (short: boolean): readonly string[] => {
+            const trace: string[] = [];
+            const { client, server } = new Talk(dialogue, setting, lengths, make(short, trace)).run();
+            deepStrictEqual([client, server], [outcome.client, outcome.server]);
+            return trace;
+          };
+          deepStrictEqual(run(true), run(false));
+        }),
+        { numRuns: Math.ceil(count / 20), seed },
+      );
+      t.notOk(result.failed, result.failed ? (fc.defaultReportMessage(result) ?? "") : "");
+    },
+  );
+}

@@ -13,6 +13,13 @@ export const SEED = 7;
 const TICK = 25;
 const HEADER = 20;
 
+interface Hearing {
+  /** False: nobody hears of decisions. */
+  readonly told?: boolean;
+  /** As of the engine's options. */
+  readonly short?: boolean;
+}
+
 class WholeEngine implements Middle {
   readonly decisions: string[] = [];
   readonly #engine: Engine;
@@ -22,12 +29,17 @@ class WholeEngine implements Middle {
   readonly #batch = createBatch(1, new Uint8Array(70_000));
   readonly #out = createOutput(1);
 
-  constructor({ ends }: Dialogue, clock: Clock, emit: (direction: Direction, segment: Uint8Array) => void) {
+  constructor(
+    { ends }: Dialogue,
+    clock: Clock,
+    emit: (direction: Direction, segment: Uint8Array) => void,
+    { told: hears = true, short = true }: Hearing = {},
+  ) {
     this.#ends = ends;
     this.#clock = clock;
     this.#emit = emit;
     const explain = (decision: Parameters<typeof told>[0]) => this.decisions.push(told(decision));
-    this.#engine = new Engine(balancerFor(ends), { capacity: 10, seed: [SEED, 2], explain });
+    this.#engine = new Engine(balancerFor(ends), { capacity: 10, seed: [SEED, 2], short, ...(hears && { explain }) });
   }
 
   get deadline(): number {
@@ -99,3 +111,14 @@ function wrap(segment: Uint8Array, from: number, to: number, fromPort: number, t
 }
 
 export const whole: MakeMiddle = (dialogue, _setting, clock, emit) => new WholeEngine(dialogue, clock, emit);
+
+/** What the engine sends is noted in `trace`, as text; of decisions nobody hears. */
+export const tracedWhole =
+  (short: boolean, trace: string[]): MakeMiddle =>
+  (dialogue, _setting, clock, emit) => {
+    const note = (direction: Direction, segment: Uint8Array): void => {
+      trace.push(`${clock.now} ${direction} ${segment.join(" ")}`);
+      emit(direction, segment);
+    };
+    return new WholeEngine(dialogue, clock, note, { told: false, short });
+  };
