@@ -6,6 +6,7 @@ import { BackendError } from "./datapath/backend.ts";
 import { ListenError } from "./datapath/listeners.ts";
 import { PathError } from "./datapath/tun/error.ts";
 import { Director } from "./director.ts";
+import { keepHeapSteady } from "./heap.ts";
 import { HelperError } from "./helpers.ts";
 import { findPath, type PathName, pathNames } from "./paths.ts";
 
@@ -44,6 +45,7 @@ async function run(file: string, { path, dryRun, watch }: RunOptions): Promise<n
       `${warning.file}:${warning.line}:${warning.column}: warning: ${warning.message}; ${warning.remedy}\n`,
     );
   }
+  keepHeapSteady();
   try {
     const director = new Director(config, { path: path as PathName, ...(watch === undefined ? {} : { watch }) });
     if (dryRun === true) return await director.describe();

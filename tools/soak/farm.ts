@@ -64,8 +64,9 @@ export interface Loaded {
   readonly p99Ms: number;
   readonly p999Ms: number;
   readonly maxMs: number;
-  /** Its CPU time for each of them, in ms. */
+  /** Its CPU time for each of them, in ms; and how much of a CPU it had. */
   readonly cpuMs: number;
+  readonly busy: number;
 }
 
 export interface LoadWanted {
@@ -77,29 +78,46 @@ export interface LoadWanted {
 
 /** Sessions through the director, each of them log-in, PASV, a transfer and QUIT. */
 export async function load(program: string, farm: Farm, { seconds, atOnce, rate }: LoadWanted): Promise<Loaded> {
-  const before = await metric(farm, CPU);
+  const [before, began] = [await metric(farm, CPU), performance.now()];
   const numbers = [farm.port, seconds, atOnce, CLIENTS].map(String);
   const paced = rate === undefined ? [] : [String(rate)];
   const command = [program, VIP, ...numbers, FIRST_CLIENT, ...paced];
   const { status, stdout, stderr } = await run(command, { ...pinned(LOAD), timeout: (seconds + 60) * 1000 });
   if (status !== 0) throw new Error(`ftp-load: ${stderr}`);
-  const loaded = JSON.parse(stdout) as Omit<Loaded, "cpuMs">;
-  const spent = (await metric(farm, CPU)) - before;
-  return { ...loaded, cpuMs: round((spent * 1000) / (loaded.done + loaded.failed)) };
+  const loaded = JSON.parse(stdout) as Omit<Loaded, "cpuMs" | "busy">;
+  const spentMs = ((await metric(farm, CPU)) - before) * 1000;
+  const busy = round(spentMs / (performance.now() - began));
+  return { ...loaded, cpuMs: round(spentMs / (loaded.done + loaded.failed)), busy };
 }
 
 const CPU = "process_cpu_seconds_total";
 
-/** A metric, summed over its labels. */
-export async function metric({ socket }: Farm, name: string): Promise<number> {
+/** Lines of /metrics: what is measured, with its labels, and how much. */
+export type Scraped = readonly (readonly [series: string, value: number])[];
+
+export async function scrape({ socket }: Pick<Farm, "socket">): Promise<Scraped> {
   const text = await new Promise<string>((resolve, reject) => {
-    const asking = request({ socketPath: socket, path: "/metrics", headers: { host: "kindred" } }, async (answer) => {
-      const parts = await answer.setEncoding("utf8").toArray();
-      resolve(parts.join(""));
-    });
+    const asking = request(
+      { socketPath: socket, path: "/metrics", headers: { host: "kindred" }, agent: false },
+      async (answer) => {
+        const parts = await answer.setEncoding("utf8").toArray();
+        resolve(parts.join(""));
+      },
+    );
     asking.on("error", reject).end();
   });
-  const lines = text.split("\n").filter((line) => line.startsWith(`${name} `) || line.startsWith(`${name}{`));
-  if (lines.length === 0) throw new Error(`/metrics has no ${name}`);
-  return lines.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(" "))), 0);
+  return text.split("\n").map((line) => {
+    const end = line.lastIndexOf(" ");
+    return [line.slice(0, end), Number(line.slice(end))];
+  });
 }
+
+/** Of a metric, all with such labels. */
+export function totalOf(scraped: Scraped, name: string, labels = /^/): number {
+  const found = scraped.filter(([series]) => series === name || (series.startsWith(`${name}{`) && labels.test(series)));
+  if (found.length === 0) throw new Error(`/metrics has no ${name}`);
+  return found.reduce((sum, [, value]) => sum + value, 0);
+}
+
+export const metric = async (farm: Pick<Farm, "socket">, name: string, labels?: RegExp): Promise<number> =>
+  totalOf(await scrape(farm), name, labels);

@@ -35,10 +35,11 @@ export const soakLoad = ({ rate, seconds, warmUp, progress }: LoadOptions): Prom
     const warm = await load(program, farm, { seconds: warmUp, atOnce: AT_ONCE, rate });
     progress(`warm: ${warm.perSecond} sessions/s, p99 ${warm.p99Ms} ms, ${warm.failed} failed`);
     const over = new AbortController();
-    const sampling = sampled(farm.director, over.signal);
-    const sessions = await load(program, farm, { seconds, atOnce: AT_ONCE, rate }).finally(() => over.abort());
-    const memory = memoryOf(await sampling, SPANS);
-    return { name: "load", machine: described, rate, seconds, warmUp, sessions, memory };
+    const [sessions, samples] = await Promise.all([
+      load(program, farm, { seconds, atOnce: AT_ONCE, rate }).finally(() => over.abort()),
+      sampled(farm, over.signal),
+    ]);
+    return { name: "load", machine: described, rate, seconds, warmUp, sessions, memory: memoryOf(samples, SPANS) };
   });
 
 /** Every session whole, as many as were wanted, and memory within 5 %. */

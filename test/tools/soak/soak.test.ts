@@ -4,7 +4,7 @@ import t from "tap";
 import { locate, run } from "../../../tools/lab/process.ts";
 import { holdsDrip } from "../../../tools/soak/drip.ts";
 import { holdsLoad } from "../../../tools/soak/load.ts";
-import { memoryOf } from "../../../tools/soak/memory.ts";
+import { memoryOf, partsOf } from "../../../tools/soak/memory.ts";
 import { holdsOverload } from "../../../tools/soak/overload.ts";
 import { built } from "../../director/process.ts";
 import { ROOT } from "../../root.ts";
@@ -14,17 +14,21 @@ const compiler = locate("cc") ?? locate("gcc");
 const live = compiler === null ? { skip: "no C compiler for the load programs" } : built;
 
 async function soak(...words: readonly string[]) {
-  const { stdout, stderr } = await run([process.execPath, main, ...words]);
+  const { stdout, stderr } = await run([process.execPath, main, ...words], { timeout: 300_000 });
   if (stdout === "") throw new Error(stderr);
   return JSON.parse(stdout);
 }
 
 t.test("sessions at a steady rate are all whole, and memory is told span by span", live, async (t) => {
-  const summary = await soak("load", "--rate", "40", "--seconds", "2", "--warm-up", "1");
+  const summary = await soak("load", "--rate", "40", "--seconds", "4", "--warm-up", "1");
   t.match(summary, { name: "load", rate: 40, sessions: { failed: 0 } });
   t.ok(summary.sessions.done > 0, `${summary.sessions.done} sessions`);
   t.ok(summary.memory.spans.length > 1);
-  for (const { rss } of summary.memory.spans) t.ok(rss > 10, `${rss} MiB`);
+  for (const { rss, files, young, old, buffers, other } of summary.memory.spans) {
+    t.ok(rss > 10, `${rss} MiB`);
+    t.ok(Math.abs(files + young + old + buffers + other - rss) < 1, "of these parts");
+    for (const part of [files, young, old, buffers, other]) t.ok(part > 0);
+  }
 });
 
 t.test("clients that say a byte now and then stay, and those beside them lose nothing", live, async (t) => {
@@ -35,28 +39,42 @@ t.test("clients that say a byte now and then stay, and those beside them lose no
 });
 
 t.test("more than it can carry is asked of it, on the backend that is named", live, async (t) => {
-  const summary = await soak("overload", "--backend", "net", "--seconds", "1", "--factor", "1.5");
+  const summary = await soak("overload", "--backend", "net", "--seconds", "2", "--factor", "1.5");
   t.match(summary, { name: "overload", backend: "net", factor: 1.5 });
   for (const part of ["capacity", "beyond", "after"]) t.ok(summary[part].done > 0, part);
   t.equal(summary.beyond.failed, summary.beyond.turnedAway, "who was greeted was served");
 });
 
-const flat = Array.from({ length: 20 }, (_, i) => ({ rss: 100, heap: i % 2 === 0 ? [30, 20] : [] }));
+const parts = { rss: 100, files: 40, young: 20, old: 25, buffers: 5, other: 10 };
+const flat = Array.from({ length: 20 }, (_, i) => ({ ...parts, collected: i % 2 === 0 ? [30, 20] : [] }));
+
+t.test("what is resident is told apart by what it is for", async (t) => {
+  const status = "VmRSS:\t  102400 kB\nRssAnon:\t   61440 kB\nRssFile:\t   40960 kB\n";
+  const space = (name: string, mib: number) =>
+    [`nodejs_heap_space_size_total_bytes{space="${name}"}`, mib * 1024 * 1024] as const;
+  const external = ["nodejs_external_memory_bytes", 5 * 1024 * 1024] as const;
+  const scraped = [space("new", 16), space("old", 20), space("code", 5), space("new_large_object", 4), external];
+  t.same(partsOf(status, scraped), parts);
+});
 
 t.test("of a span counts the heap that full collections left", async (t) => {
   const { spans, spread } = memoryOf(flat, 10);
-  t.same(spans[0], { rss: 100, heap: 25 });
+  t.same(spans[0], { ...parts, heap: 25 });
   t.same(spread, { rss: 0, heap: 0 });
 });
 
 t.test("a span without a full collection says nothing of the heap, and so does the whole", async (t) => {
   const { spans, spread } = memoryOf(flat, 20);
-  t.same(spans[1], { rss: 100, heap: null });
+  t.same(spans[1], { ...parts, heap: null });
   t.equal(spread.heap, null);
 });
 
 t.test("memory that grows is seen, by how far a span is from the mean", async (t) => {
-  const growing = flat.map(({ rss, heap }, i) => ({ rss: rss + i, heap: heap.map((one) => one + i) }));
+  const growing = flat.map(({ rss, collected, ...rest }, i) => ({
+    ...rest,
+    rss: rss + i,
+    collected: collected.map((one) => one + i),
+  }));
   t.ok(memoryOf(growing, 10).spread.rss > 0.05);
   t.ok(memoryOf(growing, 10).spread.heap! > 0.05);
 });
@@ -72,6 +90,7 @@ const loaded = {
   p999Ms: 1,
   maxMs: 1,
   cpuMs: 1,
+  busy: 1,
 };
 t.test("a run shorter than its spans has one for each sample", async (t) => {
   t.equal(memoryOf(flat.slice(0, 3), 10).spans.length, 3);
@@ -110,11 +129,17 @@ t.test("slow clients do no harm when none was cut, nothing failed, and the other
 });
 
 t.test("overload is borne when as many are served as can be, none is begun in vain, and it passes", async (t) => {
-  const options = { backend: "epoll" as const, factor: 2, seconds: 1, rate: 2000 };
+  const options = {
+    backend: "epoll" as const,
+    factor: 2,
+    seconds: 1,
+    rate: 2000,
+    served: { byClock: 0.95, byCpu: 0.95 },
+  };
   const beyond = { ...loaded, perSecond: 950, failed: 900, turnedAway: 900 };
   const overload = { name: "overload" as const, machine, ...options, capacity: loaded, beyond, after: loaded };
   t.ok(holdsOverload(overload));
-  t.notOk(holdsOverload({ ...overload, beyond: { ...beyond, perSecond: 700 } }));
+  t.notOk(holdsOverload({ ...overload, served: { byClock: 0.79, byCpu: 1 } }));
   t.notOk(holdsOverload({ ...overload, beyond: { ...beyond, failed: 901 } }));
   t.notOk(holdsOverload({ ...overload, beyond: { ...beyond, p99Ms: 2500 } }));
   t.notOk(holdsOverload({ ...overload, after: { ...loaded, failed: 1 } }));
