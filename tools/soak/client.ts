@@ -2,31 +2,38 @@
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 
+/** A transfer that says nothing for so long stands still for good. */
+const SILENCE = 120_000;
+
 export class Transfer {
-  /** What went wrong; null: nothing has. */
-  failure: string | null = null;
-  readonly over: Promise<void>;
+  /** What went wrong, when all is over; null: nothing. */
+  readonly over: Promise<string | null>;
   readonly #id: string;
+  #failure: string | null = null;
   #lines = 0;
   #text = "";
 
-  private constructor(id: string, data: Socket) {
+  private constructor(id: string, control: Socket, data: Socket) {
     this.#id = id;
+    control.on("close", () => this.#fail("its control connection was cut"));
     this.over = new Promise((resolve) => {
       data
         .setEncoding("latin1")
+        .setTimeout(SILENCE, () => data.destroy(new Error(`silent for ${SILENCE / 1000} s`)))
         .on("data", (text: string) => this.#read(text))
         .on("error", (error) => this.#fail(error.message))
         .on("close", () => {
           if (this.#lines >= 0) this.#fail("cut before its last line");
-          resolve();
+          resolve(this.#failure);
         });
     });
   }
 
-  static async begin(id: string, vip: string, port: number, localAddress: string): Promise<Transfer> {
-    const control = connect({ host: vip, port, localAddress });
-    control.on("error", () => {});
+  /** `localAddress`: where it comes from; without, the kernel's choice. */
+  static async begin(id: string, vip: string, port: number, localAddress?: string): Promise<Transfer> {
+    const from = localAddress === undefined ? {} : { localAddress };
+    const control = connect({ host: vip, port, ...from });
+    control.on("error", () => {}).on("end", () => control.destroy(new Error("the control connection ended")));
     const say = async (line: string | null, code: string): Promise<string> => {
       if (line !== null) control.write(`${line}\r\n`);
       const [reply] = await once(control, "data");
@@ -35,13 +42,10 @@ export class Transfer {
     };
     await say(null, "220");
     const numbers = /\((\d+,\d+,\d+,\d+),(\d+),(\d+)\)/.exec(await say("PASV", "227"))!;
-    const data = connect({
-      host: numbers[1]!.replaceAll(",", "."),
-      port: Number(numbers[2]) * 256 + Number(numbers[3]),
-      localAddress,
-    });
+    const host = numbers[1]!.replaceAll(",", ".");
+    const data = connect({ host, port: Number(numbers[2]) * 256 + Number(numbers[3]), ...from });
     await once(data, "connect");
-    const transfer = new Transfer(id, data);
+    const transfer = new Transfer(id, control, data);
     await say(`RETR ${id}`, "150");
     void transfer.over.then(() => control.destroy());
     return transfer;
@@ -59,6 +63,6 @@ export class Transfer {
   }
 
   #fail(why: string): void {
-    this.failure ??= why;
+    this.#failure ??= why;
   }
 }

@@ -2,12 +2,11 @@
 import { writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { Command, Option } from "commander";
-import { freePort } from "../demo/realserver.ts";
 import { endSandboxesOnSignal } from "../lab/sandbox.ts";
 import { type DripOptions, holdsDrip, soakDrip } from "./drip.ts";
 import { holdsLoad, type LoadOptions, soakLoad } from "./load.ts";
 import { holdsOverload, type OverloadOptions, soakOverload } from "./overload.ts";
-import { type ReloadOptions, type ReloadSummary, soakReload } from "./reload.ts";
+import { holdsReload, type ReloadOptions, type ReloadSummary, soakReload } from "./reload.ts";
 
 const here = (file: string): string => fileURLToPath(new URL(file, import.meta.url));
 
@@ -35,20 +34,17 @@ function soaks<Options, Summary extends object>(
 
 const program = new Command("soak").description("long runs, by hand");
 
-soaks<Pick<ReloadOptions, "transfers" | "reloads">, ReloadSummary>(
+soaks<Pick<ReloadOptions, "path" | "transfers" | "reloads">, ReloadSummary>(
   program
     .command("reload")
     .description("reloads under transfers that run all the while; exits 1 when one was cut, wrong, or refused")
-    .option("--transfers <n>", "each costs the director 4 open files (ulimit -n), client and server 2", Number, 4500)
+    .addOption(
+      new Option("--path <path>", "tun: in namespaces, which needs root").choices(["socket", "tun"]).default("socket"),
+    )
+    .option("--transfers <n>", "on the socket path each costs the director 4 open files (ulimit -n)", Number, 4500)
     .option("--reloads <n>", "how many", Number, 100),
-  async (options) =>
-    soakReload({
-      ...options,
-      kindred: here("../kindred.js"),
-      server: here("./server.js"),
-      port: await freePort("127.0.0.2"),
-    }),
-  ({ failed, refused }) => failed === 0 && refused === 0,
+  (options) => soakReload({ ...options, kindred: here("../kindred.js"), programs: here(".") }),
+  holdsReload,
 );
 
 soaks<LoadOptions, Awaited<ReturnType<typeof soakLoad>>>(
