@@ -5,7 +5,8 @@
  * to wait too long is turned away at once, before anything is begun.
  *
  *   accepted -> room for him in this turn: served
- *               else waits, first come first served; turned away where the first has waited for `longest` already
+ *               else waits, first come first served; turned away where he would wait for longer than `longest`, as the one
+ *               who was let in last did for each before him
  */
 import type { Endpoint, Ms } from "../../core/units.ts";
 import { endpointText, ms } from "../../core/units.ts";
@@ -18,7 +19,7 @@ import type { Reason, Stream } from "./transport.ts";
 export interface RoomLimits {
   /** Let in, in a turn of the event loop. */
   readonly perTurn: number;
-  /** Milliseconds that the first may have waited, for another to be taken in behind. */
+  /** Milliseconds that another may expect to wait, or the first have waited, for him to be taken in behind. */
   readonly longest: Ms;
   /** Clients that may wait. */
   readonly most: number;
@@ -38,6 +39,8 @@ interface Waiting {
   readonly client: Stream;
   readonly virtual: Endpoint;
   readonly since: Ms;
+  /** Who waited already when he came. */
+  readonly before: number;
 }
 
 export class WaitingRoom {
@@ -49,6 +52,8 @@ export class WaitingRoom {
   /** That may still be let in, in this turn. */
   #left: number;
   #scheduled = false;
+  /** Milliseconds that the one who was let in last waited for each who was before him. */
+  #each = 0;
   /** Since when clients are turned away, and how many were; null: none is. */
   #overload: { readonly since: Ms; turnedAway: number } | null = null;
 
@@ -65,7 +70,7 @@ export class WaitingRoom {
 
   enter(plan: ServicePlan, client: Stream, virtual: Endpoint): void {
     const since = now();
-    const one = { plan, client, virtual, since };
+    const one = { plan, client, virtual, since, before: this.#waiting.length };
     if (this.#left > 0 && this.#waiting.length === 0) this.#letIn(one, since);
     else if (this.#isFull(since)) this.#turnAway(one);
     else this.#waiting.push(one);
@@ -76,8 +81,9 @@ export class WaitingRoom {
     for (const { client } of this.#waiting.splice(0)) client.reset();
   }
 
-  #letIn({ plan, client, virtual, since }: Waiting, at: Ms): void {
+  #letIn({ plan, client, virtual, since, before }: Waiting, at: Ms): void {
     this.#left--;
+    this.#each = (at - since) / (before + 1);
     if (!this.#scheduled) {
       this.#scheduled = true;
       setImmediate(this.#turn);
@@ -99,8 +105,8 @@ export class WaitingRoom {
 
   #isFull(at: Ms): boolean {
     const { longest, most } = this.#limits;
-    const [first] = this.#waiting;
-    return this.#waiting.length >= most || (first !== undefined && at - first.since >= longest);
+    const { length, 0: first } = this.#waiting;
+    return length >= most || (first !== undefined && (at - first.since >= longest || length * this.#each >= longest));
   }
 
   #turnAway({ plan: { name: service }, client, since }: Waiting): void {

@@ -98,6 +98,23 @@ t.test(
   },
 );
 
+t.test(
+  "who would wait too long, as the last one did for each before him, is turned away while nobody has",
+  async (t) => {
+    const { room, served, come } = roomWith({ perTurn: 1, longest: ms(100) });
+    come(1, 2);
+    const since = performance.now();
+    while (performance.now() - since < 30);
+    await turn();
+    t.same(served, [1, 2]);
+    const clients = come(3, 4, 5, 6, 7, 8);
+    const away = clients.filter(({ reset_ }) => reset_).length;
+    t.equal(clients[0]!.reset_, false);
+    t.ok(room.size <= 4, `${room.size} wait`);
+    t.equal(room.size + away, 6);
+  },
+);
+
 t.test("no more wait than may, however short a time", async (t) => {
   const { room, served, come } = roomWith({ perTurn: 1, most: 2 });
   const clients = come(1, 2, 3, 4);

@@ -58,8 +58,14 @@ export function sections(act: Act): (now: Moment) => void {
   section("groups", "Groups", groups.root);
   document.getElementById("theme")!.addEventListener("click", () => setTimeout(drawn.redraw));
   return (now) => {
-    const { path, pid, since } = now.status as { path: string; pid: number; since: string };
-    tell("about", `path ${path}, pid ${pid}, since ${since}`);
+    const {
+      path,
+      pid,
+      since,
+      waiting = 0,
+    } = now.status as { path: string; pid: number; since: string; waiting?: number };
+    const wait = waiting === 0 ? "" : `, ${waiting} clients wait for their turn`;
+    tell("about", `path ${path}, pid ${pid}, since ${since}${wait}`);
     tables.show(now.services, now.at);
     drawn.show(now);
     tree.show(now);
