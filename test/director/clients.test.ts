@@ -85,7 +85,7 @@ const lftp =
     ];
     await writeFile(join(errand.home, "commands"), `${commands.join("\n")}\n`);
     const env = { ...process.env, HOME: errand.home };
-    await run("lftp", ["--norc", "-f", "commands"], { cwd: errand.home, env, timeout: 60_000 });
+    await run("lftp", ["--norc", "-f", "commands"], { cwd: errand.home, env, timeout: 300_000 });
   };
 
 const basicFtp =

@@ -136,14 +136,14 @@ t.test("a data port of the group that nobody listens on is refused, and the real
 });
 
 t.test("a control connection over TLS is not idle while its client's data connection is busy", async (t) => {
-  const { live, client, held } = await sayingTls(t, "timeouts: { idle: 400ms }");
+  const { live, client, held } = await sayingTls(t, "timeouts: { idle: 2s }");
   const data = await dial(t, VIP, PASSIVE.first, CLIENT);
   data.resume();
   const over = once(client.resume(), "end");
   await until(() => held.length === 1, "it reaches the realserver");
   for (let i = 0; i < 12; i++) {
     held[0]!.write("x");
-    await new Promise((later) => setTimeout(later, 100));
+    await new Promise((later) => setTimeout(later, 200));
   }
   t.notOk(client.readableEnded, "the control connection is still there");
   held[0]!.end();

@@ -52,7 +52,7 @@ t.test("what RADIUS keeps secret is told to nobody who may look", async (t) => {
     // A challenge with the secret in it; to the check an answer that is signed by nobody.
     real.send(packet(11, request[1]!, [[18, CANARY], ...secrets]), from.port, from.address);
   });
-  const check = `check: { kind: radius, secretFile: ${own}/secret, interval: 50ms, fall: 2 }`;
+  const check = `check: { kind: radius, secretFile: ${own}/secret, interval: 500ms, fall: 2 }`;
   const service = `{ name: radius, vip: ${VIP}, ports: [udp/${port}], helper: radius, ${check}, realservers: [{ address: ${REAL_A} }] }`;
   const key = "key: [Calling-Station-Id, User-Name]";
   const director = await operated(

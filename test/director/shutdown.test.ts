@@ -137,11 +137,11 @@ async function transferring(t: Test, timeouts: string) {
 }
 
 t.test("a control connection is not idle while its data connection is busy", async (t) => {
-  const { live, client, data, held, control } = await transferring(t, "{ idle: 400ms }");
+  const { live, client, data, held, control } = await transferring(t, "{ idle: 2s }");
   data.resume();
   for (let i = 0; i < 12; i++) {
     held.write("x".repeat(1000));
-    await new Promise((done) => setTimeout(done, 100));
+    await new Promise((done) => setTimeout(done, 200));
   }
   held.end();
   await once(data, "end");
@@ -153,7 +153,7 @@ t.test("a control connection is not idle while its data connection is busy", asy
 });
 
 t.test("a data connection that stands still is idle like any other, and is reset", async (t) => {
-  const { live, data, held } = await transferring(t, "{ idle: 300ms }");
+  const { live, data, held } = await transferring(t, "{ idle: 2s }");
   t.same(await Promise.all([ending(data.resume()), ending(held.resume())]), ["ECONNRESET", "ECONNRESET"]);
   t.match(await live.untilEvent("closed"), { role: "related", error: "idle" });
   t.match(await live.untilEvent("closed", 2), { role: "control", error: "idle" });

@@ -23,7 +23,11 @@ async function mediaAt(t: Test, address: string): Promise<readonly [Socket, Sock
     low.bind(0, address);
     await once(low, "listening");
     high.bind(low.address().port + 1, address);
-    const free = await Promise.race([once(high, "listening").then(() => true), once(high, "error").then(() => false)]);
+    // An error ends the waiting, too.
+    const free = await once(high, "listening").then(
+      () => true,
+      () => false,
+    );
     if (free && low.address().port % 2 === 0) {
       for (const socket of [low, high]) t.teardown(() => void socket.close());
       return [low, high];

@@ -8,9 +8,16 @@ const executablePath = PLACES.find((path) => existsSync(path));
 /** Why there is no browser to test with, or false. For tap's `skip`. */
 export const chromiumMissing: string | false = executablePath === undefined ? "Chromium is not installed" : false;
 
+/** Milliseconds that a busy machine may need. */
+const timeout = 120_000;
+
 export const launch = (): Promise<Browser> =>
   // Chromium refuses its sandbox to root.
-  puppeteer.launch({ executablePath: executablePath!, args: process.getuid?.() === 0 ? ["--no-sandbox"] : [] });
+  puppeteer.launch({
+    timeout,
+    executablePath: executablePath!,
+    args: process.getuid?.() === 0 ? ["--no-sandbox"] : [],
+  });
 
 export interface Opened {
   readonly page: Page;

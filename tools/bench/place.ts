@@ -1,7 +1,7 @@
 /** Where things run: what is measured alone on the first CPU, the load that measures it on the others. */
 
-import { createServer } from "node:net";
 import { cpus } from "node:os";
+import { freePort } from "../demo/realserver.ts";
 import { locate } from "../lab/process.ts";
 
 const canPin = cpus().length > 1 && locate("taskset") !== null;
@@ -18,15 +18,9 @@ export const pinned = (cpus: string | undefined): { cpus?: string } => (cpus ===
 
 export const HOST = "127.0.0.1";
 
-/** Ports that nobody listens on now. */
+/** Ports on which nobody listens, nor is about to. */
 export async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer());
   const ports: number[] = [];
-  for (const server of servers) {
-    await new Promise<void>((resolve, reject) => server.once("error", reject).listen(0, HOST, resolve));
-    const address = server.address();
-    if (address !== null && typeof address === "object") ports.push(address.port);
-  }
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
+  while (ports.length < count) ports.push(await freePort(HOST));
   return ports;
 }

@@ -25,7 +25,8 @@ export interface RealserverOptions {
   readonly tls?: { readonly key: string; readonly cert: string };
 }
 
-const PASSIVE = { first: 20_000, last: 29_999 };
+/** Passive ports of a server, where nothing is said of them: so many, which are no other's, in this process or beside it. */
+const PASSIVE = { first: 20_000, count: 100, servers: 100 };
 
 /** Starts one on `host`; `size`: bytes of the random file `data.bin`. Throws where ftp-srv is not installed. */
 export async function startRealserver(
@@ -66,17 +67,18 @@ async function startFtpSrv(
   { FtpSrv }: FtpSrv,
   host: string,
   root: string,
-  { passive = PASSIVE, tls }: RealserverOptions,
+  { passive, tls }: RealserverOptions,
 ): Promise<FtpServer> {
   const port = await freePort(host);
+  const { first, last } = passive ?? (await freePassive());
   const before = SIGNALS.map((signal) => process.listeners(signal));
   const shown = host.includes(":") ? `[${host}]` : host;
   const options = {
     url: `ftp://${shown}:${port}`,
     // A function, so that it is announced as it is; a string would be replaced by the client's own address on loopback.
     pasv_url: (() => host) as unknown as string,
-    pasv_min: passive.first,
-    pasv_max: passive.last,
+    pasv_min: first,
+    pasv_max: last,
     anonymous: true,
     log: silent,
     ...(tls === undefined ? {} : { tls }),
@@ -103,13 +105,32 @@ const FREE = { first: 10_240, count: 9_760 };
 const WINDOW = 61;
 let asked = 0;
 
-/** A TCP port on which nobody listens, and another at each call. */
+/** A TCP port on which nobody listens, and another at each call, in this process or one beside it. */
 export async function freePort(host: string): Promise<number> {
   for (let tried = 0; tried < FREE.count; tried++) {
     const port = FREE.first + ((process.pid * WINDOW + asked++) % FREE.count);
-    if (await canListen(port, host)) return port;
+    // First: who was given it may be about to listen there.
+    if ((await isOurs(`port-${port}`)) && (await canListen(port, host))) return port;
   }
   throw new Error(`no free port on ${host} from ${FREE.first} on`);
+}
+
+/** ftp-srv asks whether a port is free before it listens there: two that tried the same would be in each other's way. */
+async function freePassive(): Promise<{ readonly first: number; readonly last: number }> {
+  for (let n = 0; n < PASSIVE.servers; n++) {
+    const first = PASSIVE.first + n * PASSIVE.count;
+    if (await isOurs(`passive-${first}`)) return { first, last: first + PASSIVE.count - 1 };
+  }
+  throw new Error(`${PASSIVE.servers} servers have all the passive ports from ${PASSIVE.first} on`);
+}
+
+/** Whether nobody asked for `what` before; it is this process's until that ends. Without abstract sockets always true. */
+function isOurs(what: string): Promise<boolean> {
+  const keeper = createServer().unref();
+  return new Promise((resolve) => {
+    keeper.once("error", ({ code }: NodeJS.ErrnoException) => resolve(code !== "EADDRINUSE"));
+    keeper.listen(`\0kindred-${what}`, () => resolve(true));
+  });
 }
 
 /** false as well for an address that this machine does not have. */

@@ -28,7 +28,7 @@ function atTerminal(t: Test, ...words: readonly string[]) {
     env: { ...process.env, TERM: "xterm", NO_COLOR: "" },
   });
   t.teardown(() => void child.kill("SIGKILL"));
-  const screen = { text: "", type: (keys: string) => void child.stdin.write(keys), exited: once(child, "exit") };
+  const screen = { text: "", type: (keys: string) => void child.stdin.write(keys), exited: once(child, "close") };
   child.stdout.setEncoding("utf8").on("data", (text: string) => {
     screen.text += text;
   });

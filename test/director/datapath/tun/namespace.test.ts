@@ -73,7 +73,7 @@ t.test("what it changes of a host it takes back: at its end, after a change, aft
     await writeFile(join(path, `${name}.yaml`), text);
   }
   const script = ["sh", "-c", SCRIPT, "sh", process.execPath, KINDRED];
-  await promisify(execFile)("unshare", [...OWN, ...script], { cwd: path, timeout: 60_000 });
+  await promisify(execFile)("unshare", [...OWN, ...script], { cwd: path, timeout: 300_000 });
   const file = (name: string): Promise<string> => readFile(join(path, name), "utf8");
   const [before, during, more, less, left, after] = await Promise.all(
     ["before", "during", "more", "less", "left", "after"].map(file),
