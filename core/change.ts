@@ -5,6 +5,7 @@
  *   comes      takes new connections as the scheduler sees fit
  *   stays      with a new weight, scheduler or persistence, perhaps; what clients have is theirs
  *   goes       gets nothing new, and nobody is led back to it; its connections, and what they announce, end by themselves
+ *   by another method, it goes and comes at once, and whoever would be led back to the old is led to the new
  */
 import { AffinityMemory } from "./flow/affinity.ts";
 import { PersistenceTable } from "./flow/persistence.ts";
@@ -110,20 +111,34 @@ const methodOf = ({ method = "nat" }: RealserverSpec): Method => method;
 function changeRealservers(service: Service, specs: readonly RealserverSpec[]): void {
   const { realservers } = service;
   const known = new Map(realservers.map((realserver) => [realserver.key, realserver]));
+  const heirs = new Map<Realserver, Realserver>();
   const next = specs.map((spec) => {
     const realserver = known.get(realserverKey(spec));
     if (realserver === undefined) return makeRealserver(spec);
-    // Who is connected goes on by the method it began with; whether the server is up is not a question of that.
-    if (methodOf(realserver) !== methodOf(spec)) return { ...makeRealserver(spec), up: realserver.up };
+    if (methodOf(realserver) !== methodOf(spec)) {
+      // Who is connected goes on by the method it began with; whether the server is up is not a question of that.
+      const heir = { ...makeRealserver(spec), up: realserver.up };
+      heirs.set(realserver, heir);
+      return heir;
+    }
     known.delete(realserver.key);
     return Object.assign(realserver, { method: "nat", sorry: false }, spec);
   });
   for (const gone of known.values()) {
     gone.removed = true;
-    forget(service, gone);
+    const heir = heirs.get(gone);
+    if (heir === undefined) forget(service, gone);
+    else bequeath(service, gone, heir);
   }
   realservers.splice(0, realservers.length, ...next);
   service.scheduler.update(realservers);
+}
+
+/** The same server by another method: its clients come again. Data connections follow their control connection. */
+function bequeath({ templates, pins, memory }: Service, realserver: Realserver, heir: Realserver): void {
+  templates?.bequeath(realserver, heir);
+  pins.bequeathIdle(realserver, heir);
+  memory.bequeath(realserver, heir);
 }
 
 /**

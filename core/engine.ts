@@ -58,6 +58,9 @@ export interface EngineOptions extends TableOptions, ControlsOptions {
   readonly ports?: number;
 }
 
+/** What is done with `count` packets of a batch, those from `from` on. */
+type Step = (batch: Batch, from: number, count: number, out: Output) => void;
+
 /** A table with fewer entries stays in the cache: touching it first would only cost. */
 const CACHED = 4096;
 /** Entries that one `advance` takes out, or looks at. */
@@ -118,16 +121,12 @@ export class Engine {
     if (this.fragments.ready) this.fragments.release(out, (one, its) => this.#process(one, its));
   }
 
+  /** A step after the other, for sixteen packets each. */
   readonly #process = (batch: Batch, out: Output): void => {
+    const steps = this.#steps;
     for (let from = 0; from < batch.count; from += STAGE) {
       const count = Math.min(STAGE, batch.count - from);
-      this.#read(batch, from, count);
-      if (this.table.size > CACHED) this.#touch(count);
-      for (let k = 0; k < count; k++) {
-        const reason = this.#judge(batch, from + k, k << PLACE_SHIFT, out);
-        out.reason[from + k] = reason;
-        this.counters.count(reason);
-      }
+      for (let step = 0; step < steps.length; step++) steps[step]!(batch, from, count, out);
     }
   };
 
@@ -151,7 +150,7 @@ export class Engine {
     return true;
   }
 
-  readonly #read = (batch: Batch, from: number, count: number): void => {
+  readonly #read: Step = (batch, from, count) => {
     const stage = this.#stage;
     const { places } = stage;
     const { bytes, view, offset, length } = batch;
@@ -164,7 +163,8 @@ export class Engine {
   };
 
   /** Brings slots and rows into the cache: loads that do not need one another, so that they wait together. */
-  #touch(count: number): void {
+  readonly #touch: Step = (_batch, _from, count) => {
+    if (this.table.size <= CACHED) return;
     const { places, candidate } = this.#stage;
     const table = this.table.rows;
     let touched = 0;
@@ -172,7 +172,21 @@ export class Engine {
     for (let k = 0; k < count; k++) candidate[k] = this.table.peek(places[(k << PLACE_SHIFT) + HASH]!);
     for (let k = 0; k < count; k++) touched ^= table[(candidate[k]! >>> 1) << ROW_SHIFT]!;
     this.touched = touched;
-  }
+  };
+
+  readonly #judgeAll: Step = (batch, from, count, out) => {
+    for (let k = 0; k < count; k++) {
+      const reason = this.#judge(batch, from + k, k << PLACE_SHIFT, out);
+      out.reason[from + k] = reason;
+      this.counters.count(reason);
+    }
+  };
+
+  /**
+   * A call that may go to any of three is never inlined: so each is compiled by itself, and what V8 may inline into it does
+   * not hang on what it has seen of the others by then.
+   */
+  readonly #steps = [this.#read, this.#touch, this.#judgeAll] as const;
 
   /** Returns the reason; the verdict is in `out`. */
   #judge(batch: Batch, i: number, place: number, out: Output): number {
@@ -183,6 +197,8 @@ export class Engine {
     if (what === Kind.TRANSPORT) return this.#transport(batch, i, place, out);
     if (what === Kind.FRAGMENT) return this.#fragment(batch, i, place, out);
     if (what !== Kind.ICMP) return what >>> 8;
+    const objection = this.flows.objection(places, place, batch.side[i]!);
+    if (objection !== 0) return objection;
     return this.icmp.judge(batch, i, stage.family(place), places[place + TRANSPORT]!, places[place + END]!, out);
   }
 
@@ -202,6 +218,8 @@ export class Engine {
       if ((flags & SYN) === 0) return Reason.NO_FLOW;
     }
     if (!stage.mayTravel(place)) return Reason.TTL_EXCEEDED;
+    const objection = this.flows.objection(stage.places, place, batch.side[i]!);
+    if (objection !== 0) return objection;
     if ((flags & ACK) !== 0) return this.#openAnswer(batch, i, place, flags, out);
     if (stage.protocol(place) !== TCP && this.requests.any) return this.#request(batch, i, place, out);
     return this.#openFlow(batch, i, place, flags, out);

@@ -165,6 +165,13 @@ export class Controls {
     return (sequence - control.shifts[direction === "original" ? 0 : 1].sequence) >>> 0;
   }
 
+  /** False: what an error quotes as sent `direction` was not, or has arrived. Of what is not read, nobody knows. */
+  mayBeInFlight(id: number, direction: Direction, sequence: number): boolean {
+    const control = this.#of(id);
+    if (control === null || control.flow === null || control.shifts !== null) return true;
+    return control.flow.isInFlight(direction, sequence);
+  }
+
   /** A router on the way of `direction` lets packets of `mtu` bytes pass, and no larger ones. */
   limit(id: number, direction: Direction, mtu: number): void {
     const header = this.#common.envelope.header(id) + tcp.HEADER;

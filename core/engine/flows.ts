@@ -15,9 +15,11 @@ import type { Ms, Port } from "../units.ts";
 import { Address } from "../wire/address.ts";
 import * as tcp from "../wire/tcp.ts";
 import { type Account, bytesOf, ROLES } from "./account.ts";
+import { Side } from "./batch.ts";
 import type { Controls } from "./controls.ts";
 import { type Destination, Destinations, isPersonal } from "./destinations.ts";
 import { destination, source, sourceAddress, transportOf } from "./ends.ts";
+import { isLand, isMartian } from "./origin.ts";
 import { Ending, endings, Reason } from "./reason.ts";
 import { openingKey } from "./request-port.ts";
 import { VirtualServices } from "./virtual.ts";
@@ -109,6 +111,14 @@ export class Flows {
   /** The balancer's entry of a control connection, or of a related one. */
   entry(id: number): ConnectionEntry | null {
     return this.#entries.get(id) ?? null;
+  }
+
+  /** Why nobody can have sent what has the key at `at` and came from `side`; 0: somebody can. */
+  objection(keys: Int32Array, at: number, side: number): number {
+    if (isLand(keys, at)) return Reason.LAND;
+    // Realservers that have the VIP send as it, and a host that cannot tell sides has them among all others.
+    const own = side === Side.CLIENT && this.#virtual.hasSource(keys, at);
+    return own || isMartian(keys, at) ? Reason.MARTIAN_SOURCE : 0;
   }
 
   /** A new flow for the key at `at`, in `state`: its id, or ~reason. */

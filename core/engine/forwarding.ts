@@ -3,7 +3,7 @@
  * packets as they are, with one hop less to live. Its replies, should they come this way, are the VIP's already.
  */
 import * as rows from "../flow/rows.ts";
-import { hasSender, isTooBig, MOST, portUnreachable, tooBig } from "../nat/icmp-message.ts";
+import { isTooBig, MOST, portUnreachable, tooBig } from "../nat/icmp-message.ts";
 import { encapsulate, overhead } from "../nat/tunnel.ts";
 import type { Ms } from "../units.ts";
 import type { Address } from "../wire/address.ts";
@@ -76,9 +76,8 @@ export class Forwarding {
     return Reason.TOO_BIG;
   }
 
-  /** The sender of packet `i`, which is `length` long, is told that nobody serves it. */
+  /** The sender of packet `i`, a host, is told that nobody serves it; `length`: of the packet. */
   refuse(batch: Batch, i: number, length: number, now: Ms, { sent }: Output): void {
-    if (!hasSender(batch.bytes, batch.offset[i]!)) return;
     if (now - this.#since >= SECOND) {
       this.#since = now;
       this.#refusals = 0;

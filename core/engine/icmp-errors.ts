@@ -2,6 +2,10 @@
  * ICMP errors follow the flow of the packet they are about, with its translation undone in what they quote; see
  * nat/translate.ts for the picture. Path-MTU messages are such errors, and reach whoever sent too large a packet. Of what is
  * scheduled request by request there is no flow, but it is known who asked whom.
+ *
+ * Anybody can send one about a flow whose ends he guesses. Of a control connection that is read it must quote what is in
+ * flight (RFC 5927 §4.1, §7). Of others the engine keeps no sequence numbers: errors about them go on to who sent what they
+ * quote, who knows his own.
  */
 import { KEY, PORTS, reverseKey } from "../flow/key.ts";
 import * as rows from "../flow/rows.ts";
@@ -61,6 +65,7 @@ export class IcmpErrors {
     if (found === 0) return this.#aboutRequest(batch, i, family, header, out);
     if (!fits(batch.side[i]!, found & 1)) return Reason.WRONG_SIDE;
     if (!mayTravel(view, at, family)) return Reason.TTL_EXCEEDED;
+    if (!this.#isInFlight(view, found)) return Reason.ICMP_SEQUENCE;
     this.#limit(bytes, at, family, header, end, found);
     this.#translate(view, at, family, header, found);
     const reason = this.#forwarding.send(batch, i, found, end - at, out);
@@ -98,11 +103,17 @@ export class IcmpErrors {
     return 0;
   }
 
+  #isInFlight(view: DataView, found: number): boolean {
+    const { protocol, transport } = this.#inner;
+    if (protocol !== tcp.PROTOCOL) return true;
+    return this.#controls.mayBeInFlight(found >>> 1, quotedWay(found), view.getUint32(transport + tcp.SEQUENCE));
+  }
+
   /** What is too big may be what a control connection's reader has sent, who is as careful as a host: damaged, it says nothing. */
   #limit(bytes: Uint8Array, at: number, family: 4 | 6, header: number, end: number, found: number): void {
     const mtu = icmp.nextHopMtu(family, bytes, header);
     if (mtu === 0 || !isIntactIcmp(bytes, at, header, end)) return;
-    this.#controls.limit(found >>> 1, (found & 1) === rows.ORIGINAL ? "reply" : "original", mtu);
+    this.#controls.limit(found >>> 1, quotedWay(found), mtu);
   }
 
   /** A segment of a control connection, which went `direction`: its sender may know it by another number. */
@@ -122,7 +133,7 @@ export class IcmpErrors {
     const low = table[row + (toReal ? rows.REAL : rows.VIRTUAL)]!;
     const prefix = id * rows.PREFIXES + (toReal ? rows.REAL_PREFIX : rows.VIRTUAL_PREFIX);
     const port = toReal ? table[row + rows.INNER_PORT]! >>> 16 : table[row + rows.OUTER_PORTS]! & 0xffff;
-    const renumbered = this.#renumber(view, id, toReal ? "reply" : "original");
+    const renumbered = this.#renumber(view, id, quotedWay(found));
     this.#readdress(view, at, family, header, toReal ? SOURCE : DESTINATION, prefixes, prefix, low, port, renumbered);
   }
 
@@ -148,6 +159,9 @@ export class IcmpErrors {
     } else settleIcmp(view, header, seen + readdressIpv6(view, at, end, prefixes, prefix, low));
   }
 }
+
+/** Which way the packet went that an error of `found` quotes. */
+const quotedWay = (found: number): Direction => ((found & 1) === rows.ORIGINAL ? "reply" : "original");
 
 /** Is the destination of the header at `outer` the source of the one at `inner`? */
 function sameAddress(bytes: Uint8Array, outer: number, inner: number, family: 4 | 6): boolean {

@@ -17,6 +17,8 @@ import type { Common, Reading } from "./read-connection.ts";
 
 /** Segments that came before their turn: what is missing was lost on its way here, and will be sent again. */
 const PIECES = 64;
+/** The largest window there is (RFC 7323 §2.3): no receiver has allowed what is further ahead. */
+const MOST_AHEAD = 0xffff * 2 ** 14;
 
 export class Overheard implements ControlHost {
   /** There is nothing more to be read. */
@@ -46,6 +48,7 @@ export class Overheard implements ControlHost {
     const way = direction === "original" ? this.#original : this.#reply;
     const sequence = tcp.sequence(bytes, at);
     if ((tcp.flags(bytes, at) & tcp.SYN) !== 0) way.open(sequence);
+    else if (way.ahead(sequence) > MOST_AHEAD) this.#common.counters.count("control.beyond-window");
     else way.segment(sequence, part(bytes, at + tcp.headerLength(bytes, at), end), 0);
     this.#advance();
   }
@@ -65,6 +68,7 @@ export class Overheard implements ControlHost {
     return {
       data: (bytes) => this.#stream.feed(direction, bytes, this.#common.now),
       gap: () => {
+        this.#common.counters.count("control.gap");
         this.over = true;
       },
       end: () => {},

@@ -4,7 +4,8 @@
  *   the realserver listens   VIP:port, the realserver's own number where it is free, so that most texts stay as they are
  *   the client listens       where the client said: realservers see clients as they are
  *
- * A realserver that has the VIP says itself where its clients go: there, or nowhere.
+ * A realserver that has the VIP says itself where its clients go: there, or nowhere. Two of them may say the same port, to
+ * different clients.
  */
 import type { Balancer, ConnectionEntry } from "../balancer.ts";
 import type { RelatedEntry } from "../flow/related.ts";
@@ -32,15 +33,16 @@ export class Placing {
     if (entry.opener === "reply") return entry.target;
     const { address } = control.virtual;
     const { transport, target } = entry;
-    const port =
-      below === null ? this.port(control, transport, target.port) : this.#above(transport, address, below.port);
+    const any = below === null || hasVip(control.realserver);
+    const port = any ? this.port(control, transport, target.port) : this.#above(transport, address, below.port);
     return port === 0 ? null : { address, port };
   }
 
   /** The same of `port` of the realserver's, in numbers: a port of the virtual service; 0: there is none. */
-  port({ virtual: { address }, realserver }: ConnectionEntry, transport: Transport, port: Port): Port | 0 {
+  port({ client, virtual, realserver }: ConnectionEntry, transport: Transport, port: Port): Port | 0 {
+    const { address } = virtual;
+    if (hasVip(realserver)) return this.#free(transport, address, port, client.address) ? port : 0;
     const free = this.#free(transport, address, port);
-    if (hasVip(realserver)) return free ? port : 0;
     return free && this.#mayAdjoin(transport, address, port) ? port : this.#search(transport, address, port);
   }
 
@@ -70,9 +72,12 @@ export class Placing {
     return 0;
   }
 
-  /** Nobody is waited for there, and no service is. Data ports of a group give way: an entry knows its one client. */
-  #free(transport: Transport, address: Address, port: Port): boolean {
-    if (port > 0xffff || this.#balancer.related.awaits(transport, address, port)) return false;
+  /**
+   * Nobody is waited for there (`from` this address, unless that is null), and no service is. Data ports of a group give
+   * way: an entry knows its one client.
+   */
+  #free(transport: Transport, address: Address, port: Port, from: Address | null = null): boolean {
+    if (port > 0xffff || this.#balancer.related.awaits(transport, address, port, from)) return false;
     const service = this.#balancer.serviceAt(transport, address, port);
     return service === null || roleOf(service.spec, port) === "data";
   }

@@ -39,6 +39,9 @@ export const reasons = [
   // Counted by what it was in RequestPath.counters.
   "request-refused",
   "reply-unasked",
+  "land",
+  "martian-source",
+  "icmp-sequence",
 ] as const;
 
 export type ReasonName = (typeof reasons)[number];
@@ -80,6 +83,9 @@ export const Reason = {
   NO_TUNNEL_SOURCE: 33,
   REQUEST_REFUSED: 34,
   REPLY_UNASKED: 35,
+  LAND: 36,
+  MARTIAN_SOURCE: 37,
+  ICMP_SEQUENCE: 38,
 } as const;
 
 /** Why an entry left the table. */

@@ -2,7 +2,7 @@
  * Which service a new flow is for, by its key: the services' addresses and ports as numbers. A flood asks this once for
  * each packet, so nothing is allocated and only services of the same address are looked through.
  */
-import { DESTINATION, DESTINATION_PREFIX, IPV6, KIND, PORTS } from "../flow/key.ts";
+import { DESTINATION, DESTINATION_PREFIX, IPV6, KIND, PORTS, SOURCE, SOURCE_PREFIX } from "../flow/key.ts";
 import { mix } from "../schedule/hash.ts";
 import type { Service } from "../service.ts";
 import * as tcp from "../wire/tcp.ts";
@@ -51,16 +51,28 @@ export class VirtualServices {
       const range = (next - 1) * RANGE;
       if (ranges[range + PROTOCOL] !== (kind & 0xff)) continue;
       if (port < ranges[range + FIRST]! || port > ranges[range + LAST]!) continue;
-      if (this.#sameAddress(range, keys, at, kind)) return ranges[range + SERVICE]!;
+      if (this.#sameAddress(range, keys, at + DESTINATION, at + DESTINATION_PREFIX, kind)) {
+        return ranges[range + SERVICE]!;
+      }
     }
     return -1;
   }
 
-  #sameAddress(range: number, keys: Int32Array, at: number, kind: number): boolean {
+  /** Whether the source of the key at `at` is the address of any. */
+  hasSource(keys: Int32Array, at: number): boolean {
+    const kind = keys[at + KIND]!;
+    for (let next = this.heads[this.#bucket(keys[at + SOURCE]!)]!; next !== 0; next = this.nexts[next - 1]!) {
+      if (this.#sameAddress((next - 1) * RANGE, keys, at + SOURCE, at + SOURCE_PREFIX, kind)) return true;
+    }
+    return false;
+  }
+
+  /** `low` and `prefix`: where the key has the address. */
+  #sameAddress(range: number, keys: Int32Array, low: number, prefix: number, kind: number): boolean {
     const ranges = this.ranges;
-    if (ranges[range + 3] !== keys[at + DESTINATION]) return false;
+    if (ranges[range + 3] !== keys[low]) return false;
     if ((kind & IPV6) === 0) return ranges[range] === 0 && ranges[range + 1] === 0 && ranges[range + 2] === 0xffff;
-    for (let i = 0; i < 3; i++) if (ranges[range + i] !== keys[at + DESTINATION_PREFIX + i]) return false;
+    for (let i = 0; i < 3; i++) if (ranges[range + i] !== keys[prefix + i]) return false;
     return true;
   }
 

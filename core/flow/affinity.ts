@@ -44,6 +44,15 @@ export class AffinityMemory<T> {
     }
   }
 
+  /** What is remembered of `realserver` is of `heir` from now on, who knows nothing of his own yet. */
+  bequeath(realserver: T, heir: T): void {
+    const keys = this.#keys.get(realserver);
+    if (keys === undefined) return;
+    for (const key of keys) this.#known.set(key, { realserver: heir, expires: this.#known.get(key)!.expires });
+    this.#keys.delete(realserver);
+    this.#keys.set(heir, keys);
+  }
+
   /** Costs as much as is remembered of `realserver`, not of others. Returns how much that was. */
   purge(realserver: T): number {
     const keys = this.#keys.get(realserver);

@@ -4,7 +4,9 @@ import type { Address } from "../wire/address.ts";
 
 interface Template<T> {
   realserver: T;
-  /** Connections open now that go to it because of this template. */
+  /** Whose place it took since. */
+  before: readonly T[];
+  /** Connections open now that go to one of them because of this template. */
   active: number;
   expires: Ms;
 }
@@ -43,7 +45,7 @@ export class PersistenceTable<T> {
     const key = this.#key(client);
     const template = this.#templates.get(key);
     if (template === undefined || template.realserver !== realserver) {
-      this.#templates.set(key, { realserver, active: 1, expires: later(now, this.#timeout) });
+      this.#templates.set(key, { realserver, before: [], active: 1, expires: later(now, this.#timeout) });
     } else {
       template.active++;
       template.expires = later(now, this.#timeout);
@@ -52,9 +54,26 @@ export class PersistenceTable<T> {
 
   closed(client: Address, realserver: T, now: Ms): void {
     const template = this.#templates.get(this.#key(client));
-    if (template?.realserver !== realserver || template.active === 0) return;
+    if (template === undefined || template.active === 0) return;
+    if (template.realserver !== realserver && !template.before.includes(realserver)) return;
     template.active--;
     template.expires = later(now, this.#timeout);
+  }
+
+  /** `heir` takes the place of `realserver`: whoever would be led to that one, and has connections there or not. */
+  bequeath(realserver: T, heir: T): void {
+    for (const template of this.#templates.values()) {
+      if (template.realserver !== realserver) continue;
+      template.before = [...template.before, realserver];
+      template.realserver = heir;
+    }
+  }
+
+  /** The same of its clients that have no connections there. */
+  bequeathIdle(realserver: T, heir: T): void {
+    for (const template of this.#templates.values()) {
+      if (template.realserver === realserver && template.active === 0) template.realserver = heir;
+    }
   }
 
   /** Whether connections of `client` are open because of its template. */

@@ -29,8 +29,9 @@ export class Placed {
   }
 
   /**
-   * False: somebody is waited for there already. An end that clients connect to has one entry, whoever they are, so
-   * that transfers cannot be crossed. A client's own port may be announced to several realservers: `from` them.
+   * False: somebody is waited for there already. An end that the director found has one entry, whoever connects, so that
+   * transfers cannot be crossed. Others' own ends may be announced to several at once, and are told apart by who may
+   * come, `from`: a client's to realservers, that of realservers which have the VIP to clients.
    */
   add(row: number, transport: Transport, address: Address, port: number, from: Address | null): boolean {
     if (this.at(transport, address, port, from) !== 0) return false;

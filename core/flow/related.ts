@@ -32,7 +32,9 @@ export type Gone = (entry: RelatedEntry, reason: GoneReason) => void;
 
 /** Ports and ways in one small number: who differs in it is another. */
 const endsOf = (port: number, opener: Direction, transport: Transport): number =>
-  (port << 2) | (opener === "reply" ? 2 : 0) | (transport === "udp" ? 1 : 0);
+  (port << 2) | (opener === "reply" ? REPLY : 0) | (transport === "udp" ? 1 : 0);
+/** Opened by the realserver. */
+const REPLY = 2;
 
 export class RelatedTable {
   #limits: RelatedLimits;
@@ -112,10 +114,10 @@ export class RelatedTable {
 
   /** `entry` can now be met at `seen`. False when another entry is there already, or this one is gone. */
   place(entry: RelatedEntry, seen: Endpoint): boolean {
-    const { row, state, transport, opener, from } = entry;
+    const { row, state, transport } = entry;
     if (row === 0 || state !== "reserved") return false;
     entry.seen = seen;
-    if (!this.#placed.add(row, transport, seen.address, seen.port, opener === "reply" ? from.address : null)) {
+    if (!this.#place(row, transport, seen.address, seen.port)) {
       entry.seen = null;
       return false;
     }
@@ -127,12 +129,23 @@ export class RelatedTable {
   placeOffer(row: number, transport: Transport, seen: Endpoint["address"], port: Endpoint["port"]): boolean {
     const entry = this.#rows.seen(row);
     if (entry !== null) return this.place(entry, { address: seen, port });
-    return this.#placed.add(row, transport, seen, port, null);
+    return this.#place(row, transport, seen, port);
   }
 
-  /** Whether anybody is waited for at this end. */
-  awaits(transport: Transport, address: Address, port: number): boolean {
-    return this.#placed.at(transport, address, port, null) !== 0;
+  #place(row: number, transport: Transport, seen: Address, port: number): boolean {
+    const from = this.#isOwnEnd(row, seen, port) ? this.#rows.from(row) : null;
+    return this.#placed.add(row, transport, seen, port, from);
+  }
+
+  /** Whether this is an end of who announced it, not one that the director found: others may have announced the same. */
+  #isOwnEnd(row: number, seen: Address, port: number): boolean {
+    const ends = this.#rows.words[(row << ROW_SHIFT) + ENDS]!;
+    return (ends & REPLY) !== 0 || (portIn(ends) === port && this.#rows.target(row).equals(seen));
+  }
+
+  /** Whether anybody is waited for at this end; `from` this address, unless that is null. */
+  awaits(transport: Transport, address: Address, port: number, from: Address | null = null): boolean {
+    return this.#placed.at(transport, address, port, from) !== 0;
   }
 
   /** The same of the destination of the key at `at` (key.ts), by either transport. False: certainly not. */

@@ -50,6 +50,11 @@ export class ObservedStream {
     return this.#started;
   }
 
+  /** How far `sequence` is ahead of the next byte in order; negative: behind it. */
+  ahead(sequence: number): number {
+    return this.#started ? (sequence - this.#sequence) | 0 : 0;
+  }
+
   /** A SYN with this sequence number: the stream begins behind it. */
   open(sequence: number): void {
     if (this.#started) return;

@@ -39,25 +39,6 @@ export function tooBig(
 export const portUnreachable = (bytes: Uint8Array, from: number, length: number, to: Uint8Array, at: number): number =>
   write(bytes, from, length, bytes[from]! >>> 4 === 6 ? UNREACHABLE_V6 : UNREACHABLE, 0, to, at);
 
-/**
- * Whether the packet at `at` came from one host, who may be told something; not from several, from nobody, or from where
- * it was sent to (RFC 1122 §3.2.2, RFC 4443 §2.4(e)).
- */
-export function hasSender(bytes: Uint8Array, at: number): boolean {
-  const v6 = bytes[at]! >>> 4 === 6;
-  const source = at + (v6 ? ipv6.SOURCE : ipv4.SOURCE);
-  const length = v6 ? 16 : 4;
-  const same = bytes.subarray(source, source + length).every((byte, i) => byte === bytes[source + length + i]);
-  return !same && (v6 ? isHostV6(bytes, source) : isHost(bytes[source]!));
-}
-
-/** By an IPv4 address's first byte: not 0/8, 127/8, nor multicast, reserved or broadcast (RFC 6890 §2.2.2). */
-const isHost = (first: number): boolean => first !== 0 && first !== 127 && first < 224;
-
-/** Neither `::` nor `::1` (RFC 4291 §2.5.2, §2.5.3), nor multicast (§2.7). */
-const isHostV6 = (bytes: Uint8Array, at: number): boolean =>
-  bytes[at] !== 0xff && (bytes[at + 15]! > 1 || bytes.subarray(at, at + 15).some((byte) => byte !== 0));
-
 /** Type << 8 | code. */
 const TOO_BIG = (icmp.Type.DESTINATION_UNREACHABLE << 8) | icmp.FRAGMENTATION_NEEDED;
 const TOO_BIG_V6 = icmp.TypeV6.PACKET_TOO_BIG << 8;

@@ -62,11 +62,42 @@ t.test(
     t.match(entry.realserver, { method: "dr", removed: true, active: 1 });
     t.match(after, { method: "nat", removed: false, active: 0, up: false, key: entry.realserver.key });
     balancer.mark(service!, after!, true);
-    t.equal(admit(balancer, 1).realserver, after, "nobody is led back to what it was");
+    t.equal(admit(balancer, 1).realserver, after, "nobody is led back to what was down");
     balancer.change([web([realserver(A)], { persistence: seconds(300) })]);
     t.equal(service!.realservers[0], after, "NAT is what no method says");
   },
 );
+
+t.test("who would be led back to a realserver is led to it by its new method", async (t) => {
+  const persistent = { persistence: seconds(300) };
+  const both = (method: "nat" | "dr") => web([realserver(A, { method }), realserver(B, { method })], persistent);
+  const balancer = makeBalancer([both("nat")]);
+  const entries = [1, 2].map((n) => admit(balancer, n));
+  const service = balancer.services[0]!;
+  balancer.remember(service, entries[1]!.realserver, ["state"], seconds(60), seconds(0));
+  balancer.change([both("dr")]);
+  for (const entry of entries) balancer.close(entry, seconds(400));
+  const after = entries.map((_, i) => admit(balancer, i + 1, 80, seconds(500)));
+  t.same(
+    after.map(({ realserver: { key, method } }) => [key, method]),
+    entries.map(({ realserver: { key } }) => [key, "dr"]),
+  );
+  const known = balancer.admit("tcp", client(3), endpoint(VIP, 80), seconds(1), { recall: ["state"] });
+  t.equal(typeof known !== "string" && known.realserver, after[1]!.realserver);
+});
+
+t.test("data connections of who is connected go by the method of their control connection", async (t) => {
+  const group = { ports: [ports(21), ports(40000, 40100)] };
+  const by = (method: "nat" | "dr") => ftpService({ ...group, realservers: [realserver(A, { method })] });
+  const balancer = makeBalancer([by("nat")]);
+  const control = admit(balancer, 1, 21);
+  const over = admit(balancer, 2, 21);
+  for (const one of [control, over]) balancer.group(one, null, seconds(0));
+  balancer.close(over, seconds(1));
+  balancer.change([by("dr")]);
+  t.equal(admit(balancer, 1, 40001, seconds(2)).realserver, control.realserver);
+  t.equal(admit(balancer, 2, 40001, seconds(2)).realserver, balancer.services[0]!.realservers[0]);
+});
 
 t.test("a realserver that goes gets nothing new; what it has, and what that announces, goes on", async (t) => {
   const balancer = makeBalancer([ftpService({ realservers: [realserver(A), realserver(B)] })]);

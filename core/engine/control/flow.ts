@@ -147,6 +147,13 @@ export class ControlFlow implements ControlHost, BriefHost, Reader {
     return quoted;
   }
 
+  /** Whether what went `direction` as `sequence` may be on its way still. */
+  isInFlight(direction: Direction, sequence: number): boolean {
+    const inFlight = this.#awake().isInFlight(direction, sequence);
+    this.#rest();
+    return inFlight;
+  }
+
   /** The path to the receiver of `direction` carries no more than this much payload in a segment. */
   limitSegments(direction: Direction, payload: number): void {
     this.#awake().limitSegments(direction, payload);

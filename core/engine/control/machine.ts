@@ -152,6 +152,11 @@ export class Machine {
     return this.#way(direction).quoted(sequence);
   }
 
+  /** Whether what went `direction` as `sequence` may be on its way still. */
+  isInFlight(direction: Direction, sequence: number): boolean {
+    return this.#way(direction).isInFlight(sequence);
+  }
+
   /** The path to the receiver of `direction` carries no more than this much payload in a segment. */
   limitSegments(direction: Direction, payload: number): void {
     this.#way(direction).limitSegments(payload);

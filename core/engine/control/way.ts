@@ -154,6 +154,13 @@ export class Way {
     return this.sequenceOf(this.offsets.inputBefore(offset - behind) + behind);
   }
 
+  /** What R knows as `sequence` was sent, and is not acknowledged; of the SYN that much is known until something behind it is. */
+  isInFlight(sequence: number): boolean {
+    const { acknowledged, sent } = this.outbound;
+    const offset = this.outputAt(sequence);
+    return this.opened && offset <= sent && offset >= (acknowledged === 0 ? -1 : acknowledged);
+  }
+
   sequenceOf(offset: number): number {
     return (this.first + offset) >>> 0;
   }

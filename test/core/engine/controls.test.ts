@@ -226,7 +226,8 @@ t.test("what was read and not delivered is sent again, in time", async (t) => {
 t.test("a path-MTU message makes our segments smaller", async (t) => {
   const { d, session } = directed();
   login(session);
-  const sent = tcp({ from: CLIENT, to: `${REAL}:2121`, flags: "A", payload: new Uint8Array(100) });
+  const sequence = session.server.heard;
+  const sent = tcp({ from: CLIENT, to: `${REAL}:2121`, flags: "A", payload: new Uint8Array(100), sequence });
   d.one(icmp({ from: "10.9.9.9", to: "192.0.2.7", type: 3, code: 4, rest: 140, about: sent.subarray(0, 40) }), "REAL");
   const line = `${"STOR "}${"x".repeat(200)}\r\n`;
   t.equal(session.say(line), line);

@@ -122,6 +122,53 @@ t.test("from the outside nobody passes for a realserver, from the inside nobody 
   t.equal(d.say(tcp({ from: "192.0.2.8:1", to: VIP, flags: "S" }), "REAL"), "drop: not-announced");
 });
 
+const MARTIANS: readonly (readonly [from: string, to: string, reason: string])[] = [
+  ["203.0.113.10:80", "203.0.113.10:80", "land"],
+  ["203.0.113.10:40000", "203.0.113.10:53", "land"],
+  ["[2001:db8:1::10]:80", "[2001:db8:1::10]:80", "land"],
+  ["[2001:db8:1::11]:80", "[2001:db8:1::10]:80", "opened"],
+  ...["0.0.0.0", "0.1.2.3", "127.0.0.1", "127.1.2.3", "224.0.0.1", "239.1.2.3", "240.0.0.1", "255.255.255.255"].map(
+    (from) => [`${from}:40000`, VIP, "martian-source"] as const,
+  ),
+  ...["1.2.3.4", "126.0.0.1", "128.0.0.1", "223.0.0.1"].map((from) => [`${from}:40000`, VIP, "opened"] as const),
+  ...["::", "::1", "ff02::1"].map((from) => [`[${from}]:40000`, VIP6, "martian-source"] as const),
+  ...["::2", "1::1", "::1:0:0", "fe00::1"].map((from) => [`[${from}]:40000`, VIP6, "opened"] as const),
+];
+for (const [from, to, reason] of MARTIANS) {
+  t.test(`${reason === "opened" ? "somebody may be" : `${reason}:`} ${from}, to ${to}`, async (t) => {
+    for (const side of ["CLIENT", "ANYWHERE"] as const) {
+      const d = director();
+      const datagram = to.endsWith(":53");
+      t.equal(d.one(datagram ? udp({ from, to }) : tcp({ from, to, flags: "S" }), side).reason, reason);
+      t.equal(d.engine.table.size, reason === "opened" ? 1 : 0);
+    }
+  });
+}
+
+t.test("an IPv4 address as an IPv6 one is nobody's on a wire", async (t) => {
+  const d = director();
+  const near = tcp({ from: "[::fffe:c000:207]:40000", to: VIP6, flags: "S" });
+  t.equal(d.one(near.with(8 + 11, 0xff)).reason, "martian-source");
+  t.equal(d.one(near).reason, "opened");
+});
+
+t.test("from the outside nobody passes for one of our VIPs; a realserver that has it may", async (t) => {
+  const reals = [{ ...realserver("10.0.0.3", null), method: "dr" as const }];
+  const other = service("203.0.113.11", [["tcp", 21, 21]], reals, { helper: ftp, controlPorts: [port(21)] });
+  const d = director(web(), other, web6());
+  const opens = (from: string, to: string) => tcp({ from, to, flags: "S" });
+  t.equal(d.say(opens("203.0.113.11:40000", VIP), "CLIENT"), "drop: martian-source");
+  t.equal(d.say(opens("203.0.113.12:40000", VIP), "CLIENT"), `to-real: 203.0.113.12:40000 -> ${REAL}`);
+  t.equal(d.one(opens("[::203.0.113.11]:40000", VIP6), "CLIENT").reason, "opened", "IPv4's are not IPv6's");
+  const control = { from: "192.0.2.7:40001", to: "203.0.113.11:21" };
+  d.one(tcp({ ...control, flags: "S", sequence: 1000 }), "CLIENT");
+  const payload = new TextEncoder().encode("PORT 192,0,2,7,4,1\r\n");
+  d.one(tcp({ ...control, flags: "AP", sequence: 1001, payload }), "CLIENT");
+  for (const side of ["REAL", "ANYWHERE"] as const) {
+    t.equal(d.one(opens("203.0.113.11:20", "192.0.2.7:1025"), side).verdict, "to-client");
+  }
+});
+
 t.test("packets and bytes are counted for each direction", async (t) => {
   const d = director();
   d.one(syn);

@@ -140,7 +140,8 @@ for (const damaged of [true, false]) {
       const d = new Director([service(V4.vip, [["tcp", 21, 21]], reals, { helper: ftp, controlPorts: [port(21)] })]);
       const session = new Session(d, at(V4.client, 40_000), at(V4.vip, 21), at(V4.real, 21)).open();
       session.reply("220 ready\r\n");
-      const about = tcp({ from: at(V4.client, 40_000), to: at(V4.real, 21), payload: new Uint8Array(100) });
+      const { sequence } = session.client;
+      const about = tcp({ from: at(V4.client, 40_000), to: at(V4.real, 21), payload: new Uint8Array(100), sequence });
       const error = icmp({ from: V4.router, to: V4.client, type: 3, code: 4, rest: 140, about });
       if (damaged) error[error.length - 1]! ^= 1;
       d.one(error, "REAL");
@@ -204,11 +205,73 @@ for (const encrypted of [false, true]) {
         t.equal(sequenceIn(judged.packet), sequence);
         t.equal(wrong(judged.packet), null);
       }
-      const early = packet.slice();
-      const view = new DataView(early.buffer);
-      view.setUint32(24, view.getUint32(24) - 1000);
-      const judged = d.one(icmp({ from: V4.router, to: V4.vip, type: 3, code: 4, about: early }), "CLIENT");
-      t.ok(((sequenceIn(judged.packet) - sequence) | 0) < -900, "what was acknowledged long ago stays so");
     },
   );
 }
+
+/** `packet` with its sequence number moved, as far as an error quotes it. */
+function moved(packet: Uint8Array, by: number): Uint8Array {
+  const other = packet.slice();
+  const view = new DataView(other.buffer);
+  view.setUint32(24, view.getUint32(24) + by);
+  return other;
+}
+
+t.test("of a control connection that is read, errors about what is not in flight are dropped (RFC 5927)", async (t) => {
+  const length = "150 here it comes\r\n".length;
+  const told = (by: number, encrypted = false, type = 3, code = 4): string => {
+    const { d, packet } = stretched(encrypted);
+    return d.one(icmp({ from: V4.router, to: V4.vip, type, code, rest: 576, about: moved(packet, by) }), "CLIENT")
+      .reason;
+  };
+  for (const by of [0, 1, length]) t.equal(told(by), "icmp-error", `${by}`);
+  for (const by of [-1, -1000, length + 1, 100_000, 0x7fffffff]) {
+    t.equal(told(by), "icmp-sequence", `${by}`);
+    t.equal(told(by, false, 3, 1), "icmp-sequence", "whatever the error");
+    t.equal(told(by, true), "icmp-error", "of what is not read nobody knows");
+  }
+});
+
+t.test("a path-MTU message about what was never sent makes no segment smaller", async (t) => {
+  const reals = [realserver(V4.real, null)];
+  const d = new Director([service(V4.vip, [["tcp", 21, 21]], reals, { helper: ftp, controlPorts: [port(21)] })]);
+  const session = new Session(d, at(V4.client, 40_000), at(V4.vip, 21), at(V4.real, 21)).open();
+  session.reply("220 ready\r\n");
+  const about = tcp({ from: at(V4.client, 40_000), to: at(V4.real, 21), sequence: session.client.sequence + 1000 });
+  const error = icmp({ from: V4.router, to: V4.client, type: 3, code: 4, rest: 140, about });
+  t.equal(d.one(error, "REAL").reason, "icmp-sequence");
+  const line = `STOR ${"x".repeat(200)}\r\n`;
+  t.equal(session.say(line), line);
+  t.ok(session.server.received.some(({ length }) => length > 100));
+});
+
+t.test("errors about the SYN, which is not acknowledged yet, and its answer", async (t) => {
+  const reals = [realserver(V4.real, null)];
+  const d = new Director([service(V4.vip, [["tcp", 21, 21]], reals, { helper: ftp, controlPorts: [port(21)] })]);
+  const syn = (sequence: number) =>
+    tcp({ from: at(V4.client, 40_000), to: at(V4.real, 21), flags: "S", sequence: sequence >>> 0 });
+  d.one(tcp({ from: at(V4.client, 40_000), to: at(V4.vip, 21), flags: "S", sequence: 1000 }), "CLIENT");
+  const error = (about: Uint8Array) => icmp({ from: V4.router, to: V4.client, type: 3, code: 1, about });
+  for (const [sequence, reason] of [
+    [1000, "icmp-error"],
+    [999, "icmp-sequence"],
+    [1002, "icmp-sequence"],
+  ] as const) {
+    t.equal(d.one(error(syn(sequence)), "REAL").reason, reason, `${sequence}`);
+  }
+  const answer = tcp({ from: at(V4.vip, 21), to: at(V4.client, 40_000), flags: "SA", sequence: 7 });
+  const about = icmp({ from: V4.router, to: V4.vip, type: 3, code: 1, about: answer });
+  t.equal(d.one(about, "CLIENT").reason, "icmp-sequence", "nobody has answered");
+});
+
+t.test("an error from no host is dropped, and one from a VIP to itself", async (t) => {
+  const d = opened(V4, "tcp");
+  const about = packetOf("tcp", at(V4.vip, 53), at(V4.client, 40_000));
+  for (const [from, reason] of [
+    ["127.0.0.1", "martian-source"],
+    ["255.255.255.255", "martian-source"],
+    [V4.vip, "land"],
+  ] as const) {
+    t.equal(d.one(icmp({ from, to: V4.vip, type: 3, code: 4, about }), "CLIENT").reason, reason);
+  }
+});

@@ -63,6 +63,18 @@ class Overheard {
 const PORT = "PORT 192,0,2,7,4,1\r\n";
 const answers = (to: string, from = `${CLIENT}:1025`, flags = "SA") => tcp({ from, to, flags });
 
+/** Each is told of port 50000 of the VIP; the realservers that serve them. */
+const announcedBy = (controls: readonly Overheard[]): string[] => {
+  const reals = controls.map((control) => control.open());
+  for (const control of controls) {
+    control.accept();
+    control.reply("220 ready\r\n");
+    control.say("PASV\r\n");
+    control.reply("227 Entering Passive Mode (203,0,113,10,195,80)\r\n");
+  }
+  return reals;
+};
+
 t.test("a client's answer to an active connection past the director goes to who was told of it", async (t) => {
   const d = ftpDirector("dr", "dr");
   const [one, other] = [new Overheard(d), new Overheard(d, "192.0.2.8:40000")];
@@ -150,19 +162,51 @@ t.test(
   "where replies pass the director, what they announce is met, too, at the realserver's own port or nowhere",
   async (t) => {
     const d = ftpDirector("dr", "dr");
-    const controls = [new Overheard(d), new Overheard(d, "192.0.2.8:40000")];
-    const [real] = controls.map((control) => control.open());
-    for (const control of controls) {
-      control.accept();
-      control.reply("220 ready\r\n");
-      control.say("PASV\r\n");
-      control.reply("227 Entering Passive Mode (203,0,113,10,195,80)\r\n");
-    }
-    t.equal(d.balancer.related.size, 1, "another realserver's port of the same number is not waited for");
+    const controls = [new Overheard(d), new Overheard(d, `${CLIENT}:40001`)];
+    const [real] = announcedBy(controls);
+    t.equal(
+      d.balancer.related.size,
+      1,
+      "of one client, another realserver's port of the same number is not waited for",
+    );
     const judged = d.one(tcp({ from: `${CLIENT}:41000`, to: `${VIP}:50000`, flags: "S" }), "CLIENT");
     t.same([judged.verdict, judged.destination], ["direct", real]);
   },
 );
+
+t.test("two realservers announce the same port to two clients at once: each client meets his own", async (t) => {
+  const d = ftpDirector("dr", "dr");
+  const clients = [CLIENT, "192.0.2.8"];
+  const reals = announcedBy(clients.map((client) => new Overheard(d, `${client}:40000`)));
+  t.not(reals[0], reals[1]);
+  t.equal(d.balancer.related.size, 2);
+  const opens = (client: string) => tcp({ from: `${client}:41000`, to: `${VIP}:50000`, flags: "S" });
+  t.match(d.say(opens("192.0.2.9"), "CLIENT"), "drop: related-address");
+  for (const i of [1, 0]) {
+    const judged = d.one(opens(clients[i]!), "CLIENT");
+    t.same([judged.verdict, judged.destination], ["direct", reals[i]]);
+  }
+});
+
+t.test("segments further ahead than any window are not kept: what is next is read still", async (t) => {
+  const d = ftpDirector("dr");
+  const control = new Overheard(d);
+  control.open();
+  for (let i = 0; i < 100; i++) control.say("x", (1001 + 2 ** 30 + 2 * i) >>> 0);
+  t.equal(d.engine.controls.counters.get("control.beyond-window"), 100);
+  control.say(PORT, 1001);
+  t.equal(d.balancer.related.size, 1);
+});
+
+t.test("who leaves a hole before more than is kept is read no more, and counted", async (t) => {
+  const d = ftpDirector("dr");
+  const control = new Overheard(d);
+  control.open();
+  for (let i = 0; i < 100; i++) control.say("x", 2001 + 2 * i);
+  t.equal(d.engine.controls.counters.get("control.gap"), 1);
+  t.equal(control.say(PORT, 1001).verdict, "direct");
+  t.equal(d.balancer.related.size, 0);
+});
 
 t.test("somebody else's address opens nothing, and a damaged packet says nothing", async (t) => {
   const d = ftpDirector("dr");

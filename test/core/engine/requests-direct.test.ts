@@ -117,7 +117,7 @@ t.test("whose CoA one is cannot be seen, so it goes nowhere", async (t) => {
   const d = director("dr", "dr");
   realOf(d, accessRequest(1));
   const coa = udp({ from: "203.0.113.10:50000", to: "192.0.2.7:3799", payload: packet(43, 5) });
-  t.match(d.one(coa, "REAL"), { verdict: "drop" });
+  t.match(d.one(coa, "REAL"), { verdict: "drop", reason: "not-announced" });
 });
 
 for (const method of ["nat", "dr", "tunnel"] as const) {

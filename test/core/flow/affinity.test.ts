@@ -40,3 +40,17 @@ t.test("what a realserver lost to another is not forgotten with it", async (t) =
   memory.purge("a");
   t.equal(memory.recall(["1"], seconds(1)), "b");
 });
+
+t.test(
+  "an heir is recalled in the place of who was before, as long as that one, and is forgotten by himself",
+  async (t) => {
+    const memory = new AffinityMemory<string>(10);
+    memory.remember(["1"], "a", seconds(10), seconds(0));
+    memory.bequeath("a", "b");
+    memory.bequeath("nobody", "c");
+    t.equal(memory.purge("a"), 0);
+    t.same([memory.recall(["1"], seconds(9)), memory.recall(["1"], seconds(10))], ["b", null]);
+    memory.remember(["2"], "b", seconds(10), seconds(0));
+    t.equal(memory.purge("b"), 1);
+  },
+);

@@ -52,3 +52,25 @@ t.test("advance forgets what is over, purge what is gone", async (t) => {
   table.purge("b");
   t.equal(table.size, 0);
 });
+
+t.test("an heir has the clients of who was before, and their connections count on until they end", async (t) => {
+  const table = new PersistenceTable<string>(seconds(300), null);
+  table.opened(client, "a", seconds(0));
+  table.bequeath("a", "b");
+  table.opened(client, "b", seconds(1));
+  table.bequeath("b", "c");
+  table.closed(client, "a", seconds(1000));
+  t.equal(table.find(client, seconds(9000)), "c", "one is open still");
+  table.closed(client, "b", seconds(9000));
+  t.equal(table.find(client, seconds(9299)), "c");
+  t.equal(table.find(client, seconds(9300)), null);
+});
+
+t.test("an heir of idle clients alone has no others", async (t) => {
+  const table = new PersistenceTable<string>(seconds(300), null);
+  const other = address("10.0.0.6");
+  for (const one of [client, other]) table.opened(one, "a", seconds(0));
+  table.closed(client, "a", seconds(1));
+  table.bequeathIdle("a", "b");
+  t.same([table.find(client, seconds(2)), table.find(other, seconds(2))], ["b", "a"]);
+});

@@ -214,6 +214,20 @@ t.test(
   },
 );
 
+t.test("of an address that went and came back, what the kernel carries counts once", async (t) => {
+  const { flows, ended } = kernel([kernelFlow(1, "10.0.0.1")]);
+  ended.push(kernelFlow(2, "10.0.0.1"));
+  flows.update(configured(FILES.replace("port: 21", "port: 2121"), WEB));
+  flows.update(configured(FILES, WEB));
+  const states = [service("files", "ftp", "10.0.0.1:21", "10.0.0.1:2121", "10.0.0.1:21", "10.0.0.2")];
+  const [files] = flows.added(states);
+  t.same(
+    files!.realservers.map(({ active, traffic }) => [active, traffic!.connections]),
+    [[2, 3], [1, 1], [1, 1], [1, 1]], // biome-ignore format: one line
+  );
+  t.same(flows.traffic().packets, { original: 2, reply: 4 });
+});
+
 t.test("its connections are listed after the engine's, a page at a time, and dropped by scope", async (t) => {
   const { flows, removed } = kernel([1, 2, 3].map((id) => kernelFlow(id, id === 2 ? "10.0.0.2" : "10.0.0.1")));
   const first = flows.page({ after: KERNEL, limit: 2 });
