@@ -6,7 +6,7 @@ import type { Sandbox } from "../lab/sandbox.ts";
 /** The sources are not compiled into dist/; from there they are three folders up. */
 const SOURCES = new URL(import.meta.url.includes("/dist/") ? "../../../tools/bench/" : "./", import.meta.url);
 
-export type Program = "ftp-server" | "ftp-load" | "ftp-drip" | "bulk" | "engine-loop" | "packet-load";
+export type Program = "ftp-server" | "ftp-load" | "ftp-drip" | "bulk" | "engine-loop" | "packet-load" | "tun-loop";
 
 /** Compiles one into the sandbox; returns its path. */
 export async function compile(sandbox: Sandbox, program: Program): Promise<string> {

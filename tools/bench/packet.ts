@@ -3,25 +3,35 @@
  * shape: client, director and realserver in namespaces. They take turns; who has none is idle.
  */
 import { readFileSync } from "node:fs";
-import { startDirector } from "../lab/director.ts";
-import { locate, type Running } from "../lab/process.ts";
-import { makeRoutedFarm } from "../lab/routed.ts";
+import { locate } from "../lab/process.ts";
 import { inSandbox, type Sandbox } from "../lab/sandbox.ts";
-import { type Farm, type Host, makeFarm } from "../lab/topology.ts";
+import type { Farm, Host } from "../lab/topology.ts";
 import { compile } from "./native.ts";
-import { LOAD, MEASURED, pinned } from "./place.ts";
-import { compared, type Result } from "./report.ts";
+import {
+  ANSWER,
+  BESIDE,
+  BULK,
+  type Contender,
+  FIRST_SOURCE,
+  FTP,
+  KERNEL,
+  KINDRED,
+  LOOP,
+  LOOP_BESIDE,
+  OFFLOADED,
+  SINK,
+  SOURCES,
+  type Subject,
+  startKernel,
+  startKindred,
+  startLoop,
+} from "./packet-farms.ts";
+import { LOAD, pinned } from "./place.ts";
+import { compared, median, type Result, ratioOfPairs, round } from "./report.ts";
 import { type Contestant, type Settings, takeTurns } from "./rounds.ts";
 
-const FTP = 21;
-const BULK = 5001;
-const ANSWER = 5002;
-const SINK = 5003;
 const PORTS = [FTP, BULK, ANSWER];
 const CONCURRENCY = 64;
-/** The client's addresses: from one, ports would run out. */
-const SOURCES = 32;
-const FIRST_SOURCE = 128;
 const STREAMS = 1;
 /** The first cases are of plain services: bulk, and new connections. */
 const OFFLOADABLE = 4;
@@ -31,12 +41,7 @@ interface Programs {
   readonly load: string;
   readonly ftpLoad: string;
   readonly ftpServer: string;
-}
-
-/** Who forwards, and a way from a client to a realserver through it. */
-interface Contender {
-  readonly name: string;
-  readonly farm: Farm;
+  readonly tunLoop: string;
 }
 
 export const packet = (settings: Settings): Promise<Result[]> =>
@@ -46,23 +51,45 @@ export const packet = (settings: Settings): Promise<Result[]> =>
       load: await compile(sandbox, "packet-load"),
       ftpLoad: await compile(sandbox, "ftp-load"),
       ftpServer: await compile(sandbox, "ftp-server"),
+      tunLoop: await compile(sandbox, "tun-loop"),
     };
-    const contenders = [await startKindred(sandbox, KINDRED), await startKindred(sandbox, BESIDE)];
-    if (locate("nft") !== null) contenders.push(await startKindred(sandbox, OFFLOADED), await startKernel(sandbox));
-    for (const { farm } of contenders) await startServers(farm, programs);
-    const results: Result[] = [];
     const cases = CASES.filter(({ name }) => name.includes(settings.only));
+    const contenders = new Map<string, Contender>();
+    for (const name of new Set(cases.flatMap(contendersOf))) {
+      const farm = await start(sandbox, name, programs);
+      await startServers(farm, programs);
+      contenders.set(name, { name, farm });
+    }
+    const results: Result[] = [];
     for (const test of cases) {
-      const these = contenders.filter(({ name }) => name === test.subject || name === KERNEL);
+      const these = contendersOf(test).flatMap((name) => contenders.get(name) ?? []);
       if (these[0]?.name === test.subject) results.push(...(await compete(test, these, programs, settings)));
     }
     return results;
   });
 
+const hasNft = locate("nft") !== null;
+
+/** The case's subject, whom it is compared with, and what bounds it. */
+function contendersOf({ subject, floor }: Case): readonly string[] {
+  if (!hasNft) return subject === OFFLOADED ? [] : [subject];
+  return [subject, KERNEL, ...(floor === undefined ? [] : [floor])];
+}
+
+function start(sandbox: Sandbox, name: string, { tunLoop }: Programs): Promise<Farm> {
+  if (name === KERNEL) return startKernel(sandbox);
+  if (name === LOOP || name === LOOP_BESIDE) return startLoop(sandbox, name, tunLoop);
+  return startKindred(sandbox, name as Subject);
+}
+
 interface Case {
   readonly name: string;
   /** Who is beside the kernel's own NAT. */
   readonly subject: Subject;
+  /** The same way with as little as can be done on it: what it adds to the kernel's own is the least that can be added. */
+  readonly floor?: typeof LOOP | typeof LOOP_BESIDE;
+  /** Many short turns instead of a few long ones: the difference is smaller than what a machine does by itself. */
+  readonly close?: true;
   readonly unit: string;
   measure(contender: Contender, programs: Programs, seconds: number): Promise<number>;
 }
@@ -85,17 +112,11 @@ async function latency(
   return json(clientOf(farm), [load, "noop", farm.vip, String(FTP), String(seconds)]);
 }
 
-const KINDRED = "kindred";
-/** With its plain services in the kernel. */
-const OFFLOADED = "kindred, offload";
-/** On the CPU of the load, as the kernel is, who forwards on the CPU that the sender runs on. */
-const BESIDE = "kindred, one CPU";
-type Subject = typeof KINDRED | typeof OFFLOADED | typeof BESIDE;
-const KERNEL = "nft DNAT, nf_conntrack_ftp";
-
 const MICROSECONDS = "µs";
 
-const ENGINE_CASES: readonly Omit<Case, "subject">[] = [
+type EngineCase = Pick<Case, "name" | "unit" | "measure">;
+
+const ENGINE_CASES: readonly EngineCase[] = [
   {
     name: "bulk get",
     unit: "Gb/s",
@@ -155,92 +176,54 @@ const ENGINE_CASES: readonly Omit<Case, "subject">[] = [
   },
 ];
 
+const isLatency = ({ unit }: EngineCase): boolean => unit === MICROSECONDS;
+
 const CASES: readonly Case[] = [
-  ...ENGINE_CASES.map((one): Case => ({ ...one, subject: KINDRED })),
+  ...ENGINE_CASES.map((one): Case => ({ ...one, subject: KINDRED, ...(isLatency(one) ? { floor: LOOP } : {}) })),
   ...ENGINE_CASES.slice(0, OFFLOADABLE).map(
-    (one): Case => ({ ...one, name: `${one.name}, offload`, subject: OFFLOADED }),
+    (one): Case => ({ ...one, name: `${one.name}, offload`, subject: OFFLOADED, close: true }),
   ),
-  ...ENGINE_CASES.filter(({ unit }) => unit === MICROSECONDS).map(
-    (one): Case => ({ ...one, name: `${one.name}, one CPU`, subject: BESIDE }),
+  ...ENGINE_CASES.filter(isLatency).map(
+    (one): Case => ({ ...one, name: `${one.name}, one CPU`, subject: BESIDE, floor: LOOP_BESIDE }),
   ),
 ];
 
+/** Turns where it is close. */
+const CLOSE = { rounds: 40, seconds: 0.4 };
+
 async function compete(
-  { name, unit, subject, measure }: Case,
+  { name, unit, subject, floor, close, measure }: Case,
   contenders: readonly Contender[],
   programs: Programs,
-  { rounds, seconds }: Settings,
+  settings: Settings,
 ): Promise<Result[]> {
+  const rounds = close ? Math.max(settings.rounds, CLOSE.rounds) : settings.rounds;
+  const seconds = close ? Math.min(settings.seconds, CLOSE.seconds) : settings.seconds;
   const contestants = contenders.map(
     (contender): Contestant => ({ name: contender.name, measure: () => measure(contender, programs, seconds) }),
   );
   const runs = await takeTurns(contestants, rounds);
+  const [ours, kernels] = [runs.get(subject)!, runs.get(KERNEL) ?? []];
+  const note = close ? `the ratio is the median of those of ${rounds} pairs of turns of ${seconds} s` : undefined;
   const absent = contenders.length < 2 ? "nft is not installed" : undefined;
-  return [
-    compared({ case: name, unit, runs: runs.get(subject)! }, { name: KERNEL, runs: runs.get(KERNEL) ?? [], absent }),
-  ];
+  const peer = { name: KERNEL, runs: kernels, absent };
+  const result = compared({ case: name, unit, runs: ours, note }, peer, ratioOfPairs);
+  const floors = floor === undefined ? undefined : runs.get(floor);
+  return floors === undefined ? [result] : [result, added(result, floor!, ours, floors, kernels)];
 }
 
-async function startKindred(sandbox: Sandbox, name: Subject): Promise<Contender> {
-  const offloaded = name === OFFLOADED;
-  const farm = await makeRoutedFarm(sandbox, 4, 1, 1);
-  await addSources(farm);
-  const service = (name: string, ports: readonly string[], more: object) => ({
-    name,
-    vip: farm.vip,
-    ports,
-    scheduler: offloaded ? "rr" : "wlc",
-    realservers: farm.targets.map((target) => ({ ...target })),
-    ...more,
-  });
-  const config = {
-    services: [
-      service("ftp", [`tcp/${FTP}`], { helper: "ftp" }),
-      ...[`tcp/${BULK}`, `tcp/${ANSWER}`, `udp/${SINK}`].map((port) => service(port.replace("/", "-"), [port], {})),
-    ],
-    offload: offloaded ? "nftables" : "none",
-    log: { level: "warn", format: "json" },
-  };
-  const place = pinned(name === BESIDE ? LOAD : MEASURED);
-  const director: Running = startDirector(sandbox, config, farm.director.start, { path: "tun", ...place });
-  await director.until(() => hasDevice(director.pid), "forwarding");
-  return { name, farm };
-}
-
-/** At log level `warn` it does not say that it is ready. */
-const hasDevice = (pid: number): boolean => readFileSync(`/proc/${pid}/net/fib_trie`, "latin1").includes("10.77.1.100");
-
-async function startKernel(sandbox: Sandbox): Promise<Contender> {
-  const farm = await makeFarm(sandbox, 4, 1, 1);
-  await addSources(farm);
-  const [real] = farm.realservers as [Host];
-  await farm.director.must(["sysctl", "-q", "-w", "net.ipv4.ip_forward=1"]);
-  await real.must(["ip", "route", "add", "default", "via", farm.director.address]);
-  await farm.director.must(["nft", rules(farm.vip, real.address)]);
-  return { name: KERNEL, farm };
-}
-
-const rules = (vip: string, real: string): string => `
-table ip farm {
-  ct helper ftp {
-    type "ftp" protocol tcp
-  }
-  chain helpers {
-    type filter hook prerouting priority filter
-    tcp dport ${FTP} ct helper set "ftp"
-  }
-  chain translate {
-    type nat hook prerouting priority dstnat
-    ip daddr ${vip} dnat to ${real}
-  }
-}
-`;
-
-async function addSources({ clients, vip }: Farm): Promise<void> {
-  const network = vip.replace(/\d+$/, "");
-  for (let i = 0; i < SOURCES; i++) {
-    await clients[0]!.must(["ip", "address", "add", `${network}${FIRST_SOURCE + i}/24`, "dev", "eth0"]);
-  }
+/** What is added to the kernel's own, beside what the least that can be done adds. */
+function added(
+  { case: name, unit }: Result,
+  floor: string,
+  ours: readonly number[],
+  floors: readonly number[],
+  kernels: readonly number[],
+): Result {
+  const less = (these: readonly number[], those: readonly number[]): number[] => these.map((one, i) => one - those[i]!);
+  const note = `${round(median(less(ours, floors))!)} ${unit} more than the bare loop`;
+  const subject = { case: `${name}, added to the kernel's`, unit, runs: less(ours, kernels), note };
+  return compared(subject, { name: floor, runs: less(floors, kernels) });
 }
 
 async function startServers({ realservers }: Farm, { bulk, load, ftpServer }: Programs): Promise<void> {

@@ -12,7 +12,7 @@ export interface Result {
   readonly peer: string | null;
   readonly peerValue: number | null;
   readonly peerRuns: readonly number[];
-  /** `value` / `peerValue`. */
+  /** `value` / `peerValue`; where turns are compared in pairs, the median of the pairs' ratios. */
   readonly ratio: number | null;
   readonly note?: string;
 }
@@ -63,6 +63,17 @@ export function median(runs: readonly number[]): number | null {
   return sorted.length === 0 ? null : (sorted[middle - 1]! + sorted[middle]!) / 2;
 }
 
+/** Of runs in turns: what disturbs the machine for a while disturbs both of a pair. */
+export const ratioOfPairs: Ratio = (runs, peerRuns) =>
+  peerRuns.length === 0 ? null : median(runs.slice(0, peerRuns.length).map((run, i) => run / peerRuns[i]!));
+
+const ratioOfMedians: Ratio = (runs, peerRuns) => {
+  const [value, peerValue] = [median(runs), median(peerRuns)];
+  return value === null || peerValue === null ? null : value / peerValue;
+};
+
+type Ratio = (runs: readonly number[], peerRuns: readonly number[]) => number | null;
+
 /** Three digits are what a benchmark on a shared machine can mean. */
 export const round = (value: number): number => Number(value.toPrecision(3));
 
@@ -79,9 +90,11 @@ export interface Subject {
 export function compared(
   subject: Subject,
   peer: { name: string; runs: readonly number[]; absent?: string | undefined } | null,
+  ratioOf: Ratio = ratioOfMedians,
 ): Result {
   const value = median(subject.runs);
   const peerValue = peer === null ? null : median(peer.runs);
+  const ratio = peer === null ? null : ratioOf(subject.runs, peer.runs);
   const notes = [subject.note, peer?.absent === undefined ? undefined : `${peer.name}: ${peer.absent}`];
   const note = notes.filter((part) => part !== undefined).join("; ");
   return {
@@ -92,7 +105,7 @@ export function compared(
     peer: peer?.name ?? null,
     peerValue: peerValue === null ? null : round(peerValue),
     peerRuns: rounded(peer?.runs ?? []),
-    ratio: value === null || peerValue === null ? null : round(value / peerValue),
+    ratio: ratio === null ? null : round(ratio),
     ...(note === "" ? {} : { note }),
   };
 }

@@ -11,7 +11,8 @@ import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 
-const PATIENCE = 5000;
+/** Generous, since a busy machine is no failure. */
+const PATIENCE = 30_000;
 
 async function open(host: string, port: number): Promise<Socket> {
   const socket = connect({ host, port, noDelay: true });

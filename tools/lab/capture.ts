@@ -34,12 +34,15 @@ export class Capture {
     this.file = file;
   }
 
-  /** `what`: a filter of tcpdump's; of TCP and UDP where `segments` or `packets` are read. */
-  static async start(sandbox: Sandbox, host: Host, what = "tcp"): Promise<Capture> {
+  /**
+   * `what`: a filter of tcpdump's; of TCP and UDP where `segments` or `packets` are read. `device`: "any" for all of them,
+   * which others than tshark do not read.
+   */
+  static async start(sandbox: Sandbox, host: Host, what = "tcp", device: "eth0" | "any" = "eth0"): Promise<Capture> {
     const file = sandbox.path(`${host.name}.pcap`);
     const kilobytes = "65536";
     const options = ["--immediate-mode", "-U", "-n", "-s", "0", "-Z", "root", "-B", kilobytes];
-    const tcpdump = host.start(["tcpdump", "-i", "eth0", ...options, "-w", file, what]);
+    const tcpdump = host.start(["tcpdump", "-i", device, ...options, "-w", file, what]);
     await tcpdump.until(() => tcpdump.stderr.includes("listening on"), "capturing");
     return new Capture(tcpdump, file);
   }

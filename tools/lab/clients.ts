@@ -63,7 +63,7 @@ const curl: Client = {
   ],
   async transfer(errand, options) {
     const url = `ftp://${host(errand)}`;
-    const common = ["curl", "--silent", "--show-error", "--globoff", "--max-time", "30", ...options];
+    const common = ["curl", "--silent", "--show-error", "--globoff", "--max-time", "90", ...options];
     const targets = names.flatMap((name) => ["--output", name, `${url}/files/${name}`]);
     await errand.host.must([...common, "--output", LISTING, `${url}/files/`, ...targets], {
       directory: errand.downloads,
@@ -92,7 +92,7 @@ const lftp: Client = {
     const commands = [
       "set cmd:fail-exit yes",
       "set net:max-retries 1",
-      "set net:timeout 10",
+      "set net:timeout 60",
       // Of a transfer that stands still it would otherwise try again, in another mode perhaps.
       "set ftp:auto-passive-mode no",
       ...options,
@@ -135,7 +135,7 @@ const wget: Client = {
   ],
   async transfer(errand, options) {
     const url = `ftp://${host(errand)}/files`;
-    const common = ["wget", "--no-config", "--quiet", "--tries=1", "--timeout=10", "--no-proxy", ...options];
+    const common = ["wget", "--no-config", "--quiet", "--tries=1", "--timeout=60", "--no-proxy", ...options];
     const directory = errand.downloads;
     await errand.host.must([...common, `--output-document=${LISTING}`, `${url}/`], { directory });
     await errand.host.must([...common, ...names.map((name) => `${url}/${name}`)], { directory });
@@ -146,7 +146,7 @@ const wget: Client = {
 const FTPLIB = `
 import ftplib, sys
 mode, vip, outbox, *names = sys.argv[1:]
-ftp = ftplib.FTP(vip, timeout=10)
+ftp = ftplib.FTP(vip, timeout=60)
 ftp.trust_server_pasv_ipv4_address = True
 ftp.login()
 ftp.set_pasv(mode == "passive")

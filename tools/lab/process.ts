@@ -23,10 +23,11 @@ export interface Finished {
   readonly stderr: string;
 }
 
-/** How long a server may take to be ready: generous, since a busy machine is no failure. */
-const READY = 15_000;
-/** How long a process may take to end after SIGTERM. */
-const GRACE = 3_000;
+/** How long a server may take to be ready, a command to end: generous, since a busy machine is no failure. */
+const READY = 90_000;
+const DONE = 120_000;
+/** How long a process may take to end after SIGTERM. A director takes back what it changed, after it has drained. */
+const GRACE = 30_000;
 
 /** `ip netns exec` and `taskset` replace themselves by the command, so the process keeps the id that we know. */
 function wrapped(command: readonly string[], { namespace, cpus }: StartOptions): readonly string[] {
@@ -142,7 +143,7 @@ function listensIn(pid: number, port: number, transport: keyof typeof LISTENING)
 export function run(command: readonly string[], options: RunOptions = {}): Promise<Finished> {
   const [program, ...rest] = wrapped(command, options);
   return new Promise((resolve) => {
-    const { directory: cwd, timeout = 60_000, signal } = options;
+    const { directory: cwd, timeout = DONE, signal } = options;
     const settings = { cwd, timeout, signal, maxBuffer: 64 << 20 };
     execFile(program!, rest, settings, (error, stdout, stderr) => {
       const status = error === null ? 0 : typeof error.code === "number" ? error.code : null;

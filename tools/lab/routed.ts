@@ -27,13 +27,18 @@ export const routed =
     for (const [i, host] of parts.realservers.entries()) {
       const method = methods[i % methods.length]!;
       targets.push({ address: host.address, method });
-      await host.must(["ip", flag(family), "route", "add", "default", "via", parts.director.address]);
-      await forbidNames(host);
+      const way = ["default", "via", parts.director.address];
       if (method !== "nat") await takeVip(host, parts.vip, family);
+      // What it opens itself, it opens as the one that clients know.
+      const as = method === "nat" ? [] : ["src", parts.vip];
+      await host.must(["ip", flag(family), "route", "add", ...way, ...as]);
+      await forbidNames(host);
       if (replies === "past the director") await wireToClients(host, parts.director, parts.vip, i);
       if (method === "tunnel") await startDecapsulation(host, family);
     }
-    return { ...parts, path: "tun", targets, seenAs: ({ address }) => address };
+    const owners = new Set(targets.filter(({ method }) => method === "nat").map(({ address }) => address));
+    const servesAt = ({ address }: Host): string => (owners.has(address) ? address : parts.vip);
+    return { ...parts, path: "tun", targets, seenAs: ({ address }) => address, servesAt };
   };
 
 export const makeRoutedFarm = routed(["nat"]);
@@ -62,6 +67,7 @@ async function wireToClients({ name, must }: Host, director: Host, vip: string, 
   await director.must(["ip", "link", "set", port, "master", "front", "up"]);
   await addAddress(name, "eth1", address, 4);
   await must(["ip", "link", "set", "eth1", "up"]);
+  await must(["ip", "route", "replace", vip.replace(/\d+$/, "0/24"), "dev", "eth1", "src", vip]);
   // What comes by the director would not be answered there.
   const settings = ["all", "eth0"].map((device) => `net.ipv4.conf.${device}.rp_filter=0`);
   await must(["sysctl", "-q", "-w", ...settings]);

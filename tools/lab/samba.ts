@@ -10,11 +10,16 @@ export const WORKGROUP = "LAB";
 export const SHARE = "files";
 export const SMB_PORTS = { name: 137, datagram: 138, session: 139, direct: 445 } as const;
 
-/** The folder of the share, once both listen. */
-export async function startSamba(sandbox: Sandbox, host: Host, name: string): Promise<string> {
+/** The folder of the share, once both listen. `at`: the address that it is to tell those who ask for the name. */
+export async function startSamba(sandbox: Sandbox, host: Host, name: string, at: string): Promise<string> {
   const folder = sandbox.path(name);
   const share = join(folder, "share");
-  const config = writeConfig(folder, NETBIOS_NAME, `[${SHARE}]\n  path = ${share}\n  guest ok = yes\n`);
+  const config = writeConfig(
+    folder,
+    NETBIOS_NAME,
+    `[${SHARE}]\n  path = ${share}\n  guest ok = yes\n`,
+    at === host.address ? "" : `interfaces = ${at}/32`,
+  );
   mkdirSync(share);
   // It reads the share as somebody else (nobody), who must come through to it.
   for (const path of [sandbox.directory, folder, share]) chmodSync(path, 0o755);

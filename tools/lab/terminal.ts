@@ -17,7 +17,7 @@ export const X11_PORT = 6000;
 const WIDTH = 640;
 const HEIGHT = 480;
 /** How long a picture is waited for: generous, since a busy machine is no failure. */
-const PATIENCE = 20_000;
+const PATIENCE = 90_000;
 
 export class Terminal {
   readonly host: Host;

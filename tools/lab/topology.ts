@@ -31,6 +31,8 @@ export interface Farm {
   readonly targets: readonly Target[];
   /** The address that realservers see in a client's place. */
   readonly seenAs: (client: Host) => string;
+  /** The address at which a realserver serves: its own, or the VIP where it has that. */
+  readonly servesAt: (realserver: Host) => string;
   /** How every address on the realservers' side begins: none of it is a client's business. */
   readonly hidden: string;
 }
@@ -39,6 +41,9 @@ export interface Target {
   readonly address: string;
   readonly method?: "nat" | "dr" | "tunnel";
 }
+
+/** What is there whatever the path. */
+export type Ground = Omit<Farm, "path" | "targets" | "seenAs" | "servesAt">;
 
 /** Makes one, for one path or the other. */
 export type FarmMaker = (sandbox: Sandbox, family: Family, clients: number, realservers: number) => Promise<Farm>;
@@ -63,7 +68,8 @@ export const makeFarm: FarmMaker = async (sandbox, family, clients, realservers)
   const parts = await layOut(sandbox, family, clients, realservers, true);
   const { director } = parts;
   const targets = parts.realservers.map(({ address }) => ({ address }));
-  return { ...parts, path: "socket", targets, seenAs: () => director.address };
+  const servesAt = ({ address }: Host): string => address;
+  return { ...parts, path: "socket", targets, seenAs: () => director.address, servesAt };
 };
 
 /** `ownVip`: the VIP is an address of the director's. */
@@ -73,7 +79,7 @@ export async function layOut(
   clients: number,
   realservers: number,
   ownVip: boolean,
-): Promise<Omit<Farm, "path" | "targets" | "seenAs">> {
+): Promise<Ground> {
   const { front, back } = NETWORKS[family];
   const prefix = `kindred-${process.pid}-${++farms}`;
   const director = await makeNamespace(sandbox, `${prefix}-director`);

@@ -19,7 +19,7 @@ export async function decoded(
 }
 
 /** How long packets are waited for: generous, since a busy machine is no failure. */
-const PATIENCE = 30_000;
+const PATIENCE = 90_000;
 
 /** Waits until so many packets that `filter` lets through are in a capture that still runs. */
 export async function untilDecoded(file: string, filter: string, count: number): Promise<void> {

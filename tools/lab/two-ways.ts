@@ -8,9 +8,9 @@
  * The VIP is an address of nobody, in the clients' network.
  */
 import type { Sandbox } from "./sandbox.ts";
-import { addAddress, type Family, type Farm, type Host, layOut, makeNamespace, plug } from "./topology.ts";
+import { addAddress, type Family, type Ground, type Host, layOut, makeNamespace, plug } from "./topology.ts";
 
-export interface TwoWays extends Omit<Farm, "path" | "targets" | "seenAs"> {
+export interface TwoWays extends Ground {
   readonly gate: Host;
   /** The director's devices. */
   readonly front: string;

@@ -1,6 +1,6 @@
 /** What the kernel carries for the services, added to what the engine does. */
 import { addTraffic, noTraffic, type Traffic } from "../../../core/engine/account.ts";
-import { endpointText } from "../../../core/units.ts";
+import { endpointText, type Transport } from "../../../core/units.ts";
 import { Address } from "../../../core/wire/address.ts";
 import { endpoint } from "../../config/formats.ts";
 import type { ServiceConfig } from "../../config/types.ts";
@@ -90,9 +90,9 @@ export class KernelFlows {
     return { items, next: from + items.length < all.length ? query.after + items.length : null };
   }
 
-  /** Ends those in `scope`; how many. */
-  drop(scope: Scope): number {
-    const open = this.#open(scope);
+  /** Ends those in `scope`, of one transport or of both; how many. */
+  drop(scope: Scope, transport: Transport | null = null): number {
+    const open = this.#open(scope).filter(([flow]) => transport === null || flow.transport === transport);
     for (const [flow] of open) this.#conntrack.remove(flow);
     return open.length;
   }

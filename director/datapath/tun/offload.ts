@@ -13,7 +13,7 @@ import type { RelatedEntry } from "../../../core/flow/related.ts";
 import type { Endpoint } from "../../../core/units.ts";
 import type { Calls } from "./calls.ts";
 import { POLLIN } from "./calls.ts";
-import { SERVICES } from "./service-rules.ts";
+import { emptied, SERVICES, STAYS } from "./service-rules.ts";
 
 const TABLE = "inet kindred";
 const MARK = "0x6b69";
@@ -36,13 +36,15 @@ export const offloadRules = [
   `add chain ${TABLE} translate { type nat hook prerouting priority dstnat; }`,
   `add chain ${TABLE} replies { type filter hook prerouting priority mangle; }`,
   `add chain ${TABLE} ${SERVICES}`,
+  `add chain ${TABLE} ${STAYS}`,
   `flush chain ${TABLE} translate`,
-  `flush chain ${TABLE} ${SERVICES}`,
+  ...emptied,
   `flush chain ${TABLE} replies`,
   ...([4, 6] as const).map((family) => `flush map ${TABLE} ${MAPS[family]}`),
   ...([4, 6] as const).map(ruleOf),
   `add rule ${TABLE} translate jump ${SERVICES}`,
   `add rule ${TABLE} replies ct status dnat ct direction reply meta mark set ${MARK}`,
+  `add rule ${TABLE} replies ct status dnat ct direction original jump ${STAYS}`,
 ].join("; ");
 export const offloadUndo = `delete table ${TABLE}`;
 /** The rule of ip(8) that sends marked packets the usual way. */

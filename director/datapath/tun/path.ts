@@ -275,6 +275,8 @@ export class PacketPath implements Datapath, Operated {
 
   async mark(service: string, realserver: string, up: boolean): Promise<boolean> {
     this.#spread?.mark(service, realserver, up);
+    // Who sends datagrams does not notice that nobody answers: the next one is led elsewhere.
+    if (!up) this.#kernel?.drop({ service, realserver }, "udp");
     if (this.#thread !== null) return this.#thread.ask({ what: "mark", service, realserver, up });
     if (!up) this.#down.push({ service, realserver });
     return true;

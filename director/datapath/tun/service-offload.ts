@@ -1,7 +1,7 @@
 /** Services in the kernel (service-rules.ts): their rules follow the configuration and the realservers' health. */
 import { spawnSync } from "node:child_process";
 import type { Config } from "../../config.ts";
-import { numberOf, SERVICES, serviceRules } from "./service-rules.ts";
+import { emptied, numberOf, serviceRules } from "./service-rules.ts";
 
 /** Runs nft(8): what it prints, or null when it fails. */
 type Nft = (options: readonly string[]) => string | null;
@@ -43,7 +43,7 @@ export class ServiceOffload {
   /** New connections are the engine's. Returns how many there were, by `SERVICE.REALSERVER`. */
   withdraw(): Readonly<Record<string, number>> {
     this.#config = null;
-    this.#nft([`flush chain inet kindred ${SERVICES}`]);
+    this.#nft([emptied.join("; ")]);
     return Object.fromEntries(this.#connections());
   }
 

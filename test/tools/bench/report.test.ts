@@ -1,5 +1,5 @@
 import t from "tap";
-import { compared, median, table } from "../../../tools/bench/report.ts";
+import { compared, median, ratioOfPairs, table } from "../../../tools/bench/report.ts";
 
 t.test("the median of runs", async (t) => {
   t.equal(median([3, 1, 2]), 2);
@@ -22,6 +22,12 @@ const machine = {
 t.test("a peer is compared by medians, and all runs are kept", async (t) => {
   const result = compared(subject, { name: "haproxy", runs: [5, 6, 7] });
   t.match(result, { value: 3, peer: "haproxy", peerValue: 6, ratio: 0.5, runs: [2, 4, 3], peerRuns: [5, 6, 7] });
+});
+
+t.test("in pairs, the ratio is the median of the pairs' own, not that of the medians", async (t) => {
+  const peer = { name: "haproxy", runs: [4, 40, 6] };
+  t.match(compared({ ...subject, runs: [2, 30, 1] }, peer, ratioOfPairs), { value: 2, peerValue: 6, ratio: 0.5 });
+  t.equal(compared(subject, { name: "haproxy", runs: [] }, ratioOfPairs).ratio, null);
 });
 
 t.test("a peer that is not installed is named, with no figure made up for it", async (t) => {

@@ -24,7 +24,7 @@ const BACK = "10.77.2.";
 const VIP = `${FRONT}100`;
 const FILE = "five.bin";
 /** For VRRP to settle. */
-const PATIENCE = 10_000;
+const PATIENCE = 60_000;
 
 interface Twin {
   readonly host: Host;
@@ -134,7 +134,7 @@ async function run(sandbox: Sandbox): Promise<string> {
   const fetch = async (through: Twin, other: Twin): Promise<void> => {
     const [made, others] = [relatedOf(through), relatedOf(other)];
     const to = sandbox.path(FILE);
-    await client.must(["curl", "-sS", "--max-time", "5", "-o", to, `ftp://${VIP}/files/${FILE}`]);
+    await client.must(["curl", "-sS", "--max-time", "60", "-o", to, `ftp://${VIP}/files/${FILE}`]);
     if (digest(sandbox.directory, FILE) !== wanted) throw new Error("the file did not arrive as it was sent");
     if (relatedOf(through) !== made + 1 || relatedOf(other) !== others) throw new Error("not through who has the VIP");
   };

@@ -76,7 +76,7 @@ export async function identities(sandbox: Sandbox, make: FarmMaker, port: number
   for (const host of farm.clients) {
     await host.start([locate("oidentd")!, "--foreground", "--nosyslog"]).listening(IDENT_PORT);
   }
-  const login = ["curl", "--silent", "--show-error", "--max-time", "30", "--list-only", `ftp://${farm.vip}/`];
+  const login = ["curl", "--silent", "--show-error", "--max-time", "90", "--list-only", `ftp://${farm.vip}/`];
   const asUser = ["setpriv", `--reuid=${USER}`, "--regid=nogroup", "--clear-groups"];
   // At the same time, since proftpd waits for five seconds before it asks.
   await Promise.all(farm.clients.flatMap((host) => [host.must([...asUser, ...login]), host.must(login)]));

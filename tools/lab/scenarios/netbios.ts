@@ -18,7 +18,9 @@ export const NEEDS = ["smbd", "nmbd", "nmblookup", "smbclient", "tcpdump", "tsha
 export async function samba(sandbox: Sandbox, make: FarmMaker): Promise<string> {
   const farm = await make(sandbox, 4, 2, 2);
   const names = ["real-a", "real-b"];
-  const shares = await Promise.all(farm.realservers.map((host, i) => startSamba(sandbox, host, names[i]!)));
+  const shares = await Promise.all(
+    farm.realservers.map((host, i) => startSamba(sandbox, host, names[i]!, farm.servesAt(host))),
+  );
   for (const [i, share] of shares.entries()) {
     writeFiles(share, [FILE]);
     writeFileSync(join(share, NAME), names[i]!);

@@ -69,7 +69,7 @@ async function ftps(sandbox: Sandbox, make: FarmMaker): Promise<string> {
       const directory = sandbox.path(`downloads-${i}-${n}`);
       mkdirSync(directory);
       const targets = Object.keys(FILES).flatMap((name) => ["--output", name, `ftp://${farm.vip}/files/${name}`]);
-      await client.must(["curl", "--silent", "--show-error", "--max-time", "30", ...security, ...targets], {
+      await client.must(["curl", "--silent", "--show-error", "--max-time", "90", ...security, ...targets], {
         directory,
       });
       proveSame(folders.files, directory);
@@ -100,7 +100,7 @@ async function web(sandbox: Sandbox, make: FarmMaker): Promise<string> {
   for (let round = 0; round < ROUNDS; round++) {
     for (const { name, must } of farm.clients) {
       const port = WEB_PORTS[round % WEB_PORTS.length]!;
-      met.get(name)!.add(await must(["curl", "--silent", "--max-time", "10", `http://${farm.vip}:${port}/name`]));
+      met.get(name)!.add(await must(["curl", "--silent", "--max-time", "60", `http://${farm.vip}:${port}/name`]));
     }
   }
   const servers = [...met.values()].map((names) => [...names].join(" and "));

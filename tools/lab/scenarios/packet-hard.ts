@@ -33,7 +33,7 @@ export async function both(
 ): Promise<void> {
   const directory = join(folders.root, "..", `own-${Math.random()}`);
   mkdirSync(directory);
-  const common = ["curl", "--silent", "--show-error", "--max-time", "60", ...options];
+  const common = ["curl", "--silent", "--show-error", "--max-time", "100", ...options];
   await client.must([...common, "--output", file, `ftp://${vip}/files/${file}`], { directory });
   prove(digest(directory, file) === digest(folders.files, file), `${file} did not arrive as it was sent`);
   const name = `${file}-${Math.random()}`;
@@ -81,7 +81,7 @@ import socket, sys
 vip, count, ports = sys.argv[1], int(sys.argv[2]), [int(port) for port in sys.argv[3].split(",")]
 good = 0
 for i in range(count):
-    with socket.create_connection((vip, ports[i % len(ports)]), timeout=10) as one:
+    with socket.create_connection((vip, ports[i % len(ports)]), timeout=60) as one:
         one.sendall(b"%d\\n" % i)
         good += one.recv(64) == b"%d %d\\n" % (ports[i % len(ports)], i)
 print(good)
@@ -104,13 +104,13 @@ const PORTS = [7001, 7002];
 /** Asks for a passive port, says so, and connects when it is told to. */
 const PENDING = `
 import ftplib, sys
-ftp = ftplib.FTP(sys.argv[1], timeout=20)
+ftp = ftplib.FTP(sys.argv[1], timeout=60)
 ftp.login()
 host, port = ftp.makepasv()
 print("pending", port, flush=True)
 sys.stdin.readline()
 import socket
-with socket.create_connection((sys.argv[1], port), timeout=10) as data:
+with socket.create_connection((sys.argv[1], port), timeout=60) as data:
     ftp.sendcmd("RETR files/${FILE}")
     size = 0
     while block := data.recv(65536): size += len(block)
@@ -221,10 +221,10 @@ async function killed(sandbox: Sandbox): Promise<string> {
 /** Reads its data slowly, whatever becomes of the control connection, and says what came. */
 const SLOW = `
 import ftplib, hashlib, socket, sys, time
-ftp = ftplib.FTP(sys.argv[1], timeout=30)
+ftp = ftplib.FTP(sys.argv[1], timeout=60)
 ftp.login()
 host, port = ftp.makepasv()
-with socket.create_connection((sys.argv[1], port), timeout=30) as data:
+with socket.create_connection((sys.argv[1], port), timeout=60) as data:
     ftp.sendcmd("RETR files/${SLOW_FILE}")
     digest, size = hashlib.sha256(), 0
     while block := data.recv(65536):

@@ -1,11 +1,14 @@
 /** Whole services in the kernel, beside one that stays in the engine. */
 import { events, startDirector, untilReady } from "../director.ts";
 import { ask, startLines } from "../plan.ts";
+import type { Running } from "../process.ts";
 import { prove } from "../prove.ts";
 import { makeRoutedFarm } from "../routed.ts";
 import type { Sandbox } from "../sandbox.ts";
 import type { Scenario } from "../scenario.ts";
-import type { Host } from "../topology.ts";
+import { settled } from "../settled.ts";
+import type { Farm, Host } from "../topology.ts";
+import { DATAGRAMS } from "./packet-watched.ts";
 
 const PORTS = { rr: 7001, wrr: 7002, sh: 7003, wlc: 7004 } as const;
 const COUNT = 40;
@@ -13,7 +16,7 @@ const COUNT = 40;
 /** One connection that stays: says who served it, and once more when it is told to. */
 const STAY = `
 import socket, sys
-with socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=10) as one:
+with socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=60) as one:
     for line in ["first", "second"]:
         one.sendall(line.encode() + b"\\n")
         print(one.recv(256).decode(), end="", flush=True)
@@ -34,7 +37,7 @@ async function servicesInKernel(sandbox: Sandbox): Promise<string> {
     vip,
     ports: [`tcp/${port}`],
     scheduler,
-    check: { kind: "tcp", interval: "500ms", timeout: "400ms", fall: 2 },
+    check: { kind: "tcp", interval: "1s", timeout: "1s", fall: 2 },
     realservers: farm.targets.map((target, i) => ({ ...target, weight: i === 0 ? 3 : 1 })),
   }));
   const config = { services, offload: "nftables", log: { level: "info", format: "json" } };
@@ -78,11 +81,123 @@ async function servicesInKernel(sandbox: Sandbox): Promise<string> {
   return `the kernel alone: rr ${inTurn}, wrr ${byWeight}, sh one; wlc by the engine; r2 dead: all to r1`;
 }
 
+// --- datagrams, and clients that stay -------------------------------------------------------------------------------
+
+const GROUP = [7006, 7007];
+const ASKED = 7005;
+
+/** Seconds for which a realserver's set still has clients, longest first. */
+async function staying({ must }: Host, number: number): Promise<readonly number[]> {
+  const { nftables } = JSON.parse(await must(["nft", "-j", "list", "set", "inet", "kindred", `stay4_${number}`])) as {
+    nftables: readonly { set?: { elem?: readonly { elem: { expires: number } }[] } }[];
+  };
+  const elements = nftables.flatMap(({ set }) => set?.elem ?? []);
+  return elements.map(({ elem }) => elem.expires).sort((one, other) => other - one);
+}
+
+const stayConfig = ({ vip, targets }: Farm): object => {
+  const common = () => ({
+    vip,
+    scheduler: "rr",
+    check: { kind: "tcp", port: ASKED, interval: "1s", timeout: "1s", fall: 2 },
+    realservers: targets.map((target) => ({ ...target })),
+  });
+  return {
+    groups: [{ name: "stays", ports: GROUP.map((port) => `tcp/${port}`), persistence: "300s", ...common() }],
+    services: [{ name: "datagrams", ports: [`udp/${ASKED}`], ...common() }],
+    offload: "nftables",
+    log: { level: "info", format: "json" },
+  };
+};
+
+/** The realservers of a service have sets by their place in the configuration: the group's come after the service's. */
+const setOf = ({ realservers }: Farm, index: number): number => realservers.length + index + 1;
+
+async function staysInKernel(sandbox: Sandbox): Promise<string> {
+  const farm = await makeRoutedFarm(sandbox, 4, 2, 2);
+  const { vip, director: host } = farm;
+  const servers = await startLines(farm.realservers, [ASKED, ...GROUP]);
+  const director = startDirector(sandbox, stayConfig(farm), host.start, { path: "tun" });
+  await untilReady(director);
+  const before = await given(host);
+  const spread = await namesMet(farm.clients[0]!, "udp", vip, ASKED, COUNT);
+  for (const name of ["r1", "r2"]) prove(spread.filter((one) => one === name).length === COUNT / 2, `UDP: ${spread}`);
+  const met: string[] = [];
+  for (const client of farm.clients) {
+    const all = new Set<string>();
+    for (const port of [...GROUP, ...GROUP])
+      for (const one of await namesMet(client, "tcp", vip, port, 5)) all.add(one);
+    prove(all.size === 1, `a client met ${[...all].join(" and ")}`);
+    met.push(...all);
+  }
+  prove(met[0] !== met[1], `both clients met ${met[0]}`);
+  await provenRenewed(farm, setOf(farm, Number(met[0]!.slice(1)) - 1));
+  prove((await given(host)) === before, "packets of what the kernel spreads came to the director");
+  await provenMoved(farm, director, servers);
+  await director.end();
+  return `datagrams in turn; each client with one realserver on ${GROUP.join(" and ")}, its time begun anew by every packet; of who died all went to the other, one socket's datagrams too`;
+}
+
+/** Who answered `count` connections or sockets. */
+async function namesMet(
+  client: Host,
+  what: "tcp" | "udp",
+  vip: string,
+  port: number,
+  count: number,
+): Promise<string[]> {
+  return (await ask<string[]>(client, what, vip, port, count)).map((line) => line.split(" ")[0]!);
+}
+
+/** A packet of a connection that is open begins the client's time anew. */
+async function provenRenewed({ clients, director, vip }: Farm, set: number): Promise<void> {
+  const open = clients[0]!.start(["python3", "-c", STAY, vip, String(GROUP[0])]);
+  await open.until(() => open.stdout.includes("first"), "connected");
+  const [begun] = await staying(director, set);
+  const [least] = await settled(
+    () => staying(director, set),
+    ([left]) => left! < begun! - 1,
+  );
+  open.write("go\n");
+  await open.until(() => open.stdout.includes("second"), "served on");
+  const [renewed] = await staying(director, set);
+  prove(renewed! > least!, `${least} s were left before a packet of an open connection, ${renewed} after it`);
+  open.write("go\n");
+}
+
+/** One realserver dies: its clients go to the other, and so does a socket that goes on sending. */
+async function provenMoved(farm: Farm, director: Running, servers: readonly Running[]): Promise<void> {
+  const { clients, vip } = farm;
+  const asker = clients[0]!.start(["python3", "-c", DATAGRAMS, vip, String(ASKED)]);
+  await asker.until(() => asker.stdout.includes("r"), "answered");
+  const dead = asker.stdout.includes("r1") ? 0 : 1;
+  const left = `r${2 - dead}`;
+  await servers[dead]!.end("SIGKILL");
+  await asker.until(() => asker.stdout.includes(left), `served by ${left}`);
+  const down = () => events(director).filter(({ event }) => event === "realserver-down").length;
+  await director.until(() => down() === 2, "aware of it for both");
+  for (const client of clients) {
+    const served = await namesMet(client, "tcp", vip, GROUP[1]!, 5);
+    prove(
+      served.every((one) => one === left),
+      `then: ${served}`,
+    );
+  }
+  const kept = await staying(farm.director, setOf(farm, dead));
+  prove(kept.length === 0, "clients of who is dead are kept");
+}
+
 export const packetServices: readonly Scenario[] = [
   {
     name: "packet-offload-services",
     about: "whole services spread by nftables as their schedulers say, withdrawn from a realserver that is down",
     needs: ["nft", "python3"],
     run: servicesInKernel,
+  },
+  {
+    name: "packet-offload-stays",
+    about: "datagrams, and a group that clients stay with, spread by nftables; a realserver dies",
+    needs: ["nft", "python3"],
+    run: staysInKernel,
   },
 ];

@@ -64,7 +64,7 @@ export const packetUdp: readonly Scenario[] = [
   {
     name: "packet-sip",
     about: "SIPp calls by UDP, and hears the echo of what it plays",
-    needs: ["sipp"],
+    needs: sip.NEEDS,
     run: (sandbox) => sip.calls(sandbox, nat, "udp"),
   },
 ];

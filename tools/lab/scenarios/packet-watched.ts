@@ -30,11 +30,11 @@ const ask = async (client: Host, what: string, vip: string, count: number): Prom
 
 // --- realservers that die -------------------------------------------------------------------------------------------
 
-/** Asks again and again from one socket, and says who answered. */
-const DATAGRAMS = `
+/** Asks a port of the VIP again and again from one socket, and says who answered. */
+export const DATAGRAMS = `
 import socket, sys, time
 one = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-one.connect((sys.argv[1], ${PORT}))
+one.connect((sys.argv[1], int(sys.argv[2])))
 one.settimeout(0.1)
 begun = time.monotonic()
 while True:
@@ -44,7 +44,7 @@ while True:
     time.sleep(0.02)
 `;
 
-const INTERVAL = 300;
+const INTERVAL = 1000;
 const FALL = 2;
 
 async function dead(sandbox: Sandbox): Promise<string> {
@@ -52,7 +52,7 @@ async function dead(sandbox: Sandbox): Promise<string> {
   const [client] = farm.clients as [Host];
   const servers = await startLines(farm);
   const control = new Control(sandbox);
-  const check = { kind: "tcp", port: PORT, interval: `${INTERVAL}ms`, rise: 1, fall: FALL, timeout: "200ms" };
+  const check = { kind: "tcp", port: PORT, interval: `${INTERVAL}ms`, rise: 1, fall: FALL, timeout: `${INTERVAL}ms` };
   const service = (transport: string): object => ({
     ...{ name: transport, vip: farm.vip, ports: [`${transport}/${PORT}`], scheduler: "rr", check: { ...check } },
     realservers: farm.targets.map((target) => ({ ...target })),
@@ -60,7 +60,7 @@ async function dead(sandbox: Sandbox): Promise<string> {
   const config = { services: [service("tcp"), service("udp")], control: { socket: control.socket } };
   const director = startDirector(sandbox, config, farm.director.start, { path: "tun" });
   await untilReady(director);
-  const asker = client.start(["python3", "-c", DATAGRAMS, farm.vip]);
+  const asker = client.start(["python3", "-c", DATAGRAMS, farm.vip, String(PORT)]);
   await asker.until(() => asker.stdout.includes("real"), "answered");
   const first = asker.stdout.includes("real1") ? 0 : 1;
   const [gone, left] = [`real${first + 1}`, `real${2 - first}`];

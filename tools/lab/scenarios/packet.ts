@@ -7,6 +7,7 @@ import { packetHard } from "./packet-hard.ts";
 import { packetRest } from "./packet-rest.ts";
 import { packetServices } from "./packet-services.ts";
 import { packetUdp } from "./packet-udp.ts";
+import { packetVip } from "./packet-vip.ts";
 import { packetWatched } from "./packet-watched.ts";
 
 /** All that is shown of the packet path. */
@@ -16,6 +17,7 @@ export const packet: readonly Scenario[] = [
   ...packetRest,
   ...packetGroups,
   ...packetDirect,
+  ...packetVip,
   ...packetHard,
   ...packetServices,
   ...packetChanged,

@@ -25,7 +25,7 @@ const rshService = (farm: Farm): object => ({
 
 /** What comes of one command, by stream. */
 async function remote(client: Host, vip: string, command: string): Promise<{ out: string; err: string }> {
-  const rsh = client.start(["timeout", "20", "netkit-rsh", "-n", vip, command]);
+  const rsh = client.start(["timeout", "90", "netkit-rsh", "-n", vip, command]);
   const status = await rsh.exited;
   if (status !== 0) throw new Error(`rsh ended with status ${status}: ${rsh.stdout}${rsh.stderr}`);
   return { out: rsh.stdout, err: rsh.stderr };

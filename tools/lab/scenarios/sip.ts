@@ -7,7 +7,9 @@ import { prove } from "../prove.ts";
 import type { Sandbox } from "../sandbox.ts";
 import type { Scenario } from "../scenario.ts";
 import { type Farm, type FarmMaker, type Host, makeFarm } from "../topology.ts";
+import { decoded } from "../tshark.ts";
 
+export const NEEDS = ["sipp", "tcpdump", "tshark"];
 const PORT = 5060;
 const MEDIA = 6000;
 const CALLER_MEDIA = 20_000;
@@ -31,9 +33,10 @@ async function scenarioFile(sandbox: Sandbox): Promise<string> {
 
 const mode = (transport: Transport): readonly string[] => ["-t", transport === "udp" ? "u1" : "t1"];
 
-async function startCallee(sandbox: Sandbox, host: Host, transport: Transport): Promise<void> {
-  const media = ["-rtp_echo", "-mi", host.address, "-mp", `${MEDIA}`];
-  const options = [...mode(transport), "-i", host.address, "-p", `${PORT}`, ...media, "-nostdin"];
+/** `at`: the address that it serves at. */
+async function startCallee(sandbox: Sandbox, host: Host, at: string, transport: Transport): Promise<void> {
+  const media = ["-rtp_echo", "-mi", at, "-mp", `${MEDIA}`];
+  const options = [...mode(transport), "-i", at, "-p", `${PORT}`, ...media, "-nostdin"];
   const server = host.start(["sipp", "-sn", "uas", ...options], { directory: sandbox.directory });
   await server.listening(PORT, transport);
 }
@@ -52,7 +55,7 @@ async function call(sandbox: Sandbox, { vip, clients }: Farm, transport: Transpo
       "-mp",
       `${CALLER_MEDIA + 10 * i}`,
     ];
-    const limits = ["-m", "1", "-timeout", "20s", "-timeout_error", "-nostdin"];
+    const limits = ["-m", "1", "-timeout", "90s", "-timeout_error", "-nostdin"];
     await client!.must(["sipp", "-sf", file, ...mode(transport), ...local, ...limits, `${vip}:${PORT}`], {
       directory: sandbox.directory,
     });
@@ -66,7 +69,7 @@ const isMedia = ({ fromPort, toPort }: Datagram): boolean => fromPort >= MEDIA &
 export async function calls(sandbox: Sandbox, make: FarmMaker, transport: Transport): Promise<string> {
   const farm = await make(sandbox, 4, 1, 2);
   const file = await scenarioFile(sandbox);
-  for (const host of farm.realservers) await startCallee(sandbox, host, transport);
+  for (const host of farm.realservers) await startCallee(sandbox, host, farm.servesAt(host), transport);
   const service = {
     name: "calls",
     vip: farm.vip,
@@ -76,11 +79,13 @@ export async function calls(sandbox: Sandbox, make: FarmMaker, transport: Transp
     realservers: farm.targets,
   };
   await untilReady(startDirector(sandbox, { services: [service] }, farm.director.start, { path: farm.path }));
-  const captures = await Promise.all(
-    [...farm.clients, ...farm.realservers].map((host) => Capture.start(sandbox, host, "udp or tcp")),
+  // By whatever device they are reached, and answer.
+  const backs = await Promise.all(
+    farm.realservers.map((host) => Capture.start(sandbox, host, `udp src port ${MEDIA}`, "any")),
   );
+  const captures = await Promise.all(farm.clients.map((host) => Capture.start(sandbox, host, "udp or tcp")));
   await call(sandbox, farm, transport, file);
-  const [front, ...backs] = await Promise.all(captures.map((capture) => capture.packets()));
+  const [front] = await Promise.all(captures.map((capture) => capture.packets()));
   const { datagrams, segments } = front!;
   const sent = datagrams.filter((packet) => packet.to === farm.vip && isMedia(packet));
   const echoed = datagrams.filter((packet) => packet.from === farm.vip && isMedia(packet));
@@ -88,17 +93,18 @@ export async function calls(sandbox: Sandbox, make: FarmMaker, transport: Transp
   prove(texts(sent).join() === texts(echoed).join(), `${sent.length} packets of media, ${echoed.length} came back`);
   const told = [...datagrams, ...segments].filter(({ payload }) => payload.includes(farm.hidden));
   prove(told.length === 0, `a client read ${farm.hidden}…: ${told[0]?.payload.toString("latin1")}`);
-  const spread = backs.map((packets) => packets.datagrams.filter(({ toPort }) => toPort === MEDIA).length);
+  const echoes = backs.map(async (back) => (await decoded(await back.end(), "udp", ["udp.srcport"])).length);
+  const spread = await Promise.all(echoes);
   prove(
     spread.every((packets) => packets > 0),
-    `media at the servers: ${spread.join(" and ")} packets`,
+    `media from the servers: ${spread.join(" and ")} packets`,
   );
-  return `${CALLS} calls, ${sent.length} packets of media there and back, ${spread.join(" and ")} at the two servers`;
+  return `${CALLS} calls, ${sent.length} packets of media there and back, ${spread.join(" and ")} of the two servers`;
 }
 
 export const sip: readonly Scenario[] = (["udp", "tcp"] as const).map((transport) => ({
   name: `sip-${transport}`,
   about: `SIPp calls by ${transport}, and hears the echo of what it plays`,
-  needs: ["sipp"],
+  needs: NEEDS,
   run: (sandbox) => calls(sandbox, makeFarm, transport),
 }));

@@ -17,7 +17,7 @@ type Transfer = (farm: Farm, what: "get" | "put", remote: string, local: string)
 export const withCurl: Transfer = ({ vip, clients }, what, remote, local) => {
   const url = `tftp://${vip}:${TFTP_PORT}/${remote}`;
   const rest = what === "get" ? ["--output", local, url] : ["--upload-file", local, url];
-  return clients[0]!.must(["curl", "--silent", "--show-error", "--max-time", "30", ...rest]);
+  return clients[0]!.must(["curl", "--silent", "--show-error", "--max-time", "90", ...rest]);
 };
 
 /** Its status says little (0 after an error that the server told): what counts is the file. */

@@ -41,10 +41,14 @@ async function startLogins(sandbox: Sandbox, make: FarmMaker, clients: number): 
   };
   const config = { services: [service], log: { level: "info", format: "json" } };
   await untilReady(startDirector(sandbox, config, farm.director.start, { path: farm.path }));
-  const hosts = [...farm.clients, ...farm.realservers];
-  const captures = hosts.map(
-    async (host) => [host, await Capture.start(sandbox, host, `tcp or udp port ${XDMCP_PORT}`)] as const,
-  );
+  const what = `tcp or udp port ${XDMCP_PORT}`;
+  const watch = async (host: Host, device: "eth0" | "any") =>
+    [host, await Capture.start(sandbox, host, what, device)] as const;
+  // Realservers may be reached by another device than the one by which they answer.
+  const captures = [
+    ...farm.clients.map((host) => watch(host, "eth0")),
+    ...farm.realservers.map((host) => watch(host, "any")),
+  ];
   return { farm, managers, wires: new Map(await Promise.all(captures)) };
 }
 
@@ -90,19 +94,20 @@ async function provenFromVip(file: string, terminal: Host, { vip }: Farm): Promi
 }
 
 /** An xdm is told of displays where it sees its clients, and opens its connections there; the display numbers. */
-async function provenToDirector(file: string, { clients, seenAs, hidden }: Farm): Promise<string[]> {
+async function provenToDirector(file: string, { clients, realservers, seenAs, servesAt }: Farm): Promise<string[]> {
   const address = "xdmcp.connection_address_ipv4";
   const requests = await decoded(file, `xdmcp.opcode == ${REQUEST}`, ["xdmcp.display_number", address]);
   const managed = await decoded(file, `xdmcp.opcode == ${MANAGE}`, ["xdmcp.display_number"]);
   const opened = await decoded(file, OPENS, ["ip.src", "ip.dst", "tcp.dstport"]);
   const seen = clients.map(seenAs);
+  const own = realservers.map(servesAt);
   for (const [, at] of requests) prove(seen.includes(at!), `a Request named ${at}`);
   const displays = new Set(requests.map(([display]) => display!));
   prove(opened.length > 0 && managed.length > 0, "an xdm was not asked, or opened nothing");
   for (const [display] of managed) prove(displays.has(display!), `a Manage named display ${display}`);
   for (const [from, to, port] of opened) {
     const known = displays.has(String(Number(port) - X11_PORT));
-    prove(from!.startsWith(hidden) && seen.includes(to!) && known, `an xdm opened ${to} port ${port}`);
+    prove(own.includes(from!) && seen.includes(to!) && known, `an xdm opened ${to} port ${port}`);
   }
   return [...displays];
 }

@@ -13,23 +13,35 @@ const configOf = (services: string) =>
   parseConfig(`services: [${services}]\noffload: nftables\n`, "test.yaml", { path: "tun" });
 const service = (...given: Parameters<typeof web>): ServiceConfig => configOf(web(...given)).services[0]!;
 
-t.test("TCP to one port, in turn, by weights or by the client's address: that is the kernel's", async (t) => {
+t.test("in turn, by weights or by the client's address: that is the kernel's", async (t) => {
   for (const scheduler of ["rr", "wrr", "sh"]) t.equal(fitsKernel(service(`scheduler: ${scheduler}`)), true, scheduler);
+});
+
+t.test("so are datagrams, several ports, and clients that stay", async (t) => {
+  for (const ports of ["[udp/80]", "[tcp/80-81]", "[tcp/80, tcp/443, udp/443]"]) {
+    t.equal(fitsKernel(service("scheduler: rr", ports, "203.0.113.10", OWN_PORTS)), true, ports);
+  }
+  t.equal(fitsKernel(service("scheduler: rr, persistence: 300s, persistenceNetmask: 24")), true, "persistence");
 });
 
 t.test("what nftables cannot say stays in the engine", async (t) => {
   const stays: readonly (readonly [string, ServiceConfig])[] = [
     ...["lc", "wlc", "sed", "nq", "fo", "ovf", "maglev"].map((one) => [one, service(`scheduler: ${one}`)] as const),
-    ["persistence", service("scheduler: rr, persistence: 300s")],
+    [
+      "clients that stay with one of two at the same address",
+      service(
+        "scheduler: rr, persistence: 300s",
+        "[tcp/80]",
+        "203.0.113.10",
+        "[{ address: 192.168.0.2 }, { address: 192.168.0.2, port: 81 }]",
+      ),
+    ],
     [
       "a mark",
       configOf(
         `${web("scheduler: rr, mark: one")}, ${web("scheduler: rr, mark: one", "[tcp/81]").replace("name: web", "name: other")}`,
       ).services[0]!,
     ],
-    ["a range of ports", service("scheduler: rr", "[tcp/80-81]", "203.0.113.10", OWN_PORTS)],
-    ["two ports", service("scheduler: rr", "[tcp/80, tcp/443]", "203.0.113.10", OWN_PORTS)],
-    ["datagrams", service("scheduler: rr", "[udp/80]")],
     ["a helper", service("scheduler: rr, helper: ftp", "[tcp/21]", "203.0.113.10", OWN_PORTS)],
     ["flows that are to be cut", service("scheduler: rr, check: { kind: tcp, onFailure: drop }")],
     ["direct routing", service("scheduler: rr", "[tcp/80]", "203.0.113.10", "[{ address: 192.168.0.2, method: dr }]")],
@@ -52,10 +64,13 @@ const ALL: Parameters<typeof serviceRules>[1] = {
 };
 const FIRST = "ip daddr 203.0.113.10 tcp dport 80 tcp flags & (fin | syn | rst | ack) == syn";
 
+/** What empties the chains of those before. */
+const NONE = ["flush chain inet kindred services", "flush chain inet kindred stays"];
+
 t.test("a service is a rule, and a chain with a counter for each realserver", async (t) => {
   const rules = serviceRules([service("scheduler: rr")], ALL).split("; ");
   t.same(rules, [
-    "flush chain inet kindred services",
+    ...NONE,
     "add counter inet kindred to2",
     "add chain inet kindred to2",
     "flush chain inet kindred to2",
@@ -63,7 +78,7 @@ t.test("a service is a rule, and a chain with a counter for each realserver", as
     "add counter inet kindred to3",
     "add chain inet kindred to3",
     "flush chain inet kindred to3",
-    "add rule inet kindred to3 meta l4proto tcp counter name to3 dnat ip to 192.168.0.3:80",
+    "add rule inet kindred to3 counter name to3 dnat ip to 192.168.0.3",
     `add rule inet kindred services ${FIRST} numgen inc mod 2 vmap { 0 : goto to2, 1 : goto to3 }`,
   ]);
 });
@@ -83,7 +98,9 @@ t.test("by the client's address, of either family", async (t) => {
   const options = { ...ALL, number: () => 1 };
   t.match(lastOf(six, options), "ip6 daddr 2001:db8::10 tcp dport 80");
   t.match(lastOf(six, options), "jhash ip6 saddr mod 1");
-  t.match(serviceRules([six], options), "dnat ip6 to [fd00::3]:80");
+  t.match(serviceRules([six], options), "dnat ip6 to fd00::3");
+  const own = service("scheduler: sh", "[tcp/80]", "2001:db8::10", '[{ address: "fd00::3", port: 81 }]');
+  t.match(serviceRules([own], options), "meta l4proto tcp counter name to1 dnat ip6 to [fd00::3]:81");
 });
 
 t.test("who takes nothing new is in no rule, and without anybody there is none", async (t) => {
@@ -93,16 +110,61 @@ t.test("who takes nothing new is in no rule, and without anybody there is none",
     lastOf(service("scheduler: rr"), { ...ALL, takes: (_service, real) => real !== "192.168.0.3" }),
     "goto to2 }",
   );
-  t.equal(
-    serviceRules([service("scheduler: rr")], { ...ALL, takes: () => false }),
-    "flush chain inet kindred services",
-  );
+  t.same(serviceRules([service("scheduler: rr")], { ...ALL, takes: () => false }).split("; "), NONE);
 });
 
 t.test("a sorry server is in a rule only while nobody else takes anything", async (t) => {
   const sorry = service("scheduler: rr", "[tcp/80]", "203.0.113.10", OWN_PORTS.replace(" }]", ", sorry: true }]"));
   t.match(lastOf(sorry), "mod 1 vmap { 0 : goto to2 }");
   t.match(lastOf(sorry, { ...ALL, takes: (_service, real) => real !== "192.168.0.2" }), "mod 1 vmap { 0 : goto to3 }");
+});
+
+t.test("several ports are a set for each transport, and a datagram needs no flags to be the first", async (t) => {
+  const several = service("scheduler: rr", "[tcp/80, udp/443, tcp/8000-8010]", "203.0.113.10", OWN_PORTS);
+  const firsts = serviceRules([several], ALL)
+    .split("; ")
+    .flatMap((rule) => /services (ip daddr .*) numgen/.exec(rule)?.[1] ?? []);
+  t.same(firsts, [
+    "ip daddr 203.0.113.10 tcp dport { 80, 8000-8010 } tcp flags & (fin | syn | rst | ack) == syn",
+    "ip daddr 203.0.113.10 udp dport 443",
+  ]);
+});
+
+const STAYING = "scheduler: rr, persistence: 90s";
+const kept = (one: ServiceConfig, options = ALL): string[] => serviceRules([one], options).split("; ");
+
+t.test("who stays is asked for first, put into the set by the first packet, and renewed by each", async (t) => {
+  const rules = kept(service(STAYING));
+  const known = `add rule inet kindred services ${FIRST} ip saddr @stay4_2 goto to2`;
+  t.ok(rules.includes(known));
+  t.ok(rules.indexOf(known) < rules.findIndex((rule) => rule.includes("numgen")), "before it is anybody's turn");
+  const staying = "update @stay4_2 { ip saddr timeout 90s }";
+  const to = `add rule inet kindred to2 meta l4proto tcp ${staying} counter name to2 dnat ip to 192.168.0.2:8080`;
+  t.ok(rules.includes(to));
+  t.ok(rules.includes(`add rule inet kindred keep2 ${staying}`));
+  const each = "ip daddr 203.0.113.10 tcp dport 80 ct reply ip saddr";
+  const keepers = "{ 192.168.0.2 : goto keep2, 192.168.0.3 : goto keep3 }";
+  t.equal(rules.at(-1), `add rule inet kindred stays ${each} vmap ${keepers}`);
+});
+
+t.test("a client's network stays as one, in either family", async (t) => {
+  t.match(kept(service(`${STAYING}, persistenceNetmask: 20`)).join("; "), "{ ip saddr & 255.255.240.0 timeout 90s }");
+  const six = service(`${STAYING}, persistenceNetmask: 64`, "[tcp/80]", "2001:db8::10", '[{ address: "fd00::3" }]');
+  const masked = "ip6 saddr & ffff:ffff:ffff:ffff:: @stay6_1 goto to1";
+  t.match(kept(six, { ...ALL, number: () => 1 }).join("; "), masked);
+});
+
+t.test("who is drained keeps clients with connections, and nobody for long; who is down keeps none", async (t) => {
+  const drained = kept(service(STAYING, "[tcp/80]", "203.0.113.10", REALSERVERS.replace("weight: 3", "weight: 0")));
+  t.ok(drained.includes("flush set inet kindred stay4_2"));
+  t.ok(drained.includes(`add rule inet kindred services ${FIRST} ip saddr @stay4_2 goto to2`));
+  t.ok(drained.includes("add rule inet kindred keep2 update @stay4_2 { ip saddr timeout 10s }"));
+  t.ok(drained.includes("add rule inet kindred keep3 update @stay4_3 { ip saddr timeout 90s }"));
+  t.match(drained.join("; "), "mod 1 vmap { 0 : goto to3 }");
+  const down = kept(service(STAYING), { ...ALL, takes: (_service, real) => real === "192.168.0.3" });
+  t.ok(down.includes("flush set inet kindred stay4_2"));
+  t.notOk(down.includes("flush set inet kindred stay4_3"));
+  t.notOk(down.some((rule) => rule.includes("goto to2") || rule.includes("goto keep2")));
 });
 
 /** An nft that keeps what it is told, and does it or not. */
@@ -136,7 +198,7 @@ t.test("a realserver that is down is taken out, and comes back by the same chain
   t.equal(told[2], told[0]);
   offload.withdraw();
   offload.mark("web", "192.168.0.2:8080", false);
-  t.same(told.slice(3), ["flush chain inet kindred services", "kindred"], "then nothing is written any more");
+  t.same(told.slice(3), [NONE.join("; "), "kindred"], "then nothing is written any more");
 });
 
 t.test("connections are counted by realserver", async (t) => {
@@ -152,6 +214,6 @@ t.test("where nft refuses, no rule stays, and it is said", async (t) => {
   offload.update(configOf(web("scheduler: rr")));
   works = false;
   offload.mark("web", "192.168.0.2:8080", false);
-  t.equal(told.at(-2), "flush chain inet kindred services");
+  t.equal(told.at(-2), NONE.join("; "));
   t.equal(failures(), 1);
 });
