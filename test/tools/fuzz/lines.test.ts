@@ -1,12 +1,13 @@
 /** Single-line replies of the fuzzer, all properties on. `kindred fuzz ftp` runs as many as there is time for. */
 import t from "tap";
 import { same, server } from "../../../tools/fuzz/generate/ftp/model.ts";
+import { SESSION } from "../../../tools/fuzz/generate/ftp/script.ts";
 import { Campaign, ftp } from "../../../tools/fuzz/run/campaign.ts";
 import { Distinct } from "../../../tools/fuzz/run/distinct.ts";
-import { LINE_ENDS, LineFuzzer, SESSION } from "../../../tools/fuzz/run/lines.ts";
+import { LINE_ENDS, LineFuzzer } from "../../../tools/fuzz/run/lines.ts";
 
 const SEED = 20_261_121;
-const SESSIONS = 200;
+const SESSIONS = 50;
 
 t.test(`${SESSIONS * SESSION} replies, most of them distinct: every one as the model has it`, async (t) => {
   const distinct = new Distinct();

@@ -10,6 +10,7 @@ import type { Decision } from "../../../core/inspect/control.ts";
 import type { Direction, Endpoint, Ms } from "../../../core/units.ts";
 import { copyBytes, putU16, putU32, u16, u32 } from "../../../core/wire/bytes.ts";
 import type { Choices } from "../generate/choices.ts";
+import { BLOCKS, OPENING, type Script } from "../generate/ftp/script.ts";
 import { balancerFor, clientOf, type Place, realOf, SEED, virtualOf } from "./service.ts";
 
 const [SYN, RST, PSH, ACK] = [2, 4, 8, 16];
@@ -24,6 +25,13 @@ const MOST_HEARD = 0x40000;
 const PAUSE = 120_000;
 /** Out of so many a segment is sent twice, and one changes places with the next. */
 const CALM = 16;
+/** Out of so many blocks one comes in segments of a few bytes, and some in those of less than a few lines. */
+const MANNERS = 64;
+const COARSELY = 16;
+const FINE = 8;
+const COARSE = 400;
+/** As a SYN tells it (RFC 9293 §3.7.1). */
+const LARGEST = new Uint8Array([2, 4, SEGMENT >> 8, SEGMENT & 255]);
 
 /** One end of the connection that is open. */
 class End {
@@ -78,10 +86,14 @@ class End {
 
 const NOTHING = new Uint8Array(0);
 
+/** Where a segment ends that begins at `at`. The largest are not cut at all. */
+const cut = (at: number, end: number, most: number, choices: Choices): number =>
+  Math.min(end, at + (most === SEGMENT ? SEGMENT : 1 + choices.below(most)));
+
 export class EngineHost {
   readonly balancer: Balancer;
   /** Those of the connection that is open. */
-  decisions: Decision[] = [];
+  readonly decisions: Decision[] = [];
   /** What no correct middle would have done. */
   wrong: string | null = null;
   readonly #engine: Engine;
@@ -118,14 +130,14 @@ export class EngineHost {
 
   /** A new connection; `choices` draws its first sequence numbers. */
   open(choices: Choices): void {
-    this.decisions = [];
+    this.decisions.length = 0;
     this.wrong = null;
     const [client, server] = [this.#client, this.#server];
     client.open(choices.below(0x1_0000_0000));
     server.open(choices.below(0x1_0000_0000));
-    this.#send(client, SYN);
+    this.#send(client, SYN, LARGEST);
     client.sequence = (client.sequence + 1) >>> 0;
-    this.#send(server, SYN | ACK);
+    this.#send(server, SYN | ACK, LARGEST);
     server.sequence = (server.sequence + 1) >>> 0;
     this.#send(client, ACK);
   }
@@ -139,37 +151,59 @@ export class EngineHost {
     return this.balancer.related.size > 0 ? "an entry of a control connection that was reset" : null;
   }
 
-  /** The speaker of `direction` says it, in segments of at most `most` bytes each. */
-  say(direction: Direction, said: Uint8Array, most: number, choices: Choices): void {
-    const { length } = said;
-    const from = direction === "original" ? this.#client : this.#server;
-    const batch = this.#batch;
-    const begun = from.sequence;
-    from.sequence = (begun + length) >>> 0;
-    for (let at = 0; at < length; ) {
-      batch.count = 0;
-      while (at < length && batch.count + 1 < SEGMENTS) {
-        const end = Math.min(length, at + 1 + choices.below(Math.min(most, SEGMENT)));
-        const whim = choices.below(CALM);
-        if (whim === 0) from.write(batch, PSH | ACK, begun, said, at, end);
-        if (whim === 1 && end < length && batch.count + 1 < SEGMENTS) {
-          // Behind the one that follows it.
-          const next = Math.min(length, end + 1 + choices.below(Math.min(most, SEGMENT)));
-          from.write(batch, PSH | ACK, begun, said, end, next);
-          from.write(batch, PSH | ACK, begun, said, at, end);
-          at = next;
-        } else {
-          from.write(batch, PSH | ACK, begun, said, at, end);
-          at = end;
-        }
-      }
-      this.#process();
+  /** All that is said in it, cut, repeated and out of order as `choices` has it. */
+  hear(script: Script, choices: Choices): void {
+    for (const [direction, bytes] of OPENING) this.#say(direction, bytes, 0, bytes.length, choices);
+    for (let block = 0; block < BLOCKS; block++) {
+      this.#say("original", script.questions, script.questionsAt(block), script.questionsAt(block + 1), choices);
+      this.#say("reply", script.replies, script.repliesAt(block), script.repliesAt(block + 1), choices);
     }
   }
 
-  #send(from: End, flags: number): void {
-    this.#batch.count = 0;
-    from.write(this.#batch, flags, from.sequence, NOTHING, 0, 0);
+  /** The speaker of `direction` says bytes `[start, end)` of `said`. */
+  #say(direction: Direction, said: Uint8Array, start: number, end: number, choices: Choices): void {
+    const from = direction === "original" ? this.#client : this.#server;
+    const manner = choices.below(MANNERS);
+    const most = manner === 0 ? FINE : manner <= COARSELY ? COARSE : SEGMENT;
+    // Of the byte at 0, were it said, too.
+    const begun = (from.sequence - start) >>> 0;
+    from.sequence = (begun + end) >>> 0;
+    for (let at = start; at < end; ) at = this.#sayMany(from, begun, said, at, end, most, choices);
+  }
+
+  /** As many segments as a batch has room for. Returns where they end. */
+  #sayMany(
+    from: End,
+    begun: number,
+    said: Uint8Array,
+    start: number,
+    end: number,
+    most: number,
+    choices: Choices,
+  ): number {
+    const batch = this.#batch;
+    let at = start;
+    batch.count = 0;
+    while (at < end && batch.count + 2 < SEGMENTS) {
+      const behind = cut(at, end, most, choices);
+      const whim = choices.below(CALM);
+      if (whim === 0) from.write(batch, PSH | ACK, begun, said, at, behind);
+      const next = whim === 1 && behind < end ? cut(behind, end, most, choices) : behind;
+      // The next one first.
+      if (next > behind) from.write(batch, PSH | ACK, begun, said, behind, next);
+      from.write(batch, PSH | ACK, begun, said, at, behind);
+      at = next;
+    }
+    this.#process();
+    return at;
+  }
+
+  /** No payload; a SYN's options stand in its place. */
+  #send(from: End, flags: number, options = NOTHING): void {
+    const batch = this.#batch;
+    batch.count = 0;
+    from.write(batch, flags, from.sequence, options, 0, options.length);
+    batch.bytes[batch.offset[0]! + TCP + 12] = ((TCP + options.length) / 4) << 4;
     this.#process();
   }
 

@@ -8,6 +8,9 @@ import type { RelatedEntry } from "../../../core/flow/related.ts";
 import type { Helper } from "../../../core/helper/api.ts";
 import { type ControlHost, ControlStream, type Decision } from "../../../core/inspect/control.ts";
 import type { Direction, Endpoint, Ms } from "../../../core/units.ts";
+import { copyBytes } from "../../../core/wire/bytes.ts";
+import { BLOCKS, LINES, OPENING, type Script, SESSION } from "../generate/ftp/script.ts";
+import type { Pace } from "../properties/pace.ts";
 import { balancerFor, clientOf, type Place, SEED, virtualOf } from "./service.ts";
 
 const NOW = 0 as Ms;
@@ -21,8 +24,15 @@ export class StreamHost implements ControlHost {
   /** How much the realserver has. */
   commands = 0;
   /** Those of this session. */
-  decisions: Decision[] = [];
-  placed: RelatedEntry[] = [];
+  readonly decisions: Decision[] = [];
+  readonly placed: RelatedEntry[] = [];
+  /** What the client had heard before the first reply of the script. */
+  opened = 0;
+  /** After each reply of the script: bytes that the client had heard, and entries that were placed. */
+  readonly heardTo = new Int32Array(SESSION);
+  readonly placedTo = new Int32Array(SESSION);
+  /** From this reply on nothing was read any more. */
+  blindFrom = SESSION;
   control: ConnectionEntry | null = null;
   stream: ControlStream | null = null;
   /** The control connection of the session before. */
@@ -42,8 +52,9 @@ export class StreamHost implements ControlHost {
   open(helper: Helper): void {
     this.length = 0;
     this.commands = 0;
-    this.decisions = [];
-    this.placed = [];
+    this.decisions.length = 0;
+    this.placed.length = 0;
+    this.blindFrom = SESSION;
     this.#placing = new Placing(this.balancer, SEED);
     const entry = this.balancer.admit("tcp", this.#client, this.#virtual, NOW);
     if (typeof entry === "string") throw new Error(entry);
@@ -57,6 +68,27 @@ export class StreamHost implements ControlHost {
       onRefuse: "refuse",
       onFailure: "open",
     });
+  }
+
+  /** All that is said in it, each reply by itself; `pace` looks at the time that each block takes. */
+  hear(script: Script, pace: Pace): void {
+    const stream = this.stream!;
+    for (const [direction, bytes] of OPENING) stream.feed(direction, bytes, NOW);
+    this.opened = this.length;
+    for (let block = 0; block < BLOCKS; block++) {
+      pace.start();
+      stream.feed("original", script.questions, NOW, script.questionsAt(block), script.questionsAt(block + 1));
+      for (let line = block * LINES; line < (block + 1) * LINES; line++) this.#reply(script, line);
+      pace.stop(script.repliesAt(block + 1) - script.repliesAt(block));
+    }
+  }
+
+  #reply(script: Script, line: number): void {
+    const stream = this.stream!;
+    stream.feed("reply", script.replies, NOW, script.at(line), script.behind[line]!);
+    this.heardTo[line] = this.length;
+    this.placedTo[line] = this.placed.length;
+    if (stream.detached) this.blindFrom = Math.min(this.blindFrom, line);
   }
 
   /** What is there of the last session that should not be; null: nothing. */
@@ -74,8 +106,7 @@ export class StreamHost implements ControlHost {
       this.commands += bytes.length;
       return;
     }
-    this.heard.set(bytes, this.length);
-    this.length += bytes.length;
+    this.length = copyBytes(bytes, 0, bytes.length, this.heard, this.length);
   }
 
   prepare(entry: RelatedEntry): void {

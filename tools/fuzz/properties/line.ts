@@ -1,81 +1,182 @@
-/** The properties of one line and of a session of lines, checked on bytes: there are hundreds of thousands a second. */
+/**
+ * The properties of lines: of each line what its bytes became, its entries, and the ends that readers find in it; of a
+ * session the decisions and bytes of all three hosts. On numbers and bytes: there are hundreds of thousands a second.
+ */
 import type { RelatedEntry } from "../../../core/flow/related.ts";
 import type { Decision } from "../../../core/inspect/control.ts";
-import { Fate, type LineMaker } from "../generate/ftp/lines.ts";
-import type { ReplayRun } from "../hosts/replay.ts";
+import type { ObservedAnnouncement } from "../../../core/inspect/observe.ts";
+import { Fate } from "../generate/ftp/lines.ts";
+import { type Script, SESSION } from "../generate/ftp/script.ts";
+import type { ReplayHost } from "../hosts/replay.ts";
 import type { StreamHost } from "../hosts/stream.ts";
 import { bytesText } from "../hosts/text.ts";
 import { WHEREVER } from "../hosts/trace.ts";
 import { offersToClient } from "../readers/ftp.ts";
+import { endOfLine, isPlain, ReplyReader } from "../readers/reply.ts";
 import { type Property, type Violation, violation } from "./finding.ts";
 
 const FIRST_FREE = 1024;
 /** What may stand in for a line. */
 const MOST_GROWTH = 128;
-const [LF, COMMA, TWO, IAC] = [10, 0x2c, 0x32, 0xff];
-/** Of a host-port. */
-const COMMAS = 5;
-
-/** One line of a block of replies: what must come of it, and what did. */
-export class LineHeard {
-  /** Where it stands in its block. */
-  at = 0;
-  behind = 0;
-  fate: number = Fate.UNKNOWN;
-  /** Of an announced one: the port, and the bytes that name the end. */
-  port = 0;
-  start = 0;
-  end = 0;
-  /** What the client had heard before it came, and after; and the entries that were placed. */
-  before = 0;
-  after = 0;
-  placedBefore = 0;
-  placedAfter = 0;
-  /** Nothing is read any more. */
-  blind = false;
-
-  /** What the maker has just made stands at `at`. */
-  expect({ fate, port, start, end, length }: LineMaker, at: number): void {
-    this.at = at;
-    this.behind = at + length;
-    this.fate = fate;
-    this.port = port;
-    this.start = start;
-    this.end = end;
-  }
-}
-
-/** Holds `line` of `replies` against what the client heard of it, and the entries. */
-export function checkLine(line: LineHeard, replies: Uint8Array, run: StreamHost): Violation | null {
-  const { fate, placedBefore, placedAfter } = line;
-  for (let i = placedBefore; i < placedAfter; i++) {
-    const wrong = checkEntry(run, run.placed[i]!);
-    if (wrong !== null) return wrong;
-  }
-  const news = placedAfter - placedBefore;
-  if (fate !== Fate.UNKNOWN && fate !== Fate.ANNOUNCED && news > 0) return told("opened", line, replies, run);
-  switch (fate) {
-    case Fate.SAME:
-      return isSame(line, replies, run) ? null : told("stream", line, replies, run);
-    case Fate.ANNOUNCED:
-      if (news !== 1) return told("missed", line, replies, run);
-      return checkAnnounced(line, replies, run, run.placed[placedBefore]!);
-    case Fate.REFUSED:
-      return offersNothing(line, run) ? null : told("rewrite", line, replies, run);
-    default:
-      return checkUnknown(line, replies, run, news);
-  }
-}
-
-function checkUnknown(line: LineHeard, replies: Uint8Array, run: StreamHost, news: number): Violation | null {
-  const { at, behind, before, after } = line;
-  if (after - before > (behind - at) * 2 + MOST_GROWTH * (1 + news) * LINE_ENDS)
-    return told("grew", line, replies, run);
-  return checkOffers(line, replies, run);
-}
-
 /** What was held may go on with a line. */
-const LINE_ENDS = 64;
+const MOST_ENDS = 64;
+const MOST_HELD = 4096;
+const PORTS = 0x10000;
+const [LF, COMMA, FOUR, SEVEN] = [10, 0x2c, 0x34, 0x37];
+
+/** Holds the lines of a session against what the client heard of them on the socket path, and against the entries. */
+export class LineCheck {
+  readonly #run: StreamHost;
+  readonly #script: Script;
+  readonly #reader = new ReplyReader();
+  /** By port of the virtual service: the session in which an entry is met there. */
+  readonly #met = new Int32Array(PORTS);
+  #session = 0;
+  /** The address of the virtual service. */
+  #virtual = 0;
+  /** Of the line that is looked at: its number, where it stands, what was heard of it, and its entries. */
+  #line = 0;
+  #at = 0;
+  #behind = 0;
+  #before = 0;
+  #after = 0;
+  #placedBefore = 0;
+  #placedAfter = 0;
+
+  constructor(script: Script, run: StreamHost) {
+    this.#script = script;
+    this.#run = run;
+  }
+
+  /** The first line of the session that shows something broken. */
+  session(): Violation | null {
+    this.#session++;
+    this.#virtual = this.#run.control!.virtual.address.words[3];
+    for (let line = 0; line < SESSION; line++) {
+      this.#turnTo(line);
+      const wrong = this.#entries() ?? this.#check();
+      if (wrong !== null) return wrong;
+    }
+    return null;
+  }
+
+  #turnTo(line: number): void {
+    const { heardTo, placedTo } = this.#run;
+    this.#line = line;
+    this.#at = this.#script.at(line);
+    this.#behind = this.#script.behind[line]!;
+    this.#before = line === 0 ? this.#run.opened : heardTo[line - 1]!;
+    this.#after = heardTo[line]!;
+    this.#placedBefore = line === 0 ? 0 : placedTo[line - 1]!;
+    this.#placedAfter = placedTo[line]!;
+  }
+
+  #entries(): Violation | null {
+    const { placed } = this.#run;
+    for (let i = this.#placedBefore; i < this.#placedAfter; i++) {
+      const entry = placed[i]!;
+      const wrong = checkEntry(this.#run, entry);
+      if (wrong !== null) return wrong;
+      if (entry.seen !== null) this.#met[entry.seen.port] = this.#session;
+    }
+    return null;
+  }
+
+  #check(): Violation | null {
+    const news = this.#placedAfter - this.#placedBefore;
+    switch (this.#script.fate[this.#line]) {
+      case Fate.SAME:
+        if (news > 0) return this.#told("opened");
+        return this.#isSame() ? null : this.#told("stream");
+      case Fate.ANNOUNCED:
+        return news === 1 ? this.#announced(this.#run.placed[this.#placedBefore]!) : this.#told("missed");
+      case Fate.REFUSED:
+        if (news > 0) return this.#told("opened");
+        return this.#offersNothing() ? null : this.#told("rewrite");
+      default:
+        return this.#unknown(news);
+    }
+  }
+
+  #unknown(news: number): Violation | null {
+    const most = (this.#behind - this.#at) * 2 + MOST_GROWTH * (1 + news) * MOST_ENDS;
+    if (this.#after - this.#before > most) return this.#told("grew");
+    if (this.#line >= this.#run.blindFrom) return null;
+    return this.#leads() ? null : this.#told("rewrite");
+  }
+
+  #told(property: Property): Violation {
+    const said = textOf(this.#script.replies.subarray(this.#at, this.#behind));
+    return violation(property, `${said} became ${textOf(this.#run.heard.subarray(this.#before, this.#after))}`);
+  }
+
+  #isSame(): boolean {
+    const length = this.#behind - this.#at;
+    if (this.#after - this.#before !== length) return false;
+    return sameBytes(this.#script.replies, this.#at, this.#run.heard, this.#before, length);
+  }
+
+  /** One line with a code of its own, 4xx, and no comma or bar in it but the reason's. */
+  #offersNothing(): boolean {
+    const { heard } = this.#run;
+    if (heard[this.#before] !== FOUR || heard[this.#after - 1] !== LF) return false;
+    for (let i = this.#before; i < this.#after - 1; i++) if (heard[i] === LF || heard[i] === COMMA) return false;
+    return true;
+  }
+
+  /** What is heard is the line, with the end at which the entry is met in the place of the one announced. */
+  #announced({ target, seen }: RelatedEntry): Violation | null {
+    const { replies, start, end, port } = this.#script;
+    const { heard } = this.#run;
+    const [first, last] = [start[this.#line]!, end[this.#line]!];
+    if (target.port !== port[this.#line] || seen === null) return this.#told("opened");
+    const rest = this.#behind - this.#at - last;
+    const from = this.#before + first;
+    const to = this.#after - rest;
+    const kept =
+      sameBytes(replies, this.#at, heard, this.#before, first) && sameBytes(replies, this.#at + last, heard, to, rest);
+    if (!kept) return this.#told("stream");
+    const named =
+      replies[this.#at + 2] === SEVEN
+        ? namesHostPort(heard, from, to, seen)
+        : namesPort(heard, from, to, replies[this.#at + first]!, seen.port);
+    return named ? null : this.#told("rewrite");
+  }
+
+  /** All ends that any client finds in what was heard are those of entries of this session. */
+  #leads(): boolean {
+    const { heard } = this.#run;
+    let at = this.#before;
+    while (at > 0 && heard[at - 1] !== LF) at--;
+    for (let lf = endOfLine(heard, at, this.#after); lf < this.#after; lf = endOfLine(heard, at, this.#after)) {
+      if (!(isPlain(heard, at, lf) ? this.#plainLeads(at, lf) : this.#veiledLeads(at, lf + 1))) return false;
+      at = lf + 1;
+    }
+    return true;
+  }
+
+  #plainLeads(at: number, lf: number): boolean {
+    const reader = this.#reader;
+    reader.read(this.#run.heard, at, lf);
+    for (let i = 0; i < reader.count; i++) {
+      const address = reader.addresses[i]!;
+      if (reader.named && address !== this.#virtual) return false;
+      if (!this.#isMet(reader.ports[i]!)) return false;
+    }
+    return true;
+  }
+
+  /** The same of a line that peers read in several ways, as text. */
+  #veiledLeads(at: number, end: number): boolean {
+    const virtual = this.#run.control!.virtual.address.toString();
+    const offers = offersToClient(bytesText(this.#run.heard.subarray(at, end)));
+    return offers.every(({ address, port, said }) => (said === "229" || address === virtual) && this.#isMet(port));
+  }
+
+  #isMet(port: number): boolean {
+    return port < PORTS && this.#met[port] === this.#session;
+  }
+}
 
 /** An entry may lead to a free port of the realserver's own, for the client of this control connection alone. */
 function checkEntry({ control }: StreamHost, { target, from, opener, uses, master }: RelatedEntry): Violation | null {
@@ -92,49 +193,9 @@ function checkEntry({ control }: StreamHost, { target, from, opener, uses, maste
 
 const textOf = (bytes: Uint8Array): string => JSON.stringify(bytesText(bytes).slice(0, 200));
 
-const told = (
-  property: Property,
-  { at, behind, before, after }: LineHeard,
-  replies: Uint8Array,
-  { heard }: StreamHost,
-): Violation =>
-  violation(property, `${textOf(replies.subarray(at, behind))} became ${textOf(heard.subarray(before, after))}`);
-
-const isSame = ({ at, behind, before, after }: LineHeard, replies: Uint8Array, { heard }: StreamHost): boolean =>
-  after - before === behind - at && sameBytes(replies, at, heard, before, behind - at);
-
 function sameBytes(one: Uint8Array, at: number, other: Uint8Array, from: number, length: number): boolean {
   for (let i = 0; i < length; i++) if (one[at + i] !== other[from + i]) return false;
   return true;
-}
-
-/** One line with a code of its own, 4xx, and no comma or bar in it but the reason's. */
-function offersNothing({ before, after }: LineHeard, { heard }: StreamHost): boolean {
-  if (heard[before] !== 0x34 || heard[after - 1] !== LF) return false;
-  for (let i = before; i < after - 1; i++) if (heard[i] === LF || heard[i] === COMMA) return false;
-  return true;
-}
-
-/** What is heard is the line, with the end at which the entry is met in the place of the one announced. */
-function checkAnnounced(
-  line: LineHeard,
-  replies: Uint8Array,
-  run: StreamHost,
-  { target, seen }: RelatedEntry,
-): Violation | null {
-  const { at, behind, start, end, port, before, after } = line;
-  const { heard } = run;
-  if (target.port !== port || seen === null) return told("opened", line, replies, run);
-  const rest = behind - at - end;
-  const from = before + start;
-  const to = after - rest;
-  const kept = sameBytes(replies, at, heard, before, start) && sameBytes(replies, at + end, heard, to, rest);
-  if (!kept) return told("stream", line, replies, run);
-  const named =
-    replies[at + 2] === 0x37
-      ? namesHostPort(heard, from, to, seen)
-      : namesPort(heard, from, to, replies[at + start]!, seen.port);
-  return named ? null : told("rewrite", line, replies, run);
 }
 
 /** Six plain numbers with commas, of exactly this end. */
@@ -145,12 +206,12 @@ function namesHostPort(
   { address, port }: NonNullable<RelatedEntry["seen"]>,
 ): boolean {
   const word = address.words[3];
-  const six = [word >>> 24, (word >>> 16) & 255, (word >>> 8) & 255, word & 255, port >>> 8, port & 255];
   let at = from;
   for (let i = 0; i < 6; i++) {
     if (i > 0 && bytes[at++] !== COMMA) return false;
+    const number = i < 4 ? (word >>> (24 - 8 * i)) & 255 : i === 4 ? port >>> 8 : port & 255;
     const stop = digits(bytes, at, to);
-    if (stop === at || decimalOf(bytes, at, stop) !== six[i]) return false;
+    if (stop === at || decimalOf(bytes, at, stop) !== number) return false;
     at = stop;
   }
   return at === to;
@@ -163,58 +224,25 @@ function namesPort(bytes: Uint8Array, from: number, to: number, delimiter: numbe
 }
 
 function digits(bytes: Uint8Array, at: number, to: number): number {
-  while (at < to && bytes[at]! >= 0x30 && bytes[at]! <= 0x39) at++;
-  return at;
+  let stop = at;
+  while (stop < to && bytes[stop]! >= 0x30 && bytes[stop]! <= 0x39) stop++;
+  return stop;
 }
 
-function decimalOf(bytes: Uint8Array, at: number, to: number): number {
+function decimalOf(bytes: Uint8Array, from: number, to: number): number {
   let value = 0;
-  for (; at < to; at++) value = value * 10 + bytes[at]! - 0x30;
+  for (let at = from; at < to; at++) value = value * 10 + bytes[at]! - 0x30;
   return value;
 }
 
-/**
- * Whether a reader could find an end in it at all: a 22 and either five commas or three equal marks, or what hides such.
- * All lines but those that are let in, nearly, have none, and are not looked at by the readers.
- */
-export function mayOffer(bytes: Uint8Array, from: number, to: number): boolean {
-  let [commas, equal, last] = [0, 1, 0];
-  let [twos, marks] = [false, false];
-  for (let i = from; i < to; i++) {
-    const byte = bytes[i]!;
-    if (byte === 0 || byte === IAC) return true;
-    equal = byte === last ? equal + 1 : 1;
-    last = byte;
-    if (byte === COMMA) commas++;
-    if (byte === TWO) twos ||= equal >= 2;
-    else marks ||= equal >= 3;
-  }
-  return twos && (marks || commas >= COMMAS);
-}
-
-function checkOffers(line: LineHeard, replies: Uint8Array, run: StreamHost): Violation | null {
-  if (line.blind) return null;
-  let begin = line.before;
-  while (begin > 0 && run.heard[begin - 1] !== LF) begin--;
-  if (!mayOffer(run.heard, begin, line.after)) return null;
-  for (const { address, port, said } of offersToClient(bytesText(run.heard.subarray(begin, line.after)))) {
-    const led = run.placed
-      .slice(0, line.placedAfter)
-      .some(({ seen }) => seen?.port === port && (said === "229" || seen.address.toString() === address));
-    if (!led) return told("rewrite", line, replies, run);
-  }
-  return null;
-}
-
-/** After a session of `asked` questions. */
+/** What the socket path came to after a session of `asked` questions. */
 export function checkWhole({ decisions, placed, stream }: StreamHost, asked: number): Violation | null {
-  const broken = decisions.find(({ reason }) => reason === "helper-threw" || reason === "helper-broke-contract");
-  if (broken !== undefined) return violation("threw", broken.reason);
+  for (const { reason } of decisions) {
+    if (reason === "helper-threw" || reason === "helper-broke-contract") return violation("threw", reason);
+  }
   if (placed.length > asked) return violation("opened", `${placed.length} ends for ${asked} questions`);
   return stream!.waiting("reply") > MOST_HELD ? violation("grew", `${stream!.waiting("reply")} bytes are held`) : null;
 }
-
-const MOST_HELD = 4096;
 
 interface Outcome {
   /** Bytes that the realserver heard. */
@@ -240,47 +268,52 @@ export function sameAs(one: Outcome, other: Outcome, property: Property): Violat
   return null;
 }
 
-const isNote = ({ outcome }: Decision): boolean => outcome === "note";
-
 /** In order; notes decide nothing. */
 function differentDecision(one: readonly Decision[], other: readonly Decision[]): string | null {
-  let k = 0;
-  for (const decision of one) {
-    if (isNote(decision)) continue;
-    while (k < other.length && isNote(other[k]!)) k++;
-    const twin = other[k++];
-    if (twin === undefined || !isTwin(decision, twin)) return `${nameOf(decision)} / ${nameOf(twin)}`;
+  let k = behindNotes(other, 0);
+  for (let i = behindNotes(one, 0); i < one.length; i = behindNotes(one, i + 1)) {
+    if (k >= other.length || !isTwin(one[i]!, other[k]!)) return `${nameOf(one[i])} / ${nameOf(other[k])}`;
+    k = behindNotes(other, k + 1);
   }
-  while (k < other.length && isNote(other[k]!)) k++;
   return k < other.length ? `nothing / ${nameOf(other[k])}` : null;
+}
+
+function behindNotes(decisions: readonly Decision[], from: number): number {
+  let at = from;
+  while (at < decisions.length && decisions[at]!.outcome === "note") at++;
+  return at;
 }
 
 const nameOf = (decision: Decision | undefined): string =>
   decision === undefined ? "nothing" : `${decision.outcome} ${decision.reason} at ${decision.offset}`;
 
-const isTwin = (one: Decision, other: Decision): boolean =>
-  one.outcome === other.outcome &&
-  one.reason === other.reason &&
-  one.direction === other.direction &&
-  (one.offset === other.offset || WHEREVER.has(one.reason)) &&
-  one.related.length === other.related.length &&
-  one.related.every(({ target, seen, kind }, i) => {
-    const twin = other.related[i]!;
-    return kind === twin.kind && target.port === twin.target.port && seen?.port === twin.seen?.port;
-  });
+function isTwin(one: Decision, other: Decision): boolean {
+  const { related } = one;
+  if (one.outcome !== other.outcome || one.reason !== other.reason || one.direction !== other.direction) return false;
+  if (one.offset !== other.offset && !WHEREVER.has(one.reason)) return false;
+  if (related.length !== other.related.length) return false;
+  for (let i = 0; i < related.length; i++) if (!isSameEntry(related[i]!, other.related[i]!)) return false;
+  return true;
+}
+
+const isSameEntry = (one: RelatedEntry, other: RelatedEntry): boolean =>
+  one.kind === other.kind && one.target.port === other.target.port && one.seen?.port === other.seen?.port;
 
 /** What replay makes of the same session. */
-export function sameAsObserved({ placed, decisions }: StreamHost, { observer }: ReplayRun): Violation | null {
+export function sameAsObserved({ placed, decisions }: StreamHost, { observer }: ReplayHost): Violation | null {
   let k = 0;
-  for (const { refusal, announcement } of observer.announcements) {
-    if (refusal !== null) continue;
-    const entry = placed[k++];
-    if (entry === undefined || entry.kind !== announcement.kind || entry.target.port !== announcement.to.port) {
-      return violation("hosts", `replay lets ${announcement.kind} ${announcement.to.port} in`);
+  for (const announcement of observer.announcements) {
+    if (announcement.refusal === null && !isOf(placed[k++], announcement)) {
+      const { kind, to } = announcement.announcement;
+      return violation("hosts", `replay lets ${kind} ${to.port} in`);
     }
   }
   if (k < placed.length) return violation("hosts", `replay lets ${k} in, not ${placed.length}`);
-  const faults = decisions.filter(({ outcome }) => outcome === "refused" || outcome === "fault");
-  if (faults.length === observer.faults.length) return null;
-  return violation("hosts", `replay finds ${observer.faults.length} faults, not ${faults.length}`);
+  let faults = 0;
+  for (const { outcome } of decisions) if (outcome === "refused" || outcome === "fault") faults++;
+  if (faults === observer.faults.length) return null;
+  return violation("hosts", `replay finds ${observer.faults.length} faults, not ${faults}`);
 }
+
+const isOf = (entry: RelatedEntry | undefined, { announcement }: ObservedAnnouncement): boolean =>
+  entry !== undefined && entry.kind === announcement.kind && entry.target.port === announcement.to.port;

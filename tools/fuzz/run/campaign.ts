@@ -7,13 +7,14 @@ import { Random } from "../generate/choices.ts";
 import { dialogue } from "../generate/ftp/dialogue.ts";
 import { LONGEST } from "../generate/ftp/lines.ts";
 import { type Dialogue, type Message, saidBy, type Turn } from "../generate/ftp/model.ts";
+import { type Said, SESSION } from "../generate/ftp/script.ts";
 import { wild } from "../generate/ftp/wild.ts";
 import { bred, type Entry } from "../guide/corpus.ts";
 import { bytesText, textBytes } from "../hosts/text.ts";
 import { checkDialogue } from "../properties/dialogue.ts";
 import type { Violation } from "../properties/finding.ts";
 import type { Finding, Input, InputOptions, Inputs, Kind } from "./inputs.ts";
-import { LINE_ENDS, LineFuzzer, type Said, SESSION } from "./lines.ts";
+import { LINE_ENDS, LineFuzzer } from "./lines.ts";
 
 export interface CampaignOptions extends InputOptions {
   /** Nothing but lines: several times as fast. */
@@ -21,7 +22,7 @@ export interface CampaignOptions extends InputOptions {
 }
 
 /** Sessions of lines for each dialogue of either kind, and what is bred meanwhile. */
-const SESSIONS = 64;
+const SESSIONS = 16;
 const BRED = 14;
 /** One session of so many is bred, where there is anything to breed from. */
 const BRED_LINES = 4;

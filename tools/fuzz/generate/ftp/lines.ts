@@ -15,6 +15,8 @@ const all = (...texts: string[]): readonly Uint8Array[] => texts.map(bytes);
 
 /** No longer than this before it is changed. */
 export const LONGEST = 400;
+/** And than this after it. */
+export const LONGEST_CHANGED = 512;
 const LF = 10;
 const CR = 13;
 const ZERO = 0x30;
@@ -51,7 +53,7 @@ const SEPARATORS = all(",", ",", ",", ",", ", ", " ,", ",\t");
 const PIECES = all(...TEXTS);
 
 export class LineMaker {
-  readonly buffer = new Uint8Array(2048);
+  readonly buffer = new Uint8Array(LONGEST_CHANGED);
   length = 0;
   fate: number = Fate.UNKNOWN;
   /** Of an announced one: the port, and the bytes that name the end. */
@@ -101,8 +103,8 @@ export class LineMaker {
   }
 
   #copy(line: Uint8Array): void {
-    this.buffer.set(line);
-    this.length = line.length;
+    this.length = 0;
+    this.#piece(line);
   }
 
   #freePort(): number {
@@ -166,11 +168,11 @@ export class LineMaker {
     const random = this.#random;
     const wrong = random.below(6);
     const port = this.#freePort();
-    const six = [...this.#own, port >>> 8, port & 255];
     this.#oneOf(BEFORE);
     for (let i = 0; i < 6; i++) {
       if (i > 0) this.#put(COMMA);
-      this.#decimal(i === wrong ? six[i]! + 256 * (1 + random.below(random.below(2) === 0 ? 2 : 70_000)) : six[i]!);
+      const right = i < 4 ? this.#own[i]! : i === 4 ? port >>> 8 : port & 255;
+      this.#decimal(i === wrong ? right + 256 * (1 + random.below(random.below(2) === 0 ? 2 : 70_000)) : right);
     }
     this.#oneOf(BEHIND);
   }
@@ -203,23 +205,38 @@ export class LineMaker {
       case 1:
         buffer[at] = ZERO + random.below(10);
         return;
-      case 2: {
-        const gone = Math.min(1 + random.below(3), this.length - at - 1);
-        buffer.copyWithin(at, at + gone, this.length);
-        this.length -= gone;
+      case 2:
+        this.#remove(at, Math.min(1 + random.below(3), this.length - at - 1));
         return;
-      }
       case 3:
-        if (this.length < LONGEST) this.#insert(buffer.slice(at, Math.min(this.length, at + 1 + random.below(24))), at);
+        if (this.length < LONGEST) this.#repeat(at, Math.min(this.length - at, 1 + random.below(24)));
         return;
       default:
         if (this.length < LONGEST) this.#insert(PIECES[random.below(PIECES.length)]!, at);
     }
   }
 
+  /** Byte by byte: the methods of typed arrays cost more than so few bytes are worth. */
+  #remove(at: number, count: number): void {
+    const { buffer } = this;
+    this.length -= count;
+    for (let i = at; i < this.length; i++) buffer[i] = buffer[i + count]!;
+  }
+
+  /** Says bytes `[at, at + count)` twice. */
+  #repeat(at: number, count: number): void {
+    this.#makeRoom(at, count);
+  }
+
   #insert(piece: Uint8Array, at: number): void {
-    this.buffer.copyWithin(at + piece.length, at, this.length);
-    this.buffer.set(piece, at);
-    this.length += piece.length;
+    this.#makeRoom(at, piece.length);
+    for (let i = 0; i < piece.length; i++) this.buffer[at + i] = piece[i]!;
+  }
+
+  /** What is at `at` and behind it moves `count` further; where it was it stays, too. */
+  #makeRoom(at: number, count: number): void {
+    const { buffer } = this;
+    for (let i = this.length - 1; i >= at; i--) buffer[i + count] = buffer[i]!;
+    this.length += count;
   }
 }
