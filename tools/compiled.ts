@@ -16,17 +16,14 @@ const { Script } = require("node:vm") as typeof import("node:vm");
 const SCRIPT = fileURLToPath(new URL("./replay.cjs", import.meta.url));
 /** Where the compiled code is. */
 export const CODE = `${SCRIPT}.code`;
-/** A capture that has a little of everything. */
-export const REHEARSAL = `${SCRIPT}.pcap`;
-
 /**
  * How much of a function is run before it is optimized, in bytes of bytecode; fifteen times the usual. What is run for each
  * packet is so all the same at once, and what is run a few thousand times is not worth it.
  */
 const WORTH_OPTIMIZING = 1_000_000;
-/** In the rehearsal hardly anything is run that is not. */
-const REHEARSED = 20_000;
-/** Bytes of a file that is worth a rehearsal, which takes as long as some 50,000 packets. */
+/** Of a long file all that is run more often than that is worth it, which is found out the sooner the better. */
+const WORTH_OPTIMIZING_IN_LONG = 60_000;
+/** Bytes of a long file. */
 const LONG = 16_000_000;
 
 const optimizeAfter = (bytecode: number): void => setFlagsFromString(`--interrupt-budget=${bytecode}`);
@@ -49,13 +46,9 @@ export function compiledReplay(): Compiled | null {
 }
 
 /** The same, ready for `files`. */
-export async function replayFor(files: readonly string[]): Promise<Replay | null> {
+export function replayFor(files: readonly string[]): Replay | null {
   const compiled = compiledReplay();
-  if (compiled !== null && existsSync(REHEARSAL) && files.some(isLong)) {
-    optimizeAfter(REHEARSED);
-    await compiled.replay.rehearse(REHEARSAL);
-    optimizeAfter(WORTH_OPTIMIZING);
-  }
+  if (files.some(isLong)) optimizeAfter(WORTH_OPTIMIZING_IN_LONG);
   return compiled?.replay ?? null;
 }
 

@@ -86,14 +86,6 @@ export async function runReplay(files: readonly string[], options: ReplayOptions
   return broken || !written ? BROKEN : OK;
 }
 
-/**
- * Reads `file` and forgets it. V8 then knows what is run for each packet, with what in it, before a file that takes long: what
- * it learns from the packets of that alone, it learns late, and again with each kind of them.
- */
-export async function rehearse(file: string): Promise<void> {
-  await readCapture(file, process.stdin, new Tracker(bind(helpers, []) as Bindings, helpers), () => {});
-}
-
 /** One JSON document needs all captures; lines and trees are shown one after the other. */
 function printer({ json, ndjson, explain }: ReplayOptions, { stdout }: ReplayIo) {
   const { isTTY, columns } = stdout;

@@ -153,7 +153,7 @@ export class ControlObserver {
       at += consumed;
       forget(side, consumed);
     }
-    return this.#detached ? view.subarray(view.length) : view.subarray(at);
+    return this.#detached || at === view.length ? NOTHING : view.subarray(at);
   }
 
   /** The length of the message at `at`, if there is nothing to be said about it; else 0. */

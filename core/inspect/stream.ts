@@ -70,7 +70,7 @@ export class ObservedStream {
     const end = at + payload.length;
     if (end <= this.#next) return;
     if (at <= this.#next && this.#pieces.count === 0) {
-      this.#deliver(payload.subarray(this.#next - at), frame);
+      this.#deliver(at === this.#next ? payload : payload.subarray(this.#next - at), frame);
       this.#finished();
       return;
     }

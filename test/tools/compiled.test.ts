@@ -52,16 +52,14 @@ t.test("without the code, with other code, or without the script, the same is fo
   t.same(await replayed(tools), expected, "without the script");
 });
 
-t.test("before a long file a small one is rehearsed, and nothing of that is found", async (t) => {
+t.test("in a long file the same is found as without the script", async (t) => {
   const folder = mkdtempSync(join(tmpdir(), "compiled-"));
   t.teardown(() => rmSync(folder, { recursive: true, force: true }));
   const tools = join(folder, "tools");
   writeFileSync(join(folder, "package.json"), '{ "type": "module" }');
   for (const name of NEEDED) cpSync(join(BUILT, name), join(tools, name));
+  rmSync(join(tools, "replay.cjs"));
   const long = join(folder, "long.pcap");
   writeFileSync(long, Buffer.concat([readFileSync(CAPTURE), ...Array.from({ length: 70 }, () => record(256_000))]));
-  const expected = await replayed(tools, long);
-  t.same(await replayed(BUILT, long), expected);
-  writeFileSync(join(tools, "replay.cjs.pcap"), "no capture");
-  t.same(await replayed(tools, long), expected, "one that is broken does no harm");
+  t.same(await replayed(BUILT, long), await replayed(tools, long));
 });

@@ -93,6 +93,24 @@ t.test("in Chromium", { skip: chromiumMissing }, async (t) => {
     t.same(await texts(page, ".ladder .badge.error"), ["announced-not-opened"]);
   });
 
+  t.test(
+    "a message of several lines is shown in lines, and what only looks like a line's end is not one",
+    async (t) => {
+      const recording = new Recording();
+      const control = recording.connection("10.0.0.5:40000", "192.0.2.1:21").open();
+      control.server("220-one\r\n220 two\r\n").client("RETR C:\\new\r\n");
+      const { page } = await open(browser, (await pageOf(t, recording)).file);
+      t.same(await texts(page, ".ladder .said .text"), ["220-one\n220 two", "RETR C:\\\\new"]);
+    },
+  );
+
+  t.test("a ladder without other connections gives frame numbers no more room than they need", async (t) => {
+    const { page } = await open(browser, (await pageOf(t, hung(new Recording()))).file);
+    const columns = await page.$eval(".ladder", (ladder) => getComputedStyle(ladder).gridTemplateColumns.split(" "));
+    t.equal(columns.length, 3);
+    t.ok(Number.parseFloat(columns[0]!) < 100, columns.join(" "));
+  });
+
   t.test("search narrows every part, Escape takes it back", async (t) => {
     const { page, troubles } = await open(browser, (await pageOf(t, hung(transfer()))).file);
     const shown = async () => [

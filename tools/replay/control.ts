@@ -179,6 +179,7 @@ export class TcpControl extends Control {
 class Session {
   /** Those that may still be right; the first that is sure is the only one left. */
   readings: readonly Reading[];
+  #proven = false;
   readonly original: ObservedStream;
   readonly reply: ObservedStream;
 
@@ -223,7 +224,9 @@ class Session {
       detection?.more(direction, bytes);
       observer.data(direction, bytes, frame);
     }
-    const sure = this.readings.find(({ detection }) => detection?.found === true);
+    if (this.#proven) return;
+    const sure = this.readings.find(({ detection }) => detection === null || detection.found === true);
+    this.#proven = sure !== undefined;
     if (sure !== undefined) this.readings = [sure];
     else if (this.readings.length > 1)
       this.readings = this.readings.filter(({ detection }) => detection?.found !== false);

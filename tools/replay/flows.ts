@@ -31,8 +31,6 @@ const BYTES = 20;
 const LAST_TIME_OF_A = 22;
 const LAST_TIME_OF_B = 24;
 
-/** Words of a slot: a hash, and a row plus 1. */
-const SLOT = 2;
 const EMPTY = 0;
 const SMALLEST = 256;
 const MAPPED = 0x0000ffff;
@@ -83,7 +81,11 @@ export class Flows {
   /** What `tally` counts in. Both change with the number of rows. */
   rows = new Int32Array(0);
   floats = new Float64Array(this.rows.buffer);
-  #slots = new Int32Array(SMALLEST * 2 * SLOT);
+  /**
+   * A row plus 1, and in the bits that no row has, those of its key's hash: nearly always only the row that is looked for is
+   * fetched, and slots are few enough to stay in the processor's cache. At least twice as many as rows, a power of two.
+   */
+  #slots = new Int32Array(SMALLEST * 2);
   /** Of the packet that is looked for. */
   readonly #key = new Int32Array(key.KEY);
   /** The row that was found last: most packets come in bursts. An empty row is nobody's: it has no protocol. */
@@ -143,8 +145,9 @@ export class Flows {
   #find(): number {
     const hash = this.#hash();
     const slot = this.#slot(hash);
-    const row = this.#slots[slot + 1]! - 1;
-    if (row < 0) return this.#insert(hash, slot);
+    const found = this.#slots[slot]!;
+    if (found === EMPTY) return this.#insert(hash, slot);
+    const row = (found & (this.#slots.length - 1)) - 1;
     this.#last = row;
     return row;
   }
@@ -265,9 +268,10 @@ export class Flows {
   #slot(hash: number): number {
     const slots = this.#slots;
     const mask = slots.length - 1;
-    let slot = (hash << 1) & mask;
-    for (; slots[slot + 1] !== EMPTY; slot = (slot + SLOT) & mask) {
-      if (slots[slot] === hash && this.#holds(slots[slot + 1]! - 1)) return slot;
+    let slot = hash & mask;
+    for (; slots[slot] !== EMPTY; slot = (slot + 1) & mask) {
+      const found = slots[slot]!;
+      if (((found ^ hash) & ~mask) === 0 && this.#holds((found & mask) - 1)) return slot;
     }
     return slot;
   }
@@ -296,9 +300,8 @@ export class Flows {
     if (row === this.mark.length) this.#widen(row * 2);
     const first = this.#key[key.KIND]! < key.IPV6 ? key.SOURCE : 0;
     for (let i = first; i < key.KEY; i++) this.rows[row * ROW + KEY_AT + i] = this.#key[i]!;
-    this.#slots[slot] = hash;
-    this.#slots[slot + 1] = row + 1;
-    if (this.count * 2 * SLOT > this.#slots.length) this.#rehash();
+    this.#slots[slot] = (hash & -this.#slots.length) | (row + 1);
+    if (this.count * 2 >= this.#slots.length) this.#rehash();
     return row;
   }
 
@@ -316,15 +319,19 @@ export class Flows {
 
   #rehash(): void {
     const old = this.#slots;
-    this.#slots = new Int32Array(old.length * 2);
-    const mask = this.#slots.length - 1;
-    for (let from = 0; from < old.length; from += SLOT) {
-      if (old[from + 1] === EMPTY) continue;
-      let slot = (old[from]! << 1) & mask;
-      while (this.#slots[slot + 1] !== EMPTY) slot = (slot + SLOT) & mask;
-      this.#slots[slot] = old[from]!;
-      this.#slots[slot + 1] = old[from + 1]!;
+    const oldMask = old.length - 1;
+    const slots = new Int32Array(old.length * 2);
+    const mask = slots.length - 1;
+    for (let from = 0; from < old.length; from++) {
+      const found = old[from]!;
+      if (found === EMPTY) continue;
+      const row = (found & oldMask) - 1;
+      const hash = key.hashKey(this.#seed[0]!, this.#seed[1]!, this.rows, row * ROW + KEY_AT);
+      let slot = hash & mask;
+      while (slots[slot] !== EMPTY) slot = (slot + 1) & mask;
+      slots[slot] = (hash & ~mask) | (row + 1);
     }
+    this.#slots = slots;
   }
 }
 

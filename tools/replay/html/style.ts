@@ -1,7 +1,7 @@
 /** The page's style. */
 export const STYLE = `
 :root {
-  --paper: #f6f7f9; --card: #ffffff; --ink: #1b2330; --dim: #5c6878; --line: #dfe3ea; --soft: #eef1f6;
+  --paper: #f6f7f9; --card: #ffffff; --ink: #1b2330; --dim: #5c6878; --line: #dfe3ea; --soft: #eef1f6; --shade: #b9c2cf;
   --accent: #0b6e7f; --accent-soft: #d9eff2; --original: #0b6e7f; --reply: #6d43b8;
   --error: #b3261e; --error-soft: #fbe6e4; --warning: #8a5a00; --warning-soft: #fdf0d5;
   --info: #1f5fae; --info-soft: #e2edfb; --good: #1d7a3d; --good-soft: #def3e4;
@@ -9,7 +9,7 @@ export const STYLE = `
 }
 @media (prefers-color-scheme: dark) {
   :root:not([data-theme="light"]) {
-    --paper: #10151c; --card: #18202a; --ink: #e4e9f0; --dim: #97a4b5; --line: #2b3644; --soft: #202a36;
+    --paper: #10151c; --card: #18202a; --ink: #e4e9f0; --dim: #97a4b5; --line: #2b3644; --soft: #202a36; --shade: #54657a;
     --accent: #55c4d6; --accent-soft: #123b43; --original: #55c4d6; --reply: #b99bf2;
     --error: #ff8f86; --error-soft: #43201f; --warning: #f0bd5c; --warning-soft: #3b2d12;
     --info: #86b7f7; --info-soft: #1a2f4b; --good: #79d394; --good-soft: #17371f;
@@ -17,7 +17,7 @@ export const STYLE = `
   }
 }
 :root[data-theme="dark"] {
-  --paper: #10151c; --card: #18202a; --ink: #e4e9f0; --dim: #97a4b5; --line: #2b3644; --soft: #202a36;
+  --paper: #10151c; --card: #18202a; --ink: #e4e9f0; --dim: #97a4b5; --line: #2b3644; --soft: #202a36; --shade: #54657a;
   --accent: #55c4d6; --accent-soft: #123b43; --original: #55c4d6; --reply: #b99bf2;
   --error: #ff8f86; --error-soft: #43201f; --warning: #f0bd5c; --warning-soft: #3b2d12;
   --info: #86b7f7; --info-soft: #1a2f4b; --good: #79d394; --good-soft: #17371f;
@@ -57,7 +57,15 @@ td.mono, h3 .mono, .text, .end { font-family: ui-monospace, "SF Mono", "DejaVu S
 .empty:empty { display: none; }
 .notice { margin: .6rem 1.25rem; padding: .5rem .8rem; border-radius: .5rem; background: var(--warning-soft); color: var(--warning); }
 section .notice { margin: .6rem 0 0; }
-.scroll { overflow: auto; max-height: 36rem; border: 1px solid var(--line); border-radius: .5rem; }
+.scroll {
+  overflow: auto; max-height: 36rem; border: 1px solid var(--line); border-radius: .5rem;
+  /* A shadow at each side where there is more: those that move with what is shown cover those that do not. */
+  background:
+    linear-gradient(90deg, var(--card) 40%, transparent) 0 0 / 3rem 100% no-repeat local,
+    linear-gradient(-90deg, var(--card) 40%, transparent) 100% 0 / 3rem 100% no-repeat local,
+    linear-gradient(90deg, var(--shade), transparent) 0 0 / 1rem 100% no-repeat scroll,
+    linear-gradient(-90deg, var(--shade), transparent) 100% 0 / 1rem 100% no-repeat scroll;
+}
 table { width: 100%; border-collapse: collapse; }
 th { position: sticky; top: 0; z-index: 1; padding: 0; background: var(--soft); text-align: left; }
 .sort { width: 100%; padding: .4rem .6rem; border: 0; background: none; font-weight: 600; text-align: inherit; white-space: nowrap; cursor: pointer; }
@@ -65,9 +73,9 @@ th[aria-sort="ascending"] .sort::after { content: " \\2191"; }
 th[aria-sort="descending"] .sort::after { content: " \\2193"; }
 td { padding: .32rem .6rem; border-top: 1px solid var(--line); vertical-align: top; }
 td.mono { white-space: nowrap; }
-td.wide { min-width: 16rem; max-width: 30rem; white-space: normal; overflow-wrap: anywhere; }
+td.wide { min-width: 10rem; max-width: 30rem; white-space: normal; overflow-wrap: anywhere; }
 th.number, td.number { text-align: right; font-variant-numeric: tabular-nums; }
-td > div { min-width: 9rem; }
+td > div { min-width: 8rem; }
 .choice { cursor: pointer; }
 .choice:hover { background: var(--soft); }
 .choice[aria-selected="true"] { background: var(--accent-soft); }
@@ -86,15 +94,16 @@ td > div { min-width: 9rem; }
 .finding li { overflow-wrap: anywhere; }
 .findinghead { display: flex; flex-wrap: wrap; align-items: center; gap: .2rem .6rem; }
 .link { padding: 0; border: 0; background: none; color: var(--accent); text-decoration: underline; cursor: pointer; }
-.split { display: grid; grid-template-columns: minmax(24rem, 38%) minmax(0, 1fr); gap: 1.1rem; align-items: start; }
+.split { display: grid; grid-template-columns: minmax(24rem, 43%) minmax(0, 1fr); gap: 1.1rem; align-items: start; }
 .detail { min-width: 0; scroll-margin-top: 9.5rem; }
 .detail .finding { margin-bottom: .6rem; }
 .detail .scroll { max-height: 52rem; }
+.split td.mono { white-space: normal; overflow-wrap: anywhere; }
 .split table td, .split table .sort { padding-left: .4rem; padding-right: .4rem; }
 .ladder { display: grid; width: 100%; align-items: stretch; background: var(--card); }
 .ladder > div { padding: .18rem .6rem; }
 .head { position: sticky; top: 0; z-index: 2; background: var(--soft); font-weight: 600; padding: .4rem .6rem !important; }
-.ends { display: flex; justify-content: space-between; gap: 1rem; }
+.ends { display: flex; flex-wrap: wrap; justify-content: space-between; gap: 0 1rem; }
 .end { color: var(--original); }
 .end:last-child { color: var(--reply); }
 .frame, .time { text-align: right; color: var(--dim); font-variant-numeric: tabular-nums; white-space: nowrap; }
@@ -104,7 +113,7 @@ td > div { min-width: 9rem; }
 .middle { grid-column: 3; }
 .said { grid-column: 3; position: relative; margin: 0 .6rem; border-left: 2px solid var(--original); border-right: 2px solid var(--reply); padding: .12rem 0 .42rem !important; }
 .said .text { display: block; padding: 0 .55rem; overflow-wrap: anywhere; white-space: pre-wrap; }
-.said.reply .text { text-align: right; }
+.said.reply .text { width: fit-content; margin-left: auto; }
 .arrow { position: absolute; left: 0; right: 0; bottom: .12rem; height: 0; border-top: 1px solid var(--original); opacity: .75; }
 .said.reply .arrow { border-color: var(--reply); }
 .arrow::after { content: ""; position: absolute; top: -4.5px; border: 4px solid transparent; }

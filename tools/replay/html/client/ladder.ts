@@ -21,7 +21,9 @@ export function ladder(data: PageData, control: PageControl, origin: number): HT
   const steps = stepsOf(control, related);
   const lanes = lanesOf(steps, related);
   const count = Math.max(0, ...lanes.values());
-  root.style.gridTemplateColumns = `auto auto minmax(15rem, 1fr) repeat(${count}, minmax(6.5rem, 9rem))`;
+  root.style.gridTemplateColumns = ["auto auto minmax(15rem, 1fr)", ...Array(count).fill("minmax(6rem, 7.5rem)")].join(
+    " ",
+  );
   root.append(...headings(control, count));
   for (const [index, step] of steps.entries()) root.append(...stepCells(data, control, step, index + 2, origin));
   for (const [one, lane] of lanes) root.append(laneElement(one, lane, steps));
@@ -78,12 +80,17 @@ export function stepCells(
   const frame = el("div", "frame", String(step.frame));
   const time = el("div", "time", `+${offsetText(step.time - origin)}`);
   const said = el("div", step.direction === null ? "said event" : `said ${step.direction}`);
-  said.append(el("span", "text", step.text));
+  said.append(el("span", "text", inLines(step.text)));
   if (step.direction !== null) said.append(el("span", "arrow"));
   const marks = marksOf(data, control, step);
   if (marks.length > 0) said.append(add(el("div", "marks"), ...marks));
   for (const cell of [frame, time, said]) cell.style.gridRow = String(row);
   return [frame, time, said];
+}
+
+/** Line ends as such. A backslash that was said is shown as two, and begins none. */
+export function inLines(text: string): string {
+  return text.replace(/\\\\|\\r\\n|\\n/g, (found) => (found === "\\\\" ? found : "\n"));
 }
 
 /** What the message announces, why that is refused, and what is found in its frame. */
