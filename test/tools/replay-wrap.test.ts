@@ -12,6 +12,14 @@ t.test("a long line goes on further in, broken at a blank", async (t) => {
   );
 });
 
+t.test("a coloured line goes on as far in as one without colour", async (t) => {
+  const line = `     remedy: ${"word ".repeat(5)}end`;
+  t.equal(
+    wrapped(`\u001b[2m${line}\u001b[0m`, 40),
+    "\u001b[2m     remedy: word word word word word\n         end\u001b[0m",
+  );
+});
+
 t.test("a word longer than the terminal is broken where the terminal ends, and colours take no room", async (t) => {
   t.equal(wrapped(`  ${"x".repeat(60)}`, 40), `  ${"x".repeat(38)}\n      ${"x".repeat(22)}`);
   const red = (text: string) => `\u001b[31m${text}\u001b[0m`;

@@ -16,7 +16,7 @@ export function wrapped(text: string, width: number | undefined): string {
 }
 
 function pieces(line: string, width: number): string[] {
-  const further = " ".repeat(Math.min(line.length - line.trimStart().length + FURTHER, width / 2));
+  const further = " ".repeat(Math.min(indentationOf(line) + FURTHER, width / 2));
   const broken: string[] = [];
   let rest = line;
   for (let cut = cutOf(rest, width); cut < rest.length; cut = cutOf(rest, width)) {
@@ -28,7 +28,7 @@ function pieces(line: string, width: number): string[] {
 
 /** Where the line breaks: behind the last blank that is on it and is not its indentation, or within a word. */
 function cutOf(line: string, width: number): number {
-  const indentation = line.length - line.trimStart().length;
+  const indentation = indentationOf(line);
   let blank = 0;
   let shown = 0;
   let at = 0;
@@ -36,9 +36,19 @@ function cutOf(line: string, width: number): number {
     if (shown + columns > width) return blank > 0 ? blank : at;
     shown += columns;
     at += text.length;
-    if (text === " " && at > indentation) blank = at;
+    if (text === " " && shown > indentation) blank = at;
   }
   return at;
+}
+
+/** Blanks at its start, in whatever colour. */
+function indentationOf(line: string): number {
+  let blanks = 0;
+  for (const { text, columns } of glyphs(line)) {
+    if (columns > 0 && text !== " ") break;
+    blanks += columns;
+  }
+  return blanks;
 }
 
 /** Characters, and the escape sequences of colours, which take no room. */
