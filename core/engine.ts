@@ -124,6 +124,7 @@ export class Engine {
   /** A step after the other, for sixteen packets each. */
   readonly #process = (batch: Batch, out: Output): void => {
     const steps = this.#steps;
+    out.verdict.fill(DROP, 0, batch.count);
     for (let from = 0; from < batch.count; from += STAGE) {
       const count = Math.min(STAGE, batch.count - from);
       for (let step = 0; step < steps.length; step++) steps[step]!(batch, from, count, out);
@@ -192,11 +193,10 @@ export class Engine {
   #judge(batch: Batch, i: number, place: number, out: Output): number {
     const stage = this.#stage;
     const { places } = stage;
-    out.verdict[i] = DROP;
     const what = places[place + WHAT]!;
     if (what === Kind.TRANSPORT) return this.#transport(batch, i, place, out);
     if (what === Kind.FRAGMENT) return this.#fragment(batch, i, place, out);
-    if (what !== Kind.ICMP) return what >>> 8;
+    if (what !== Kind.ICMP) return what >> 8;
     const objection = this.flows.objection(places, place, batch.side[i]!);
     if (objection !== 0) return objection;
     return this.icmp.judge(batch, i, stage.family(place), places[place + TRANSPORT]!, places[place + END]!, out);

@@ -9,9 +9,9 @@
  * that has both right has the hash that was looked for but for a few bits, so hardly a row is read in vain, and a slot
  * can move without its hash being read. FAR: further than can be said.
  *
- * It grows without a pause: when it is half full, a table twice as large takes its place, and each insertion moves a few
- * slots over from the old one. A lookup tries the new, then the old. In the old one nothing is inserted any more, and
- * what leaves it leaves a MOVED mark, so that probing goes on past it.
+ * It grows without a pause: when it is half full (a third, while it is small), a table twice as large takes its place,
+ * and each insertion moves a few slots over from the old one. A lookup tries the new, then the old. In the old one nothing
+ * is inserted any more, and what leaves it leaves a MOVED mark, so that probing goes on past it.
  */
 import { matches } from "./rows.ts";
 
@@ -22,9 +22,11 @@ const FOUND_MASK = 2 ** AWAY_SHIFT - 1;
 const TAG_MASK = 7 << 29;
 /** Like an entry's, but nobody's id. */
 const MOVED = FAR << AWAY_SHIFT;
-/** Slots moved with each insertion. The new table is half full again after many more insertions than it takes. */
+/** Slots moved with each insertion. The new table is full again after many more insertions than it takes. */
 const MOVES = 8;
 const SMALLEST = 2048;
+/** With as many it lies in the cache: there room is cheap, and what costs is to guess wrong how far probing will go. */
+const CACHED = 2 ** 16;
 const NOTHING = new Int32Array(1);
 
 export class Buckets {
@@ -35,8 +37,9 @@ export class Buckets {
   #old = NOTHING;
   /** Slots of the old table before this one have been moved. */
   #cursor = 0;
-  /** Of both tables. */
+  /** Of both tables; and how many may be. */
   #used = 0;
+  #most = mostIn(SMALLEST);
 
   /** `hashes`: by `id << 1 | direction`, of what is in here. */
   constructor(rows: Int32Array, prefixes: Int32Array, hashes: Int32Array) {
@@ -93,7 +96,7 @@ export class Buckets {
   }
 
   insert(found: number): void {
-    if (++this.#used * 2 > this.#slots.length) this.#grow();
+    if (++this.#used > this.#most) this.#grow();
     place(this.#slots, this.hashes[found]!, found);
     if (this.#old !== NOTHING) this.#move(MOVES);
   }
@@ -134,6 +137,7 @@ export class Buckets {
     this.#old = this.#slots;
     this.#cursor = 0;
     this.#slots = new Int32Array(this.#old.length * 2);
+    this.#most = mostIn(this.#slots.length);
   }
 
   #move(count: number): void {
@@ -149,6 +153,8 @@ export class Buckets {
     if (end === old.length) this.#old = NOTHING;
   }
 }
+
+const mostIn = (slots: number): number => (slots <= CACHED ? Math.floor(slots / 3) : slots >>> 1);
 
 const wordOf = (hash: number, away: number, found: number): number =>
   (hash & TAG_MASK) | ((away < FAR ? away : FAR) << AWAY_SHIFT) | found;

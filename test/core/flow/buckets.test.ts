@@ -102,13 +102,29 @@ t.test("while it grows everything is found, and what is removed is gone", async 
 
 t.test("an insertion moves a few slots only: a growth takes many of them", async (t) => {
   const hashOf = (id: number) => Math.imul(id, 0x9e3779b1);
-  const { buckets, hashes } = indexOf(rowsOf(3500));
+  const { buckets, hashes } = indexOf(rowsOf(2700));
   let growing = 0;
-  for (let id = 1; id <= 3500; id++) {
+  for (let id = 1; id <= 2700; id++) {
     hashes[id << 1] = hashOf(id);
     buckets.insert(id << 1);
     if (buckets.growing) growing++;
   }
   // 2,048 and 4,096 slots, eight at a time; the last move also ends the growth.
   t.equal(growing, 2048 / 8 - 1 + 4096 / 8 - 1);
+});
+
+t.test("it is a third full at most while it is small, and half full when it is large", async (t) => {
+  const { buckets, hashes } = indexOf(rowsOf(80_000));
+  let full = 0;
+  let most = 0;
+  for (let id = 1; id <= 80_000; id++) {
+    hashes[id << 1] = Math.imul(id, 0x9e3779b1);
+    buckets.insert(id << 1);
+    if (buckets.growing) continue;
+    const slots = buckets.byteLength / 4;
+    if (slots <= 2 ** 16) full = Math.max(full, id / slots);
+    most = Math.max(most, id / slots);
+  }
+  t.ok(full > 0.33 && full <= 1 / 3, `${full}`);
+  t.ok(most > 0.49 && most <= 1 / 2, `${most}`);
 });
