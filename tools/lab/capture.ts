@@ -5,6 +5,7 @@
 import { readFileSync } from "node:fs";
 import type { Running } from "./process.ts";
 import type { Sandbox } from "./sandbox.ts";
+import { settled } from "./settled.ts";
 import type { Host } from "./topology.ts";
 
 export interface Datagram {
@@ -49,10 +50,23 @@ export class Capture {
 
   /** Ends the capture: its file. Throws when the kernel dropped packets: what was not seen cannot be judged. */
   async end(): Promise<string> {
+    await settled(
+      () => this.#isWritten(),
+      (written) => written,
+    );
     await this.#tcpdump.end("SIGINT");
     const dropped = /(\d+) packets? dropped by kernel/.exec(this.#tcpdump.stderr);
     if (dropped?.[1] !== "0") throw new Error(`the capture is not whole: ${this.#tcpdump.stderr.trim()}`);
     return this.file;
+  }
+
+  /** Whether all that passed the filter is in the file: on a busy machine tcpdump may be behind, and ends at once. */
+  async #isWritten(): Promise<boolean> {
+    const said = this.#tcpdump.stderr.length;
+    process.kill(this.#tcpdump.pid, "SIGUSR1");
+    await this.#tcpdump.until(() => this.#tcpdump.stderr.indexOf("dropped by kernel", said) >= 0, "telling its counts");
+    const counts = /(\d+) packets? captured, (\d+) packets? received/.exec(this.#tcpdump.stderr.slice(said));
+    return counts !== null && counts[1] === counts[2];
   }
 
   /** Ends the capture. */

@@ -37,6 +37,10 @@ export function events(director: Running): Event[] {
     .map((line) => JSON.parse(line) as Event);
 }
 
+/** How often the realserver at `address` was found to be down, of all services. */
+export const downsOf = (director: Running, address: string): number =>
+  events(director).filter(({ event, realserver }) => event === "realserver-down" && realserver === address).length;
+
 /** Throws unless the director says that it made at least `count` related entries, all of `kind`. */
 export function proveRelated(director: Running, kind: string, count: number): void {
   const kinds = events(director).flatMap(({ event, kind }) => (event === "related" ? [kind] : []));

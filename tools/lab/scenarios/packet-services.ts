@@ -1,5 +1,5 @@
 /** Whole services in the kernel, beside one that stays in the engine. */
-import { events, startDirector, untilReady } from "../director.ts";
+import { downsOf, startDirector, untilReady } from "../director.ts";
 import { ask, startLines } from "../plan.ts";
 import type { Running } from "../process.ts";
 import { prove } from "../prove.ts";
@@ -66,8 +66,8 @@ async function servicesInKernel(sandbox: Sandbox): Promise<string> {
   const lasting = staying.find(({ stdout }) => stdout.startsWith("r1"));
   prove(lasting !== undefined, "of two connections in turn one is r1's");
   await servers[1]!.end("SIGKILL");
-  const down = () => events(director).filter(({ event }) => event === "realserver-down").length;
-  await director.until(() => down() === services.length, "told that r2 is down");
+  const { address } = farm.realservers[1]!;
+  await director.until(() => downsOf(director, address) >= services.length, "told that r2 is down");
   for (const port of [PORTS.rr, PORTS.wrr, PORTS.sh]) {
     const served = await spread(port);
     prove(served === `${COUNT} and 0`, `after r2 went: ${served}`);
@@ -174,8 +174,8 @@ async function provenMoved(farm: Farm, director: Running, servers: readonly Runn
   const left = `r${2 - dead}`;
   await servers[dead]!.end("SIGKILL");
   await asker.until(() => asker.stdout.includes(left), `served by ${left}`);
-  const down = () => events(director).filter(({ event }) => event === "realserver-down").length;
-  await director.until(() => down() === 2, "aware of it for both");
+  const { address } = farm.realservers[dead]!;
+  await director.until(() => downsOf(director, address) >= 2, "aware of it for both");
   for (const client of clients) {
     const served = await namesMet(client, "tcp", vip, GROUP[1]!, 5);
     prove(
