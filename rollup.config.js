@@ -9,7 +9,7 @@
 import { readFile } from "node:fs/promises";
 
 const ENGINE =
-  /\/dist\/core\/(assign|engine(\/[\w-]+)*|metrics|schedule\/hash|service|flow\/(buckets|key|rows|table|tcp-state|tracks|wheel)|nat\/(translate|too-big|tunnel)|wire\/(bytes|checksum|headers|icmp|ipv[46]|tcp|tcp-options|udp))\.js$/;
+  /\/dist\/core\/(assign|engine(\/[\w-]+)*|helper\/(brief|judge|reasons|recorder|run)|inspect\/[\w-]+|metrics|schedule\/hash|service|flow\/(buckets|key|rows|table|tcp-state|tracks|wheel)|nat\/(translate|too-big|tunnel)|wire\/(bytes|checksum|headers|icmp|ipv[46]|tcp|tcp-options|udp))\.js$/;
 const REPLAY = /\/dist\/(core|helpers|tools\/replay)\b.*\.js$/;
 
 /** What tsc made, with the way back to the TypeScript. */

@@ -42,6 +42,10 @@ export class Resting implements Meet {
   #page = NO_PAGE;
   #place = 0;
   #sent: Sent | null = null;
+  /** What is said of it. */
+  #view = NO_PAGE.view;
+  #start = 0;
+  #end = 0;
   /** What its helper knew before it. */
   readonly #known = new Int32Array(STATE_WORDS);
 
@@ -62,7 +66,7 @@ export class Resting implements Meet {
   /** A packet of flow `id`, whose connection has this row, if it has one: one of `Rested`. */
   take(id: number, row: number, direction: Direction, packet: ControlPacket, now: Ms, sent: Sent): number {
     if (row === 0) return Rested.LEFT;
-    const { rows, spoken } = this.#common.store;
+    const { rows } = this.#common.store;
     const page = rows.page(row);
     const place = rows.place(row);
     if (page.words[place + READER] === 0) return Rested.LEFT;
@@ -76,14 +80,22 @@ export class Resting implements Meet {
     this.#place = place;
     this.#sent = sent;
     const from = transport + tcp.headerLength(bytes, transport);
+    this.#view = packet.view;
+    this.#start = from;
+    this.#end = end;
     if (from < end && !(canSay(page, way, end - from) && this.#read(way, direction, bytes, from, end, now))) {
       return Rested.LEFT;
     }
     putLikeness(page, place, direction, likenessOf(bytes, at));
     hearAll(page, way, back, bytes, transport, end - from, now);
-    say(page, way, back, direction, spoken, now, this);
-    spoken.clear();
+    say(page, way, back, direction, this, now, this);
     return windowDue(page, way) ? Rested.WINDOW_DUE : Rested.DONE;
+  }
+
+  put(segment: Segment): void {
+    segment.view = this.#view;
+    segment.start = this.#start;
+    segment.end = this.#end;
   }
 
   emit(direction: Direction, segment: Segment): void {
@@ -95,10 +107,9 @@ export class Resting implements Meet {
     return this.#common.placing.port(this.#entries[this.#row]!, transport, port);
   }
 
-  /** Reads all of `[from, end)`; what is let on is in `spoken`. False: that takes more than words, and nothing has changed. */
+  /** Reads all of `[from, end)`, and knows what is to be said of it. False: that takes more than words, and nothing changed. */
   #read(way: number, direction: Direction, bytes: Uint8Array, from: number, end: number, now: Ms): boolean {
     const { store } = this.#common;
-    const { spoken } = store;
     const { words, doubles } = this.#page;
     const reader = store.helper(words[this.#place + READER]!);
     const state = this.#place + STATE;
@@ -115,16 +126,18 @@ export class Resting implements Meet {
       for (let i = 0; i < STATE_WORDS; i++) words[state + i] = this.#known[i]!;
       return false;
     }
-    spoken.begin(direction, bytes);
-    if (from < at) spoken.append(direction, bytes, from, at);
-    if (length > 0) spoken.append(direction, placed.message, 0, length);
+    if (length > 0) {
+      this.#view = placed.view;
+      this.#start = 0;
+      this.#end = length;
+    }
     doubles[(this.#place >> 1) + OFFSETS + (direction === "original" ? 0 : 1)]! += end - from;
     return true;
   }
 
   /**
-   * Carries out what `[at, behind)` offers, which must be the last that is said: the length of `placed.message`. -1: that
-   * takes more than words; or there is no message, and no offer.
+   * Carries out what `[at, behind)` offers, which must be the last that is said: the length of what `placed` has to say. -1:
+   * that takes more than words; or there is no message, and no offer.
    */
   #offered(
     way: number,
@@ -142,7 +155,7 @@ export class Resting implements Meet {
     if (told.explain !== undefined || told.placed !== undefined) return -1;
     if (!canSay(this.#page, way, end - from + MOST_WRITTEN)) return -1;
     const { limits } = store.helper(this.#page.words[this.#place + READER]!);
-    const length = placeOffer(this.#balancer, this.#entries[this.#row]!, limits, this, bytes, at, end, now);
+    const length = placeOffer(this.#balancer, this.#entries[this.#row]!, limits, this, bytes, from, at, end, now);
     if (length > 0) counters.countOf("expected", form.kind);
     return length;
   }

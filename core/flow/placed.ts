@@ -21,6 +21,10 @@ export class Placed {
   readonly #k1: number;
   /** An end as the destination of a key that comes from nobody. */
   readonly #key = new Int32Array(KEY);
+  /** The end that was hashed last. */
+  #address: Address | null = null;
+  #port = 0;
+  #hashed = 0;
 
   constructor(rows: RelatedRows, seed: HashSeed) {
     this.#rows = rows;
@@ -89,7 +93,17 @@ export class Placed {
     }
   }
 
-  #hash({ family, words }: Address, port: number): number {
+  /** Nearly always that of the end that was asked about last: whether it is free, then as the place of an entry. */
+  #hash(address: Address, port: number): number {
+    if (address !== this.#address || port !== this.#port) {
+      this.#address = address;
+      this.#port = port;
+      this.#hashed = this.#hashOf(address, port);
+    }
+    return this.#hashed;
+  }
+
+  #hashOf({ family, words }: Address, port: number): number {
     const key = this.#key;
     for (let i = 0; i < 3; i++) key[DESTINATION_PREFIX + i] = words[i]!;
     key[DESTINATION] = words[3];

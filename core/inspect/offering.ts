@@ -7,22 +7,34 @@ import { type Limits, MOST_WRITTEN, type OfferForm } from "../helper/api.ts";
 import { offer } from "../helper/run.ts";
 import type { Ms, Port } from "../units.ts";
 import type { Address } from "../wire/address.ts";
-import { copyBytes } from "../wire/bytes.ts";
+import { copyBytes, viewOf } from "../wire/bytes.ts";
 import { decision } from "./decision.ts";
 import type { BriefHost, ControlOptions } from "./host.ts";
 import type { Side } from "./side.ts";
 
 const SMALLEST = 1024;
 
-/** What `placeOffer` placed last, for whatever connection: its row, and the message as the client must see it. */
-export const placed = { row: 0, message: new Uint8Array(SMALLEST) };
+/** What `placeOffer` placed last, for whatever connection: its row, and what the client must see. */
+class Placed {
+  row = 0;
+  bytes = new Uint8Array(SMALLEST);
+  view = viewOf(this.bytes);
+
+  /** Room for so many bytes. */
+  reach(length: number): void {
+    if (this.bytes.length >= length) return;
+    this.bytes = new Uint8Array(2 * length);
+    this.view = viewOf(this.bytes);
+  }
+}
+export const placed = new Placed();
 
 /** Of a host: see `BriefHost`. */
 export type Meet = Pick<BriefHost, "meet">;
 
 /**
- * Puts what the message `[at, end)` offers in place, and writes the message with the end that is met in the
- * place of the one it offers: its length. -1: that cannot be, nothing is left of it, and it is to be announced in full.
+ * Puts what the message `[at, end)` offers in place, and writes all from `from` on with the end that is met in the place of
+ * the one it offers: the length of that. -1: that cannot be, nothing is left of it, and it is to be announced in full.
  */
 export function placeOffer(
   balancer: Balancer,
@@ -30,6 +42,7 @@ export function placeOffer(
   limits: Limits,
   host: Meet,
   view: Uint8Array,
+  from: number,
   at: number,
   end: number,
   now: Ms,
@@ -45,7 +58,7 @@ export function placeOffer(
   }
   const { address } = entry.virtual;
   const fits = related.placeOffer(placed.row, form.transport, address, port);
-  const length = fits ? write(form, address, port, view, at, end) : -1;
+  const length = fits ? write(form, address, port, view, from, at, end) : -1;
   if (length < 0) related.removeRow(placed.row, "unavailable");
   return length;
 }
@@ -65,7 +78,7 @@ export function carryOutOffer(
   const { brief } = host;
   const { kind, said } = offer.form!;
   if (brief == null || side.direction !== "reply") return false;
-  const length = placeOffer(balancer, entry, helper.limits, brief, view, at, end, now);
+  const length = placeOffer(balancer, entry, helper.limits, brief, view, at, at, end, now);
   if (length < 0) return false;
   if (side.sent < at) brief.append(side.direction, view, side.sent, at);
   side.sent = end;
@@ -74,22 +87,29 @@ export function carryOutOffer(
     const entries = [balancer.related.entry(placed.row)];
     host.explain(decision(side, "expected", kind, `${said} announces ${kind}`, whole, entries));
   }
-  brief.append(side.direction, placed.message, 0, length);
+  brief.append(side.direction, placed.bytes, 0, length);
   return true;
 }
 
-/** The message: its length; -1: the helper failed. */
-function write(form: OfferForm, address: Address, port: number, view: Uint8Array, at: number, end: number): number {
-  const most = end - at + MOST_WRITTEN;
-  if (placed.message.length < most) placed.message = new Uint8Array(2 * most);
-  const { message } = placed;
-  const from = copyBytes(view, at, at + offer.start, message, 0);
+/** Its length; -1: the helper failed. */
+function write(
+  form: OfferForm,
+  address: Address,
+  port: number,
+  view: Uint8Array,
+  from: number,
+  at: number,
+  end: number,
+): number {
+  placed.reach(end - from + MOST_WRITTEN);
+  const { bytes } = placed;
+  const start = copyBytes(view, from, at + offer.start, bytes, 0);
   let behind = -1;
   try {
-    behind = form.write(offer, address, port, message, from);
+    behind = form.write(offer, address, port, bytes, start);
   } catch {
     // As one that cannot be written.
   }
-  const fits = behind >= from && behind <= from + MOST_WRITTEN;
-  return fits ? copyBytes(view, at + offer.end, end, message, behind) : -1;
+  const fits = behind >= start && behind <= start + MOST_WRITTEN;
+  return fits ? copyBytes(view, at + offer.end, end, bytes, behind) : -1;
 }

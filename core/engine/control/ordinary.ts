@@ -116,7 +116,7 @@ export function say(
   way: number,
   back: number,
   direction: Direction,
-  spoken: Spoken,
+  spoken: Pick<Spoken, "put">,
   now: Ms,
   sink: Pick<ControlSink, "emit">,
 ): void {

@@ -55,6 +55,21 @@ t.test(
   },
 );
 
+t.test("a damaged segment of a connection at rest goes nowhere, and nothing is read of it", async (t) => {
+  const { d, session } = directed();
+  login(session);
+  session.say("NOOP\r\n");
+  session.reply("200 ok\r\n");
+  const { name, peer, sequence, heard } = session.client;
+  const payload = new TextEncoder().encode("PASV\r\n");
+  const packet = tcp({ from: name, to: peer, flags: "AP", payload, sequence, acknowledgment: heard });
+  packet[packet.length - 3]! ^= 1;
+  d.one(packet, "CLIENT");
+  t.same(d.sent, []);
+  t.equal(d.engine.controls.counters.get("control.checksum"), 1);
+  t.equal(session.say("NOOP\r\n"), "NOOP\r\n");
+});
+
 t.test("PORT: the realserver sees the client as it is, and what it opens leaves as VIP:20", async (t) => {
   const { d, session } = directed();
   login(session);
