@@ -43,7 +43,7 @@ export class Resting implements Meet {
   #place = 0;
   #sent: Sent | null = null;
   /** What is said of it. */
-  #view = NO_PAGE.view;
+  #view: DataView = NO_PAGE.view;
   #start = 0;
   #end = 0;
   /** What its helper knew before it. */

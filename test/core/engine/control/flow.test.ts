@@ -521,6 +521,17 @@ t.test("timestamps: the clock of whom a segment is from, the echo of whom it is 
   t.same(talk.last.timestamps, [130, 910], "never an older one: it would be taken for a stale segment (PAWS)");
 });
 
+t.test("timestamps: a clock does not go back while the connection is at rest, either", async (t) => {
+  const talk = new Scripted({ syn: { timestamps: [100, 0] }, synAck: { timestamps: [900, 100] } }).open();
+  talk.server("220 x\r\n", { timestamps: [910, 100] });
+  talk.client("USER x\r\n", { timestamps: [120, 910] });
+  talk.server("230 in\r\n", { timestamps: [920, 120] });
+  talk.client("NOOP\r\n", { timestamps: [110, 920] });
+  t.same(talk.last.timestamps, [120, 920]);
+  talk.server("200 ok\r\n", { timestamps: [905, 120] });
+  t.same(talk.last.timestamps, [920, 120]);
+});
+
 t.test("timestamps that one end did not offer are not sent", async (t) => {
   const talk = new Scripted({ syn: { timestamps: [100, 0] } }).open();
   talk.server("220 x\r\n");
