@@ -26,10 +26,9 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: "armed-by-a-file-name",
-    file: "helpers/ftp/commands.js",
-    from: "session.sent(plainCommand(code));",
-    to: `const named = latin1(bytes, start, lf).toUpperCase();
-        session.sent(plainCommand(named.includes("PASV") ? 0x50415356 : code));`,
+    file: "helpers/ftp/brief.js",
+    from: "kindOf(code));",
+    to: `kindOf(String.fromCharCode(...bytes.subarray(start, lf)).includes("PASV") ? verb("PASV") : code));`,
   },
   {
     name: "split-reply-missed",
