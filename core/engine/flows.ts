@@ -19,7 +19,7 @@ import { Side } from "./batch.ts";
 import type { Controls } from "./controls.ts";
 import { type Destination, Destinations, isPersonal } from "./destinations.ts";
 import { destination, source, sourceAddress, transportOf } from "./ends.ts";
-import { isLand, isMartian } from "./origin.ts";
+import { isLand, isMartian, isWithinHost } from "./origin.ts";
 import { Ending, endings, Reason } from "./reason.ts";
 import { openingKey } from "./request-port.ts";
 import { VirtualServices } from "./virtual.ts";
@@ -115,6 +115,7 @@ export class Flows {
 
   /** Why nobody can have sent what has the key at `at` and came from `side`; 0: somebody can. */
   objection(keys: Int32Array, at: number, side: number): number {
+    if (isWithinHost(keys, at)) return 0;
     if (isLand(keys, at)) return Reason.LAND;
     // Realservers that have the VIP send as it, and a host that cannot tell sides has them among all others.
     const own = side === Side.CLIENT && this.#virtual.hasSource(keys, at);

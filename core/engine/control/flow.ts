@@ -155,8 +155,8 @@ export class ControlFlow implements ControlHost, BriefHost, Reader {
   }
 
   /** The path to the receiver of `direction` carries no more than this much payload in a segment. */
-  limitSegments(direction: Direction, payload: number): void {
-    this.#awake().limitSegments(direction, payload);
+  limitSegments(direction: Direction, room: number): void {
+    this.#awake().limitSegments(direction, room);
     this.#rest();
   }
 

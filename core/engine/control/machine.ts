@@ -158,8 +158,8 @@ export class Machine {
   }
 
   /** The path to the receiver of `direction` carries no more than this much payload in a segment. */
-  limitSegments(direction: Direction, payload: number): void {
-    this.#way(direction).limitSegments(payload);
+  limitSegments(direction: Direction, room: number): void {
+    this.#way(direction).limitSegments(room);
   }
 
   /** Both ends are told that the connection is no more. */

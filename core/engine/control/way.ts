@@ -118,8 +118,9 @@ export class Way {
     this.heldBlocks++;
   }
 
-  /** The path to R carries no more than this much payload in a segment. */
-  limitSegments(payload: number): void {
+  /** The path to R carries no more than this much behind the TCP header of a segment: options and payload. */
+  limitSegments(room: number): void {
+    const payload = room - (this.timestamps ? TIMESTAMPS_LENGTH : 0);
     this.segmentLimit = Math.min(this.segmentLimit, Math.max(payload, LEAST_MSS - TIMESTAMPS_LENGTH));
   }
 

@@ -127,10 +127,12 @@ const MARTIANS: readonly (readonly [from: string, to: string, reason: string])[]
   ["203.0.113.10:40000", "203.0.113.10:53", "land"],
   ["[2001:db8:1::10]:80", "[2001:db8:1::10]:80", "land"],
   ["[2001:db8:1::11]:80", "[2001:db8:1::10]:80", "opened"],
-  ...["0.0.0.0", "0.1.2.3", "127.0.0.1", "127.1.2.3", "224.0.0.1", "239.1.2.3", "240.0.0.1", "255.255.255.255"].map(
+  ...["0.0.0.0", "0.1.2.3", "127.0.0.1", "127.1.2.3", "224.0.0.1", "239.1.2.3", "255.255.255.255"].map(
     (from) => [`${from}:40000`, VIP, "martian-source"] as const,
   ),
-  ...["1.2.3.4", "126.0.0.1", "128.0.0.1", "223.0.0.1"].map((from) => [`${from}:40000`, VIP, "opened"] as const),
+  ...["1.2.3.4", "126.0.0.1", "128.0.0.1", "223.0.0.1", "240.0.0.1", "255.255.255.254"].map(
+    (from) => [`${from}:40000`, VIP, "opened"] as const,
+  ),
   ...["::", "::1", "ff02::1"].map((from) => [`[${from}]:40000`, VIP6, "martian-source"] as const),
   ...["::2", "1::1", "::1:0:0", "fe00::1"].map((from) => [`[${from}]:40000`, VIP6, "opened"] as const),
 ];
@@ -144,6 +146,18 @@ for (const [from, to, reason] of MARTIANS) {
     }
   });
 }
+
+t.test("on loopback a host speaks with itself", async (t) => {
+  for (const [vip, from] of [
+    ["127.0.0.1", "127.0.0.1:40000"],
+    ["127.0.0.1", "127.0.0.2:40000"],
+    ["::1", "[::1]:40000"],
+  ] as const) {
+    const d = director(service(vip, [["tcp", 80, 80]], [realserver(vip.includes(":") ? "fd00::3" : "10.0.0.3", null)]));
+    const to = vip.includes(":") ? `[${vip}]:80` : `${vip}:80`;
+    t.equal(d.one(tcp({ from, to, flags: "S" }), "CLIENT").reason, "opened", from);
+  }
+});
 
 t.test("an IPv4 address as an IPv6 one is nobody's on a wire", async (t) => {
   const d = director();

@@ -577,6 +577,21 @@ t.test("a segment larger than its receiver takes is cut, and so is one larger th
   );
 });
 
+t.test("timestamps take their room in a segment that the path carries", async (t) => {
+  const syns = {
+    syn: { mss: 1460, timestamps: [100, 0] as const },
+    synAck: { mss: 1460, timestamps: [900, 100] as const },
+  };
+  const talk = new Scripted({ helper: lines, ...syns }).open();
+  talk.emitted.length = 0;
+  talk.flow.limitSegments("original", 600);
+  talk.client(`${"y".repeat(1175)}\n`, { timestamps: [110, 900] });
+  t.same(
+    talk.emitted.map(({ payload }) => payload.length),
+    [588, 588],
+  );
+});
+
 // --- the end ----------------------------------------------------------------------------------------------------------
 
 t.test("a FIN comes after all output, alone or with data, and is acknowledged end to end", async (t) => {
