@@ -25,8 +25,9 @@ import { type Ms, seconds } from "./units.ts";
 const GROUP_TIMEOUT = seconds(300);
 const MEMORY_CAPACITY = 100_000;
 
-/** How long clients stay. */
-const stayOf = ({ persistence }: ServiceSpec): Ms => (persistence > 0 ? persistence : GROUP_TIMEOUT);
+/** How long clients stay, where they do. */
+export const stayOf = ({ persistence }: Pick<ServiceSpec, "persistence">): Ms =>
+  persistence > 0 ? persistence : GROUP_TIMEOUT;
 
 /** What is scheduled request by request is grouped by what the helper recalls. */
 const isPersistent = (spec: ServiceSpec): boolean =>

@@ -101,7 +101,7 @@ export const servesPort = (spec: ServiceSpec, transport: Transport, port: Port):
   spec.ports.some((range) => inRange(range, transport, port));
 
 /** More than one port: then one realserver for each client, always. */
-export const isPortGroup = ({ ports }: ServiceSpec): boolean =>
+export const isPortGroup = ({ ports }: Pick<ServiceSpec, "ports">): boolean =>
   ports.length > 1 || ports.some(({ first, last }) => first !== last);
 
 export const realserverKey = ({ address, port }: RealserverSpec): string =>

@@ -135,15 +135,18 @@ export class PacketPath implements Datapath, Operated {
 
   /** Without nft the engine has everything. */
   #possible(config: Config): Config {
-    if (config.offload === "none" || runNft(["--version"]) !== null) return config;
+    if (config.offload === "none" || "printed" in runNft(["--version"])) return config;
     this.#log.log("warn", "no-offload", { reason: "nft cannot be run", remedy: "install nftables" });
     return { ...config, offload: "none" };
   }
 
   #startSpreading(): void {
     if (this.#config.offload !== "nftables") return;
-    this.#spread = new ServiceOffload(runNft, () =>
-      this.#log.log("warn", "no-offload", { reason: "nft refuses the rules" }),
+    this.#spread = new ServiceOffload(runNft, (reason) =>
+      this.#log.log("warn", "no-offload", {
+        reason: `nft refuses the rules: ${reason}`,
+        remedy: "mend that and reload: until then the engine has all services",
+      }),
     );
     for (const { service, realserver } of this.#down) this.#spread.mark(service, realserver, false);
     this.#spread.update(this.#config);
@@ -274,10 +277,12 @@ export class PacketPath implements Datapath, Operated {
   }
 
   async mark(service: string, realserver: string, up: boolean): Promise<boolean> {
+    // The engine hears of it first: meanwhile this thread waits for nft, and for connection tracking.
+    const marked = this.#thread?.ask({ what: "mark", service, realserver, up });
     this.#spread?.mark(service, realserver, up);
     // Who sends datagrams does not notice that nobody answers: the next one is led elsewhere.
     if (!up) this.#kernel?.drop({ service, realserver }, "udp");
-    if (this.#thread !== null) return this.#thread.ask({ what: "mark", service, realserver, up });
+    if (marked !== undefined) return marked;
     if (!up) this.#down.push({ service, realserver });
     return true;
   }

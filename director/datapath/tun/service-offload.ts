@@ -1,26 +1,36 @@
 /** Services in the kernel (service-rules.ts): their rules follow the configuration and the realservers' health. */
 import { spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
 import type { Config } from "../../config.ts";
-import { emptied, numberOf, serviceRules } from "./service-rules.ts";
+import { type ClientSets, emptied, numberOf, serviceRules } from "./service-rules.ts";
 
-/** Runs nft(8): what it prints, or null when it fails. */
-type Nft = (options: readonly string[]) => string | null;
+/** What nft(8) prints, or why it failed: what it says, and of which rule. */
+type Told = { readonly printed: string } | { readonly reason: string };
+type Nft = (options: readonly string[], input?: string) => Told;
 
-export const runNft: Nft = (options) => {
-  const { status, stdout } = spawnSync("nft", options);
-  return status === 0 ? stdout.toString() : null;
+/** `input`: commands, of any length (an argument has no more than 128 KiB), for `-f -`. */
+export const runNft: Nft = (options, input = "") => {
+  const { status, stdout, stderr, error } = spawnSync("nft", options, { input });
+  if (status === 0) return { printed: stdout.toString() };
+  const said = stderr?.toString().split("\n").slice(0, 2).join(": ").slice(0, MOST_SAID);
+  return { reason: said || (error as NodeJS.ErrnoException | undefined)?.code || `exit status ${status}` };
 };
+const COMMANDS = ["-f", "-"];
+/** Characters of what nft says, which goes into the log. */
+const MOST_SAID = 400;
 
 export class ServiceOffload {
   readonly #nft: Nft;
-  readonly #failed: () => void;
+  readonly #failed: (reason: string) => void;
   readonly #down = new Set<string>();
   /** Numbers of realservers, by name: chains and counters keep them. */
   readonly #numbers = new Map<string, number>();
   #config: Config | null = null;
+  /** As the last transaction left them. */
+  #sets: ClientSets = new Map();
 
-  /** `failed`: told when nft does not take the rules; then the engine has all services. */
-  constructor(nft: Nft, failed: () => void) {
+  /** `failed`: told why, when nft does not take the rules; then the engine has all services until the next `update`. */
+  constructor(nft: Nft, failed: (reason: string) => void) {
     this.#nft = nft;
     this.#failed = failed;
   }
@@ -43,15 +53,15 @@ export class ServiceOffload {
   /** New connections are the engine's. Returns how many there were, by `SERVICE.REALSERVER`. */
   withdraw(): Readonly<Record<string, number>> {
     this.#config = null;
-    this.#nft([emptied.join("; ")]);
+    this.#nft(COMMANDS, emptied.join("\n"));
     return Object.fromEntries(this.#connections());
   }
 
   /** By the realserver's name: how many there have been. */
   #connections(): ReadonlyMap<string, number> {
     const told = this.#nft(["-j", "list", "counters", "table", "inet", "kindred"]);
-    if (told === null) return new Map();
-    const { nftables } = JSON.parse(told) as { readonly nftables: readonly Listed[] };
+    if (!("printed" in told)) return new Map();
+    const { nftables } = JSON.parse(told.printed) as { readonly nftables: readonly Listed[] };
     const packets = new Map(
       nftables.flatMap(({ counter }) => (counter ? [[numberOf(counter.name), counter.packets]] : [])),
     );
@@ -61,18 +71,24 @@ export class ServiceOffload {
   #write(): void {
     if (this.#config === null) return;
     const { services, groups } = this.#config;
-    const rules = serviceRules([...services, ...groups], {
-      number: (service, realserver) => this.#number(nameOf(service, realserver)),
-      takes: (service, realserver) => !this.#down.has(nameOf(service, realserver)),
-    });
-    if (this.#nft([rules]) !== null) return;
+    const options = {
+      number: (service: string, realserver: string) => this.#number(nameOf(service, realserver)),
+      takes: (service: string, realserver: string) => !this.#down.has(nameOf(service, realserver)),
+    };
+    const { rules, sets } = serviceRules([...services, ...groups], options, this.#sets);
+    const told = this.#nft(COMMANDS, rules);
+    if ("printed" in told) {
+      this.#sets = sets;
+      return;
+    }
     // Better none than those of before: one of them may be the one that had to go.
     this.withdraw();
-    this.#failed();
+    this.#failed(told.reason);
   }
 
+  /** By the name, so that the next director, after one that was killed, finds each realserver's clients in its own set. */
   #number(name: string): number {
-    const number = this.#numbers.get(name) ?? this.#numbers.size + 1;
+    const number = this.#numbers.get(name) ?? createHash("sha256").update(name).digest().readUIntBE(0, 6);
     this.#numbers.set(name, number);
     return number;
   }

@@ -6,14 +6,15 @@
  *                       another's first  where services persist: to who is in the client's set, for as long as it is in it
  *
  * A client is put into its realserver's set by its first packet, and each one that follows lets the set's time begin
- * anew: it stays for that time after its last packet. Sets of who takes nothing new are emptied, so that a client is never
- * in two.
+ * anew: it stays for that time after its last packet. A connection to another realserver puts it nowhere: the set of one
+ * that stops taking clients is emptied, one that is drained has whoever is in no other's, so that a client is never in two.
  *
  * What nftables cannot say stays in the engine: whoever reads connections or counts them, several services as one, cutting
  * the connections of one that is dead, and methods other than NAT. So does a service while none of its realservers takes
  * anything: the engine says so to its clients.
  */
-import { realserverKey } from "../../../core/service.ts";
+import { stayOf } from "../../../core/change.ts";
+import { isPortGroup, realserverKey } from "../../../core/service.ts";
 import type { PortRange } from "../../../core/units.ts";
 import { Address } from "../../../core/wire/address.ts";
 import type { RealserverConfig, ServiceConfig } from "../../config/types.ts";
@@ -44,10 +45,14 @@ export function fitsKernel(service: ServiceConfig): boolean {
     mark === null &&
     check?.onFailure !== "drop" &&
     (scheduler === "rr" || scheduler === "sh" || (scheduler === "wrr" && turns <= MOST_TURNS)) &&
-    (service.persistence === 0 || addresses.size === realservers.length) &&
+    (staySeconds(service) === 0 || addresses.size === realservers.length) &&
     realservers.every(({ method, address }) => method === "nat" && address.family === vip.family)
   );
 }
+
+/** How long clients stay, in seconds, as with the engine; 0: each connection is spread. */
+const staySeconds = (service: ServiceConfig): number =>
+  service.persistence > 0 || isPortGroup(service) ? Math.ceil(stayOf(service) / 1000) : 0;
 
 /** `number`: of a realserver of a service, always the same. `takes`: it gets new connections. */
 interface RuleOptions {
@@ -58,10 +63,38 @@ interface RuleOptions {
 /** Commands that leave every service to the engine. */
 export const emptied: readonly string[] = [SERVICES, STAYS].map((chain) => `flush chain ${TABLE} ${chain}`);
 
-/** One transaction: the rules of `services`, in place of those that there were. */
-export function serviceRules(services: readonly ServiceConfig[], options: RuleOptions): string {
-  return [...emptied, ...services.filter(fitsKernel).flatMap((service) => rulesOf(service, options))].join("; ");
+/** What the realserver gets whose clients are in a set: new ones, those that it has, nothing. By the set's name. */
+export type ClientSets = ReadonlyMap<string, "taking" | "drained" | "down">;
+
+/** One transaction, a command a line: the rules of `services`, in place of those that there were with the sets `before`. */
+export function serviceRules(
+  services: readonly ServiceConfig[],
+  options: RuleOptions,
+  before: ClientSets = new Map(),
+): { readonly rules: string; readonly sets: ClientSets } {
+  const shared = services.filter(fitsKernel).map((service) => [service, sharesOf(service, options)] as const);
+  const sets = new Map(shared.flatMap(([service, shares]) => setsOf(service, shares)));
+  const rules = [
+    ...emptied,
+    ...shared.flatMap(([service, shares]) => rulesOf(service, shares)),
+    ...flushed(sets, before),
+  ];
+  return { rules: rules.join("\n"), sets };
 }
+
+const setsOf = (service: ServiceConfig, { all, taking, drained }: Shares): [string, "taking" | "drained" | "down"][] =>
+  staySeconds(service) === 0
+    ? []
+    : all.map((one) => {
+        const part = taking.includes(one) ? "taking" : drained.includes(one) ? "drained" : "down";
+        return [clientsOf(service.vip.family, one), part];
+      });
+
+/** Sets whose realserver takes nobody now; of one that was drained before, those stay who are connected. */
+const flushed = (sets: ClientSets, before: ClientSets): string[] =>
+  [...new Set([...before.keys(), ...sets.keys()])]
+    .filter((name) => sets.get(name) !== "taking" && !(sets.get(name) === "drained" && before.get(name) === "drained"))
+    .map((name) => `flush set ${TABLE} ${name}`);
 
 interface Numbered extends RealserverConfig {
   readonly number: number;
@@ -85,38 +118,40 @@ function sharesOf({ name, realservers }: ServiceConfig, { number, takes }: RuleO
   return { all, taking: usual.length > 0 ? usual : willing, drained: up.filter(({ weight }) => weight === 0) };
 }
 
-function rulesOf(service: ServiceConfig, options: RuleOptions): string[] {
-  const shares = sharesOf(service, options);
+function rulesOf(service: ServiceConfig, shares: Shares): string[] {
   const { taking } = shares;
+  if (staySeconds(service) > 0) return persistentRules(service, shares);
   if (taking.length === 0) return [];
-  if (service.persistence > 0) return persistentRules(service, shares);
   return [...taking.flatMap((one) => chainOf(service, one)), ...firstsOf(service).map(spread(service, taking))];
 }
 
-/** Those that are known are asked for before it is anybody's turn. */
-function persistentRules(service: ServiceConfig, { all, taking, drained }: Shares): string[] {
+/** Those that are known are asked for before it is anybody's turn; where it is nobody's, the engine answers the others. */
+function persistentRules(service: ServiceConfig, shares: Shares): string[] {
+  const { all, taking, drained } = shares;
   const keeping = [...taking, ...drained];
   const { family } = service.vip;
-  const ip = keyword(service.vip);
-  const staying = (one: Numbered, seconds: number): string => {
+  const sets = all.map((one) => `add set ${TABLE} ${clientsOf(family, one)} { ${setOf(family)} }`);
+  if (keeping.length === 0) return sets;
+  const known = (one: Numbered): string => `${clientOf(service)} @${clientsOf(family, one)}`;
+  const staying = (one: Numbered): string => {
+    const seconds = drained.includes(one) ? DRAINED : staySeconds(service);
     return `update @${clientsOf(family, one)} { ${clientOf(service)} timeout ${seconds}s }`;
   };
-  const forHowLong = (one: Numbered): number =>
-    drained.includes(one) ? DRAINED : Math.ceil(service.persistence / 1000);
-  const kept = keeping.map(({ address, number }) => `${address} : goto ${KEEPER}${number}`).join(", ");
+  const kept = keeping.map((one) => `${one.address} : goto ${keeperName(one)}`).join(", ");
   return [
-    ...all.map((one) => `add set ${TABLE} ${clientsOf(family, one)} { ${setOf(family)} }`),
-    ...all.filter((one) => !taking.includes(one)).map((one) => `flush set ${TABLE} ${clientsOf(family, one)}`),
-    ...keeping.flatMap((one) => chainOf(service, one, `${staying(one, forHowLong(one))} `)),
-    ...keeping.flatMap((one) => chain(`${KEEPER}${one.number}`, staying(one, forHowLong(one)))),
+    ...sets,
+    ...keeping.flatMap((one) => chainOf(service, one, `${staying(one)} `)),
+    ...taking.flatMap((one) => chain(keeperName(one), `${known(one)} ${staying(one)}`)),
+    ...drained.flatMap((one) =>
+      chain(keeperName(one), ...taking.map((other) => `${known(other)} return`), staying(one)),
+    ),
     ...firstsOf(service).flatMap((first) => [
-      ...keeping.map((one) => {
-        const known = `${clientOf(service)} @${clientsOf(family, one)}`;
-        return `add rule ${TABLE} ${SERVICES} ${first} ${known} goto ${chainName(one.number)}`;
-      }),
-      spread(service, taking)(first),
+      ...keeping.map((one) => `add rule ${TABLE} ${SERVICES} ${first} ${known(one)} goto ${chainName(one)}`),
+      ...(taking.length > 0 ? [spread(service, taking)(first)] : []),
     ]),
-    ...packetsOf(service).map((packet) => `add rule ${TABLE} ${STAYS} ${packet} ct reply ${ip} saddr vmap { ${kept} }`),
+    ...packetsOf(service).map(
+      (packet) => `add rule ${TABLE} ${STAYS} ${packet} ct reply ${keyword(service.vip)} saddr vmap { ${kept} }`,
+    ),
   ];
 }
 
@@ -144,13 +179,14 @@ const spread =
   (first: string): string => {
     const turns = scheduler === "wrr" ? turnsOf(taking.map(({ weight }) => weight)) : taking.map((_, i) => i);
     const choice = scheduler === "sh" ? `jhash ${keyword(vip)} saddr` : "numgen inc";
-    const map = turns.map((turn, i) => `${i} : goto ${chainName(taking[turn]!.number)}`).join(", ");
+    const map = turns.map((turn, i) => `${i} : goto ${chainName(taking[turn]!)}`).join(", ");
     return `add rule ${TABLE} ${SERVICES} ${first} ${choice} mod ${turns.length} vmap { ${map} }`;
   };
 
 /** Leads to a realserver, and counts. `before`: what else is to be done with the first packet. */
-function chainOf({ vip, ports }: ServiceConfig, { address, port, number }: Numbered, before = ""): string[] {
-  const name = chainName(number);
+function chainOf({ vip, ports }: ServiceConfig, realserver: Numbered, before = ""): string[] {
+  const { address, port } = realserver;
+  const name = chainName(realserver);
   // Without a port of its own it is the one that the client connected to. One of its own has but a service of one port.
   const matched = port === null ? "" : `meta l4proto ${ports[0]!.transport} `;
   const to = port === null ? address : `${address.family === 4 ? address : `[${address}]`}:${port}`;
@@ -158,10 +194,10 @@ function chainOf({ vip, ports }: ServiceConfig, { address, port, number }: Numbe
   return [`add counter ${TABLE} ${name}`, ...chain(name, rule)];
 }
 
-const chain = (name: string, rule: string): string[] => [
+const chain = (name: string, ...rules: readonly string[]): string[] => [
   `add chain ${TABLE} ${name}`,
   `flush chain ${TABLE} ${name}`,
-  `add rule ${TABLE} ${name} ${rule}`,
+  ...rules.map((rule) => `add rule ${TABLE} ${name} ${rule}`),
 ];
 
 const keyword = ({ family }: Address): "ip" | "ip6" => (family === 4 ? "ip" : "ip6");
@@ -187,7 +223,8 @@ const ALL_BITS = {
 };
 
 /** Its counter's name too. */
-const chainName = (number: number): string => `${REALSERVER}${number}`;
+const chainName = ({ number }: Numbered): string => `${REALSERVER}${number}`;
+const keeperName = ({ number }: Numbered): string => `${KEEPER}${number}`;
 
 /** The realserver's number; null: that is no counter of one. */
 export const numberOf = (counter: string): number | null =>

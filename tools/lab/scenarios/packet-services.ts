@@ -86,9 +86,9 @@ async function servicesInKernel(sandbox: Sandbox): Promise<string> {
 const GROUP = [7006, 7007];
 const ASKED = 7005;
 
-/** Seconds for which a realserver's set still has clients, longest first. */
-async function staying({ must }: Host, number: number): Promise<readonly number[]> {
-  const { nftables } = JSON.parse(await must(["nft", "-j", "list", "set", "inet", "kindred", `stay4_${number}`])) as {
+/** Seconds for which a set still has clients, longest first. */
+async function staying({ must }: Host, set: string): Promise<readonly number[]> {
+  const { nftables } = JSON.parse(await must(["nft", "-j", "list", "set", "inet", "kindred", set])) as {
     nftables: readonly { set?: { elem?: readonly { elem: { expires: number } }[] } }[];
   };
   const elements = nftables.flatMap(({ set }) => set?.elem ?? []);
@@ -103,15 +103,24 @@ const stayConfig = ({ vip, targets }: Farm): object => {
     realservers: targets.map((target) => ({ ...target })),
   });
   return {
-    groups: [{ name: "stays", ports: GROUP.map((port) => `tcp/${port}`), persistence: "300s", ...common() }],
-    services: [{ name: "datagrams", ports: [`udp/${ASKED}`], ...common() }],
+    services: [
+      { name: "datagrams", ports: [`udp/${ASKED}`], ...common() },
+      // Several ports: clients stay without being told to.
+      { name: "stays", ports: GROUP.map((port) => `tcp/${port}`), ...common() },
+    ],
     offload: "nftables",
     log: { level: "info", format: "json" },
   };
 };
 
-/** The realservers of a service have sets by their place in the configuration: the group's come after the service's. */
-const setOf = ({ realservers }: Farm, index: number): number => realservers.length + index + 1;
+/** The set of a realserver's clients: its number is that of the chain which its connections' packets go through. */
+async function setOf({ director, targets }: Farm, index: number): Promise<string> {
+  const chain = await director.must(["nft", "list", "chain", "inet", "kindred", "stays"]);
+  const numbers = new Map(
+    [...chain.matchAll(/(\S+) : goto keep(\d+)/g)].map(([, address, number]) => [address, number]),
+  );
+  return `stay4_${numbers.get(targets[index]!.address)}`;
+}
 
 async function staysInKernel(sandbox: Sandbox): Promise<string> {
   const farm = await makeRoutedFarm(sandbox, 4, 2, 2);
@@ -131,7 +140,7 @@ async function staysInKernel(sandbox: Sandbox): Promise<string> {
     met.push(...all);
   }
   prove(met[0] !== met[1], `both clients met ${met[0]}`);
-  await provenRenewed(farm, setOf(farm, Number(met[0]!.slice(1)) - 1));
+  await provenRenewed(farm, await setOf(farm, Number(met[0]!.slice(1)) - 1));
   prove((await given(host)) === before, "packets of what the kernel spreads came to the director");
   await provenMoved(farm, director, servers);
   await director.end();
@@ -150,7 +159,7 @@ async function namesMet(
 }
 
 /** A packet of a connection that is open begins the client's time anew. */
-async function provenRenewed({ clients, director, vip }: Farm, set: number): Promise<void> {
+async function provenRenewed({ clients, director, vip }: Farm, set: string): Promise<void> {
   const open = clients[0]!.start(["python3", "-c", STAY, vip, String(GROUP[0])]);
   await open.until(() => open.stdout.includes("first"), "connected");
   const [begun] = await staying(director, set);
@@ -172,6 +181,7 @@ async function provenMoved(farm: Farm, director: Running, servers: readonly Runn
   await asker.until(() => asker.stdout.includes("r"), "answered");
   const dead = asker.stdout.includes("r1") ? 0 : 1;
   const left = `r${2 - dead}`;
+  const set = await setOf(farm, dead);
   await servers[dead]!.end("SIGKILL");
   await asker.until(() => asker.stdout.includes(left), `served by ${left}`);
   const { address } = farm.realservers[dead]!;
@@ -183,7 +193,7 @@ async function provenMoved(farm: Farm, director: Running, servers: readonly Runn
       `then: ${served}`,
     );
   }
-  const kept = await staying(farm.director, setOf(farm, dead));
+  const kept = await staying(farm.director, set);
   prove(kept.length === 0, "clients of who is dead are kept");
 }
 
@@ -196,7 +206,7 @@ export const packetServices: readonly Scenario[] = [
   },
   {
     name: "packet-offload-stays",
-    about: "datagrams, and a group that clients stay with, spread by nftables; a realserver dies",
+    about: "datagrams, and several ports that clients stay with, spread by nftables; a realserver dies",
     needs: ["nft", "python3"],
     run: staysInKernel,
   },

@@ -2,10 +2,11 @@ import t from "tap";
 import type { ServiceConfig } from "../../../../director/config/types.ts";
 import { parseConfig } from "../../../../director/config.ts";
 import { ServiceOffload } from "../../../../director/datapath/tun/service-offload.ts";
-import { fitsKernel, serviceRules } from "../../../../director/datapath/tun/service-rules.ts";
+import { type ClientSets, fitsKernel, serviceRules } from "../../../../director/datapath/tun/service-rules.ts";
 
 const REALSERVERS = "[{ address: 192.168.0.2, port: 8080, weight: 3 }, { address: 192.168.0.3 }]";
 const OWN_PORTS = "[{ address: 192.168.0.2 }, { address: 192.168.0.3 }]";
+const SAME_ADDRESS = "[{ address: 192.168.0.2 }, { address: 192.168.0.2, port: 81 }]";
 const web = (rest: string, ports = "[tcp/80]", vip = "203.0.113.10", realservers = REALSERVERS): string =>
   `{ name: web, vip: "${vip}", ports: ${ports}, realservers: ${realservers}, ${rest} }`;
 
@@ -29,12 +30,14 @@ t.test("what nftables cannot say stays in the engine", async (t) => {
     ...["lc", "wlc", "sed", "nq", "fo", "ovf", "maglev"].map((one) => [one, service(`scheduler: ${one}`)] as const),
     [
       "clients that stay with one of two at the same address",
-      service(
-        "scheduler: rr, persistence: 300s",
-        "[tcp/80]",
-        "203.0.113.10",
-        "[{ address: 192.168.0.2 }, { address: 192.168.0.2, port: 81 }]",
-      ),
+      service("scheduler: rr, persistence: 300s", "[tcp/80]", "203.0.113.10", SAME_ADDRESS),
+    ],
+    [
+      "the same of several ports, where clients stay unasked",
+      {
+        ...service("scheduler: rr", "[tcp/80]", "203.0.113.10", SAME_ADDRESS),
+        ports: service("scheduler: rr", "[tcp/80-81]", "203.0.113.10", OWN_PORTS).ports,
+      },
     ],
     [
       "a mark",
@@ -64,11 +67,15 @@ const ALL: Parameters<typeof serviceRules>[1] = {
 };
 const FIRST = "ip daddr 203.0.113.10 tcp dport 80 tcp flags & (fin | syn | rst | ack) == syn";
 
+/** The commands for one service. */
+const rulesOf = (one: ServiceConfig, options = ALL, before?: ClientSets): string[] =>
+  serviceRules([one], options, before).rules.split("\n");
+
 /** What empties the chains of those before. */
 const NONE = ["flush chain inet kindred services", "flush chain inet kindred stays"];
 
 t.test("a service is a rule, and a chain with a counter for each realserver", async (t) => {
-  const rules = serviceRules([service("scheduler: rr")], ALL).split("; ");
+  const rules = rulesOf(service("scheduler: rr"));
   t.same(rules, [
     ...NONE,
     "add counter inet kindred to2",
@@ -83,7 +90,7 @@ t.test("a service is a rule, and a chain with a counter for each realserver", as
   ]);
 });
 
-const lastOf = (one: ServiceConfig, options = ALL): string => serviceRules([one], options).split("; ").at(-1)!;
+const lastOf = (one: ServiceConfig, options = ALL): string => rulesOf(one, options).at(-1)!;
 
 t.test("weights are turns of a cycle, none twice in a row without need", async (t) => {
   const cycle = "0 : goto to2, 1 : goto to2, 2 : goto to3, 3 : goto to2";
@@ -98,9 +105,9 @@ t.test("by the client's address, of either family", async (t) => {
   const options = { ...ALL, number: () => 1 };
   t.match(lastOf(six, options), "ip6 daddr 2001:db8::10 tcp dport 80");
   t.match(lastOf(six, options), "jhash ip6 saddr mod 1");
-  t.match(serviceRules([six], options), "dnat ip6 to fd00::3");
+  t.match(rulesOf(six, options).join("\n"), "dnat ip6 to fd00::3");
   const own = service("scheduler: sh", "[tcp/80]", "2001:db8::10", '[{ address: "fd00::3", port: 81 }]');
-  t.match(serviceRules([own], options), "meta l4proto tcp counter name to1 dnat ip6 to [fd00::3]:81");
+  t.match(rulesOf(own, options).join("\n"), "meta l4proto tcp counter name to1 dnat ip6 to [fd00::3]:81");
 });
 
 t.test("who takes nothing new is in no rule, and without anybody there is none", async (t) => {
@@ -110,7 +117,7 @@ t.test("who takes nothing new is in no rule, and without anybody there is none",
     lastOf(service("scheduler: rr"), { ...ALL, takes: (_service, real) => real !== "192.168.0.3" }),
     "goto to2 }",
   );
-  t.same(serviceRules([service("scheduler: rr")], { ...ALL, takes: () => false }).split("; "), NONE);
+  t.same(rulesOf(service("scheduler: rr"), { ...ALL, takes: () => false }), NONE);
 });
 
 t.test("a sorry server is in a rule only while nobody else takes anything", async (t) => {
@@ -121,84 +128,141 @@ t.test("a sorry server is in a rule only while nobody else takes anything", asyn
 
 t.test("several ports are a set for each transport, and a datagram needs no flags to be the first", async (t) => {
   const several = service("scheduler: rr", "[tcp/80, udp/443, tcp/8000-8010]", "203.0.113.10", OWN_PORTS);
-  const firsts = serviceRules([several], ALL)
-    .split("; ")
-    .flatMap((rule) => /services (ip daddr .*) numgen/.exec(rule)?.[1] ?? []);
+  const rules = rulesOf(several);
+  const firsts = rules.flatMap((rule) => /services (ip daddr .*) numgen/.exec(rule)?.[1] ?? []);
   t.same(firsts, [
     "ip daddr 203.0.113.10 tcp dport { 80, 8000-8010 } tcp flags & (fin | syn | rst | ack) == syn",
     "ip daddr 203.0.113.10 udp dport 443",
   ]);
 });
 
+t.test("clients of several ports stay for 300 s unasked, as with the engine, and as long as asked for", async (t) => {
+  for (const [rest, seconds] of [
+    ["scheduler: rr", 300],
+    [STAYING, 90],
+  ] as const) {
+    const rules = rulesOf(service(rest, "[tcp/80, udp/443]", "203.0.113.10", OWN_PORTS));
+    for (const first of [FIRST, "ip daddr 203.0.113.10 udp dport 443"]) {
+      t.ok(rules.includes(`add rule inet kindred services ${first} ip saddr @stay4_2 goto to2`), first);
+    }
+    t.ok(rules.some((rule) => rule.includes(`to2 update @stay4_2 { ip saddr timeout ${seconds}s }`)));
+  }
+  t.notOk(
+    rulesOf(service("scheduler: rr")).some((rule) => rule.includes("stay4")),
+    "of one port they do not",
+  );
+});
+
 const STAYING = "scheduler: rr, persistence: 90s";
-const kept = (one: ServiceConfig, options = ALL): string[] => serviceRules([one], options).split("; ");
 
 t.test("who stays is asked for first, put into the set by the first packet, and renewed by each", async (t) => {
-  const rules = kept(service(STAYING));
+  const rules = rulesOf(service(STAYING));
   const known = `add rule inet kindred services ${FIRST} ip saddr @stay4_2 goto to2`;
   t.ok(rules.includes(known));
   t.ok(rules.indexOf(known) < rules.findIndex((rule) => rule.includes("numgen")), "before it is anybody's turn");
   const staying = "update @stay4_2 { ip saddr timeout 90s }";
   const to = `add rule inet kindred to2 meta l4proto tcp ${staying} counter name to2 dnat ip to 192.168.0.2:8080`;
   t.ok(rules.includes(to));
-  t.ok(rules.includes(`add rule inet kindred keep2 ${staying}`));
+  t.ok(rules.includes(`add rule inet kindred keep2 ip saddr @stay4_2 ${staying}`), "but nobody who is not in it");
   const each = "ip daddr 203.0.113.10 tcp dport 80 ct reply ip saddr";
   const keepers = "{ 192.168.0.2 : goto keep2, 192.168.0.3 : goto keep3 }";
   t.equal(rules.at(-1), `add rule inet kindred stays ${each} vmap ${keepers}`);
 });
 
 t.test("a client's network stays as one, in either family", async (t) => {
-  t.match(kept(service(`${STAYING}, persistenceNetmask: 20`)).join("; "), "{ ip saddr & 255.255.240.0 timeout 90s }");
+  t.match(
+    rulesOf(service(`${STAYING}, persistenceNetmask: 20`)).join("; "),
+    "{ ip saddr & 255.255.240.0 timeout 90s }",
+  );
   const six = service(`${STAYING}, persistenceNetmask: 64`, "[tcp/80]", "2001:db8::10", '[{ address: "fd00::3" }]');
   const masked = "ip6 saddr & ffff:ffff:ffff:ffff:: @stay6_1 goto to1";
-  t.match(kept(six, { ...ALL, number: () => 1 }).join("; "), masked);
+  t.match(rulesOf(six, { ...ALL, number: () => 1 }).join("; "), masked);
 });
 
+const DRAINING = REALSERVERS.replace("weight: 3", "weight: 0");
+
 t.test("who is drained keeps clients with connections, and nobody for long; who is down keeps none", async (t) => {
-  const drained = kept(service(STAYING, "[tcp/80]", "203.0.113.10", REALSERVERS.replace("weight: 3", "weight: 0")));
+  const drained = rulesOf(service(STAYING, "[tcp/80]", "203.0.113.10", DRAINING));
   t.ok(drained.includes("flush set inet kindred stay4_2"));
   t.ok(drained.includes(`add rule inet kindred services ${FIRST} ip saddr @stay4_2 goto to2`));
-  t.ok(drained.includes("add rule inet kindred keep2 update @stay4_2 { ip saddr timeout 10s }"));
-  t.ok(drained.includes("add rule inet kindred keep3 update @stay4_3 { ip saddr timeout 90s }"));
+  const keepers = drained.filter((rule) => rule.startsWith("add rule inet kindred keep"));
+  t.same(
+    keepers.map((rule) => rule.slice("add rule inet kindred ".length)),
+    [
+      "keep3 ip saddr @stay4_3 update @stay4_3 { ip saddr timeout 90s }",
+      "keep2 ip saddr @stay4_3 return",
+      "keep2 update @stay4_2 { ip saddr timeout 10s }",
+    ],
+  );
   t.match(drained.join("; "), "mod 1 vmap { 0 : goto to3 }");
-  const down = kept(service(STAYING), { ...ALL, takes: (_service, real) => real === "192.168.0.3" });
+  const down = rulesOf(service(STAYING), { ...ALL, takes: (_service, real) => real === "192.168.0.3" });
   t.ok(down.includes("flush set inet kindred stay4_2"));
   t.notOk(down.includes("flush set inet kindred stay4_3"));
   t.notOk(down.some((rule) => rule.includes("goto to2") || rule.includes("goto keep2")));
 });
 
+t.test("where all are drained, who is connected stays, and the others are the engine's", async (t) => {
+  const rules = rulesOf(service(STAYING, "[tcp/80]", "203.0.113.10", DRAINING.replace(".3 }", ".3, weight: 0 }")));
+  t.ok(rules.includes(`add rule inet kindred services ${FIRST} ip saddr @stay4_2 goto to2`));
+  t.ok(rules.includes(`add rule inet kindred services ${FIRST} ip saddr @stay4_3 goto to3`));
+  t.notOk(rules.some((rule) => rule.includes("numgen")));
+});
+
+t.test(
+  "a set is emptied when its realserver stops taking clients, goes, or is down; never while it is drained",
+  async (t) => {
+    const emptiedBy = (one: ServiceConfig | null, before?: ClientSets, options = ALL): string[] =>
+      serviceRules(one === null ? [] : [one], options, before).rules.match(/(?<=flush set inet kindred ).*/g) ?? [];
+    const setsOf = (one: ServiceConfig): ClientSets => serviceRules([one], ALL).sets;
+    const all = service(STAYING);
+    const one = service(STAYING, "[tcp/80]", "203.0.113.10", "[{ address: 192.168.0.3 }]");
+    const drained = service(STAYING, "[tcp/80]", "203.0.113.10", DRAINING);
+    t.same(emptiedBy(all), [], "of one before that was killed");
+    t.same(emptiedBy(all, setsOf(all)), []);
+    t.same(emptiedBy(drained), ["stay4_2"]);
+    t.same(emptiedBy(drained, setsOf(all)), ["stay4_2"]);
+    t.same(emptiedBy(drained, setsOf(drained)), []);
+    t.same(emptiedBy(all, setsOf(drained)), []);
+    t.same(emptiedBy(one, setsOf(all)), ["stay4_2"]);
+    t.same(emptiedBy(null, setsOf(all)), ["stay4_2", "stay4_3"]);
+    t.same(emptiedBy(all, setsOf(all), { ...ALL, takes: () => false }), ["stay4_2", "stay4_3"]);
+  },
+);
+
 /** An nft that keeps what it is told, and does it or not. */
 function kernel(works: () => boolean = () => true) {
   const told: string[] = [];
-  let failures = 0;
-  const counters = [
+  const failures: string[] = [];
+  const counters = () => [
     { metainfo: { version: "1" } },
-    { counter: { name: "to1", packets: 7 } },
+    {
+      counter: { name: /goto (to\d+)/.exec(told.find((rules) => rules.includes("goto")) ?? "")?.[1] ?? "", packets: 7 },
+    },
     { counter: { name: "other", packets: 9 } },
   ];
   const offload = new ServiceOffload(
-    (options) => {
-      told.push(options.at(-1)!);
-      if (options[0] === "-j") return JSON.stringify({ nftables: counters });
-      return works() || !options[0]!.includes("vmap") ? "" : null;
+    (options, input) => {
+      told.push(input ?? options.at(-1)!);
+      if (options[0] === "-j") return { printed: JSON.stringify({ nftables: counters() }) };
+      return works() || !input!.includes("vmap") ? { printed: "" } : { reason: "Error: no" };
     },
-    () => failures++,
+    (reason) => failures.push(reason),
   );
-  return { offload, told, failures: () => failures };
+  return { offload, told, failures };
 }
 
 t.test("a realserver that is down is taken out, and comes back by the same chain", async (t) => {
   const { offload, told } = kernel();
   offload.update(configOf(web("scheduler: rr")));
   offload.mark("web", "192.168.0.2:8080", false);
-  t.match(told.at(-1), "vmap { 0 : goto to2 }");
+  t.match(told.at(-1), /vmap \{ 0 : goto to\d+ \}/);
   offload.mark("web", "192.168.0.2:8080", false);
   t.equal(told.length, 2, "nothing new");
   offload.mark("web", "192.168.0.2:8080", true);
   t.equal(told[2], told[0]);
   offload.withdraw();
   offload.mark("web", "192.168.0.2:8080", false);
-  t.same(told.slice(3), [NONE.join("; "), "kindred"], "then nothing is written any more");
+  t.same(told.slice(3), [NONE.join("\n"), "kindred"], "then nothing is written any more");
 });
 
 t.test("connections are counted by realserver", async (t) => {
@@ -214,6 +278,30 @@ t.test("where nft refuses, no rule stays, and it is said", async (t) => {
   offload.update(configOf(web("scheduler: rr")));
   works = false;
   offload.mark("web", "192.168.0.2:8080", false);
-  t.equal(told.at(-2), NONE.join("; "));
-  t.equal(failures(), 1);
+  t.equal(told.at(-2), NONE.join("\n"));
+  t.same(failures, ["Error: no"]);
+});
+
+t.test("a realserver's names are its own, in whichever order the configuration has it", async (t) => {
+  const namesIn = (services: string): string[] => {
+    const { offload, told } = kernel();
+    offload.update(configOf(services));
+    return [...new Set(told[0]!.match(/stay4_\d+/g))].sort();
+  };
+  const other = web(STAYING, "[tcp/81]").replace("name: web", "name: other");
+  const names = namesIn(`${web(STAYING)}, ${other}`);
+  t.equal(names.length, 4);
+  t.same(namesIn(`${other}, ${web(STAYING)}`), names);
+});
+
+t.test("the set of a realserver that left is emptied once", async (t) => {
+  const { offload, told } = kernel();
+  offload.update(configOf(web(STAYING)));
+  const less = configOf(web(STAYING, "[tcp/80]", "203.0.113.10", "[{ address: 192.168.0.3 }]"));
+  offload.update(less);
+  offload.update(less);
+  t.same(
+    told.map((rules) => rules.match(/flush set/g)?.length ?? 0),
+    [0, 1, 0],
+  );
 });
