@@ -96,7 +96,8 @@ export class ReadConnection implements ControlHost, ControlSink {
 
   /** Nothing is heard of it any more. */
   close(): void {
-    this.#common.store.rows.remove(this.row);
+    if (this.flow === null) this.#common.store.rows.remove(this.row);
+    else this.flow.close();
   }
 
   /** Whether it need not be read any more, and how its segments change from here on, if they do. */

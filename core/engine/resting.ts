@@ -111,7 +111,7 @@ export class Resting implements Meet {
   #read(way: number, direction: Direction, bytes: Uint8Array, from: number, end: number, now: Ms): boolean {
     const { store } = this.#common;
     const { words, doubles } = this.#page;
-    const reader = store.helper(words[this.#place + READER]!);
+    const reader = store.helpers.at(words[this.#place + READER]!);
     const state = this.#place + STATE;
     for (let i = 0; i < STATE_WORDS; i++) this.#known[i] = words[state + i]!;
     let at = from;
@@ -154,7 +154,7 @@ export class Resting implements Meet {
     if (behind !== end || form === null || direction !== "reply") return -1;
     if (told.explain !== undefined || told.placed !== undefined) return -1;
     if (!canSay(this.#page, way, end - from + MOST_WRITTEN)) return -1;
-    const { limits } = store.helper(this.#page.words[this.#place + READER]!);
+    const { limits } = store.helpers.at(this.#page.words[this.#place + READER]!);
     const length = placeOffer(this.#balancer, this.#entries[this.#row]!, limits, this, bytes, from, at, end, now);
     if (length > 0) counters.countOf("expected", form.kind);
     return length;

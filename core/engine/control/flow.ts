@@ -6,7 +6,6 @@
  * that it changed is delivered, constant shifts will do: `transparent`.
  */
 import type { RelatedEntry } from "../../flow/related.ts";
-import type { Helper } from "../../helper/api.ts";
 import {
   type BriefHost,
   type ControlHost,
@@ -16,6 +15,7 @@ import {
 } from "../../inspect/control.ts";
 import type { Direction, Endpoint, Ms, Port, Transport } from "../../units.ts";
 import * as tcp from "../../wire/tcp.ts";
+import { BriefHelpers, NOT_BRIEF } from "./brief-helpers.ts";
 import type { Reader } from "./intake.ts";
 import { Machine } from "./machine.ts";
 import { canSay, hearAll, isOrdinary, oppositeOf, say, wayAt, windowDue } from "./ordinary.ts";
@@ -44,20 +44,8 @@ export interface ControlFlowOptions extends Omit<ControlOptions, "host"> {
 export class FlowStore {
   readonly rows = new RestRows();
   readonly spoken = new Spoken();
+  readonly helpers = new BriefHelpers();
   readonly #idle: Machine[] = [];
-  readonly #brief: Helper[] = [];
-
-  /** By which the rows of what it reads know `helper`; `AWAKE`, if it is never brief. */
-  numberOf(helper: Helper): number {
-    if (helper.brief === undefined) return AWAKE;
-    if (!this.#brief.includes(helper)) this.#brief.push(helper);
-    return this.#brief.indexOf(helper) + 1;
-  }
-
-  /** The helper of this number. */
-  helper(number: number): Helper {
-    return this.#brief[number - 1]!;
-  }
 
   /** A machine that nobody uses. */
   machine(reader: Reader): Machine {
@@ -79,12 +67,12 @@ export class ControlFlow implements ControlHost, BriefHost, Reader {
   readonly #short: boolean;
   /** null: at rest. */
   #machine: Machine | null;
-  /** The connection's, from the start; whoever has no more to do with it gives it back. */
+  /** The connection's, from the start until it is closed. */
   readonly row: number;
   readonly #page: RestPage;
   /** Where the row begins in its page's words. */
   readonly #place: number;
-  /** Of the helper. */
+  /** Of the helper, among those that are brief. */
   readonly #number: number;
 
   constructor(reading: ControlFlowOptions, sink: ControlSink, store = new FlowStore()) {
@@ -98,7 +86,13 @@ export class ControlFlow implements ControlHost, BriefHost, Reader {
     this.row = store.rows.add();
     this.#page = store.rows.page(this.row);
     this.#place = store.rows.place(this.row);
-    this.#number = store.numberOf(reading.helper);
+    this.#number = store.helpers.take(reading.helper);
+  }
+
+  /** Nothing is heard of the connection any more. */
+  close(): void {
+    this.#store.rows.remove(this.row);
+    this.#store.helpers.giveBack(this.#number);
   }
 
   /** A segment of the connection, whose header is at `at`, and which ends at `end`. The header was checked. */
@@ -262,7 +256,7 @@ export class ControlFlow implements ControlHost, BriefHost, Reader {
       this.#machine = null;
       this.#store.giveBack(machine);
     }
-    if (this.#number !== AWAKE && this.stream.rest(this.#page, this.#place)) {
+    if (this.#number !== NOT_BRIEF && this.stream.rest(this.#page, this.#place)) {
       this.#page.words[this.#place + READER] = this.#number;
     }
   }
