@@ -1,6 +1,7 @@
 /**
- * An X terminal: Xvfb, which asks by XDMCP for a login and hears X11 over TCP. What its user would see is read from its
- * frame buffer; what its user types goes in as a keyboard's keys, by a client on the terminal itself.
+ * An X terminal: Xvfb, which asks by XDMCP for a login, or nobody for anything, and hears X11 over TCP. What its user
+ * would see is read from its frame buffer; what its user types goes in as a keyboard's keys, by a client on the terminal
+ * itself.
  */
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -21,19 +22,20 @@ const PATIENCE = 90_000;
 
 export class Terminal {
   readonly host: Host;
+  /** What a command on `host` that is to use the display begins with. */
+  readonly environment: readonly string[];
   readonly #server: Running;
   readonly #picture: string;
-  readonly #cookie: string;
 
   private constructor(host: Host, server: Running, picture: string, cookie: string) {
     this.host = host;
+    this.environment = ["env", `XAUTHORITY=${cookie}`, "DISPLAY=127.0.0.1:0"];
     this.#server = server;
     this.#picture = picture;
-    this.#cookie = cookie;
   }
 
-  /** Display 0 of `host`, which asks `manager`. `hurry`: how much faster its clock runs than ours. */
-  static async start(sandbox: Sandbox, host: Host, manager: string, hurry = 1): Promise<Terminal> {
+  /** Display 0 of `host`, which asks `manager`, if there is one. `hurry`: how much faster its clock runs than ours. */
+  static async start(sandbox: Sandbox, host: Host, manager?: string, hurry = 1): Promise<Terminal> {
     const folder = sandbox.path(`${host.name}-terminal`);
     mkdirSync(folder);
     const cookie = join(folder, "cookie");
@@ -41,7 +43,8 @@ export class Terminal {
     const display = [":0", "-screen", "0", `${WIDTH}x${HEIGHT}x24`, "-fbdir", folder];
     // The sockets and locks in /tmp are the whole machine's, so that another display 0 would be in the way.
     const apart = ["-listen", "tcp", "-nolisten", "unix", "-nolisten", "local", "-nolock", "-auth", cookie];
-    const asking = ["-query", manager, "-from", host.address];
+    // Without a login there is no session that ends with its last window.
+    const asking = manager === undefined ? ["-noreset"] : ["-query", manager, "-from", host.address];
     const clock = hurry === 1 ? [] : ["faketime", "-f", `+0 x${hurry}`];
     const server = host.start([...clock, "Xvfb", ...display, ...apart, ...asking]);
     await server.listening(X11_PORT);
@@ -70,9 +73,8 @@ export class Terminal {
 
   /** Each of `keys` is a text, or the name of a key. */
   async type(...keys: readonly string[]): Promise<void> {
-    const environment = ["env", `XAUTHORITY=${this.#cookie}`, "DISPLAY=127.0.0.1:0"];
     for (const key of keys) {
-      await this.host.must([...environment, "xdotool", ...(key === "Return" ? ["key", key] : ["type", key])]);
+      await this.host.must([...this.environment, "xdotool", ...(key === "Return" ? ["key", key] : ["type", key])]);
     }
   }
 }

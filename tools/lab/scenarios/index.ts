@@ -17,6 +17,7 @@ import { rtsp } from "./rtsp.ts";
 import { sip } from "./sip.ts";
 import { tftp } from "./tftp.ts";
 import { wms } from "./wms.ts";
+import { x11Ssh } from "./x11-ssh.ts";
 import { xdmcp } from "./xdmcp.ts";
 
 /** Every scenario there is, in the order in which they run. */
@@ -34,6 +35,7 @@ export const scenarios: readonly Scenario[] = [
   ...pnm,
   ...sip,
   ...xdmcp,
+  x11Ssh,
   ...packet,
   arp,
   failover,

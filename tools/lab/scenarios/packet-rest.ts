@@ -7,6 +7,7 @@ import * as netbios from "./netbios.ts";
 import * as pnm from "./pnm.ts";
 import * as rsh from "./rsh.ts";
 import * as wms from "./wms.ts";
+import * as x11Ssh from "./x11-ssh.ts";
 
 export const packetRest: readonly Scenario[] = [
   {
@@ -39,5 +40,11 @@ export const packetRest: readonly Scenario[] = [
     about: "MMS of two servers and players of our own: funnels, lost packets asked for; judged by Wireshark",
     needs: ["tcpdump", "tshark"],
     run: (sandbox) => wms.overUdp(sandbox, makeRoutedFarm),
+  },
+  {
+    name: "packet-x11-ssh",
+    about: "ssh -X shows windows of two OpenSSH servers, which see their clients; scp meets the same one",
+    needs: x11Ssh.NEEDS,
+    run: (sandbox) => x11Ssh.windows(sandbox, makeRoutedFarm),
   },
 ];
