@@ -41,13 +41,12 @@ export function events(director: Running): Event[] {
 export const downsOf = (director: Running, address: string): number =>
   events(director).filter(({ event, realserver }) => event === "realserver-down" && realserver === address).length;
 
-/** Throws unless the director says that it made at least `count` related entries, all of `kind`. */
-export function proveRelated(director: Running, kind: string, count: number): void {
-  const kinds = events(director).flatMap(({ event, kind }) => (event === "related" ? [kind] : []));
-  const strays = kinds.filter((made) => made !== kind);
-  if (strays.length > 0 || kinds.length < count) {
-    throw new Error(
-      `${count} related entries of kind ${kind} expected, the director made: ${kinds.join(" ") || "none"}`,
-    );
-  }
+/** Waits until the director says that it made `count` related entries; throws unless all are of `kind`. */
+export async function proveRelated(director: Running, kind: string, count: number): Promise<void> {
+  const kinds = () => events(director).flatMap(({ event, kind }) => (event === "related" ? [kind] : []));
+  // What it says comes a moment after what it does.
+  await director.until(() => kinds().length >= count, `aware of ${count} related entries of kind ${kind}`);
+  const strays = kinds().filter((made) => made !== kind);
+  if (strays.length > 0)
+    throw new Error(`related entries of kind ${kind} expected, also made were ${strays.join(" ")}`);
 }

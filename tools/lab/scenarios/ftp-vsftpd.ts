@@ -45,7 +45,7 @@ async function transferAll(sandbox: Sandbox, client: Client, { mode, family, opt
     hidden: farm.hidden,
     transfers: transfersOf(client),
   });
-  proveRelated(director, KINDS[mode], announced);
+  await proveRelated(director, KINDS[mode], announced);
   const files = Object.keys(FILES).length;
   return `1 listing, ${files} downloads, ${files} uploads; ${announced} × ${mode.toUpperCase()}, each connected to`;
 }

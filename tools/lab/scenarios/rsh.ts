@@ -48,7 +48,7 @@ export async function bothStreams(sandbox: Sandbox, family: Family, make: FarmMa
     }
   }
   if (served.some((count) => count !== COUNT / 2)) throw new Error(`${COUNT} commands: ${served.join(" and ")}`);
-  proveRelated(director, "rsh-stderr", COUNT);
+  await proveRelated(director, "rsh-stderr", COUNT);
   await proveUnprivileged(director, farm);
   return `${COUNT} commands, ${served.join(" and ")}: stdout and stderr of each, and none for who is not root`;
 }
@@ -59,8 +59,10 @@ async function proveUnprivileged(director: Running, { clients, vip }: Farm): Pro
   const script = `exec 3<>/dev/tcp/${vip}/${RSH_PORT}; printf '${said}' >&3; timeout 10 cat <&3 | tr '\\0' '~'`;
   const heard = await clients[0]!.must(["bash", "-c", script]);
   if (heard.includes("out")) throw new Error("in.rshd ran a command of whom did not come from a reserved port");
-  const controls = events(director).filter(({ event, role }) => event === "connection" && role === "control");
-  if (controls.length !== COUNT + 1) throw new Error(`${controls.length} connections for ${COUNT + 1} clients`);
+  const controls = () => events(director).filter(({ event, role }) => event === "connection" && role === "control");
+  // What the director says comes a moment after what it does.
+  await director.until(() => controls().length >= COUNT + 1, `aware of ${COUNT + 1} connections`);
+  if (controls().length > COUNT + 1) throw new Error(`${controls().length} connections for ${COUNT + 1} clients`);
 }
 
 export const rsh: readonly Scenario[] = ([4, 6] as const).map((family) => ({

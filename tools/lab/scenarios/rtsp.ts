@@ -75,9 +75,11 @@ const flowsOf = (log: readonly Event[], event: string) =>
 
 /** What was announced, and that the flows were opened and ended with their players. Returns bytes of media. */
 async function proveFlows(director: Running, path: Farm["path"]): Promise<number> {
-  const kinds = events(director).flatMap(({ event, kind }) => (event === "related" ? [kind] : []));
-  const [rtp, rtcp] = ["rtsp-rtp", "rtsp-rtcp"].map((kind) => kinds.filter((one) => one === kind).length);
   const each = (PLAYERS * ENTRIES) / 2;
+  const made = () => events(director).flatMap(({ event, kind }) => (event === "related" ? [kind] : []));
+  await director.until(() => made().length >= 2 * each, `aware of ${2 * each} related entries`);
+  const kinds = made();
+  const [rtp, rtcp] = ["rtsp-rtp", "rtsp-rtcp"].map((kind) => kinds.filter((one) => one === kind).length);
   if (kinds.length !== 2 * each || rtp !== each || rtcp !== each) {
     throw new Error(`${each} entries for RTP and ${each} for RTCP expected: ${kinds.join(" ")}`);
   }
