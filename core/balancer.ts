@@ -15,7 +15,7 @@ import type { HashSeed } from "./flow/key.ts";
 import { type Gone, type GoneReason, type RelatedEntry, type RelatedLimits, RelatedTable } from "./flow/related.ts";
 import { type Handle, Slots } from "./flow/slots.ts";
 import type { Affinity, Announcement, Connection, Limits, Offer, OfferForm } from "./helper/api.ts";
-import { judge, mayOffer } from "./helper/judge.ts";
+import { judge, judgeOffer } from "./helper/judge.ts";
 import {
   type Realserver,
   type Role,
@@ -59,6 +59,8 @@ export class Balancer {
   /** As they are now: always the same array. */
   readonly services: readonly Service[];
   readonly #services: Service[];
+  /** Their ports in numbers (`rangesOf`). */
+  #ranges: Int32Array;
   readonly #seed: number;
   readonly related: RelatedTable;
   readonly connections = new Slots<ConnectionEntry>();
@@ -68,12 +70,14 @@ export class Balancer {
     this.#seed = seed;
     this.#services = makeServices(specs, seed);
     this.services = this.#services;
+    this.#ranges = rangesOf(this.#services);
     this.related = new RelatedTable(limits, gone ?? null, keys);
   }
 
   /** From now on `specs` are served. Who stays keeps its connections, and what they announced. */
   change(specs: readonly ServiceSpec[]): void {
     changeServices(this.#services, specs, this.#seed);
+    this.#ranges = rangesOf(this.#services);
   }
 
   /** Whether `realserver` serves: false, and it gets nothing new, and nobody is led back to it. */
@@ -87,9 +91,13 @@ export class Balancer {
     return forget(service, realserver);
   }
 
-  /** Asked for each port that is tried for what was announced: nothing is made for it. */
+  /** Asked for each port that is tried for what was announced: nothing is made for it, and hardly a service looked at. */
   serviceAt(transport: Transport, address: Address, port: Port): Service | null {
-    for (const service of this.#services) {
+    const ranges = this.#ranges;
+    const { low } = address;
+    for (let i = 0; i < ranges.length; i += RANGE) {
+      if (ranges[i] !== low || ranges[i + FIRST]! > port || ranges[i + LAST]! < port) continue;
+      const service = this.#services[ranges[i + SERVICE]!]!;
       if (service.spec.address.equals(address) && servesPort(service.spec, transport, port)) return service;
     }
     return null;
@@ -188,7 +196,10 @@ export class Balancer {
    * against it, and `announce` says what.
    */
   offer(control: ConnectionEntry, offer: Offer, form: OfferForm, { pending, ttl }: Limits, now: Ms): number {
-    if (this.connections.get(control.handle) !== control || !mayOffer(offer, control)) return 0;
+    if (!this.connections.holds(control.handle, control)) return 0;
+    const { virtual, real, realserver } = control;
+    if (virtual.address.family !== real.address.family) return 0;
+    if (judgeOffer(offer, form, control, realserver.announces) !== null) return 0;
     return this.related.offer(control, form, offer.port, pending, ++this.#ids, now, ttl);
   }
 
@@ -293,6 +304,18 @@ export class Balancer {
     }
   }
 }
+
+/** In `rangesOf`: the last word of the service's address stands first. */
+const FIRST = 1;
+const LAST = 2;
+const SERVICE = 3;
+const RANGE = 4;
+
+/** The ranges of ports of all services, in their order. */
+const rangesOf = (services: readonly Service[]): Int32Array =>
+  Int32Array.from(
+    services.flatMap(({ spec }, i) => spec.ports.flatMap(({ first, last }) => [spec.address.low, first, last, i])),
+  );
 
 const endOf = (connection: Connection, side: Direction): Endpoint =>
   side === "original" ? connection.client : connection.real;

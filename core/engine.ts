@@ -300,10 +300,7 @@ export class Engine {
     const machine = (kind & UNSEEN_MARK) === 0 ? direction : this.special.machine(id, direction);
     const next = this.transitions[transitionAt(machine, stage.places[place + FLAGS]!, state)]!;
     if (next === IMPLAUSIBLE) return Reason.TCP_FLAGS;
-    if (next === REOPENS) {
-      this.flows.end(id, Ending.REOPENED, this.#now);
-      return this.#open(batch, i, place, out);
-    }
+    if (next === REOPENS) return this.#reopen(batch, i, place, found, state, out);
     if ((kind & SPECIAL_MARKS) !== 0) return this.special.pass(batch, i, place, found, next, this.#now, out);
     if (next === state) this.table.refresh(id, state);
     else this.flows.enter(id, next);
@@ -311,6 +308,16 @@ export class Engine {
     out.verdict[i] = verdictOf(direction);
     return ESTABLISHED;
   };
+
+  /** A SYN ACK that answers nothing opens nothing, so it ends nothing either: it goes to who would have sent the SYN. */
+  #reopen(batch: Batch, i: number, place: number, found: number, state: number, out: Output): number {
+    const { places } = this.#stage;
+    if ((places[place + FLAGS]! & ACK) !== 0 && !this.related.mayAnswer(places, place)) {
+      return this.special.pass(batch, i, place, found, state, this.#now, out);
+    }
+    this.flows.end(found >>> 1, Ending.REOPENED, this.#now);
+    return this.#open(batch, i, place, out);
+  }
 
   #fragment(batch: Batch, i: number, place: number, out: Output): number {
     const fragments = this.fragments;

@@ -1,13 +1,23 @@
 /** Counters by name and reason: what `explain` and the hosts count, and the metrics page will show. */
 export class Counters {
-  readonly #counts = new Map<string, number>();
+  readonly #counts = new Map<string, { value: number }>();
   /** `group.reason` by its parts: to join them takes longer than to count. */
   readonly #names = new Map<string, Map<string, string>>();
+  /** What was counted last by its parts; often it is the next, too. */
+  #group = "";
+  #reason = "";
+  #last: { value: number } | null = null;
 
   /** `group.reason`. */
   countOf(group: string, reason: string): void {
-    const known = this.#names.get(group)?.get(reason);
-    this.count(known ?? this.#join(group, reason));
+    let counter = this.#last;
+    if (counter === null || group !== this.#group || reason !== this.#reason) {
+      counter = this.#counter(this.#names.get(group)?.get(reason) ?? this.#join(group, reason));
+      this.#last = counter;
+      this.#group = group;
+      this.#reason = reason;
+    }
+    counter.value++;
   }
 
   #join(group: string, reason: string): string {
@@ -17,17 +27,26 @@ export class Counters {
     return name;
   }
 
+  #counter(name: string): { value: number } {
+    const known = this.#counts.get(name);
+    if (known !== undefined) return known;
+    const counter = { value: 0 };
+    this.#counts.set(name, counter);
+    return counter;
+  }
+
   count(name: string, by = 1): void {
-    this.#counts.set(name, (this.#counts.get(name) ?? 0) + by);
+    this.#counter(name).value += by;
   }
 
   get(name: string): number {
-    return this.#counts.get(name) ?? 0;
+    return this.#counts.get(name)?.value ?? 0;
   }
 
   /** By name, in alphabetical order. */
   all(): Readonly<Record<string, number>> {
-    return Object.fromEntries([...this.#counts].sort(([a], [b]) => (a < b ? -1 : 1)));
+    const counts = [...this.#counts].sort(([a], [b]) => (a < b ? -1 : 1));
+    return Object.fromEntries(counts.map(([name, { value }]) => [name, value]));
   }
 }
 

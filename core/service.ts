@@ -97,8 +97,10 @@ export function roleOf({ helper, controlPorts }: ServiceSpec, port: Port): Role 
   return controlPorts.includes(port) ? "control" : (helper.others ?? "data");
 }
 
-export const servesPort = (spec: ServiceSpec, transport: Transport, port: Port): boolean =>
-  spec.ports.some((range) => inRange(range, transport, port));
+export function servesPort({ ports }: ServiceSpec, transport: Transport, port: Port): boolean {
+  for (const range of ports) if (inRange(range, transport, port)) return true;
+  return false;
+}
 
 /** More than one port: then one realserver for each client, always. */
 export const isPortGroup = ({ ports }: Pick<ServiceSpec, "ports">): boolean =>

@@ -1,9 +1,18 @@
 /** What every helper owes the engine, whatever the bytes. Each helper's test calls `holdsContract` once. */
 import fc from "fast-check";
 import type { Test } from "tap";
-import type { Announcement, Connection, Direction, Helper, Inspection, Inspector } from "../core/helper/api.ts";
+import {
+  type Announcement,
+  type Connection,
+  type Direction,
+  type Helper,
+  type Inspection,
+  type Inspector,
+  STATE_WORDS,
+  UNFINISHED,
+} from "../core/helper/api.ts";
 import { Recorder } from "../core/helper/recorder.ts";
-import { keepsContract, offer, runBrief } from "../core/helper/run.ts";
+import { keepsContract, offer, readBrief } from "../core/helper/run.ts";
 import { endpoint } from "./addresses.ts";
 
 /** The ends that `protocols.md` uses: a client, the VIP, and a realserver. */
@@ -67,11 +76,26 @@ function inspected(
   recorder: Recorder,
   inBrief: boolean,
 ): Inspection {
-  const behind = inBrief ? runBrief(helper, inspector, payload, 0, payload.length, direction) : 0;
-  check(behind >= 0, "failed in brief");
-  if (behind === 0) return inspector.inspect(payload, direction, recorder);
+  const behind = inBrief ? readInBrief(helper, inspector, payload, direction) : 0;
+  if (behind <= 0) {
+    const inspection = inspector.inspect(payload, direction, recorder);
+    check(behind === 0 || (inspection.consumed === 0 && recorder.empty), "unfinished in brief, and not in full");
+    return inspection;
+  }
   offer.form?.tell(offer, recorder);
   return { verdict: "pass", consumed: behind };
+}
+
+/** Where the first message of `payload` ends, if the helper reads it in brief; else 0 or `UNFINISHED`, and it knows what it knew. */
+function readInBrief(helper: Helper, inspector: Inspector, payload: Uint8Array, direction: Direction): number {
+  const words = new Int32Array(STATE_WORDS);
+  if (helper.brief === undefined || inspector.rest?.(words, 0) !== true) return 0;
+  const before = words.slice();
+  const behind = readBrief(helper, payload, 0, payload.length, direction, words, 0);
+  check(behind >= UNFINISHED, "failed in brief");
+  if (behind > 0) inspector.wake?.(words, 0);
+  else check(before.join() === words.join(), "not read in brief, and the words were changed");
+  return behind;
 }
 
 /** All that a helper tells of `pieces`, each call checked against the contract. Throws where it is broken. */

@@ -25,6 +25,7 @@ export interface TcpSpec extends Spec {
   readonly flags?: string;
   readonly sequence?: number;
   readonly acknowledgment?: number;
+  readonly window?: number;
 }
 
 export const TCP = 6;
@@ -38,7 +39,7 @@ export function tcp(spec: TcpSpec): Uint8Array {
   view.setUint32(8, spec.acknowledgment ?? 0);
   header[12] = 5 << 4;
   header[13] = [...(spec.flags ?? "A")].reduce((sum, letter) => sum | FLAGS[letter]!, 0);
-  view.setUint16(14, 65535);
+  view.setUint16(14, spec.window ?? 65535);
   return transport(spec, TCP, header, 16);
 }
 

@@ -48,11 +48,11 @@ export class Controls {
   readonly counters = new Counters();
   readonly #balancer: Balancer;
   readonly #options: ControlsOptions;
-  readonly #common: Common;
+  declare private readonly common: Common;
   /** By the id of their flow: their row, which is their place in `connections`. Ids are many, those that are read few. */
-  readonly #rows: Int32Array;
+  declare private readonly rows: Int32Array;
   readonly #connections: (ReadConnection | null)[] = [null];
-  readonly #resting: Resting;
+  declare private readonly resting: Resting;
   /** Those that wait for a time. */
   readonly #waiting = new Map<number, ReadConnection>();
   readonly #overheard = new Map<number, Overheard>();
@@ -67,47 +67,47 @@ export class Controls {
   ) {
     this.#balancer = balancer;
     this.#options = options;
-    this.#rows = new Int32Array(table.capacity + 1);
+    this.rows = new Int32Array(table.capacity + 1);
     const { counters } = this;
     const placing = new Placing(balancer, seed);
     const shared = { counters, placing, envelope: new Envelope(table), store: new FlowStore() };
-    this.#common = { ...shared, over, told: options, sent: null, now: 0 as Ms };
-    this.#resting = new Resting(balancer, this.#common);
+    this.common = { ...shared, over, told: options, sent: null, now: 0 as Ms };
+    this.resting = new Resting(balancer, this.common);
   }
 
   /** Flow `id` is the control connection `entry`. */
   open(id: number, entry: ConnectionEntry): void {
     const reading = (this.#options.reading ?? asUsual)(entry.service);
     if (hasVip(entry.realserver)) {
-      this.#overheard.set(id, new Overheard(entry, this.#balancer, reading, this.#common));
+      this.#overheard.set(id, new Overheard(entry, this.#balancer, reading, this.common));
       return;
     }
-    const connection = new ReadConnection(id, entry, this.#balancer, reading, this.#common);
+    const connection = new ReadConnection(id, entry, this.#balancer, reading, this.common);
     const { row } = connection;
     this.#connections[row] = connection;
-    this.#resting.open(row, entry);
-    this.#rows[id] = row;
+    this.resting.open(row, entry);
+    this.rows[id] = row;
   }
 
   close(id: number): void {
     this.#overheard.delete(id);
-    const row = this.#rows[id]!;
+    const row = this.rows[id]!;
     if (row === 0) return;
     this.#connections[row]!.close();
     this.#connections[row] = null;
-    this.#resting.close(row);
-    this.#rows[id] = 0;
+    this.resting.close(row);
+    this.rows[id] = 0;
     this.#waiting.delete(id);
   }
 
   /** Takes in a packet of flow `id`: one of `Taken`. */
-  take(id: number, direction: Direction, packet: ControlPacket, now: Ms, sent: Sent): number {
-    const rested = this.#resting.take(id, this.#rows[id]!, direction, packet, now, sent);
+  readonly take = (id: number, direction: Direction, packet: ControlPacket, now: Ms, sent: Sent): number => {
+    const rested = this.resting.take(id, this.rows[id]!, direction, packet, now, sent);
     if (rested === Rested.DONE) return Taken.READ;
     const control = this.#of(id);
     if (control === null) return this.#overhear(this.#overheard.get(id)!, direction, packet, now);
-    this.#common.sent = sent;
-    this.#common.now = now;
+    this.common.sent = sent;
+    this.common.now = now;
     if (rested === Rested.WINDOW_DUE) control.flow!.flush();
     else {
       const taken = this.#read(control, direction, packet, now);
@@ -115,7 +115,7 @@ export class Controls {
     }
     this.#wait(id, control);
     return control.reset ? Taken.RESET : Taken.READ;
-  }
+  };
 
   #read(control: ReadConnection, direction: Direction, packet: ControlPacket, now: Ms): number {
     const { flow, shifts, stream } = control;
@@ -141,7 +141,7 @@ export class Controls {
     const { bytes, view, at, transport, end, partial } = packet;
     const segments = control.transport === "tcp";
     if (partial || isIntact(view, at, transport, end, segments ? tcp.PROTOCOL : udp.PROTOCOL)) {
-      this.#common.now = now;
+      this.common.now = now;
       if (segments) control.segment(direction, bytes, transport, end);
       else control.datagram(direction, bytes.subarray(transport + udp.HEADER, end));
     }
@@ -154,7 +154,7 @@ export class Controls {
   }
 
   #of(id: number): ReadConnection | null {
-    return this.#connections[this.#rows[id]!]!;
+    return this.#connections[this.rows[id]!]!;
   }
 
   /** The sender's own number for what went `direction` as `sequence`. */
@@ -174,14 +174,14 @@ export class Controls {
 
   /** A router on the way of `direction` lets packets of `mtu` bytes pass, and no larger ones. */
   limit(id: number, direction: Direction, mtu: number): void {
-    const header = this.#common.envelope.header(id) + tcp.HEADER;
+    const header = this.common.envelope.header(id) + tcp.HEADER;
     this.#of(id)?.flow?.limitSegments(direction, mtu - header);
   }
 
   /** What time brings: messages that took too long, segments to be sent again. */
   advance(now: Ms, sent: Sent): void {
-    this.#common.sent = sent;
-    this.#common.now = now;
+    this.common.sent = sent;
+    this.common.now = now;
     for (const [id, control] of this.#waiting) {
       const { flow, stream } = control;
       if (now < (flow ?? stream!).deadline) continue;

@@ -6,13 +6,13 @@ import * as key from "../flow/key.ts";
 import * as rows from "../flow/rows.ts";
 import type { FlowTable } from "../flow/table.ts";
 import type { Direction } from "../units.ts";
-import { fold, sumIn } from "../wire/checksum.ts";
+import { fold, halves, sumIn } from "../wire/checksum.ts";
 import * as ipv4 from "../wire/ipv4.ts";
 import * as ipv6 from "../wire/ipv6.ts";
 import * as tcp from "../wire/tcp.ts";
 import * as udp from "../wire/udp.ts";
 import { Verdict } from "./batch.ts";
-import { lengthOf, type Segment, sumSegment, writeSegment } from "./control/segment.ts";
+import { lengthOf, type Segment, writeSegment } from "./control/segment.ts";
 import type { Sent } from "./sent.ts";
 
 const { IPV6 } = key;
@@ -30,10 +30,10 @@ export const likenessOf = (bytes: Uint8Array, at: number): number =>
 
 /** Of all flows. */
 export class Envelope {
-  readonly #table: FlowTable;
+  declare private readonly table: FlowTable;
 
   constructor(table: FlowTable) {
-    this.#table = table;
+    this.table = table;
   }
 
   /** Bytes of an IP header of flow `id`. */
@@ -41,18 +41,17 @@ export class Envelope {
     return this.#isIpv6(id) ? ipv6.HEADER : ipv4.HEADER;
   }
 
-  segment(id: number, direction: Direction, likeness: number, segment: Segment, sent: Sent): void {
+  readonly segment = (id: number, direction: Direction, likeness: number, segment: Segment, sent: Sent): void => {
     const header = this.header(id);
     const length = header + lengthOf(segment);
     const at = sent.room(length);
     if (at < 0) return;
     const { view } = sent;
-    const start = at + header;
-    this.#write(id, direction, likeness, tcp.PROTOCOL, length, view, at);
-    const end = writeSegment(segment, this.#portsOf(id, direction), view, start);
-    sumSegment(view, addressesIn(header, at), start, start, end);
+    const addresses = this.#write(id, direction, likeness, tcp.PROTOCOL, length, view, at);
+    const pseudo = addresses + tcp.PROTOCOL + length - header;
+    writeSegment(segment, this.#portsOf(id, direction), pseudo, view, at + header);
     sent.add(length, verdictOf(direction));
-  }
+  };
 
   datagram(id: number, direction: Direction, likeness: number, payload: Uint8Array, sent: Sent): void {
     const header = this.header(id);
@@ -61,31 +60,30 @@ export class Envelope {
     if (at < 0) return;
     const { bytes, view } = sent;
     const start = at + header;
-    this.#write(id, direction, likeness, udp.PROTOCOL, length, view, at);
+    const addresses = this.#write(id, direction, likeness, udp.PROTOCOL, length, view, at);
     view.setInt32(start, this.#portsOf(id, direction));
     view.setInt32(start + 4, (udp.HEADER + payload.length) << 16);
     bytes.set(payload, start + udp.HEADER);
     const end = at + length;
-    const pseudo = sumIn(view, addressesIn(header, at), start, udp.PROTOCOL + end - start);
-    const sum = ~sumIn(view, start, end, pseudo) & 0xffff;
+    const sum = ~sumIn(view, start, end, addresses + udp.PROTOCOL + end - start) & 0xffff;
     view.setUint16(start + udp.CHECKSUM, sum === 0 ? 0xffff : sum);
     sent.add(length, verdictOf(direction));
   }
 
   #isIpv6(id: number): boolean {
-    return (this.#table.rows[(id << ROW_SHIFT) + KIND]! & IPV6) !== 0;
+    return (this.table.rows[(id << ROW_SHIFT) + KIND]! & IPV6) !== 0;
   }
 
   /** Source and destination port, as in a TCP or UDP header. */
   #portsOf(id: number, direction: Direction): number {
-    const { rows: table } = this.#table;
+    const { rows: table } = this.table;
     const row = id << ROW_SHIFT;
     const outer = table[row + OUTER_PORTS]!;
     if (direction === "original") return (outer & ~0xffff) | (table[row + INNER_PORT]! >>> 16);
     return (outer << 16) | (outer >>> 16);
   }
 
-  /** An IP header at `at`, of a packet that is `length` bytes long. */
+  /** An IP header at `at`, of a packet that is `length` bytes long. Returns what both addresses add to a checksum. */
   #write(
     id: number,
     direction: Direction,
@@ -94,21 +92,19 @@ export class Envelope {
     length: number,
     view: DataView,
     at: number,
-  ): void {
+  ): number {
     const toReal = direction === "original";
-    const { rows: table, prefixes } = this.#table;
+    const { rows: table, prefixes } = this.table;
     const row = id << ROW_SHIFT;
     const source = table[row + (toReal ? CLIENT : VIRTUAL)]!;
     const destination = table[row + (toReal ? REAL : CLIENT)]!;
-    if (!this.#isIpv6(id)) {
-      writeIpv4(view, at, likeness, protocol, length, source, destination);
-      return;
-    }
+    if (!this.#isIpv6(id)) return writeIpv4(view, at, likeness, protocol, length, source, destination);
     const base = id * PREFIXES;
     view.setInt32(at, (6 << 28) | ((likeness >>> 8) << 20));
     view.setInt32(at + 4, ((length - ipv6.HEADER) << 16) | (protocol << 8) | (likeness & 0xff));
     writeIpv6Address(view, at + ipv6.SOURCE, prefixes, base + (toReal ? CLIENT_PREFIX : VIRTUAL_PREFIX), source);
     writeIpv6Address(view, at + ipv6.SOURCE + 16, prefixes, base + (toReal ? REAL_PREFIX : CLIENT_PREFIX), destination);
+    return sumIn(view, at + ipv6.SOURCE, at + ipv6.HEADER);
   }
 }
 
@@ -123,24 +119,22 @@ function writeIpv4(
   length: number,
   source: number,
   destination: number,
-): void {
+): number {
   const first = 0x4500 | (likeness >>> 8);
   const third = ((likeness & 0xff) << 8) | protocol;
-  const addresses = (source & 0xffff) + (source >>> 16) + (destination & 0xffff) + (destination >>> 16);
+  const addresses = halves(source) + halves(destination);
   view.setInt32(at, (first << 16) | length);
   view.setInt32(at + 4, DONT_FRAGMENT);
   const checksum = ~fold(first + length + DONT_FRAGMENT + third + addresses) & 0xffff;
   view.setInt32(at + ipv4.TIME_TO_LIVE, (third << 16) | checksum);
   view.setInt32(at + ipv4.SOURCE, source);
   view.setInt32(at + ipv4.DESTINATION, destination);
+  return addresses;
 }
 
 function writeIpv6Address(view: DataView, at: number, prefixes: Int32Array, prefix: number, low: number): void {
   for (let i = 0; i < 3; i++) view.setInt32(at + i * 4, prefixes[prefix + i]!);
   view.setInt32(at + 12, low);
 }
-
-/** Where both addresses are in the IP header at `at`. */
-const addressesIn = (header: number, at: number): number => at + (header === ipv4.HEADER ? ipv4.SOURCE : ipv6.SOURCE);
 
 const verdictOf = (direction: Direction): number => (direction === "original" ? Verdict.TO_REAL : Verdict.TO_CLIENT);

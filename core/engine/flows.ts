@@ -18,7 +18,7 @@ import { type Account, bytesOf, ROLES } from "./account.ts";
 import { Side } from "./batch.ts";
 import type { Controls } from "./controls.ts";
 import { type Destination, Destinations, isPersonal } from "./destinations.ts";
-import { destination, source, sourceAddress, transportOf } from "./ends.ts";
+import { source, sourceAddress, transportOf } from "./ends.ts";
 import { isLand, isMartian, isWithinHost } from "./origin.ts";
 import { Ending, endings, Reason } from "./reason.ts";
 import { openingKey } from "./request-port.ts";
@@ -160,7 +160,9 @@ export class Flows {
     const client = source(keys, at);
     const opens = service.spec.helper?.requests?.opening !== undefined;
     const affinity = opens ? { recall: [openingKey(client.address)] } : null;
-    const entry = this.balancer.admit(transport, client, destination(keys, at), now, affinity);
+    // The service's own object, which all of its connections share.
+    const virtual = { address: service.spec.address, port: (keys[at + PORTS]! & 0xffff) as Port };
+    const entry = this.balancer.admit(transport, client, virtual, now, affinity);
     if (typeof entry === "string") return ~refusalOf(entry);
     const id = this.take(entry, keys, at, hash, state, now);
     if (id >= 0) this.#read(id, entry, now);

@@ -20,11 +20,11 @@ const FIRST = 1024;
 const PORTS = 0x10000 - FIRST;
 
 export class Placing {
-  readonly #balancer: Balancer;
+  declare private readonly balancer: Balancer;
   #next: number;
 
   constructor(balancer: Balancer, seed: number) {
-    this.#balancer = balancer;
+    this.balancer = balancer;
     this.#next = seed;
   }
 
@@ -39,16 +39,16 @@ export class Placing {
   }
 
   /** The same of `port` of the realserver's, in numbers: a port of the virtual service; 0: there is none. */
-  port({ client, virtual, realserver }: ConnectionEntry, transport: Transport, port: Port): Port | 0 {
+  readonly port = ({ client, virtual, realserver }: ConnectionEntry, transport: Transport, port: Port): Port | 0 => {
     const { address } = virtual;
     if (hasVip(realserver)) return this.#free(transport, address, port, client.address) ? port : 0;
     const free = this.#free(transport, address, port);
     return free && this.#mayAdjoin(transport, address, port) ? port : this.#search(transport, address, port);
-  }
+  };
 
   /** What was offered as `row`. */
   offered(row: number): RelatedEntry {
-    return this.#balancer.related.entry(row);
+    return this.balancer.related.entry(row);
   }
 
   /** Media's port is even, and its reports go to the next (RFC 3550 §11), which is announced after it. */
@@ -76,11 +76,11 @@ export class Placing {
    * Nobody is waited for there (`from` this address, unless that is null), and no service is. Data ports of a group give
    * way: an entry knows its one client.
    */
-  #free(transport: Transport, address: Address, port: Port, from: Address | null = null): boolean {
-    if (port > 0xffff || this.#balancer.related.awaits(transport, address, port, from)) return false;
-    const service = this.#balancer.serviceAt(transport, address, port);
+  readonly #free = (transport: Transport, address: Address, port: Port, from: Address | null = null): boolean => {
+    if (port > 0xffff || this.balancer.related.awaits(transport, address, port, from)) return false;
+    const service = this.balancer.serviceAt(transport, address, port);
     return service === null || roleOf(service.spec, port) === "data";
-  }
+  };
 }
 
 /** Whether `above` belongs on the port beside that of `entry`, with which it was announced (RTP and RTCP, say). */

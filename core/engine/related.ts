@@ -56,10 +56,7 @@ export class RelatedFlows {
    * can come from where the client said that it listens.
    */
   fromAnswer(keys: Int32Array, at: number, hash: number, state: number, now: Ms): number {
-    const { related } = this.balancer;
-    if (related.size === 0) return ~Reason.NO_FLOW;
-    reverseKey(keys, at, this.#key, 0);
-    if (!related.mayAwait(this.#key, 0)) return ~Reason.NO_FLOW;
+    if (!this.mayAnswer(keys, at)) return ~Reason.NO_FLOW;
     const [client, virtual] = [source(keys, at), destination(keys, at)];
     const transport = transportOf(keys, at);
     if (transport === "udp" && virtual.port < FIRST_UNRESERVED) return ~Reason.RELATED_PORT;
@@ -86,6 +83,14 @@ export class RelatedFlows {
       state,
       now,
     );
+  }
+
+  /** False: with the key at `at` a client certainly answers nothing that it announced. */
+  mayAnswer(keys: Int32Array, at: number): boolean {
+    const { related } = this.balancer;
+    if (related.size === 0) return false;
+    reverseKey(keys, at, this.#key, 0);
+    return related.mayAwait(this.#key, 0);
   }
 
   #take({ connection, related }: Opening, state: number, now: Ms): number {

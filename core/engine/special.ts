@@ -72,7 +72,15 @@ export class SpecialFlows {
   }
 
   /** The packet goes to who reads its connection. False: nobody does any more, and it goes on. */
-  #take(batch: Batch, i: number, place: number, found: number, next: number, now: Ms, out: Output): boolean {
+  readonly #take = (
+    batch: Batch,
+    i: number,
+    place: number,
+    found: number,
+    next: number,
+    now: Ms,
+    out: Output,
+  ): boolean => {
     const { places } = this.stage;
     const id = found >>> 1;
     const packet = this.#packet;
@@ -89,10 +97,11 @@ export class SpecialFlows {
     this.translation.count(place, found);
     out.verdict[i] = Verdict.TAKEN;
     if (taken === Taken.RESET) return true;
+    if (next === State.ESTABLISHED && this.table.state(id) === next) this.table.refresh(id, next);
     // A RST that was not believed changes nothing.
-    this.flows.enter(id, next === State.CLOSE ? this.table.state(id) : next);
+    else this.flows.enter(id, next === State.CLOSE ? this.table.state(id) : next);
     return true;
-  }
+  };
 }
 
 /** Packet `i` is held until its datagram is known, or whole. Returns the reason. */

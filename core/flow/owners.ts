@@ -1,19 +1,28 @@
-/** Control connections that have related entries: whose they are, and their entries, the oldest first. */
-import { NEWER, OLDER, OWNER, type RelatedRows, ROW_SHIFT } from "./related-rows.ts";
+/**
+ * Control connections that have related entries: whose they are, and their entries, the oldest first. All that is asked for
+ * each announcement is in sixteen words each, side by side.
+ */
+import { ENDS, NEWER, OLDER, OWNER, portIn, type RelatedRows, ROW_SHIFT } from "./related-rows.ts";
 import { generationOf, type Handle, slotOf } from "./slots.ts";
 
 const OLDEST = 0;
-const NEWEST = 1;
-const COUNT = 2;
-const CLIENT = 3;
-const GENERATION = 4;
-const SHIFT = 3;
+const COUNT = 1;
+const CLIENT = 2;
+const GENERATION = 3;
+/** Entries beyond those whose ports are known. */
+const OTHERS = 4;
+const SHIFT = 4;
+/** The ports of its entries, half a word each, in no order: most announcements are seen to be new by them alone. */
+const PORTS = 10;
+const MOST_PORTS = 16;
+const PORTS_SHIFT = SHIFT + 1;
 const SMALLEST = 16;
 
 export class Owners {
   readonly #rows: RelatedRows;
   /** By the slot of the control connection. */
   #words = new Int32Array(SMALLEST << SHIFT);
+  #ports = new Uint16Array(this.#words.buffer);
   readonly #clients = new Clients();
 
   constructor(rows: RelatedRows) {
@@ -28,6 +37,11 @@ export class Owners {
   /** Clients that have entries. */
   get clients(): number {
     return this.#clients.size;
+  }
+
+  /** Whether an entry may have this port; false: certainly none. */
+  mayHave(slot: number, port: number): boolean {
+    return this.#words[(slot << SHIFT) + OTHERS] !== 0 || this.#portAt(slot, port) >= 0;
   }
 
   oldest(slot: number): number {
@@ -51,33 +65,88 @@ export class Owners {
     const at = slot << SHIFT;
     this.#reach(slot);
     const owners = this.#words;
-    const { words } = this.#rows;
-    const newest = owners[at + COUNT] === 0 ? 0 : owners[at + NEWEST]!;
-    if (newest === 0) {
-      owners[at + OLDEST] = row;
+    if (owners[at + COUNT] === 0) {
+      owners[at + OLDEST] = 0;
       owners[at + CLIENT] = this.#clients.numberOf(name.toString());
       owners[at + GENERATION] = generationOf(master);
-    } else words[(newest << ROW_SHIFT) + NEWER] = row;
-    words[(row << ROW_SHIFT) + OWNER] = slot;
-    words[(row << ROW_SHIFT) + OLDER] = newest;
-    words[(row << ROW_SHIFT) + NEWER] = 0;
-    owners[at + NEWEST] = row;
+    }
+    this.#rows.words[(row << ROW_SHIFT) + OWNER] = slot;
+    this.#link(row, at);
+    this.#know(slot, this.#portOf(row));
     owners[at + COUNT]!++;
     this.#clients.counts[owners[at + CLIENT]!]!++;
+  }
+
+  /** The oldest entry becomes the newest, with these `ends`: its row. */
+  turn(slot: number, ends: number): number {
+    const at = slot << SHIFT;
+    const { words } = this.#rows;
+    const row = this.#words[at + OLDEST]!;
+    const known = this.#portAt(slot, this.#portOf(row));
+    if (known >= 0) this.#ports[known] = portIn(ends);
+    words[(row << ROW_SHIFT) + ENDS] = ends;
+    this.#words[at + OLDEST] = words[(row << ROW_SHIFT) + NEWER]!;
+    return row;
   }
 
   remove(row: number): void {
     const { words } = this.#rows;
     const owners = this.#words;
-    const at = words[(row << ROW_SHIFT) + OWNER]! << SHIFT;
+    const slot = words[(row << ROW_SHIFT) + OWNER]!;
+    const at = slot << SHIFT;
     const older = words[(row << ROW_SHIFT) + OLDER]!;
     const newer = words[(row << ROW_SHIFT) + NEWER]!;
-    if (older === 0) owners[at + OLDEST] = newer;
-    else words[(older << ROW_SHIFT) + NEWER] = newer;
-    if (newer === 0) owners[at + NEWEST] = older;
-    else words[(newer << ROW_SHIFT) + OLDER] = older;
-    owners[at + COUNT]!--;
+    words[(older << ROW_SHIFT) + NEWER] = newer;
+    words[(newer << ROW_SHIFT) + OLDER] = older;
+    if (owners[at + OLDEST] === row) owners[at + OLDEST] = newer;
+    this.#unlearn(slot, this.#portOf(row));
+    if (--owners[at + COUNT]! === 0) this.#rows.forget(slot);
     this.#clients.leave(owners[at + CLIENT]!);
+  }
+
+  /** Puts `row` behind the newest of the entries at `at`. */
+  #link(row: number, at: number): void {
+    const { words } = this.#rows;
+    const oldest = this.#words[at + OLDEST]! || row;
+    const newest = oldest === row ? row : words[(oldest << ROW_SHIFT) + OLDER]!;
+    words[(newest << ROW_SHIFT) + NEWER] = row;
+    words[(oldest << ROW_SHIFT) + OLDER] = row;
+    words[(row << ROW_SHIFT) + OLDER] = newest;
+    words[(row << ROW_SHIFT) + NEWER] = oldest;
+    this.#words[at + OLDEST] = oldest;
+  }
+
+  #portOf(row: number): number {
+    return portIn(this.#rows.words[(row << ROW_SHIFT) + ENDS]!);
+  }
+
+  /** Ports that are known. */
+  #known(slot: number): number {
+    const at = slot << SHIFT;
+    return this.#words[at + COUNT]! - this.#words[at + OTHERS]!;
+  }
+
+  /** Where a port of the entries is among `#ports`; -1: it is not. */
+  #portAt(slot: number, port: number): number {
+    const ports = this.#ports;
+    const first = (slot << PORTS_SHIFT) + PORTS;
+    const end = first + this.#known(slot);
+    for (let at = first; at < end; at++) if (ports[at] === port) return at;
+    return -1;
+  }
+
+  /** Before its entry is counted. */
+  #know(slot: number, port: number): void {
+    const known = this.#known(slot);
+    if (known < MOST_PORTS) this.#ports[(slot << PORTS_SHIFT) + PORTS + known] = port;
+    else this.#words[(slot << SHIFT) + OTHERS]!++;
+  }
+
+  /** While its entry is still counted. */
+  #unlearn(slot: number, port: number): void {
+    const at = this.#portAt(slot, port);
+    if (at >= 0) this.#ports[at] = this.#ports[(slot << PORTS_SHIFT) + PORTS + this.#known(slot) - 1]!;
+    else this.#words[(slot << SHIFT) + OTHERS]!--;
   }
 
   #reach(slot: number): void {
@@ -87,6 +156,7 @@ export class Owners {
     const larger = new Int32Array(length);
     larger.set(this.#words);
     this.#words = larger;
+    this.#ports = new Uint16Array(larger.buffer);
   }
 }
 

@@ -3,8 +3,11 @@
  * without making anything; and only related entries are ever in here.
  *
  * Clients choose their ports, and the most of an IPv6 address: the hash is over all of an end, and keyed like that of the
- * connection table, so that nobody can choose ends that share a chain.
+ * connection table, so that nobody can choose ends that share a chain. Addresses, of which a director has few, are hashed as
+ * keys are; their ports, of which it has many, are mixed in by secrets of the same seed.
  */
+
+import { mix } from "../schedule/hash.ts";
 import type { Transport } from "../units.ts";
 import type { Address } from "../wire/address.ts";
 import { Chains } from "./chains.ts";
@@ -14,22 +17,30 @@ import { END, PLACE, portIn, type RelatedRows, ROW_SHIFT, SAME_PLACE } from "./r
 /** Transport and port of an end; never 0. */
 const placeOf = (transport: Transport, port: number): number => (port << 2) | (transport === "udp" ? 3 : 1);
 
+/** Addresses whose hashes are kept. */
+const KNOWN = 64;
+
 export class Placed {
   readonly #rows: RelatedRows;
   readonly #chains: Chains;
   readonly #k0: number;
   readonly #k1: number;
-  /** An end as the destination of a key that comes from nobody. */
+  /** What ports are multiplied by: an odd number. */
+  readonly #factor: number;
+  /** An address as the destination of a key that comes from nobody and goes to no port. */
   readonly #key = new Int32Array(KEY);
-  /** The end that was hashed last. */
-  #address: Address | null = null;
-  #port = 0;
-  #hashed = 0;
+  /** Addresses that were asked about lately, each at its last bits, and their hashes. */
+  readonly #addresses: (Address | null)[] = new Array(KNOWN).fill(null);
+  readonly #hashes = new Int32Array(KNOWN);
+  /** Where nobody is waited for, as was found out last. */
+  #vacant: Address | null = null;
+  #vacantPlace = 0;
 
   constructor(rows: RelatedRows, seed: HashSeed) {
     this.#rows = rows;
     this.#chains = new Chains(rows, SAME_PLACE);
     [this.#k0, this.#k1] = seed;
+    this.#factor = hashKey(this.#k0, this.#k1, this.#key, 0) | 1;
   }
 
   /**
@@ -38,13 +49,16 @@ export class Placed {
    * come, `from`: a client's to realservers, that of realservers which have the VIP to clients.
    */
   add(row: number, transport: Transport, address: Address, port: number, from: Address | null): boolean {
-    if (this.at(transport, address, port, from) !== 0) return false;
+    const place = placeOf(transport, port);
+    const vacant = this.#vacant === address && this.#vacantPlace === place;
+    if (!vacant && this.at(transport, address, port, from) !== 0) return false;
     const at = row << ROW_SHIFT;
     const { words } = this.#rows;
     const hash = this.#hash(address, port);
-    words[at + PLACE] = placeOf(transport, port);
+    words[at + PLACE] = place;
     words[at + END] = hash;
     this.#chains.add(row, hash);
+    this.#vacant = null;
     return true;
   }
 
@@ -62,11 +76,15 @@ export class Placed {
     const { words } = rows;
     const place = placeOf(transport, port);
     const hash = this.#hash(address, port);
-    for (let row = this.#chains.first(hash); row !== 0; row = this.#chains.next(row)) {
+    let vacant = true;
+    for (let row = this.#chains.first(hash); row !== 0; row = this.#chains.next(row, hash)) {
       const at = row << ROW_SHIFT;
       if (words[at + PLACE] !== place || words[at + END] !== hash || !rows.place(row).equals(address)) continue;
       if (from === null || rows.from(row)?.equals(from) === true) return row;
+      vacant = false;
     }
+    this.#vacant = vacant ? address : null;
+    this.#vacantPlace = place;
     return 0;
   }
 
@@ -76,7 +94,7 @@ export class Placed {
     const { words } = this.#rows;
     const port = keys[at + PORTS]! & 0xffff;
     const hash = this.#hashDestination(keys, at);
-    for (let row = this.#chains.first(hash); row !== 0; row = this.#chains.next(row)) {
+    for (let row = this.#chains.first(hash); row !== 0; row = this.#chains.next(row, hash)) {
       const place = row << ROW_SHIFT;
       if (portIn(words[place + PLACE]!) === port && words[place + END] === hash) return true;
     }
@@ -93,21 +111,20 @@ export class Placed {
     }
   }
 
-  /** Nearly always that of the end that was asked about last: whether it is free, then as the place of an entry. */
+  /** Nearly always of an address that was asked about before. */
   #hash(address: Address, port: number): number {
-    if (address !== this.#address || port !== this.#port) {
-      this.#address = address;
-      this.#port = port;
-      this.#hashed = this.#hashOf(address, port);
+    const at = address.low & (KNOWN - 1);
+    if (this.#addresses[at]?.equals(address) !== true) {
+      this.#addresses[at] = address;
+      this.#hashes[at] = this.#hashOf(address);
     }
-    return this.#hashed;
+    return this.#withPort(this.#hashes[at]!, port);
   }
 
-  #hashOf({ family, words }: Address, port: number): number {
+  #hashOf({ family, low, words }: Address): number {
     const key = this.#key;
     for (let i = 0; i < 3; i++) key[DESTINATION_PREFIX + i] = words[i]!;
-    key[DESTINATION] = words[3];
-    key[PORTS] = port;
+    key[DESTINATION] = low;
     key[KIND] = family === 6 ? IPV6 : 0;
     return hashKey(this.#k0, this.#k1, key, 0);
   }
@@ -116,8 +133,12 @@ export class Placed {
     const key = this.#key;
     for (let i = 0; i < 3; i++) key[DESTINATION_PREFIX + i] = keys[at + DESTINATION_PREFIX + i]!;
     key[DESTINATION] = keys[at + DESTINATION]!;
-    key[PORTS] = keys[at + PORTS]! & 0xffff;
     key[KIND] = keys[at + KIND]! & IPV6;
-    return hashKey(this.#k0, this.#k1, key, 0);
+    return this.#withPort(hashKey(this.#k0, this.#k1, key, 0), keys[at + PORTS]! & 0xffff);
+  }
+
+  /** Every bit of an address's hash and of the port changes every bit of the result. */
+  #withPort(hash: number, port: number): number {
+    return mix(hash ^ Math.imul(port, this.#factor)) | 0;
   }
 }

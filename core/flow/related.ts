@@ -3,16 +3,14 @@
  * expectations). Nothing but a related entry ever comes out of this table: persistence templates live elsewhere, so
  * that a wildcard match can never return one (the IPVS bug of 2005).
  */
-import { mix } from "../schedule/hash.ts";
 import type { Direction, Endpoint, Ms, Transport } from "../units.ts";
 import { later } from "../units.ts";
 import type { Address } from "../wire/address.ts";
-import { Chains } from "./chains.ts";
 import type { HashSeed } from "./key.ts";
 import { Owners } from "./owners.ts";
 import { Placed } from "./placed.ts";
 import type { Offerer, Offering, RelatedEntry } from "./related-entry.ts";
-import { ENDS, OWNER, portIn, RelatedRows, ROW_SHIFT, SAME_ENDS } from "./related-rows.ts";
+import { ENDS, NEWER, portIn, RelatedRows, ROW_MASK, ROW_SHIFT } from "./related-rows.ts";
 import { type Handle, slotOf } from "./slots.ts";
 
 export type { RelatedEntry } from "./related-entry.ts";
@@ -42,9 +40,6 @@ export class RelatedTable {
   readonly #rows = new RelatedRows();
   readonly #owners = new Owners(this.#rows);
   readonly #placed: Placed;
-  /** By control connection and ends. */
-  readonly #same = new Chains(this.#rows, SAME_ENDS);
-  readonly #seed: number;
 
   /**
    * `gone` is told of each entry that leaves unused, so that the host can take its listener back; null: nobody wants to hear
@@ -54,7 +49,6 @@ export class RelatedTable {
   constructor(limits: RelatedLimits, gone: Gone | null, seed: HashSeed = [0, 0]) {
     this.#limits = limits;
     this.#gone = gone;
-    [this.#seed] = seed;
     this.#placed = new Placed(this.#rows, seed);
   }
 
@@ -83,22 +77,46 @@ export class RelatedTable {
     this.#replace(master, ends, from.port, target.address);
     const refused = this.#makeRoom(slotOf(master), client, pending);
     if (refused !== null) return refused;
-    entry.row = this.#add(master, ends, client, entry.id, entry.expires, entry.ttl);
-    this.#rows.put(entry.row, entry, null, null);
+    entry.row = this.#add(master, ends, client, entry.id, entry.expires);
+    this.#rows.put(entry.row, entry);
     return null;
   }
 
   /**
    * As `reserve`, of a port that the realserver of `offerer` offers its client for `ttl`: its row, which is its name until
-   * it is gone, or has been claimed. 0: there is no room for it.
+   * it is gone, or has been claimed. 0: there is no room for it, or it is of a kind that nobody can remember.
    */
   offer(offerer: Offerer, offering: Offering, port: number, pending: number, id: number, now: Ms, ttl: Ms): number {
     const { handle, client, real } = offerer;
     const ends = endsOf(port, "original", offering.transport);
+    const kind = this.#rows.kindOf(offering, ttl);
+    if (kind === 0) return 0;
     this.#replace(handle, ends, null, real.address);
-    if (this.#makeRoom(slotOf(handle), client.address, pending) !== null) return 0;
-    const row = this.#add(handle, ends, client.address, id, later(now, ttl), ttl);
-    this.#rows.put(row, null, offerer, offering);
+    const slot = slotOf(handle);
+    const expires = later(now, ttl);
+    let row = this.#mayTurn(slot, pending) ? this.#turn(slot, ends, id, expires) : 0;
+    if (row === 0) {
+      if (this.#makeRoom(slot, client.address, pending) !== null) return 0;
+      row = this.#add(handle, ends, client.address, id, expires);
+    }
+    this.#rows.putOffer(row, offerer, kind);
+    return row;
+  }
+
+  /** Whether the oldest entry of a control connection has to give way to a new one, and its row can do so. */
+  #mayTurn(slot: number, pending: number): boolean {
+    const owners = this.#owners;
+    const count = owners.count(slot);
+    if (count === 0 || count < pending || this.#gone !== null || this.#rows.seen(owners.oldest(slot)) !== null)
+      return false;
+    return owners.ofClient(slot, "") <= this.#limits.perClient && this.#rows.size <= this.#limits.total;
+  }
+
+  /** What comes of it where the oldest entry is removed and another added, and nobody is to be told. */
+  #turn(slot: number, ends: number, id: number, expires: Ms): number {
+    this.#placed.delete(this.#owners.oldest(slot));
+    const row = this.#owners.turn(slot, ends);
+    this.#rows.set(row, ends, id, expires);
     return row;
   }
 
@@ -188,9 +206,10 @@ export class RelatedTable {
     this.#gone?.(entry, reason);
   }
 
-  /** What was offered is taken back before anybody could have seen it: nobody is told. */
+  /** What was offered is taken back before its client could have heard of it: only who has seen its entry is told. */
   withdraw(row: number): void {
-    this.#forget(row);
+    if (this.#rows.seen(row) === null) this.#forget(row);
+    else this.removeRow(row, "unavailable");
   }
 
   /** The control connection closed: what it announced and nobody opened is gone with it. */
@@ -220,12 +239,15 @@ export class RelatedTable {
     const slot = slotOf(master);
     // The slot was used again: whoever had it is closed.
     if (this.#owners.count(slot) > 0 && !this.#owners.isOf(master)) this.#removeAll(slot);
-    for (let row = this.#same.first(this.#hash(slot, ends)); row !== 0; ) {
-      const before = row;
+    const count = this.#owners.count(slot);
+    if (count === 0 || !this.#owners.mayHave(slot, portIn(ends))) return;
+    let row = this.#owners.oldest(slot);
+    for (let left = count; left > 0; left--) {
       const at = row << ROW_SHIFT;
-      row = this.#same.next(row);
-      if (rows.words[at + ENDS] !== ends || rows.words[at + OWNER] !== slot) continue;
-      if (rows.fromPort(before) === from && rows.target(before).equals(target)) this.removeRow(before, "replaced");
+      const same = rows.words[at + ENDS] === ends && rows.fromPort(row) === from && rows.target(row).equals(target);
+      const newer = rows.words[at + NEWER]!;
+      if (same) this.removeRow(row, "replaced");
+      row = newer;
     }
   }
 
@@ -236,39 +258,25 @@ export class RelatedTable {
       this.removeRow(this.#owners.oldest(slot), "replaced");
     }
     if (this.#owners.ofClient(slot, client) >= this.#limits.perClient) return "client-limit";
-    if (this.#rows.size >= this.#limits.total) return "total-limit";
+    if (this.#rows.size >= Math.min(this.#limits.total, ROW_MASK)) return "total-limit";
     if (this.#rows.full) this.#grow();
     return null;
   }
 
-  #add(master: Handle, ends: number, client: { toString(): string }, id: number, expires: Ms, ttl: Ms): number {
-    const row = this.#rows.add(ends, id, expires, ttl);
+  #add(master: Handle, ends: number, client: { toString(): string }, id: number, expires: Ms): number {
+    const row = this.#rows.add(ends, id, expires);
     this.#owners.add(row, master, client);
-    this.#same.add(row, this.#hash(slotOf(master), ends));
     return row;
   }
 
   #forget(row: number): void {
-    const at = row << ROW_SHIFT;
-    const { words } = this.#rows;
-    this.#same.remove(row, this.#hash(words[at + OWNER]!, words[at + ENDS]!));
     this.#placed.delete(row);
     this.#owners.remove(row);
     this.#rows.remove(row);
   }
 
   #grow(): void {
-    const rows = this.#rows;
-    rows.grow();
+    this.#rows.grow();
     this.#placed.grow();
-    this.#same.clear();
-    for (let row = 1; row < rows.end; row++) {
-      const at = row << ROW_SHIFT;
-      this.#same.add(row, this.#hash(rows.words[at + OWNER]!, rows.words[at + ENDS]!));
-    }
-  }
-
-  #hash(slot: number, ends: number): number {
-    return mix(ends ^ this.#seed ^ Math.imul(slot, 0x9e3779b1));
   }
 }

@@ -12,9 +12,9 @@ const INDEX_MASK = 2 ** INDEX_BITS - 1;
 const GENERATIONS = 2 ** 28;
 
 /** No two handles that are not stale have the same. */
-export const slotOf = (handle: Handle): number => handle - generationOf(handle) * (INDEX_MASK + 1);
+export const slotOf = (handle: Handle): number => handle & INDEX_MASK;
 
-export const generationOf = (handle: Handle): number => Math.floor(handle / (INDEX_MASK + 1));
+export const generationOf = (handle: Handle): number => (handle / (INDEX_MASK + 1)) | 0;
 
 export class Slots<T> {
   readonly #items: (T | null)[] = [];
@@ -38,6 +38,11 @@ export class Slots<T> {
   get(handle: Handle): T | null {
     const index = slotOf(handle);
     return this.#generations[index] === generationOf(handle) ? this.#items[index]! : null;
+  }
+
+  /** Whether `item` is there, and is what `handle` is of. */
+  holds(handle: Handle, item: T): boolean {
+    return this.#items[slotOf(handle)] === item;
   }
 
   remove(handle: Handle): T | null {

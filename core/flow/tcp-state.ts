@@ -107,14 +107,15 @@ const SECURE = {
 
 /**
  * Direct routing and tunnelling, where replies need not come by: IPVS's INPUT-ONLY. An entry goes by it until a reply
- * was seen. Where it differs:
+ * was seen. Where it differs. A RST after the client's FIN ends nothing, other than there: the client may still be
+ * reading, and only the realserver can tell whether it is the one that RFC 9293 §3.10.7.4 (RFC 5961 §3.2) lets in.
  */
 const UNSEEN = {
   ...TRANSITIONS.original,
   //    NO ES SS SR FW TW CL CW LA LI SA
   fin: "CL FW SS TW FW TW CL CW LA LI TW",
   ack: "ES ES SS ES FW TW CL CW CL LI ES",
-  rst: "CL CL CL SR CL CL CL CL LA LI CL",
+  rst: "CL CL CL SR FW CL CL CL LA LI CL",
 };
 
 /** In place of a direction: original, and no reply was ever seen. */
@@ -135,7 +136,7 @@ const classOf = (flags: number): "rst" | "syn" | "fin" | "ack" => {
 export const IMPLAUSIBLE = 0xfe;
 /**
  * A client's SYN to an entry that is over: a new connection with the same ports (RFC 9293 §3.6.1), to be scheduled anew
- * (IPVS's conn_reuse_mode).
+ * (IPVS's conn_reuse_mode). Where no reply was seen, its SYN ACK too.
  */
 export const REOPENS = 0xff;
 
@@ -148,7 +149,7 @@ export function transitionTable(secure: boolean): Uint8Array {
       const next = rows[classOf(flags)].split(" ").map((name) => SHORT[name]!);
       table.set(plausible(flags) ? next : next.fill(IMPLAUSIBLE), transitionAt(direction, flags, 0));
     }
-    if (plausible(flags) && (flags & (SYN | ACK)) === SYN) reopen(table, flags);
+    if (plausible(flags) && (flags & SYN) !== 0) reopen(table, flags);
   }
   for (const state of [State.UDP_UNANSWERED, State.UDP]) {
     table[transitionAt(0, 0, state)] = state;
@@ -158,10 +159,17 @@ export function transitionTable(secure: boolean): Uint8Array {
 }
 
 function reopen(table: Uint8Array, flags: number): void {
-  for (const direction of [0, REPLIES_UNSEEN]) {
-    for (const state of [State.TIME_WAIT, State.CLOSE]) table[transitionAt(direction, flags, state)] = REOPENS;
-  }
+  for (const state of OVER_UNSEEN) table[transitionAt(REPLIES_UNSEEN, flags, state)] = REOPENS;
+  if ((flags & ACK) !== 0) return;
+  for (const state of OVER) table[transitionAt(0, flags, state)] = REOPENS;
 }
+
+const OVER = [State.TIME_WAIT, State.CLOSE];
+/**
+ * Where replies go past, the client's FIN is all that is seen of the end (so conn_reuse_mode 2), and its SYN ACK all that
+ * is seen of a connection that the realserver opened.
+ */
+const OVER_UNSEEN = [...OVER, State.FIN_WAIT];
 
 /** Where in the table the next state stands. */
 export const transitionAt = (direction: number, flags: number, state: number): number =>

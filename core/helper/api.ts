@@ -13,7 +13,16 @@ import type { Brief, Rest } from "./brief.ts";
 
 export type { Direction, Transport } from "../units.ts";
 export type { Actions, Announcement, PortPair, Ref, Render, Replacement } from "./actions.ts";
-export { MOST_WRITTEN, type Offer, type OfferForm, STATE_WORDS } from "./brief.ts";
+export {
+  type BriefForm,
+  type FaultForm,
+  MOST_WRITTEN,
+  type Offer,
+  type OfferForm,
+  type RefusalForm,
+  STATE_WORDS,
+  UNFINISHED,
+} from "./brief.ts";
 
 /**
  * - `pass`   forward what was consumed; show me the rest again, with what follows it.

@@ -8,7 +8,7 @@
 import type { Direction, PartialEndpoint } from "../units.ts";
 import { isPort, opposite } from "../units.ts";
 import type { Address } from "../wire/address.ts";
-import type { Announcement, Connection, Offer } from "./api.ts";
+import type { Announcement, Connection, Offer, OfferForm } from "./api.ts";
 
 const FIRST_UNRESERVED_PORT = 1024;
 
@@ -31,13 +31,22 @@ export function judge(
   return wrong ?? null;
 }
 
-/** False: something may speak against what the realserver offers, and `judge` is to say. */
-export function mayOffer({ address, port }: Offer, { virtual, real }: Connection): boolean {
-  if (port < FIRST_UNRESERVED_PORT || !isPort(port)) return false;
-  const { family, words } = real.address;
-  if (virtual.address.family !== family) return false;
-  return address < 0 || (family === 4 && words[3] === address);
+/** As `judge`, of what the realserver offers. */
+export function judgeOffer(
+  { address, port }: Offer,
+  { objection }: OfferForm,
+  { real }: Connection,
+  declared: readonly Address[],
+): string | null {
+  if (objection !== undefined) return objection;
+  if (!isPort(port)) return port === 0 ? "port-zero" : "bad-port";
+  if (port < FIRST_UNRESERVED_PORT) return "port-reserved";
+  if (address < 0 || isIpv4(real.address, address)) return null;
+  for (const other of declared) if (isIpv4(other, address)) return null;
+  return strange(4, real.address);
 }
+
+const isIpv4 = ({ family, low }: Address, word: number): boolean => family === 4 && low === (word | 0);
 
 /** `side`: whose address this is said to be. */
 function wrongAddress(
@@ -54,8 +63,11 @@ function wrongAddress(
   if (side === "original" && speaker === "original" && address.unspecified && address.family === own.family)
     return null;
   if (side === "reply" && speaker === "reply" && declared.some((other) => other.equals(address))) return null;
-  return address.family === own.family ? "bounce" : "family-mismatch";
+  return strange(address.family, own);
 }
+
+/** What speaks against an address of this family that is not its end's `own`. */
+const strange = (family: number, own: Address): string => (family === own.family ? "bounce" : "family-mismatch");
 
 /** How the speaker knows the end of the control connection on `side`. */
 function ownAddress(side: Direction, speaker: Direction, { client, virtual, real }: Connection): Address {
@@ -67,7 +79,7 @@ function ownAddress(side: Direction, speaker: Direction, { client, virtual, real
 export function explainRefusal(
   reason: string,
   words: string,
-  { said, to, opener }: Announcement,
+  { said, to, opener }: Pick<Announcement, "said" | "to" | "opener">,
   speaker: Direction,
   connection: Connection,
 ): string {

@@ -5,22 +5,26 @@
 import type { Edit } from "../nat/splice.ts";
 import type { ByteRange, Direction, Endpoint } from "../units.ts";
 import {
+  type Announcement,
   type Connection,
   type Helper,
   type Inspection,
   type Inspector,
   type Offer,
+  type OfferForm,
   type Opening,
   type PortPair,
   type Render,
   type Replacement,
   type Settings,
-  STATE_WORDS,
+  UNFINISHED,
 } from "./api.ts";
 import type { Expected, Recorder, Rewrite, Translation } from "./recorder.ts";
 
 /** What happens to a connection whose helper failed: it goes on unread, or it ends. */
 export type OnFailure = "open" | "closed";
+
+const NOTHING = new Uint8Array(0);
 
 /** The connection must end. */
 export interface Failure {
@@ -70,7 +74,7 @@ export function runHelper(
   return onFailure === "open" ? { verdict: "detach", consumed: payload.length } : { verdict: "abort", consumed: 0 };
 }
 
-/** What the message offers that `runBrief` was shown last, of whatever stream. */
+/** What the message offers that `readBrief` was shown last, of whatever stream. */
 export const offer: Offer = { form: null, address: -1, port: 0, start: 0, end: 0, length: 0, detail: 0 };
 
 /** That in full. */
@@ -83,35 +87,15 @@ export const offerInFull: Inspector = {
 
 const BROKEN: Inspector = { inspect: () => ({ verdict: "pass", consumed: -1 }) };
 
-/** Of `runBrief`. */
-export const THREW = -1;
-const BROKE = -2;
-
-/** What the inspector that is asked in brief knows, while it is asked. */
-const resting = new Int32Array(STATE_WORDS);
+/** Of `readBrief`. */
+export const THREW = -2;
+const BROKE = -3;
 
 /**
- * Asks the helper in brief about bytes `[at, end)`: where the message ends, and in `offer` what it offers; `at`, if there
- * is more to be said. Below 0: it failed, and `failedLike` tells how.
+ * Asks the helper in brief about bytes `[at, end)`, by what is known in `state` alone: where the message ends, and in `offer`
+ * what it offers; `UNFINISHED`; or `at`, if there is more to be said. Below that: it failed, `failedLike` tells how, and
+ * `state` may be anything.
  */
-export function runBrief(
-  helper: Helper,
-  inspector: Inspector,
-  payload: Uint8Array,
-  at: number,
-  end: number,
-  direction: Direction,
-): number {
-  offer.form = null;
-  if (helper.brief === undefined) return at;
-  if (!restHelper(inspector, resting, 0)) return at;
-  const behind = readBrief(helper, payload, at, end, direction, resting, 0);
-  if (behind <= at || wakeHelper(inspector, resting, 0)) return behind;
-  offer.form = null;
-  return THREW;
-}
-
-/** The same by what is known in `state` alone, which may be anything where the helper failed. */
 export function readBrief(
   helper: Helper,
   payload: Uint8Array,
@@ -126,7 +110,7 @@ export function readBrief(
     const behind = helper.brief!(payload, at, end, direction, state, place, offer);
     if (behind > at && keepsBriefContract(behind, at, end)) return behind;
     offer.form = null;
-    return behind === at ? at : BROKE;
+    return behind === at || behind === UNFINISHED ? behind : BROKE;
   } catch {
     offer.form = null;
     return THREW;
@@ -194,6 +178,24 @@ export function askHelper<T>(ask: () => T): T | "helper-threw" {
     return ask();
   } catch {
     return "helper-threw";
+  }
+}
+
+/** What an offer announces; null: the helper failed. */
+export function announcementOf(form: OfferForm): Announcement | null {
+  try {
+    return form.announce(offer);
+  } catch {
+    return null;
+  }
+}
+
+/** What takes the place of a refused offer. */
+export function insteadOf(form: OfferForm, reason: string): Uint8Array {
+  try {
+    return form.instead(reason);
+  } catch {
+    return NOTHING;
   }
 }
 

@@ -14,26 +14,14 @@
  * and so is each `forward`.
  */
 import type { RelatedEntry } from "../flow/related.ts";
-import type { Inspector } from "../helper/api.ts";
+import { UNFINISHED } from "../helper/api.ts";
+import { HelperReader } from "../helper/reader.ts";
 import { Recorder } from "../helper/recorder.ts";
-import {
-  endHelper,
-  failedLike,
-  offer,
-  offerInFull,
-  openHelper,
-  type RunOptions,
-  restHelper,
-  runBrief,
-  runHelper,
-  THREW,
-  wakeHelper,
-} from "../helper/run.ts";
+import { offer, type RunOptions } from "../helper/run.ts";
 import type { Direction, Endpoint, Ms } from "../units.ts";
 import { part } from "../wire/bytes.ts";
 import { Executor } from "./executor.ts";
 import type { ControlOptions } from "./host.ts";
-import { carryOutOffer } from "./offering.ts";
 import { NEVER, Side } from "./side.ts";
 import { OFFSETS, STATE, type StreamRows } from "./stream-rows.ts";
 
@@ -45,7 +33,7 @@ const recorder = new Recorder();
 
 export class ControlStream {
   readonly #options: ControlOptions;
-  #inspector: Inspector;
+  readonly #reader: HelperReader;
   readonly #running: RunOptions;
   readonly #original = new Side("original");
   readonly #reply = new Side("reply");
@@ -59,7 +47,7 @@ export class ControlStream {
     this.#options = options;
     this.#executor = new Executor(options);
     this.#running = { onFailure: options.onFailure, datagram: options.entry.transport === "udp" };
-    this.#inspector = openHelper(options.helper, options.entry, options.settings);
+    this.#reader = new HelperReader(options.helper, options.entry, options.settings);
   }
 
   /** The helper looks at nothing any more: what comes may go on unseen. */
@@ -81,17 +69,16 @@ export class ControlStream {
    * before it is woken. False: it cannot be put so.
    */
   rest({ words, doubles }: StreamRows, row: number): boolean {
-    if (!restHelper(this.#inspector, words, row + STATE)) return false;
+    if (!this.#reader.rest(words, row + STATE)) return false;
     doubles[(row >> 1) + OFFSETS] = this.#original.offset;
     doubles[(row >> 1) + OFFSETS + 1] = this.#reply.offset;
     return true;
   }
 
-  /** Goes on from what the row says, in which it rested. */
-  wake({ words, doubles }: StreamRows, row: number): void {
+  /** Goes on from what the row says, in which it rests: the row stays where its helper keeps what it knows. */
+  wake({ doubles }: StreamRows, row: number): void {
     this.#original.offset = doubles[(row >> 1) + OFFSETS]!;
     this.#reply.offset = doubles[(row >> 1) + OFFSETS + 1]!;
-    if (!wakeHelper(this.#inspector, words, row + STATE)) this.#inspector = failedLike(THREW);
   }
 
   /** `direction` stands still: read no more of it. */
@@ -147,7 +134,7 @@ export class ControlStream {
       } else {
         this.#executor.fault(side, "message-too-slow");
         this.#flushUnread(side);
-        if (this.#inspector.end === undefined) this.#detach();
+        if (!this.#reader.ends) this.#detach();
       }
     }
   }
@@ -169,7 +156,7 @@ export class ControlStream {
     while (at < end && !this.#detached) {
       const behind = this.#inBrief(side, view, at, end, now) || this.#inFull(side, view, at, end, now);
       if (side.barrier !== null) return;
-      if (behind === 0) break;
+      if (behind <= 0) break;
       at = behind;
     }
     const done = this.#detached ? end : at;
@@ -179,13 +166,14 @@ export class ControlStream {
     if (this.#detached) this.#detach();
   }
 
-  /** Where the message at `at` ends, if that can be told, and dealt with, in brief; else 0. */
+  /** Where the message at `at` ends, if that can be told, and dealt with, in brief; or `UNFINISHED`; else 0. */
   #inBrief(side: Side, view: Uint8Array, at: number, end: number, now: Ms): number {
-    const behind = runBrief(this.#options.helper, this.#inspector, view, at, end, side.direction);
-    if (behind < 0) this.#inspector = failedLike(behind);
-    if (behind <= at) return 0;
-    if (offer.form !== null && !carryOutOffer(this.#options, side, view, at, behind, now)) return 0;
-    side.offset += behind - at;
+    const behind = this.#reader.brief(view, at, end, side.direction);
+    if (behind === at) return 0;
+    if (behind === UNFINISHED) return UNFINISHED;
+    if (offer.form !== null && !this.#executor.carryOutInBrief(side, view, at, behind, now)) return 0;
+    if (side.barrier !== null) this.#standStill(side, part(view, behind, end));
+    else side.offset += behind - at;
     return behind;
   }
 
@@ -198,8 +186,7 @@ export class ControlStream {
       this.#executor.forward(side, view, side.sent, at);
       side.sent = this.#executor.carryOut(recorder, side, part(view, at, behind), this.#dropping, now) ? at : behind;
       if (side.barrier !== null) {
-        side.release();
-        side.holdBehind(part(view, behind, end));
+        this.#standStill(side, part(view, behind, end));
         return behind;
       }
     }
@@ -207,10 +194,15 @@ export class ControlStream {
     return behind;
   }
 
+  /** The barrier is up, and `rest` behind it. */
+  #standStill(side: Side, rest: Uint8Array): void {
+    side.release();
+    side.holdBehind(rest);
+  }
+
   /** How many bytes of `rest` the helper has done with; what it asked for is in the recorder. */
   #inspect(side: Side, rest: Uint8Array): number {
-    const inspector = offer.form === null ? this.#inspector : offerInFull;
-    const { verdict, consumed } = runHelper(inspector, rest, side.direction, recorder, this.#running);
+    const { verdict, consumed } = this.#reader.inspect(rest, side.direction, recorder, this.#running);
     if (verdict === "detach") this.#detached = true;
     this.#dropping = verdict === "drop";
     if (consumed > 0) return consumed;
@@ -257,7 +249,7 @@ export class ControlStream {
     const bytes = side.take();
     side.release();
     if (this.#detached) recorder.clear();
-    else endHelper(this.#inspector, bytes, side.direction, recorder, side.ended);
+    else this.#reader.end(bytes, side.direction, recorder, side.ended);
     this.#executor.remarks(recorder, side, bytes.length);
     const refusal = recorder.refusals[0];
     const whole =

@@ -21,14 +21,50 @@ export interface Place {
   readonly offset: number;
 }
 
+/** A text, or what makes it when somebody reads it: most decisions are counted, and read by nobody. */
+export type Words = string | (() => string);
+
+class Told implements Decision {
+  readonly outcome: Decision["outcome"];
+  readonly reason: string;
+  readonly direction: Direction;
+  readonly offset: number;
+  readonly length: number;
+  readonly related: readonly RelatedEntry[];
+  readonly #words: Words;
+
+  constructor(
+    place: Place,
+    outcome: Decision["outcome"],
+    reason: string,
+    words: Words,
+    at: ByteRange,
+    related: Told["related"],
+  ) {
+    this.outcome = outcome;
+    this.reason = reason;
+    this.direction = place.direction;
+    this.offset = place.offset + at.start;
+    this.length = at.end - at.start;
+    this.related = related;
+    this.#words = words;
+  }
+
+  get message(): string {
+    return typeof this.#words === "string" ? this.#words : this.#words();
+  }
+}
+
+const NO_ENTRIES: readonly RelatedEntry[] = [];
+
 export const decision = (
-  { direction, offset }: Place,
+  place: Place,
   outcome: Decision["outcome"],
   reason: string,
-  message: string,
-  { start, end }: ByteRange,
-  related: readonly RelatedEntry[] = [],
-): Decision => ({ outcome, reason, message, direction, offset: offset + start, length: end - start, related });
+  words: Words,
+  at: ByteRange,
+  related = NO_ENTRIES,
+): Decision => new Told(place, outcome, reason, words, at, related);
 
 /** A fault or a note; `text`: in words. */
 export const remark = (

@@ -4,19 +4,21 @@
  * announced is settled or taken back; and everything is told to the host as a decision.
  */
 import type { RelatedEntry } from "../flow/related.ts";
-import type { Announcement, Ref, Replacement } from "../helper/api.ts";
-import { explainRefusal } from "../helper/judge.ts";
+import { type Announcement, MOST_WRITTEN, type OfferForm, type Ref, type Replacement } from "../helper/api.ts";
+import { explainRefusal, judgeOffer } from "../helper/judge.ts";
 import { reasonText } from "../helper/reasons.ts";
 import type { Expected, Recorder, Remark, Settlement } from "../helper/recorder.ts";
-import { inOrder, renderAll, replacementFor, translateAll } from "../helper/run.ts";
+import { inOrder, insteadOf, offer, renderAll, replacementFor, translateAll } from "../helper/run.ts";
 import { type Edit, splice } from "../nat/splice.ts";
 import type { ByteRange, Endpoint, Ms, PortRange } from "../units.ts";
 import { later, rangeText, seconds } from "../units.ts";
-import { part } from "../wire/bytes.ts";
+import { Address } from "../wire/address.ts";
+import { copyBytes, part } from "../wire/bytes.ts";
 import { Announced } from "./announced.ts";
-import { type Decision, decision, remark } from "./decision.ts";
+import { type Decision, decision, remark, type Words } from "./decision.ts";
 import type { ControlOptions } from "./host.ts";
-import type { Barrier, Side } from "./side.ts";
+import { carryOutOffer } from "./offering.ts";
+import type { Announcing, Barrier, Offering, Side } from "./side.ts";
 
 const BARRIER_PATIENCE = seconds(2);
 
@@ -63,6 +65,92 @@ export class Executor {
     return !drops || this.#options.onRefuse === "forward";
   }
 
+  /**
+   * What the message `[at, end)` of `view` says in brief, behind all that was read before it. False: nothing was done, and it
+   * is to be told in full.
+   */
+  carryOutInBrief(side: Side, view: Uint8Array, at: number, end: number, now: Ms): boolean {
+    const form = offer.form!;
+    switch (form.says) {
+      case "offer":
+        return this.#offered(form, side, view, at, end, now) || this.#objects(form, side, view, at, end);
+      case "refusal":
+        this.#refuseInBrief(side, view, at, end, form.code, this.#words(form.code), form.instead);
+        return true;
+      case "fault":
+        this.#decide(side, "fault", form.code, this.#words(form.code), { start: 0, end: end - at });
+        return true;
+    }
+  }
+
+  #offered(form: OfferForm, side: Side, view: Uint8Array, at: number, end: number, now: Ms): boolean {
+    const { balancer, entry, helper, host } = this.#options;
+    if (host.brief != null) return carryOutOffer(this.#options, side, view, at, end, now);
+    const row = side.direction === "reply" ? balancer.offer(entry, offer, form, helper.limits, now) : 0;
+    if (row === 0) return false;
+    this.forward(side, view, side.sent, at);
+    side.sent = end;
+    const { address, port, start, end: stop, length, detail } = offer;
+    const what = { form, address, port, start, end: stop, length, detail };
+    this.#prepare(side, part(view, at, end), what, [balancer.related.entry(row)], now);
+    return true;
+  }
+
+  /** Asks the host to put `entries` in place, which raises the barrier, unless it does so at once. */
+  #prepare(side: Side, message: Uint8Array, what: Barrier["what"], entries: Barrier["entries"], now: Ms): void {
+    const answers = new Array(entries.length);
+    const expires = later(now, BARRIER_PATIENCE);
+    const barrier: Barrier = { message, what, entries, answers, missing: entries.length, expires, raised: false };
+    side.barrier = barrier;
+    const { host } = this.#options;
+    for (let i = 0; i < entries.length; i++) {
+      const answered = what.form === null ? this.#answered(what.announced.bundle[i]!, entries[i]!) : null;
+      host.prepare(entries[i]!, answered, entries[i - 1] ?? null);
+    }
+    if (barrier.missing === 0) this.release(side);
+    else {
+      barrier.message = new Uint8Array(message);
+      barrier.raised = true;
+    }
+  }
+
+  /** Refuses what the realserver offers. False: nothing speaks against it as such. */
+  #objects(form: OfferForm, side: Side, view: Uint8Array, at: number, end: number): boolean {
+    const { balancer, entry } = this.#options;
+    if (side.direction !== "reply" || balancer.connections.get(entry.handle) !== entry) return false;
+    const reason = judgeOffer(offer, form, entry, entry.realserver.announces);
+    if (reason === null) return false;
+    const words = this.#whyNot(form, offer.address, offer.port, reason);
+    this.#refuseInBrief(side, view, at, end, reason, words, insteadOf(form, reason));
+    return true;
+  }
+
+  /** Why an offer is refused. */
+  #whyNot({ said }: OfferForm, address: number, port: number, reason: string): Words {
+    return () => {
+      const to = { address: address < 0 ? null : Address.ipv4(address), port };
+      const announcement = { said, opener: "original", to } as const;
+      return explainRefusal(reason, this.#words(reason), announcement, "reply", this.#options.entry);
+    };
+  }
+
+  #refuseInBrief(
+    side: Side,
+    view: Uint8Array,
+    at: number,
+    end: number,
+    code: string,
+    words: Words,
+    instead: Uint8Array,
+  ): void {
+    this.forward(side, view, side.sent, at);
+    side.sent = at;
+    this.#decide(side, "refused", code, words, { start: 0, end: end - at });
+    if (this.#options.onRefuse === "forward") return;
+    this.forward(side, instead);
+    side.sent = end;
+  }
+
   /** Faults and notes about what is `length` long. */
   remarks({ faults, notes }: Recorder, side: Side, length: number): void {
     for (const fault of faults) this.#remark(side, "fault", fault, length);
@@ -80,9 +168,9 @@ export class Executor {
     code: string,
     at: ByteRange,
     instead: Replacement,
-    text = this.#words(code),
+    words: Words = this.#words(code),
   ): boolean {
-    this.#decide(side, "refused", code, text, at);
+    this.#decide(side, "refused", code, words, at);
     if (this.#options.onRefuse === "forward") return true;
     this.forward(side, splice(message, [replacementFor(instead, code)]));
     return false;
@@ -90,27 +178,58 @@ export class Executor {
 
   /** Forwards the message of the barrier, as its receiver must see it, and takes the barrier down. */
   release(side: Side): void {
-    const { balancer } = this.#options;
-    const { message, announced, rewrites, replaced, entries, answers, final } = side.barrier!;
+    const { what } = side.barrier!;
+    if (what.form === null) this.#releaseAnnounced(side, side.barrier!, what);
+    else this.#releaseOffered(side, side.barrier!, what);
+  }
+
+  #releaseAnnounced(side: Side, { message, entries, answers }: Barrier, what: Announcing): void {
+    const { announced, rewrites, replaced, final } = what;
     side.barrier = null;
-    // All that were given an end are placed, so that the host is told of those that go again.
-    let ready = true;
-    for (let i = 0; i < entries.length; i++) {
-      if (answers[i] == null || !balancer.place(entries[i]!, answers[i]!)) ready = false;
-    }
+    const ready = this.#place(entries, answers);
     const edits = ready ? renderAll(rewrites, answers as readonly Endpoint[]) : null;
     const announcement = announced.bundle[0]!;
     if (edits === null) {
-      for (const entry of entries) balancer.revoke(entry, "unavailable");
-      const reason = ready ? "family-mismatch" : "unavailable";
+      const reason = this.#unplace(entries, ready);
       if (this.#refuseAnnounced(side, message, announcement, reason)) this.forward(side, message);
       return;
     }
     if (!final) this.#announced.remember(announced.ref, entries);
     const { kind, said, bytes } = announcement;
-    this.#decide(side, "expected", kind, `${said} announces ${kind}`, bytes, entries);
+    this.#decide(side, "expected", kind, () => `${said} announces ${kind}`, bytes, entries);
     const all = replaced.length === 0 ? edits : [...edits, ...replaced];
     this.forward(side, splice(message, inOrder(all)));
+  }
+
+  #releaseOffered(side: Side, { message, entries, answers }: Barrier, what: Offering): void {
+    const { form, address, port } = what;
+    side.barrier = null;
+    const whole = { start: 0, end: message.length };
+    const ready = this.#place(entries, answers);
+    const written = ready ? writeOffer(what, message, answers[0]!) : null;
+    if (written === null) {
+      const reason = this.#unplace(entries, ready);
+      this.#decide(side, "refused", reason, this.#whyNot(form, address, port, reason), whole);
+      this.forward(side, this.#options.onRefuse === "forward" ? message : insteadOf(form, reason));
+      return;
+    }
+    this.#decide(side, "expected", form.kind, () => `${form.said} announces ${form.kind}`, whole, entries);
+    this.forward(side, written);
+  }
+
+  /** All that were given an end are placed, so that the host is told of those that go again. False: one was not. */
+  #place(entries: Barrier["entries"], answers: Barrier["answers"]): boolean {
+    let ready = true;
+    for (let i = 0; i < entries.length; i++) {
+      if (answers[i] == null || !this.#options.balancer.place(entries[i]!, answers[i]!)) ready = false;
+    }
+    return ready;
+  }
+
+  /** Takes them back: why. `ready`: all of them were in place. */
+  #unplace(entries: Barrier["entries"], ready: boolean): string {
+    for (const entry of entries) this.#options.balancer.revoke(entry, "unavailable");
+    return ready ? "family-mismatch" : "unavailable";
   }
 
   /** What is written in a message whatever is announced. */
@@ -138,28 +257,8 @@ export class Executor {
     const { bundle, ref } = announced;
     const entries = this.#unasked(bundle[0]!) ?? this.#reserve(side, bundle, now);
     if (!Array.isArray(entries)) return this.#refuseAnnounced(side, message, entries.announcement, entries.reason);
-    const barrier: Barrier = {
-      message,
-      announced,
-      rewrites,
-      replaced,
-      entries,
-      answers: new Array(entries.length),
-      missing: entries.length,
-      final: isFinal(ref, settled),
-      expires: later(now, BARRIER_PATIENCE),
-      raised: false,
-    };
-    side.barrier = barrier;
-    const { host } = this.#options;
-    for (let i = 0; i < entries.length; i++) {
-      host.prepare(entries[i]!, this.#answered(bundle[i]!, entries[i]!), entries[i - 1] ?? null);
-    }
-    if (barrier.missing === 0) this.release(side);
-    else {
-      barrier.message = new Uint8Array(message);
-      barrier.raised = true;
-    }
+    const what: Announcing = { form: null, announced, rewrites, replaced, final: isFinal(ref, settled) };
+    this.#prepare(side, message, what, entries, now);
     return false;
   }
 
@@ -198,7 +297,8 @@ export class Executor {
   }
 
   #refuseAnnounced(side: Side, message: Uint8Array, announcement: Announcement, reason: string): boolean {
-    const text = explainRefusal(reason, this.#words(reason), announcement, side.direction, this.#options.entry);
+    const { direction } = side;
+    const text = () => explainRefusal(reason, this.#words(reason), announcement, direction, this.#options.entry);
     return this.refuse(side, message, reason, announcement.bytes, announcement.instead, text);
   }
 
@@ -240,14 +340,33 @@ export class Executor {
     side: Side,
     outcome: Decision["outcome"],
     reason: string,
-    message: string,
+    words: Words,
     at: ByteRange,
     related: readonly RelatedEntry[] = NO_ENTRIES,
   ): void {
     const { host } = this.#options;
     if (host.brief?.count(outcome, reason) === true) return;
-    host.explain(decision(side, outcome, reason, message, at, related));
+    host.explain(decision(side, outcome, reason, words, at, related));
   }
+}
+
+/** Where an offer is written before it is known how long it is. */
+const scratch = new Uint8Array(MOST_WRITTEN);
+
+/** `message` with the end at which the offer is met in the place of the one that it names; null: that cannot be written. */
+function writeOffer(what: Offering, message: Uint8Array, { address, port }: Endpoint): Uint8Array | null {
+  if (what.address >= 0 && address.family !== 4) return null;
+  let length = -1;
+  try {
+    length = what.form.write(what, address, port, scratch, 0);
+  } catch {
+    // As one that cannot be written.
+  }
+  if (!Number.isInteger(length) || length < 0 || length > MOST_WRITTEN) return null;
+  const out = new Uint8Array(message.length - (what.end - what.start) + length);
+  const behind = copyBytes(scratch, 0, length, out, copyBytes(message, 0, what.start, out, 0));
+  copyBytes(message, what.end, message.length, out, behind);
+  return out;
 }
 
 /** Its own message settles it. */

@@ -3,12 +3,21 @@
  * is the same as live, but nothing is enforced: no limit, no expiry, no address policy. An announcement that a director
  * would refuse is listed like any other, with the fault it would be refused for.
  */
-import type { Announcement, Connection, Helper, Inspector, Ref } from "../helper/api.ts";
-import { explainRefusal, judge } from "../helper/judge.ts";
+import {
+  type Announcement,
+  type BriefForm,
+  type Connection,
+  type Helper,
+  type Ref,
+  UNFINISHED,
+} from "../helper/api.ts";
+import { explainRefusal, judge, judgeOffer } from "../helper/judge.ts";
+import { HelperReader } from "../helper/reader.ts";
 import { reasonText } from "../helper/reasons.ts";
 import { Recorder, type Remark, type Settlement } from "../helper/recorder.ts";
-import { endHelper, failedLike, offer, offerInFull, type RunOptions, runBrief, runHelper } from "../helper/run.ts";
+import { announcementOf, offer, type RunOptions } from "../helper/run.ts";
 import type { Direction, PortRange } from "../units.ts";
+import type { Address } from "../wire/address.ts";
 import { part } from "../wire/bytes.ts";
 import { joined, kept, NOTHING } from "./held.ts";
 
@@ -59,11 +68,14 @@ export interface ObservedGroup {
 /** Questions of a connection that are remembered. */
 const MOST_SUBJECTS = 1000;
 
-/** Bytes up to `end` of what is held came in `frame`. */
+/** Bytes up to `end` of the stream came in `frame`. */
 interface Mark {
   readonly end: number;
   readonly frame: number;
 }
+
+/** Nobody's addresses are declared. */
+const NOBODY: readonly Address[] = [];
 
 /** Bytes of a message that are remembered. */
 const REMEMBERED = 256;
@@ -71,10 +83,20 @@ const REMEMBERED = 256;
 interface Side {
   readonly direction: Direction;
   held: Uint8Array;
+  /** Bytes of the stream that the helper has done with. */
+  done: number;
+  /** The frames of those behind, if anybody asked. */
   marks: Mark[];
+  /** The one that came last. */
+  latest: number;
 }
 
-const makeSide = (direction: Direction): Side => ({ direction, held: NOTHING, marks: [] });
+const makeSide = (direction: Direction): Side => ({ direction, held: NOTHING, done: 0, marks: [], latest: 0 });
+
+/** The last of `length` bytes that the helper has not done with came in the latest frame. */
+const mark = ({ marks, done, latest }: Side, length: number): void => {
+  marks.push({ end: done + length, frame: latest });
+};
 
 export class ControlObserver {
   readonly announcements: ObservedAnnouncement[] = [];
@@ -85,41 +107,53 @@ export class ControlObserver {
   readonly subjects = new Set<string>();
   readonly #helper: Helper;
   readonly #connection: Connection;
-  #inspector: Inspector;
+  readonly #reader: HelperReader;
   readonly #running: RunOptions;
   readonly #recorder = new Recorder();
   readonly #byRef = new Map<Ref, ObservedAnnouncement[]>();
   readonly #original = makeSide("original");
   readonly #reply = makeSide("reply");
+  readonly #remembered: number;
   #detached = false;
   /** Anything was read of it before that. */
   #accepted = false;
 
-  constructor(helper: Helper, connection: Connection, strict = false) {
+  /** `remembered`: bytes of each message of which something is told. */
+  constructor(helper: Helper, connection: Connection, strict = false, remembered = REMEMBERED) {
+    this.#remembered = remembered;
     this.#helper = helper;
     this.#connection = connection;
     this.#running = { datagram: connection.transport === "udp" };
-    this.#inspector = helper.open(connection, { strict, hold: helper.limits.hold });
+    this.#reader = new HelperReader(helper, connection, { strict, hold: helper.limits.hold });
   }
 
   /** The helper let go of it at once, and had nothing to tell of it but notes: it is another protocol's. */
   get disowned(): boolean {
-    const told = this.announcements.length + this.faults.length + this.groups.length;
-    return this.#detached && !this.#accepted && told === 0;
+    if (!this.#detached || this.#accepted) return false;
+    return this.announcements.length + this.faults.length + this.groups.length === 0;
   }
 
-  /** The next bytes of `direction`, or a datagram, which came in `frame`. */
-  data(direction: Direction, bytes: Uint8Array, frame: number): void {
+  /** The next bytes of `direction`, or a datagram, which came in `frame`: `[start, end)` of `bytes`. */
+  data(direction: Direction, bytes: Uint8Array, frame: number, start = 0, end = bytes.length): void {
     if (this.#detached) return;
     const side = this.#side(direction);
-    const view = joined(side.held, bytes);
+    side.latest = frame;
+    if (side.held.length === 0) {
+      this.#keep(side, this.#read(side, bytes, start, end), frame);
+      return;
+    }
+    const view = joined(side.held, part(bytes, start, end));
     side.held = NOTHING;
-    side.marks.push({ end: view.length, frame });
-    const rest = this.#read(side, view);
+    mark(side, view.length);
+    this.#keep(side, this.#read(side, view, 0, view.length), frame);
+  }
+
+  /** An incomplete message waits for more. */
+  #keep(side: Side, rest: Uint8Array, frame: number): void {
     if (rest.length > this.#helper.limits.hold) {
-      const source = messageOf(side, rest, rest.length);
+      const source = this.#messageOf(side, rest, rest.length);
       this.faults.push({ code: "message-too-long", message: "a message is longer than what is held", frame, source });
-      this.gap(direction);
+      this.gap(side.direction);
       return;
     }
     side.held = kept(rest);
@@ -130,7 +164,7 @@ export class ControlObserver {
     const side = this.#side(direction);
     side.held = NOTHING;
     side.marks = [];
-    if (!this.#detached) this.#inspector.gap?.(direction);
+    if (!this.#detached) this.#reader.gap(direction);
   }
 
   /** `direction` ended. */
@@ -139,36 +173,67 @@ export class ControlObserver {
     if (this.#detached || side.held.length === 0) return;
     const rest = side.held;
     side.held = NOTHING;
-    endHelper(this.#inspector, rest, direction, this.#recorder, true);
+    this.#reader.end(rest, direction, this.#recorder, true);
     this.#apply(side, rest, rest.length);
     side.marks = [];
   }
 
-  /** Shows the helper all that it will consume. What is left: an incomplete message. */
-  #read(side: Side, view: Uint8Array): Uint8Array {
-    let at = 0;
-    while (at < view.length && !this.#detached) {
-      const consumed = this.#inBrief(side, view, at) || this.#inspect(side, part(view, at, view.length));
-      if (consumed === 0) break;
+  /**
+   * Shows the helper all that it will consume. What is left: an incomplete message. Nearly always there is nothing to be said,
+   * and then nobody asks which bytes came in which frame.
+   */
+  #read(side: Side, view: Uint8Array, start: number, end: number): Uint8Array {
+    let at = start;
+    while (at < end && !this.#detached) {
+      const consumed = this.#inBrief(side, view, at, end) || this.#inFull(side, view, at, end);
+      if (consumed <= 0) break;
       at += consumed;
       forget(side, consumed);
     }
-    return this.#detached || at === view.length ? NOTHING : view.subarray(at);
+    return this.#detached || at === end ? NOTHING : view.subarray(at, end);
   }
 
-  /** The length of the message at `at`, if there is nothing to be said about it; else 0. */
-  #inBrief(side: Side, view: Uint8Array, at: number): number {
-    const behind = runBrief(this.#helper, this.#inspector, view, at, view.length, side.direction);
-    if (behind < 0) this.#inspector = failedLike(behind);
-    if (behind <= at || offer.form !== null) return 0;
+  /** The length of the message at `at`, if that can be told, and is listed, in brief; or `UNFINISHED`; else 0. */
+  #inBrief(side: Side, view: Uint8Array, at: number, end: number): number {
+    const behind = this.#reader.brief(view, at, end, side.direction);
+    if (behind === at) return 0;
+    if (behind === UNFINISHED) {
+      if (side.marks.length === 0) mark(side, end - at);
+      return UNFINISHED;
+    }
+    const { form } = offer;
+    if (form !== null && !this.#list(form, side, view, at, behind, end)) return 0;
     this.#accepted = true;
     return behind - at;
   }
 
+  /** What the message `[at, behind)` of `view`, which was shown up to `end`, says in brief. False: it is to be told in full. */
+  #list(form: BriefForm, side: Side, view: Uint8Array, at: number, behind: number, end: number): boolean {
+    if (form.says === "offer" && side.direction !== "reply") return false;
+    if (side.marks.length === 0) mark(side, end - at);
+    const message = this.#messageOf(side, view, behind - at, at);
+    const frame = message.complete;
+    if (form.says !== "offer") {
+      this.faults.push({ code: form.code, message: this.#words(form.code), frame, source: message });
+      return true;
+    }
+    const announcement = announcementOf(form);
+    if (announcement === null) return false;
+    const refusal = judgeOffer(offer, form, this.#connection, NOBODY);
+    if (refusal !== null) this.#refused(refusal, announcement, "reply", frame, message);
+    // Its own message settles it.
+    this.announcements.push({ announcement, speaker: "reply", frame, message, refusal, state: "accepted" });
+    return true;
+  }
+
+  #inFull(side: Side, view: Uint8Array, at: number, end: number): number {
+    if (side.marks.length === 0) mark(side, end - at);
+    return this.#inspect(side, part(view, at, end));
+  }
+
   /** How many bytes of `rest` the helper has done with. */
   #inspect(side: Side, rest: Uint8Array): number {
-    const inspector = offer.form === null ? this.#inspector : offerInFull;
-    const { verdict, consumed } = runHelper(inspector, rest, side.direction, this.#recorder, this.#running);
+    const { verdict, consumed } = this.#reader.inspect(rest, side.direction, this.#recorder, this.#running);
     this.#apply(side, rest, consumed);
     if (verdict === "detach") this.#detached = true;
     else if (consumed > 0) this.#accepted = true;
@@ -178,7 +243,7 @@ export class ControlObserver {
   #apply(side: Side, shown: Uint8Array, consumed: number): void {
     const recorder = this.#recorder;
     if (recorder.empty) return;
-    const source = messageOf(side, shown, consumed);
+    const source = this.#messageOf(side, shown, consumed);
     const complete = frameAt(side, consumed);
     for (const { ref, bundle } of recorder.expected) {
       if (this.#isRepeated(ref, bundle[0]!)) continue;
@@ -208,16 +273,20 @@ export class ControlObserver {
   ): ObservedAnnouncement {
     const speaker = side.direction;
     const frame = frameAt(side, Math.max(consumed, announcement.bytes.end));
-    const refusal = this.#isUnasked(announcement) ? "unsolicited" : judge(announcement, speaker, this.#connection, []);
-    if (refusal !== null && !spared) {
-      const why = explainRefusal(refusal, this.#words(refusal), announcement, speaker, this.#connection);
-      this.faults.push({ code: refusal, message: why, frame, source: message });
-    }
+    const refusal = this.#isUnasked(announcement)
+      ? "unsolicited"
+      : judge(announcement, speaker, this.#connection, NOBODY);
+    if (refusal !== null && !spared) this.#refused(refusal, announcement, speaker, frame, message);
     return { announcement, speaker, frame, message, refusal, state: stateOf(announcement) };
   }
 
+  #refused(code: string, one: Announcement, speaker: Direction, frame: number, source: ObservedMessage): void {
+    const message = explainRefusal(code, this.#words(code), one, speaker, this.#connection);
+    this.faults.push({ code, message, frame, source });
+  }
+
   #isLetIn(side: Side, bundle: readonly Announcement[]): boolean {
-    return bundle.some((announcement) => judge(announcement, side.direction, this.#connection, []) === null);
+    return bundle.some((announcement) => judge(announcement, side.direction, this.#connection, NOBODY) === null);
   }
 
   /** What it answers was not let in. */
@@ -253,6 +322,16 @@ export class ControlObserver {
     return { code, message: this.#words(code), frame: frameAt(side, at === null ? consumed : at.end), source };
   }
 
+  #messageOf(side: Side, shown: Uint8Array, consumed: number, at = 0): ObservedMessage {
+    const length = Math.min(consumed === 0 ? shown.length - at : consumed, this.#remembered);
+    return {
+      speaker: side.direction,
+      begun: side.marks[0]?.frame ?? 0,
+      complete: frameAt(side, consumed),
+      bytes: length === 0 ? NOTHING : shown.slice(at, at + length),
+    };
+  }
+
   #words(code: string): string {
     return reasonText(this.#helper, code);
   }
@@ -267,25 +346,18 @@ function stateOf({ objection, answered }: Announcement): AnnouncementState {
   return answered === false ? "announced" : "unanswered";
 }
 
-const messageOf = (side: Side, shown: Uint8Array, consumed: number): ObservedMessage => ({
-  speaker: side.direction,
-  begun: side.marks[0]?.frame ?? 0,
-  complete: frameAt(side, consumed),
-  bytes: shown.slice(0, Math.min(consumed === 0 ? shown.length : consumed, REMEMBERED)),
-});
-
 /** The frame that completed the first `length` bytes of what is shown: the latest of those that brought them. */
-function frameAt({ marks }: Side, length: number): number {
+function frameAt({ marks, done }: Side, length: number): number {
   let latest = 0;
   for (const { end, frame } of marks) {
     latest = Math.max(latest, frame);
-    if (end >= length) break;
+    if (end >= done + length) break;
   }
   return latest;
 }
 
-function forget({ marks }: Side, consumed: number): void {
-  let left = 0;
-  for (const { end, frame } of marks) if (end > consumed) marks[left++] = { end: end - consumed, frame };
-  while (marks.length > left) marks.pop();
+function forget(side: Side, consumed: number): void {
+  side.done += consumed;
+  const { marks } = side;
+  while (marks.length > 0 && marks[0]!.end <= side.done) marks.shift();
 }

@@ -7,7 +7,7 @@ import { type Limits, MOST_WRITTEN, type OfferForm } from "../helper/api.ts";
 import { offer } from "../helper/run.ts";
 import type { Ms, Port } from "../units.ts";
 import type { Address } from "../wire/address.ts";
-import { copyBytes, viewOf } from "../wire/bytes.ts";
+import { copyWords, viewOf } from "../wire/bytes.ts";
 import { decision } from "./decision.ts";
 import type { BriefHost, ControlOptions } from "./host.ts";
 import type { Side } from "./side.ts";
@@ -41,13 +41,13 @@ export function placeOffer(
   entry: ConnectionEntry,
   limits: Limits,
   host: Meet,
-  view: Uint8Array,
+  view: DataView,
   from: number,
   at: number,
   end: number,
   now: Ms,
 ): number {
-  const form = offer.form!;
+  const form = offer.form as OfferForm;
   const { related } = balancer;
   placed.row = balancer.offer(entry, offer, form, limits, now);
   if (placed.row === 0) return -1;
@@ -59,7 +59,7 @@ export function placeOffer(
   const { address } = entry.virtual;
   const fits = related.placeOffer(placed.row, form.transport, address, port);
   const length = fits ? write(form, address, port, view, from, at, end) : -1;
-  if (length < 0) related.removeRow(placed.row, "unavailable");
+  if (length < 0) related.withdraw(placed.row);
   return length;
 }
 
@@ -76,9 +76,9 @@ export function carryOutOffer(
   now: Ms,
 ): boolean {
   const { brief } = host;
-  const { kind, said } = offer.form!;
+  const { kind, said } = offer.form as OfferForm;
   if (brief == null || side.direction !== "reply") return false;
-  const length = placeOffer(balancer, entry, helper.limits, brief, view, at, at, end, now);
+  const length = placeOffer(balancer, entry, helper.limits, brief, viewOf(view), at, at, end, now);
   if (length < 0) return false;
   if (side.sent < at) brief.append(side.direction, view, side.sent, at);
   side.sent = end;
@@ -96,20 +96,19 @@ function write(
   form: OfferForm,
   address: Address,
   port: number,
-  view: Uint8Array,
+  view: DataView,
   from: number,
   at: number,
   end: number,
 ): number {
   placed.reach(end - from + MOST_WRITTEN);
-  const { bytes } = placed;
-  const start = copyBytes(view, from, at + offer.start, bytes, 0);
+  const start = copyWords(view, from, at + offer.start, placed.view, 0);
   let behind = -1;
   try {
-    behind = form.write(offer, address, port, bytes, start);
+    behind = form.write(offer, address, port, placed.bytes, start);
   } catch {
     // As one that cannot be written.
   }
-  const fits = behind >= start && behind <= start + MOST_WRITTEN;
-  return fits ? copyBytes(view, at + offer.end, end, bytes, behind) : -1;
+  const fits = Number.isInteger(behind) && behind >= start && behind <= start + MOST_WRITTEN;
+  return fits ? copyWords(view, at + offer.end, end, placed.view, behind) : -1;
 }

@@ -1,4 +1,5 @@
 import type { RelatedEntry } from "../flow/related.ts";
+import type { Offer, OfferForm } from "../helper/api.ts";
 import type { Expected, Rewrite } from "../helper/recorder.ts";
 import type { Edit } from "../nat/splice.ts";
 import type { Direction, Endpoint, Ms } from "../units.ts";
@@ -7,20 +8,31 @@ import { joined, kept, NOTHING } from "./held.ts";
 
 export const NEVER = Number.POSITIVE_INFINITY as Ms;
 
+/** What was announced in full. */
+export interface Announcing {
+  readonly form: null;
+  readonly announced: Expected;
+  readonly rewrites: readonly Rewrite[];
+  readonly replaced: readonly Edit[];
+  /** Nothing will be said of it any more. */
+  readonly final: boolean;
+}
+
+/** What was offered in brief: a copy. */
+export interface Offering extends Offer {
+  readonly form: OfferForm;
+}
+
 /** An announcement that waits for its entries to be put in place. */
 export interface Barrier {
   /** A copy of its own once it is raised. */
   message: Uint8Array;
-  readonly announced: Expected;
-  readonly rewrites: readonly Rewrite[];
-  readonly replaced: readonly Edit[];
+  readonly what: Announcing | Offering;
   readonly entries: readonly RelatedEntry[];
   /** The host's, for each entry: undefined until it comes, null when there is no end to be had. */
   readonly answers: (Endpoint | null | undefined)[];
   /** Answers that have not come. */
   missing: number;
-  /** Nothing will be said of it any more. */
-  readonly final: boolean;
   readonly expires: Ms;
   /** The host was told of all entries. Answers that came while it was told are looked at by whoever told it. */
   raised: boolean;

@@ -12,10 +12,13 @@ export class Address {
   readonly family: 4 | 6;
   /** Most significant word first, each an unsigned 32-bit number. */
   readonly words: readonly [number, number, number, number];
+  /** The last word, all of an IPv4 address, as a signed number: what differs in most addresses, and never needs memory. */
+  readonly low: number;
   #text = "";
 
   private constructor(a: number, b: number, c: number, d: number) {
     this.words = [a >>> 0, b >>> 0, c >>> 0, d >>> 0];
+    this.low = d | 0;
     this.family = a === 0 && b === 0 && c >>> 0 === MAPPED ? 4 : 6;
   }
 
@@ -48,9 +51,10 @@ export class Address {
 
   equals(other: Address): boolean {
     if (this === other) return true;
+    if (this.low !== other.low) return false;
     const { words } = this;
     const { words: others } = other;
-    return words[3] === others[3] && words[2] === others[2] && words[1] === others[1] && words[0] === others[0];
+    return words[2] === others[2] && words[1] === others[1] && words[0] === others[0];
   }
 
   /** The network of `prefix` bits that this address is in; `prefix` counts in the address's own family. */

@@ -14,6 +14,9 @@ const GTP_USER = 2152;
 const L2TP = 1701;
 const TEREDO = 3544;
 
+/** A datagram with none of these is no tunnel. */
+export const TUNNEL_PORTS: readonly number[] = [VXLAN, VXLAN_LINUX, VXLAN_GPE, GENEVE, GTP_USER, L2TP, TEREDO];
+
 /** Moves from behind a UDP header over that of the tunnel, and says so if it is one; the cursor's type is then set. */
 type Header = (cursor: Cursor) => boolean;
 

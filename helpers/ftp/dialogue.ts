@@ -1,14 +1,14 @@
 import type { Direction, Ref } from "../../core/helper/api.ts";
 import {
-  behindFront,
-  frontOf,
   isPassiveKind,
   isSecuringKind,
   KINDS,
   kindOf,
-  NO_QUEUE,
+  MOST_PUT,
+  putBehind,
+  QUEUE_WORDS,
+  takeFront,
   verbOf,
-  withBehind,
 } from "./queue.ts";
 import type { Verb } from "./wire.ts";
 
@@ -30,9 +30,9 @@ const DEPTH = 64;
 const isPassive = ({ verb, all }: Pending): boolean => isPassiveKind(kindOf(verb)) && !all;
 const isSecuring = ({ verb }: Pending): boolean => isSecuringKind(kindOf(verb));
 
-/** `queue` with one more, if nothing is to be remembered of that but its kind. */
-const joined = (queue: number, { verb, ref, barred, all }: Pending): number =>
-  queue === NO_QUEUE || ref !== null || barred || all ? NO_QUEUE : withBehind(queue, kindOf(verb));
+/** Whether there was room for one more, and nothing is to be remembered of it but its kind. */
+const puts = (words: Int32Array, at: number, { verb, ref, barred, all }: Pending): boolean =>
+  ref === null && !barred && !all && putBehind(words, at, kindOf(verb));
 
 /** By kind: one object for all commands of it. */
 const PLAIN: readonly Pending[] = Array.from({ length: KINDS }, (_, kind) => ({
@@ -60,21 +60,25 @@ export class Dialogue {
     return this.#guessing;
   }
 
-  /** What waits, in a number (queue.ts); `NO_QUEUE`: it cannot be said in one. */
-  get queue(): number {
-    if (!this.#greeted) return NO_QUEUE;
-    let queue = this.#front === null ? 0 : joined(0, this.#front);
-    if (this.#others !== null) for (const command of this.#others) queue = joined(queue, command);
-    return queue;
+  /** Puts what waits into words (queue.ts). False: it cannot be said in them. */
+  restQueue(words: Int32Array, at: number): boolean {
+    if (!this.#greeted) return false;
+    words.fill(0, at, at + QUEUE_WORDS);
+    if (this.#front === null) return true;
+    if (!puts(words, at, this.#front)) return false;
+    if (this.#others !== null && this.#others.length >= MOST_PUT) return false;
+    if (this.#others !== null) for (const command of this.#others) if (!puts(words, at, command)) return false;
+    return true;
   }
 
-  /** What is said there waits from now on. */
-  set queue(queue: number) {
-    this.#front = queue === 0 ? null : PLAIN[frontOf(queue)]!;
+  /** What is said there waits from now on; nothing waits there any more. */
+  wakeQueue(words: Int32Array, at: number): void {
+    const front = takeFront(words, at);
+    this.#front = front === 0 ? null : PLAIN[front]!;
     this.#others = null;
-    for (let rest = behindFront(queue); rest > 0; rest = behindFront(rest)) {
+    for (let kind = takeFront(words, at); kind !== 0; kind = takeFront(words, at)) {
       this.#others ??= [];
-      this.#others.push(PLAIN[frontOf(rest)]!);
+      this.#others.push(PLAIN[kind]!);
     }
   }
 

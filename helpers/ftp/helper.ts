@@ -5,7 +5,6 @@ import { HOLD, QUEUE, readInBrief, TOLERATED } from "./brief.ts";
 import { Commands } from "./commands.ts";
 import { Line } from "./line.ts";
 import { opensLikeFtp } from "./opening.ts";
-import { NO_QUEUE } from "./queue.ts";
 import { isEmpty, type Reader, Session } from "./reader.ts";
 import { reasons } from "./reasons.ts";
 import { Replies } from "./replies.ts";
@@ -56,15 +55,13 @@ class FtpInspector implements Inspector {
     const session = this.#session;
     if (this.#commands.mode !== "lines" || this.#replies.mode !== "lines") return false;
     if (this.#replies.within || session.epsvAll) return false;
-    const { queue } = session;
     state[place + HOLD] = this.#hold;
-    state[place + QUEUE] = queue;
     state[place + TOLERATED] = session.tolerated ? 1 : 0;
-    return queue !== NO_QUEUE;
+    return session.restQueue(state, place + QUEUE);
   }
 
   wake(state: Int32Array, place: number): void {
-    this.#session.queue = state[place + QUEUE]!;
+    this.#session.wakeQueue(state, place + QUEUE);
     this.#session.tolerated = state[place + TOLERATED] === 1;
   }
 

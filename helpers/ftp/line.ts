@@ -39,13 +39,25 @@ function isSimple(bytes: Uint8Array, end: number): boolean {
   return true;
 }
 
-/** Where the LF of the line at `at` is, if it is a simple one that ends before `end`; else -1. */
+/** Not 0: a byte that `simpleLine` has to look at. */
+const MARKED = new Uint8Array(256);
+for (const byte of [NUL, LF, CR, IAC]) MARKED[byte] = 1;
+
+/**
+ * Where the LF of the line at `at` is, if it is a simple one; `end`, if it has not ended before; else -1. By four bytes, as far
+ * as none is marked.
+ */
 export function simpleLine(bytes: Uint8Array, at: number, end: number): number {
-  for (let i = at; i < end; i++) {
+  let i = at;
+  while (i + 4 <= end && (marked(bytes, i) | marked(bytes, i + 1) | marked(bytes, i + 2) | marked(bytes, i + 3)) === 0)
+    i += 4;
+  for (; i < end; i++) {
     const byte = bytes[i]!;
     if (byte > CR && byte < IAC) continue;
     if (byte === LF) return i;
-    if (byte === NUL || byte === IAC || (byte === CR && bytes[i + 1] !== LF)) return -1;
+    if (byte === NUL || byte === IAC || (byte === CR && i + 1 < end && bytes[i + 1] !== LF)) return -1;
   }
-  return -1;
+  return end;
 }
+
+const marked = (bytes: Uint8Array, i: number): number => MARKED[bytes[i]!]!;

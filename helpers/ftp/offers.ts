@@ -1,16 +1,17 @@
 /**
- * What 227 and 229 offer, in numbers: the plain forms, which nearly all servers use. What is written in another way, or could
- * be read in two, is looked at in full (replies.ts).
+ * What 227 to 229 say, in numbers: one end that they offer, why it is refused, or that there is none. The plain forms, which
+ * nearly all servers use, are read at once; what names more than one place is looked at in full (replies.ts).
  */
-import type { Actions, Announcement, Offer, OfferForm } from "../../core/helper/api.ts";
+import type { Actions, Announcement, FaultForm, Offer, OfferForm, RefusalForm } from "../../core/helper/api.ts";
 import type { PartialEndpoint } from "../../core/units.ts";
-import { Address } from "../../core/wire/address.ts";
-import { decimal, isDigit, skipDigits } from "../../core/wire/text.ts";
+import { bytesOf, CR, decimal, isDigit, LF, skipDigits } from "../../core/wire/text.ts";
 import { extendedRenderer, refusedReply, renderHostPort, writeExtended, writeHostPort } from "./render.ts";
-import type { Announced } from "./wire.ts";
+import { IAC, NUL } from "./telnet.ts";
+import { type Announced, addressOf, type Found, found, type Malformed, seekExtended, seekHostPort } from "./wire.ts";
 
 const COMMA = 0x2c;
 const OPEN = 0x28;
+const ZERO = 0x30;
 const NUMBERS = 6;
 const MOST_DIGITS = 5;
 
@@ -19,28 +20,78 @@ const ANYBODY: PartialEndpoint = { address: null, port: null };
 
 const cannotOpen = (reason: string): string => refusedReply(425, reason);
 
-/** `227 Entering Passive Mode (h1,h2,h3,h4,p1,p2)` */
-const PASSIVE: OfferForm = {
-  kind: "ftp-passive",
-  said: "227",
+/** What stands in for a refused reply, by its reason, of which there are few. */
+const replies = new Map<string, Uint8Array>();
+
+function insteadInBrief(reason: string): Uint8Array {
+  const reply = replies.get(reason) ?? bytesOf(cannotOpen(reason));
+  replies.set(reason, reply);
+  return reply;
+}
+
+/** All of one shape, which is what V8 looks at; `objection`: why nobody may be led there. */
+const offerForm = (
+  code: number,
+  kind: string,
+  objection: string | undefined,
+  write: OfferForm["write"],
+): OfferForm => ({
+  says: "offer",
+  kind,
+  said: `${code}`,
   transport: "tcp",
-  write: (_offer, address, port, out, at) => writeHostPort(address, port, out, at),
-  tell: (offer, actions) => announceOffer(227, offer, Address.ipv4(offer.address), actions),
-};
+  objection,
+  write,
+  instead: insteadInBrief,
+  announce: (offer) => announcementOf(code, announcedBy(offer), offer.length, 425, objection ?? null),
+  tell: (offer, actions) =>
+    announcePassive(code, announcedBy(offer), offer.length, 425, offer.detail, objection ?? null, actions),
+});
+
+/** `227 Entering Passive Mode (h1,h2,h3,h4,p1,p2)` */
+const passiveForm = (objection?: string): OfferForm =>
+  offerForm(227, "ftp-passive", objection, (_offer, address, port, out, at) => writeHostPort(address, port, out, at));
 
 /** `229 Entering Extended Passive Mode (|||port|)` */
-const EXTENDED: OfferForm = {
-  kind: "ftp-epsv",
-  said: "229",
-  transport: "tcp",
-  write: ({ detail }, _address, port, out, at) => writeExtended(detail, port, out, at),
-  tell: (offer, actions) => announceOffer(229, offer, null, actions),
+const extendedForm = (objection?: string): OfferForm =>
+  offerForm(229, "ftp-epsv", objection, ({ detail }, _address, port, out, at) => writeExtended(detail, port, out, at));
+
+const PASSIVE = passiveForm();
+const EXTENDED = extendedForm();
+/** The same where no command asked for it. */
+const UNASKED = passiveForm("unsolicited");
+const EXTENDED_UNASKED = extendedForm("unsolicited");
+
+const announcedBy = ({ address, port, start, end }: Offer): Announced => ({
+  address: address < 0 ? null : addressOf(address),
+  port,
+  at: [{ start, end }],
+});
+
+const refusal = (code: Malformed): RefusalForm => ({
+  says: "refusal",
+  code,
+  instead: insteadInBrief(code),
+  tell: ({ length }, actions) => {
+    actions.refuse(code, { start: 0, end: length }, { start: 0, end: length, text: cannotOpen });
+  },
+});
+
+const REFUSALS: Readonly<Record<Malformed, RefusalForm>> = {
+  "bad-argument": refusal("bad-argument"),
+  "bad-octet": refusal("bad-octet"),
+  "bad-port": refusal("bad-port"),
+  "bad-address": refusal("bad-address"),
+  "bad-family": refusal("bad-family"),
+  ambiguous: refusal("ambiguous"),
 };
 
-function announceOffer(code: number, offer: Offer, address: Address | null, actions: Actions): void {
-  const { port, start, end, length, detail } = offer;
-  announcePassive(code, { address, port, at: [{ start, end }] }, length, 425, detail, null, actions);
-}
+/** A passive command was answered, and not with an address. */
+const NO_ADDRESS: FaultForm = {
+  says: "fault",
+  code: "no-address",
+  tell: ({ length }, actions) => actions.fault("no-address", { start: 0, end: length }),
+};
 
 /**
  * Announces what a 227 or 229 of `length` bytes says. `shown`: the code of the reply that stands in for it; `delimiter`: of
@@ -55,6 +106,19 @@ export function announcePassive(
   objection: string | null,
   actions: Actions,
 ): void {
+  const ref = actions.expect(announcementOf(code, announced, length, shown, objection));
+  const render = code === 229 ? extendedRenderer(delimiter) : renderHostPort;
+  for (const { start, end } of announced.at) actions.rewrite(start, end, ref, render);
+  actions.settle(ref, "accepted");
+}
+
+function announcementOf(
+  code: number,
+  announced: Announced,
+  length: number,
+  shown: number,
+  objection: string | null,
+): Announcement {
   const extended = code === 229;
   const announcement: Announcement = {
     kind: extended ? "ftp-epsv" : "ftp-passive",
@@ -67,51 +131,140 @@ export function announcePassive(
     bytes: { start: 0, end: length },
     instead: { start: 0, end: length, text: insteadOf(shown) },
   };
-  const ref = actions.expect(objection === null ? announcement : { ...announcement, objection });
-  const render = extended ? extendedRenderer(delimiter) : renderHostPort;
-  for (const { start, end } of announced.at) actions.rewrite(start, end, ref, render);
-  actions.settle(ref, "accepted");
+  return objection === null ? announcement : { ...announcement, objection };
 }
 
 /** The text of a reply with this code in the place of what is refused. */
 export const insteadOf = (code: number): ((reason: string) => string) =>
   code === 425 ? cannotOpen : (reason) => refusedReply(code, reason);
 
-/** Reads what the line `[at, lf)`, a 227 or 229, offers. False: it is not of the plain form. */
-export function readOffer(code: number, bytes: Uint8Array, at: number, lf: number, offer: Offer): boolean {
-  const extended = code === 229;
-  if (!(extended ? readExtended(bytes, at, lf, offer) : readHostPort(bytes, at, lf, offer))) return false;
-  if (offer.port === 0) return false;
-  offer.form = extended ? EXTENDED : PASSIVE;
+/**
+ * Reads what the line `[at, lf)`, a passive reply, says; `asked`: a command asked for it. False: that is to be told in full.
+ */
+export function readPassive(
+  code: number,
+  bytes: Uint8Array,
+  at: number,
+  lf: number,
+  asked: boolean,
+  offer: Offer,
+): boolean {
   offer.length = lf + 1 - at;
+  const isPlain =
+    code === 229 ? readExtended(bytes, at, lf, offer) : code === 227 && readHostPort(bytes, at, lf + 1, offer) === lf;
+  if (isPlain && offer.port > 0) {
+    offer.form = formOf(code, asked);
+    return true;
+  }
+  const how = (code === 229 ? seekExtended : seekHostPort)(bytes, at + 3, lf);
+  return how === "once" && code !== 228 ? readFound(code, bytes, at, asked, offer) : readRest(code, how, asked, offer);
+}
+
+const formOf = (code: number, asked: boolean): OfferForm =>
+  code === 229 ? (asked ? EXTENDED : EXTENDED_UNASKED) : asked ? PASSIVE : UNASKED;
+
+/** One end, in whatever form; false where words cannot say it. */
+function readFound(code: number, bytes: Uint8Array, at: number, asked: boolean, offer: Offer): boolean {
+  if (found.other !== null || found.port === 0) return false;
+  offer.form = formOf(code, asked);
+  offer.address = found.word;
+  offer.port = found.port;
+  offer.start = found.start - at;
+  offer.end = found.end - at;
+  offer.detail = bytes[found.start]!;
   return true;
 }
 
-/** Six numbers up to 255 with nothing but commas between them, and no other number or comma behind the code. */
-function readHostPort(bytes: Uint8Array, line: number, lf: number, offer: Offer): boolean {
-  let at = line + 3;
-  while (at < lf && !isDigit(bytes[at])) at++;
+/** No end, or none that could be let in. */
+function readRest(code: number, how: Found, asked: boolean, offer: Offer): boolean {
+  offer.start = 0;
+  offer.end = offer.length;
+  if (how === "nowhere") {
+    if (asked) offer.form = NO_ADDRESS;
+    return true;
+  }
+  // LPSV's (RFC 1639), whose address nobody here can read.
+  if (code === 228) offer.form = REFUSALS["bad-family"];
+  else if (how === "once" || how === "again") return false;
+  else offer.form = REFUSALS[how];
+  return true;
+}
+
+/** What a byte is to `readHostPort`; odd: it may stand before the numbers. */
+const Class = { ENDS: 0, TEXT: 1, DIGIT: 2, COMMA: 3 } as const;
+const CLASSES = new Uint8Array(256).fill(Class.TEXT);
+for (const byte of [NUL, LF, CR, IAC]) CLASSES[byte] = Class.ENDS;
+for (let digit = ZERO; digit <= ZERO + 9; digit++) CLASSES[digit] = Class.DIGIT;
+CLASSES[COMMA] = Class.COMMA;
+
+/** What a 227 in brief offers that a command asked for: as `readHostPort`. */
+export function readOffered(bytes: Uint8Array, line: number, end: number, offer: Offer): number {
+  const lf = readHostPort(bytes, line, end, offer);
+  if (lf < 0 || offer.port === 0) return -1;
+  offer.length = lf + 1 - line;
+  offer.form = PASSIVE;
+  return lf;
+}
+
+/**
+ * Six numbers up to 255 with nothing but commas between them, and no other number or comma behind the code, in the line at
+ * `line`, which opens with 227. Returns where its LF is; -1: it is no simple line (line.ts) that ends before `end`, or
+ * not of this form. Each byte is looked at once.
+ */
+function readHostPort(bytes: Uint8Array, line: number, end: number, offer: Offer): number {
+  let at = skipText(bytes, line + 3, end);
   offer.start = at - line;
+  at = readNumbers(bytes, at, end, offer);
+  if (at < 0) return -1;
+  offer.end = at - line;
+  while (at < end && CLASSES[bytes[at]!] === Class.TEXT) at++;
+  if (at < end && bytes[at] === CR) at++;
+  return at < end && bytes[at] === LF ? at : -1;
+}
+
+/** Where the first byte from `start` on is that ends a line, or is of a number. Four at a time, while there are. */
+function skipText(bytes: Uint8Array, start: number, end: number): number {
+  let at = start;
+  while (
+    at + 4 <= end &&
+    (classAt(bytes, at) & classAt(bytes, at + 1) & classAt(bytes, at + 2) & classAt(bytes, at + 3) & 1) !== 0
+  )
+    at += 4;
+  while (at < end && (classAt(bytes, at) & 1) !== 0) at++;
+  return at;
+}
+
+const classAt = (bytes: Uint8Array, at: number): number => CLASSES[bytes[at]!]!;
+
+/** The six numbers at `start`. Returns where they end; -1: they are not there, or nothing is behind them. */
+function readNumbers(bytes: Uint8Array, start: number, end: number, offer: Offer): number {
+  let at = start;
   let address = 0;
   let port = 0;
   for (let i = 0; i < NUMBERS; i++) {
-    if (i > 0 && bytes[at++] !== COMMA) return false;
-    const stop = skipDigits(bytes, at, lf);
-    const number = decimal(bytes, at, stop);
-    if (stop === at || stop - at > 3 || number > 255) return false;
-    if (i < 4) address = address * 256 + number;
-    else port = port * 256 + number;
-    at = stop;
+    if (i > 0 && (at >= end || bytes[at++] !== COMMA)) return -1;
+    const read = readNumber(bytes, at, end);
+    const number = read >>> 2;
+    if (read < 0 || number > 255) return -1;
+    at += read & 3;
+    if (i < 4) address = (address << 8) | number;
+    else port = (port << 8) | number;
   }
-  offer.address = address;
+  offer.address = address >>> 0;
   offer.port = port;
-  offer.end = at - line;
-  return !hasNumbers(bytes, at, lf);
+  return at;
 }
 
-function hasNumbers(bytes: Uint8Array, start: number, end: number): boolean {
-  for (let at = start; at < end; at++) if (isDigit(bytes[at]) || bytes[at] === COMMA) return true;
-  return false;
+/** The number at `at`, and in the lowest two bits how many digits it has, up to three; -1: none, or it is too near the end. */
+function readNumber(bytes: Uint8Array, at: number, end: number): number {
+  if (at + 3 > end) return -1;
+  const first = bytes[at]! - ZERO;
+  const second = bytes[at + 1]! - ZERO;
+  const third = bytes[at + 2]! - ZERO;
+  if (first < 0 || first > 9) return -1;
+  if (second < 0 || second > 9) return (first << 2) | 1;
+  if (third < 0 || third > 9) return ((first * 10 + second) << 2) | 2;
+  return ((first * 100 + second * 10 + third) << 2) | 3;
 }
 
 /** `(<d><d><d>port<d>` with the first parenthesis of the line, and no three equal bytes in a row anywhere else. */

@@ -40,30 +40,48 @@ export const REFUSED_COMMAND = "PORT 0,0,0,0,0,0";
 export const refusedReply = (code: number, reason: string): string =>
   `${code} Can't open data connection: refused by the director (${reason}).\r\n`;
 
+/** Each number up to 255 in decimal, four bytes each: its digits, and how many they are. */
+const OCTETS = new Uint8Array(256 * 4);
+const COUNT = 3;
+for (let value = 0; value < 256; value++) {
+  const text = String(value);
+  for (let i = 0; i < text.length; i++) OCTETS[value * 4 + i] = text.charCodeAt(i);
+  OCTETS[value * 4 + COUNT] = text.length;
+}
+
 /** The host-port of an IPv4 end into `out` from `at` on, as `renderHostPort`. Returns where it ends. */
-export function writeHostPort({ words }: Address, port: number, out: Uint8Array, at: number): number {
-  const word = words[3];
-  let to = at;
-  for (let shift = 24; shift >= 0; shift -= 8) {
-    to = writeNumber((word >>> shift) & 255, out, to);
-    out[to++] = COMMA;
-  }
-  to = writeNumber(port >> 8, out, to);
-  out[to++] = COMMA;
-  return writeNumber(port & 255, out, to);
+export function writeHostPort({ low: word }: Address, port: number, out: Uint8Array, at: number): number {
+  let to = writeOctet(word >>> 24, out, at);
+  to = writeOctet((word >>> 16) & 255, out, to);
+  to = writeOctet((word >>> 8) & 255, out, to);
+  to = writeOctet(word & 255, out, to);
+  to = writeOctet(port >>> 8, out, to);
+  return writeOctet(port & 255, out, to) - 1;
+}
+
+/** In decimal, and a comma behind it. Always three digits, those that it has not are written over: nothing is to be guessed. */
+function writeOctet(value: number, out: Uint8Array, at: number): number {
+  const from = value * 4;
+  out[at] = OCTETS[from]!;
+  out[at + 1] = OCTETS[from + 1]!;
+  out[at + 2] = OCTETS[from + 2]!;
+  const to = at + OCTETS[from + COUNT]!;
+  out[to] = COMMA;
+  return to + 1;
 }
 
 /** The same of what `extendedRenderer` makes. */
 export function writeExtended(delimiter: number, port: number, out: Uint8Array, at: number): number {
   for (let i = 0; i < 3; i++) out[at + i] = delimiter;
-  const to = writeNumber(port, out, at + 3);
+  const to = writePort(port, out, at + 3);
   out[to] = delimiter;
   return to + 1;
 }
 
 /** In decimal. */
-function writeNumber(value: number, out: Uint8Array, at: number): number {
-  const to = value < 10 ? at : writeNumber(Math.floor(value / 10), out, at);
-  out[to] = ZERO + (value % 10);
-  return to + 1;
+function writePort(port: number, out: Uint8Array, at: number): number {
+  let to = at + 1;
+  for (let rest = port; rest > 9; rest = Math.floor(rest / 10)) to++;
+  for (let i = to - 1, rest = port; i >= at; i--, rest = Math.floor(rest / 10)) out[i] = ZERO + (rest % 10);
+  return to;
 }

@@ -1,4 +1,4 @@
-import type { Actions } from "../../core/helper/api.ts";
+import type { Actions, Replacement } from "../../core/helper/api.ts";
 import type { ByteRange } from "../../core/units.ts";
 import { CR, latin1 } from "../../core/wire/text.ts";
 import type { Pending } from "./dialogue.ts";
@@ -100,7 +100,11 @@ export class Replies extends Reader {
     if (!isPassiveCode(code)) return this.#other(line, actions);
     const coded = replyIn(line) !== null;
     if (addressIn(code, line, coded ? 3 : 0) === null && !announcesItself(line) && !isVeiled(line)) return;
-    actions.refuse("address-in-continuation", wholeOf(line), { ...wholeOf(line), text: () => `${code}-\r\n` });
+    actions.refuse(
+      "address-in-continuation",
+      wholeOf(line),
+      replaced(line, () => `${code}-\r\n`),
+    );
   }
 
   /** A line that announces nothing, whatever clients take it for. */
@@ -109,7 +113,11 @@ export class Replies extends Reader {
     if (!passive && !isVeiled(line)) return;
     const reason = passive && this.#multiline !== 0 ? "address-in-continuation" : "hidden";
     const text = `${passive ? " " : ""}${unveiled(line)}`;
-    actions.refuse(reason, wholeOf(line), { ...wholeOf(line), text: () => text });
+    actions.refuse(
+      reason,
+      wholeOf(line),
+      replaced(line, () => text),
+    );
   }
 
   /** The command that the final line of a reply answers. */
@@ -148,7 +156,7 @@ export class Replies extends Reader {
     // Within a multi-line reply the code may not change.
     const shown = within === 0 ? 425 : within;
     if (typeof announced === "string") {
-      actions.refuse(announced, whole, { ...whole, text: insteadOf(shown) });
+      actions.refuse(announced, whole, replaced(line, insteadOf(shown)));
       return;
     }
     const delimiter = line.text[announced.at[0]!.start]!;
@@ -157,6 +165,9 @@ export class Replies extends Reader {
 }
 
 const wholeOf = ({ end }: Line): ByteRange => ({ start: 0, end: end + 1 });
+
+/** In the place of all of it. */
+const replaced = ({ end }: Line, text: Replacement["text"]): Replacement => ({ start: 0, end: end + 1, text });
 
 /**
  * Whether clients could differ in where this line ends, or in what its code is: to some a bare CR ends it (Python's

@@ -31,10 +31,12 @@ export const verb = (text: string): Verb => {
   return code;
 };
 
-const ANNOUNCING: readonly Verb[] = ["PORT", "EPRT", "LPRT"].map(verb);
+const PORT = verb("PORT");
+const EPRT = verb("EPRT");
+const LPRT = verb("LPRT");
 
 /** Of a command. */
-export const announces = (code: Verb): boolean => ANNOUNCING.includes(code);
+export const announces = (code: Verb): boolean => code === PORT || code === EPRT || code === LPRT;
 
 /** Of a reply: 227 and 229; 228 is LPSV's (RFC 1639), whose address nobody here can read. */
 export const isPassiveCode = (code: number): boolean => code >= 227 && code <= 229;
@@ -127,7 +129,8 @@ export type Malformed = "bad-argument" | "bad-octet" | "bad-port" | "bad-address
 
 /** `h1,h2,h3,h4,p1,p2` and nothing else (RFC 959 §5.3.2 <host-port>). */
 export function parseHostPort(bytes: Uint8Array, start: number, end: number): Announced | Malformed {
-  return numbersAt(bytes, start, end).end === end ? announcedBy(start) : "bad-argument";
+  if (numbersAt(bytes, start, end).end !== end) return "bad-argument";
+  return wrongSix() ?? announcedAs(firstFound(wordOfSix(), null, portOfSix(), start, end))!;
 }
 
 interface Run {
@@ -163,56 +166,101 @@ const numberIn = (bytes: Uint8Array, start: number, end: number): number =>
 
 /** sscanf's %u skips all of C's isspace, and takes a sign. */
 function skipSpace(bytes: Uint8Array, at: number, end: number): number {
-  while (at < end && (bytes[at] === SPACE || (bytes[at]! >= HT && bytes[at]! <= CR))) at++;
+  while (at < end && bytes[at]! <= SPACE && (bytes[at] === SPACE || (bytes[at]! >= HT && bytes[at]! <= CR))) at++;
   return at;
 }
 
 const skipSign = (bytes: Uint8Array, at: number, end: number): number =>
   at < end && (bytes[at] === PLUS || bytes[at] === HYPHEN) ? at + 1 : at;
 
-/** What the run that was looked at last announces, if it has six numbers. */
-function announcedBy(start: number): Announced | Malformed {
+/** What is wrong with the run that was looked at last, which should be six numbers. */
+function wrongSix(): Malformed | null {
   if (run.count !== 6) return "bad-argument";
   for (let i = 0; i < 6; i++) if (Number.isNaN(numbers[i])) return "bad-argument";
   for (let i = 0; i < 6; i++) if (numbers[i]! > 255) return "bad-octet";
-  const [a, b, c, d, high, low] = [numbers[0]!, numbers[1]!, numbers[2]!, numbers[3]!, numbers[4]!, numbers[5]!];
-  const address = addressOf(((a << 24) | (b << 16) | (c << 8) | d) >>> 0);
-  return { address, port: high * 256 + low, at: [{ start, end: run.end }] };
+  return null;
 }
+
+/** The address and the port that they are. */
+const wordOfSix = (): number => ((numbers[0]! << 24) | (numbers[1]! << 16) | (numbers[2]! << 8) | numbers[3]!) >>> 0;
+const portOfSix = (): number => numbers[4]! * 256 + numbers[5]!;
 
 /** The one that was read last is read again more often than not: a server has one address. */
 let last = Address.ipv4(0);
 
-function addressOf(word: number): Address {
+/** The IPv4 address that is this number. */
+export function addressOf(word: number): Address {
   if (last.words[3] !== word) last = Address.ipv4(word);
   return last;
+}
+
+/** Where a text names an end: nowhere, once, more than once, but always the same; or what is wrong with it. */
+export type Found = "nowhere" | "once" | "again" | Malformed;
+
+/** The end that was found last, in whatever text, and where it is named first. One object serves all. */
+export const found = {
+  /** An IPv4 address as a number; -1: none, or another one. */
+  word: -1,
+  other: null as Address | null,
+  port: 0,
+  start: 0,
+  end: 0,
+  /** Where it is named again: pairs of start and end. */
+  more: [] as number[],
+};
+
+/** An end that is named at `[start, end)`, as are those before it. */
+function sameAsFound(word: number, other: Address | null, port: number, start: number, end: number): Found {
+  const same =
+    found.word === word && found.port === port && (found.other === null ? other === null : other?.equals(found.other));
+  // Clients differ in which of two they take. The same one twice is no question.
+  if (same !== true) return "ambiguous";
+  found.more.push(start, end);
+  return "again";
+}
+
+function firstFound(word: number, other: Address | null, port: number, start: number, end: number): Found {
+  found.word = word;
+  found.other = other;
+  found.port = port;
+  found.start = start;
+  found.end = end;
+  if (found.more.length > 0) found.more = [];
+  return "once";
+}
+
+/** As an object. */
+function announcedAs(how: Found): Announced | Malformed | null {
+  if (how === "nowhere") return null;
+  if (how !== "once" && how !== "again") return how;
+  const { word, other, port, start, end, more } = found;
+  const at = [{ start, end }];
+  for (let i = 0; i < more.length; i += 2) at.push({ start: more[i]!, end: more[i + 1]! });
+  return { address: word < 0 ? other : addressOf(word), port, at };
 }
 
 /**
  * The host-port anywhere in a 227 text (RFC 1123 §4.1.2.6: its place and the parentheses vary), or null when the text
  * carries none (`227 Logout.`). Four or more numbers in a row that are not six are malformed; fewer are prose.
  */
-export function findHostPort(bytes: Uint8Array, start: number, end: number): Announced | Malformed | null {
-  let found: Announced | null = null;
+export const findHostPort = (bytes: Uint8Array, start: number, end: number): Announced | Malformed | null =>
+  announcedAs(seekHostPort(bytes, start, end));
+
+/** The same in numbers: what was `found`. */
+export function seekHostPort(bytes: Uint8Array, start: number, end: number): Found {
+  let how: Found = "nowhere";
   for (let at = start; at < end; at++) {
     if (!isDigit(bytes[at])) continue;
     const first = at;
     const { count, end: stop } = numbersAt(bytes, first, end);
     at = stop;
     if (count < 4) continue;
-    const next = announcedBy(first);
-    if (typeof next === "string") return next;
-    // Clients differ in which of two they take. The same one twice is no question.
-    if (found !== null && !sameEndpoint(found, next)) return "ambiguous";
-    found = found === null ? next : again(found, next);
+    const wrong = wrongSix();
+    if (wrong !== null) return wrong;
+    how = (how === "nowhere" ? firstFound : sameAsFound)(wordOfSix(), null, portOfSix(), first, stop);
+    if (how === "ambiguous") return how;
   }
-  return found;
-}
-
-const again = (first: Announced, { at }: Announced): Announced => ({ ...first, at: [...first.at, ...at] });
-
-function sameEndpoint(a: Announced, b: Announced): boolean {
-  return a.port === b.port && (a.address === null ? b.address === null : b.address?.equals(a.address) === true);
+  return how;
 }
 
 /** `<d>net-prt<d>net-addr<d>tcp-port<d>` and nothing else (RFC 2428 §2). */
@@ -237,24 +285,29 @@ interface Fields {
   readonly second: number;
   readonly third: number;
   readonly end: number;
-  /** Before the digits stands what only sscanf takes for a part of a number. */
+  /** Before the digits stands what only sscanf takes for a part of a number, or RFC 2428 knows no such delimiter. */
   readonly loose: boolean;
 }
 
 /** Longest text between the delimiters: an IPv6 address with a dotted tail has 45 characters. */
 const LONGEST_FIELD = 64;
 
-/** Three fields in four equal delimiters (RFC 2428 §2: any of ASCII 33 to 126) from `start` on, the last one digits. */
+/**
+ * Three fields in four equal delimiters from `start` on, the last one digits. RFC 2428 §2 has any of ASCII 33 to 126; of others
+ * clients take what is no digit and no blank (curl), so what has those is loose.
+ */
 function fieldsAt(bytes: Uint8Array, start: number, end: number): Fields | null {
   const delimiter = bytes[start];
-  if (delimiter === undefined || start >= end || delimiter < 33 || delimiter > 126 || isDigit(delimiter)) return null;
+  if (delimiter === undefined || start >= end || isDigit(delimiter)) return null;
+  if (skipSpace(bytes, start, start + 1) > start) return null;
   const second = indexWithin(bytes, delimiter, start + 1, end);
   const third = second < 0 ? -1 : indexWithin(bytes, delimiter, second + 1, end);
   if (third < 0) return null;
   const first = skipSign(bytes, skipSpace(bytes, third + 1, Math.min(end, third + LONGEST_FIELD)), end);
   const last = skipDigits(bytes, first, end);
   if (last === first || bytes[last] !== delimiter || last >= end) return null;
-  return { start, second, third, end: last + 1, loose: first > third + 1 };
+  const loose = first > third + 1 || delimiter < 33 || delimiter > 126;
+  return { start, second, third, end: last + 1, loose };
 }
 
 function indexWithin(bytes: Uint8Array, byte: number, start: number, end: number): number {
@@ -272,25 +325,27 @@ function portOf(bytes: Uint8Array, fields: Fields, address: Address | null): Ann
  * The `(<d><d><d>tcp-port<d>)` of a 229 text (RFC 2428 §3), with or without its parentheses, or null when the text
  * carries none. Servers that fill the first two fields in are understood too.
  */
-export function findExtended(bytes: Uint8Array, start: number, end: number): Announced | Malformed | null {
-  const open = indexOf(bytes, OPEN, start, end);
-  const bracketed = open < 0 ? null : fieldsAt(bytes, open + 1, end);
-  let found: Announced | null = null;
+export const findExtended = (bytes: Uint8Array, start: number, end: number): Announced | Malformed | null =>
+  announcedAs(seekExtended(bytes, start, end));
+
+/** The same in numbers: what was `found`. */
+export function seekExtended(bytes: Uint8Array, start: number, end: number): Found {
+  const bracketed = indexOf(bytes, OPEN, start, end) + 1;
+  let how: Found = "nowhere";
   for (let at = start; at + 4 < end; at++) {
-    const fields = at === bracketed?.start ? bracketed : bareAt(bytes, at, end);
+    if (!isTripled(bytes, at) && (at !== bracketed || bracketed === 0)) continue;
+    const fields = fieldsAt(bytes, at, end);
     if (fields === null) continue;
-    const next = extendedIn(bytes, fields);
-    if (typeof next === "string") return next;
-    if (found !== null && !sameEndpoint(found, next)) return "ambiguous";
-    found = found === null ? next : again(found, next);
+    how = extendedIn(bytes, fields, how === "nowhere");
+    if (how !== "once" && how !== "again") return how;
     at = fields.end - 1;
   }
-  return found;
+  return how;
 }
 
 /** Without parentheses the first two fields are empty. */
-const bareAt = (bytes: Uint8Array, at: number, end: number): Fields | null =>
-  bytes[at] === bytes[at + 1] && bytes[at] === bytes[at + 2] ? fieldsAt(bytes, at, end) : null;
+const isTripled = (bytes: Uint8Array, at: number): boolean =>
+  bytes[at] === bytes[at + 1] && bytes[at] === bytes[at + 2];
 
 /** Not `bytes.indexOf`: that would look at all that follows the line, too. */
 function indexOf(bytes: Uint8Array, byte: number, start: number, end: number): number {
@@ -298,8 +353,11 @@ function indexOf(bytes: Uint8Array, byte: number, start: number, end: number): n
   return -1;
 }
 
-function extendedIn(bytes: Uint8Array, fields: Fields): Announced | Malformed {
-  if (fields.third === fields.second + 1) return portOf(bytes, fields, null);
-  const address = Address.parse(latin1(bytes, fields.second + 1, fields.third));
-  return address === null ? "bad-address" : portOf(bytes, fields, address);
+function extendedIn(bytes: Uint8Array, { start, second, third, end, loose }: Fields, first: boolean): Found {
+  const other = third === second + 1 ? null : Address.parse(latin1(bytes, second + 1, third));
+  if (other === null && third > second + 1) return "bad-address";
+  if (loose) return "bad-argument";
+  const port = decimal(bytes, third + 1, end - 1);
+  if (port > 0xffff) return "bad-port";
+  return (first ? firstFound : sameAsFound)(-1, other, port, start, end);
 }

@@ -18,7 +18,7 @@ import * as tcp from "../../wire/tcp.ts";
 import { BriefHelpers, NOT_BRIEF } from "./brief-helpers.ts";
 import type { Reader } from "./intake.ts";
 import { Machine } from "./machine.ts";
-import { canSay, hearAll, isOrdinary, oppositeOf, say, wayAt, windowDue } from "./ordinary.ts";
+import { canSay, hearAll, isOrdinary, oppositeOf, said, say, wayAt, windowDue } from "./ordinary.ts";
 import { READER, type RestPage, RestRows } from "./rest-rows.ts";
 import type { Shift } from "./shift.ts";
 import type { ControlSink } from "./speaker.ts";
@@ -217,7 +217,9 @@ export class ControlFlow implements ControlHost, BriefHost, Reader {
       }
     }
     hearAll(page, way, back, bytes, at, end - from, now);
-    say(page, way, back, direction, spoken, now, this.sink);
+    spoken.put(said);
+    say(page, way, back, now);
+    this.sink.emit(direction, said);
     spoken.clear();
     if (windowDue(page, way)) this.#awake().flush();
     return true;

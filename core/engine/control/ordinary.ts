@@ -10,8 +10,6 @@ import { hasTimestampsOnly, putTimestamps, timestampOf } from "../../wire/tcp-op
 import * as rows from "./rest-rows.ts";
 import { smoothedWith, varianceWith } from "./retransmission.ts";
 import { Segment } from "./segment.ts";
-import type { ControlSink } from "./speaker.ts";
-import type { Spoken } from "./spoken.ts";
 import { MOST_QUEUED, MOST_WINDOW } from "./way.ts";
 
 const { ACK, HEADER, PSH } = tcp;
@@ -20,8 +18,8 @@ const { SCALE_SHIFT, SENT, SMOOTHED, TIMED, TIMED_AT, TIMESTAMPS, TOLD_EDGE, VAR
 const LIMIT_MASK = 0xffff;
 const SCALE_MASK = 15;
 
-/** Of all connections: what is said is said before anything else is. */
-const said = new Segment();
+/** Of all connections: what is said is said before anything else is. Who has read puts in what it carries, `say` the rest. */
+export const said = new Segment();
 
 /** Where the original way of the row at `row` is, and where the other. */
 export const wayAt = (row: number, direction: Direction): number =>
@@ -110,22 +108,13 @@ function measure(doubles: Float64Array, line: number, now: Ms): void {
   doubles[line + SMOOTHED] = smoothedWith(smoothed, trip);
 }
 
-/** Says what became of the segment, or nothing but an acknowledgment. R has room for it, see `canSay`. */
-export function say(
-  page: rows.RestPage,
-  way: number,
-  back: number,
-  direction: Direction,
-  spoken: Pick<Spoken, "put">,
-  now: Ms,
-  sink: Pick<ControlSink, "emit">,
-): void {
+/** Completes `said`: what became of the segment, or nothing but an acknowledgment. R has room for it, see `canSay`. */
+export function say(page: rows.RestPage, way: number, back: number, now: Ms): void {
   const { words } = page;
   const segment = said;
-  spoken.put(segment);
   const silent = segment.start === segment.end;
-  segment.sequence = words[way + SENT]! >>> 0;
-  segment.acknowledgment = words[back + NEXT]! >>> 0;
+  segment.sequence = words[way + SENT]!;
+  segment.acknowledgment = words[back + NEXT]!;
   segment.flags = silent ? ACK : ACK | PSH;
   segment.window = tellWindow(words, back);
   segment.optionsLength =
@@ -133,7 +122,6 @@ export function say(
       ? 0
       : putTimestamps(segment.options, 0, words[way + CLOCK]!, words[back + CLOCK]!);
   if (!silent) keep(page, way, segment, now);
-  sink.emit(direction, segment);
 }
 
 /** What was said is kept until R has acknowledged it. */

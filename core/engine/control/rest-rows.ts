@@ -1,8 +1,8 @@
 /**
  * Control connections at rest, in numbers: 512 bytes a row, so that an ordinary segment touches three or four cache lines
  * that lie side by side, and no objects. A row has both ways, then what both have, what their reader knows, and the output
- * that is not acknowledged. Rows come in pages that never move, and are numbered from 1. Numbers of streams are sequence
- * numbers: their ends are told apart by differences.
+ * that is not acknowledged. Rows come in pages that never move, and go when all of their connections are over; they are
+ * numbered from 1. Numbers of streams are sequence numbers: their ends are told apart by differences.
  */
 import type { Direction } from "../../units.ts";
 
@@ -49,6 +49,7 @@ export const MOST_KEPT = 512 - KEPT;
 
 const PAGE_SHIFT = 8;
 const PAGE_MASK = (1 << PAGE_SHIFT) - 1;
+const NONE = -1;
 
 /** Views of the same rows. */
 export class RestPage {
@@ -56,6 +57,38 @@ export class RestPage {
   readonly doubles = new Float64Array(this.words.buffer);
   readonly bytes = new Uint8Array(this.words.buffer);
   readonly view = new DataView(this.words.buffer);
+  /** Rows in use. */
+  used = 0;
+  /** The row that was freed last: its first word names the one before it. */
+  #free = NONE;
+  /** Rows from here on were never used. */
+  #fresh = 0;
+
+  get full(): boolean {
+    return this.#free === NONE && this.#fresh > PAGE_MASK;
+  }
+
+  /** No row is in use, and those before `first` never will be. */
+  begin(first: number): void {
+    this.used = 0;
+    this.#free = NONE;
+    this.#fresh = first;
+  }
+
+  /** A row that is free. */
+  take(): number {
+    this.used++;
+    const row = this.#free;
+    if (row === NONE) return this.#fresh++;
+    this.#free = this.words[row << ROW_SHIFT]!;
+    return row;
+  }
+
+  giveBack(row: number): void {
+    this.used--;
+    this.words[row << ROW_SHIFT] = this.#free;
+    this.#free = row;
+  }
 }
 
 export const likenessIn = ({ words }: RestPage, row: number, direction: Direction): number =>
@@ -66,21 +99,36 @@ export function putLikeness({ words }: RestPage, row: number, direction: Directi
 }
 
 export class RestRows {
-  readonly #pages: RestPage[] = [];
-  /** The last freed first. */
-  readonly #free: number[] = [];
-  /** None is 0. */
-  #fresh = 1;
+  /** null: none of its rows is in use. */
+  readonly #pages: (RestPage | null)[] = [];
+  /** All pages before this are full. */
+  #lowest = 0;
+  /** A page that went, for the next that is needed. */
+  #spare: RestPage | null = null;
 
+  /** Pages that there are. */
+  get pages(): number {
+    return this.#pages.reduce((sum, page) => sum + (page === null ? 0 : 1), this.#spare === null ? 0 : 1);
+  }
+
+  /** In the first page that has room: so the last ones empty. */
   add(): number {
-    const row = this.#free.pop() ?? this.#fresh++;
-    if (row >>> PAGE_SHIFT === this.#pages.length) this.#pages.push(new RestPage());
-    this.page(row).words[this.place(row) + READER] = 0;
+    while (this.#pages[this.#lowest]?.full === true) this.#lowest++;
+    const index = this.#lowest;
+    const page = this.#pages[index] ?? this.#open(index);
+    const row = (index << PAGE_SHIFT) + page.take();
+    page.words[this.place(row) + READER] = 0;
     return row;
   }
 
   remove(row: number): void {
-    this.#free.push(row);
+    const index = row >>> PAGE_SHIFT;
+    const page = this.page(row);
+    page.giveBack(row & PAGE_MASK);
+    this.#lowest = Math.min(this.#lowest, index);
+    if (page.used > 0) return;
+    this.#pages[index] = null;
+    this.#spare = page;
   }
 
   page(row: number): RestPage {
@@ -90,5 +138,14 @@ export class RestRows {
   /** Where in its page's words `row` begins. */
   place(row: number): number {
     return (row & PAGE_MASK) << ROW_SHIFT;
+  }
+
+  /** Row 0 is nobody's. */
+  #open(index: number): RestPage {
+    const page = this.#spare ?? new RestPage();
+    this.#spare = null;
+    page.begin(index === 0 ? 1 : 0);
+    this.#pages[index] = page;
+    return page;
   }
 }

@@ -40,10 +40,11 @@ export class Speaker {
    */
   handshake(direction: Direction, bytes: Uint8Array, at: number): void {
     const segment = said;
-    segment.sequence = tcp.sequence(bytes, at);
-    segment.acknowledgment = tcp.acknowledgment(bytes, at);
+    segment.sequence = tcp.sequence(bytes, at) | 0;
+    segment.acknowledgment = tcp.acknowledgment(bytes, at) | 0;
     segment.flags = tcp.flags(bytes, at) & (SYN | ACK);
     segment.window = tcp.window(bytes, at);
+    segment.urgentPointer = 0;
     segment.optionsLength = tcp.headerLength(bytes, at) - HEADER;
     segment.options.fill(NO_OPERATION);
     for (const kind of KNOWN) {
@@ -106,10 +107,11 @@ export class Speaker {
   /** The answer of a connection that is no more (RFC 9293 §3.10.7.1) to a segment with this acknowledgment. */
   refuse(direction: Direction, acknowledgment: number): void {
     const segment = said;
-    segment.sequence = acknowledgment;
+    segment.sequence = acknowledgment | 0;
     segment.acknowledgment = 0;
     segment.flags = RST;
     segment.window = 0;
+    segment.urgentPointer = 0;
     segment.optionsLength = 0;
     this.#emit(direction, 0, 0);
   }
@@ -127,8 +129,8 @@ export class Speaker {
 
   #begin(way: Way, back: Way, offset: number, flags: number): void {
     const segment = said;
-    segment.sequence = way.sequenceOf(offset);
-    segment.acknowledgment = back.sequenceOf(back.acknowledged);
+    segment.sequence = way.sequenceOf(offset) | 0;
+    segment.acknowledgment = back.sequenceOf(back.acknowledged) | 0;
     segment.flags = flags;
     segment.window = back.window();
     segment.urgentPointer = 0;

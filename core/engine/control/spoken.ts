@@ -2,7 +2,7 @@
 import { type Direction, opposite } from "../../units.ts";
 import { viewOf } from "../../wire/bytes.ts";
 import { Outbound } from "./outbound.ts";
-import type { Segment } from "./segment.ts";
+import { type Segment, UNSUMMED } from "./segment.ts";
 
 const NOTHING: Uint8Array = new Uint8Array(0);
 
@@ -59,15 +59,12 @@ export class Spoken {
   /** All of it becomes the payload of `segment`. */
   put(segment: Segment): void {
     if (this.#start < this.#end) {
-      segment.view = this.#view;
-      segment.start = this.#start;
-      segment.end = this.#end;
+      segment.carry(this.#view, this.#start, this.#end, UNSUMMED);
       return;
     }
     const outbound = this.#outbound(this.#direction);
-    segment.view = outbound.view;
-    segment.start = outbound.indexOf(outbound.acknowledged);
-    segment.end = segment.start + outbound.kept;
+    const start = outbound.indexOf(outbound.acknowledged);
+    segment.carry(outbound.view, start, start + outbound.kept, UNSUMMED);
   }
 
   clear(): void {

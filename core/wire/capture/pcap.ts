@@ -18,7 +18,7 @@
  *     +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
  */
 import { type ByteOrder, bigEndian, littleEndian, u32, u32le } from "../bytes.ts";
-import type { Extent } from "./extent.ts";
+import type { Extents } from "./extents.ts";
 import { type Damage, type Frame, LONGEST_FRAME } from "./frame.ts";
 import type { ByteQueue } from "./queue.ts";
 
@@ -62,26 +62,30 @@ export class PcapDecoder {
     return this.#linkType < 0 ? [] : [this.#linkType];
   }
 
-  /** The next record, if it is whole, sound and of the common kind: true. False: `next` tells what it is. */
-  step(queue: ByteQueue, extent: Extent): boolean {
-    const room = queue.length - RECORD_HEADER;
-    if (!this.#common || room < 0) return false;
-    const { view, at } = queue;
-    const little = this.#little;
-    const length = view.getInt32(at + 8, little);
-    if (length < 0 || length > LONGEST_FRAME || length > room) return false;
-    const start = at + RECORD_HEADER;
-    extent.start = start;
-    extent.end = start + length;
-    extent.time = view.getUint32(at, little) + (view.getUint32(at + 4, little) * this.#nanosecondsPerTick) / 1e9;
-    this.#records++;
-    queue.skip(RECORD_HEADER + length);
-    return true;
+  /** The records that come next, as long as they are whole, sound and of the common kind; `next` tells what is not. */
+  find(queue: ByteQueue, extents: Extents): void {
+    if (!this.#common) return;
+    const { bytes } = queue;
+    const { i32 } = this.#order;
+    const nanosecondsPerTick = this.#nanosecondsPerTick;
+    let { at } = queue;
+    const end = at + queue.length;
+    while (!extents.full && end - at >= RECORD_HEADER) {
+      const start = at + RECORD_HEADER;
+      const length = i32(bytes, at + 8);
+      if (length < 0 || length > LONGEST_FRAME || length > end - start) break;
+      const ticks = i32(bytes, at + 4) >>> 0;
+      extents.add(start, start + length, (i32(bytes, at) >>> 0) + (ticks * nanosecondsPerTick) / 1e9);
+      at = start + length;
+    }
+    this.#records += extents.count;
+    queue.skip(at - queue.at);
   }
 
-  /** Fills `frame` with what `step` found. */
-  show({ start, end }: Extent, { bytes, view }: ByteQueue, frame: Frame): void {
-    this.#fill(frame, bytes, view, start - RECORD_HEADER, start, end);
+  /** Fills `frame` with number `index` of those that `find` found. */
+  show({ starts, ends }: Extents, index: number, { bytes, view }: ByteQueue, frame: Frame): void {
+    const start = starts[index]!;
+    this.#fill(frame, bytes, view, start - RECORD_HEADER, start, ends[index]!);
   }
 
   /** The next record into `frame`: true. False: more bytes are needed. */

@@ -12,7 +12,7 @@
  *     +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
  */
 import { type ByteOrder, bigEndian, littleEndian, u32, u32le } from "../bytes.ts";
-import type { Extent } from "./extent.ts";
+import type { Extents } from "./extents.ts";
 import { type Damage, type Frame, LONGEST_FRAME, NO_LINK } from "./frame.ts";
 import { type Interface, parseInterface } from "./interface.ts";
 import type { ByteQueue } from "./queue.ts";
@@ -37,11 +37,11 @@ const PACKET_DATA = 28;
 const LONGEST_BLOCK = 16 * 1024 * 1024;
 
 /** The length of the enhanced packet block at `at`; 0: it is something else, not whole, or damaged. */
-function enhanced(view: DataView, at: number, end: number, little: boolean): number {
-  if (end - at < SHORTEST_PACKET || view.getInt32(at, little) !== ENHANCED_PACKET) return 0;
-  const total = view.getInt32(at + 4, little);
+function enhanced(bytes: Uint8Array, at: number, end: number, i32: ByteOrder["i32"]): number {
+  if (end - at < SHORTEST_PACKET || i32(bytes, at) !== ENHANCED_PACKET) return 0;
+  const total = i32(bytes, at + 4);
   if (total < SHORTEST_PACKET || (total & 3) !== 0 || total > end - at || total > LONGEST_BLOCK) return 0;
-  return view.getInt32(at + total - 4, little) === total ? total : 0;
+  return i32(bytes, at + total - 4) === total ? total : 0;
 }
 
 export class PcapngDecoder {
@@ -77,26 +77,30 @@ export class PcapngDecoder {
     }
   }
 
-  /** The next block, if it is a whole and sound enhanced packet block of the interface before: true. False: `next` tells. */
-  step(queue: ByteQueue, extent: Extent): boolean {
-    const { view, at } = queue;
-    const little = !this.#order.big;
-    const total = enhanced(view, at, at + queue.length, little);
-    if (total === 0 || view.getInt32(at + 8, little) !== this.#id) return false;
-    const length = view.getInt32(at + 20, little);
-    if (length < 0 || length > LONGEST_FRAME || length > total - SHORTEST_PACKET) return false;
-    const { clock } = this.#interfaces[this.#id]!;
-    clock.set(view.getUint32(at + 12, little), view.getUint32(at + 16, little));
-    extent.start = at + PACKET_DATA;
-    extent.end = at + PACKET_DATA + length;
-    extent.time = clock.seconds + clock.nanoseconds / 1e9;
-    queue.skip(total);
-    return true;
+  /** The blocks that come next, as long as they are whole and sound enhanced packet blocks of the interface before. */
+  find(queue: ByteQueue, extents: Extents): void {
+    const of = this.#interfaces[this.#id];
+    if (of === undefined) return;
+    const { clock } = of;
+    const { bytes } = queue;
+    const { i32 } = this.#order;
+    const end = queue.at + queue.length;
+    while (!extents.full) {
+      const { at } = queue;
+      const total = enhanced(bytes, at, end, i32);
+      if (total === 0 || i32(bytes, at + 8) !== this.#id) return;
+      const length = i32(bytes, at + 20);
+      if (length < 0 || length > LONGEST_FRAME || length > total - SHORTEST_PACKET) return;
+      clock.set(i32(bytes, at + 12) >>> 0, i32(bytes, at + 16) >>> 0);
+      const start = at + PACKET_DATA;
+      extents.add(start, start + length, clock.seconds + clock.nanoseconds / 1e9);
+      queue.skip(total);
+    }
   }
 
-  /** Fills `frame` with what `step` found. */
-  show({ start }: Extent, { bytes }: ByteQueue, frame: Frame): void {
-    const at = start - PACKET_DATA;
+  /** Fills `frame` with number `index` of those that `find` found. */
+  show({ starts }: Extents, index: number, { bytes }: ByteQueue, frame: Frame): void {
+    const at = starts[index]! - PACKET_DATA;
     this.#packet(bytes, at, at + this.#order.u32(bytes, at + 4), frame, this.#order.u32);
   }
 

@@ -1,5 +1,5 @@
 import { u32 } from "../bytes.ts";
-import { Extent } from "./extent.ts";
+import { Extents } from "./extents.ts";
 import { type Damage, Frame } from "./frame.ts";
 import { PcapDecoder, pcapByteOrder } from "./pcap.ts";
 import { PcapngDecoder, SECTION_HEADER } from "./pcapng.ts";
@@ -17,15 +17,15 @@ export type CaptureFormat = "pcap" | "pcapng";
  *
  *   for each chunk:  reader.push(chunk); while (reader.next()) use(reader.frame)
  *   or:              reader.filled(fill(reader.room(count))); while ... the same, without a copy
- *   or:              while (reader.next()) { use(reader.frame); while (reader.step()) use(reader.view, reader.extent) }
+ *   or:              while (reader.next()) { use(reader.frame); while (reader.find()) use(reader.bytes, reader.extents) }
  *   at its end:      reader.end(); reader.damage says whether, and where, the file is broken
  *
  * What stands before the damage is read as if nothing were wrong; what stands behind it is not read.
  */
 export class CaptureReader {
   readonly frame = new Frame();
-  /** Of the frame that `step` found. */
-  readonly extent = new Extent();
+  /** Of the frames that `find` found. */
+  readonly extents = new Extents();
   /** Frames read so far; the number of the present one, as Wireshark counts. */
   frames = 0;
   /** Bytes of theirs that were captured. */
@@ -79,26 +79,28 @@ export class CaptureReader {
     return false;
   }
 
-  /** What `extent` is in; perhaps another after each `room`. */
-  get view(): DataView {
-    return this.#queue.view;
+  /** What `extents` are in; perhaps others after each `room`. */
+  get bytes(): Uint8Array {
+    return this.#queue.bytes;
   }
 
   /**
-   * Finds the next frame, and says in `extent` where it lies, if it is of the common kind and of the link type of the one
-   * before. False: `next` tells what it is that comes.
+   * Finds the frames that come next, some at a time, and says in `extents` where they lie, if they are of the common kind and
+   * of the link type of the one before. False: `next` tells what it is that comes.
    */
-  step(): boolean {
-    const { extent } = this;
-    if (this.damage !== null || this.#decoder === null || !this.#decoder.step(this.#queue, extent)) return false;
-    this.frames++;
-    this.captured += extent.end - extent.start;
-    return true;
+  find(): boolean {
+    const { extents } = this;
+    extents.clear();
+    if (this.damage !== null || this.#decoder === null) return false;
+    this.#decoder.find(this.#queue, extents);
+    this.frames += extents.count;
+    this.captured += extents.captured;
+    return extents.count > 0;
   }
 
-  /** Fills `frame` with what `step` found. */
-  show(): Frame {
-    this.#decoder!.show(this.extent, this.#queue, this.frame);
+  /** Fills `frame` with number `index` of those that `find` found. */
+  show(index: number): Frame {
+    this.#decoder!.show(this.extents, index, this.#queue, this.frame);
     return this.frame;
   }
 

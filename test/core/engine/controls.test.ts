@@ -123,23 +123,61 @@ t.test("a long reply leaves the connection whose row lies behind as it was", asy
   t.equal(second.reply("200 ok\r\n"), "200 ok\r\n");
 });
 
-t.test("what is sent in a packet's place has its hops, less one, and its class", async (t) => {
+t.test("what is sent in a packet's place has its hops, less one, and its class; at rest, too", async (t) => {
   const { d, session } = directed();
-  const { sequence, heard } = session.client;
-  const packet = tcp({
-    from: CLIENT,
-    to: `${VIP}:21`,
-    flags: "AP",
-    sequence,
-    acknowledgment: heard,
-    payload: Buffer.from("NOOP\r\n"),
-    ttl: 33,
-  });
-  packet[1] = 0x10;
-  sum(packet);
-  d.one(packet, "CLIENT");
-  const [own] = d.sent.filter(({ verdict }) => verdict === "to-real");
-  t.same([ttlOf(own!.packet), own!.packet[1]], [32, 0x10]);
+  for (const [ttl, type] of [
+    [33, 0x10],
+    [34, 0x08],
+  ] as const) {
+    const { sequence, heard } = session.client;
+    const payload = Buffer.from("NOOP\r\n");
+    const packet = tcp({ from: CLIENT, to: `${VIP}:21`, flags: "AP", sequence, acknowledgment: heard, payload, ttl });
+    packet[1] = type;
+    sum(packet);
+    d.one(packet, "CLIENT");
+    const [own] = d.sent.filter(({ verdict }) => verdict === "to-real");
+    t.same([ttlOf(own!.packet), own!.packet[1]], [ttl - 1, type]);
+    // The same again, and the answers.
+    session.say("NOOP\r\n");
+    session.reply("200 ok\r\n200 ok\r\n");
+  }
+});
+
+t.test("what comes late, for a connection that is awake, is not answered by its row", async (t) => {
+  const { d, session } = directed();
+  login(session);
+  const { name, peer, sequence } = session.client;
+  const { sequence: next } = session.server;
+  const reply = Buffer.from("200 ok\r\n");
+  const said = { from: session.server.name, to: name, sequence: next, acknowledgment: session.server.heard };
+  d.one(tcp({ ...said, flags: "AP", payload: reply }), "REAL");
+  const acknowledgment = session.client.heard + reply.length;
+  const late = tcp({ from: name, to: peer, sequence, acknowledgment });
+  d.one(tcp({ from: name, to: peer, flags: "AP", sequence, acknowledgment, payload: Buffer.from("NO") }), "CLIENT");
+  const sent = () => d.sent.map(({ verdict }) => verdict);
+  t.same(sent().sort(), ["to-client", "to-real"], "half a line, and the acknowledgment that came with it");
+  d.one(late, "CLIENT");
+  t.same(sent(), ["to-client"], "told how far we are");
+});
+
+/** Nobody hears of decisions, so that offers need no more than the connection's row. */
+function counted(window: number): Session {
+  const ftpService = { helper: ftp, controlPorts: [port(21)] };
+  const d = new Director([service(VIP, [["tcp", 21, 21]], [realserver(REAL, 2121)], ftpService)]);
+  const session = new Session(d, CLIENT, `${VIP}:21`, `${REAL}:2121`);
+  session.client.window = window;
+  login(session.open());
+  return session;
+}
+
+t.test("an offer that grows beyond its client's room is sent as far as there is room", async (t) => {
+  const session = counted(24);
+  session.say("PASV\r\n");
+  t.equal(session.reply("227 (10,0,0,3,19,137)\r\n"), "227 (203,0,113,10,19,137)\r\n");
+  t.same(
+    session.client.received.slice(-2).map(({ length }) => length),
+    [24, 3],
+  );
 });
 
 t.test("a bounce is refused: the realserver gets what it will refuse itself", async (t) => {

@@ -90,6 +90,42 @@ t.test("a client's answer to an active connection past the director goes to who 
   t.equal(d.say(answers(`${VIP}:33333`, listens), "CLIENT"), "drop: no-flow", "it was announced once");
 });
 
+// rsh: both its ports are the highest that are free, and so nearly always the same ones.
+t.test("a client that uses its ports again, where replies go past, is scheduled and heard anew", async (t) => {
+  const one = { helper: ftp, controlPorts: [port(21)] };
+  const d = new Director([service(VIP, [["tcp", 21, 21]], reals("dr", "dr"), one)], { tunnels });
+  const session = () => {
+    const control = new Overheard(d);
+    const real = control.open();
+    control.say(PORT);
+    const data = d.one(answers(`${VIP}:20`), "CLIENT");
+    t.equal(data.reason, "opened");
+    for (const [from, to] of [
+      [`${CLIENT}:1025`, `${VIP}:20`],
+      [CONTROL, FTP],
+    ]) {
+      // biome-ignore format: one line
+      t.equal(d.one(tcp({ from: from!, to: to!, flags: "FA" }), "CLIENT").destination, real);
+    }
+    return [real, data.destination];
+  };
+  const [first, second] = [session(), session()];
+  t.not(first[0], second[0], "its next connection is another realserver's turn");
+  t.same([first[1], second[1]], [first[0], second[0]], "its answers go to who it told");
+});
+
+// Whoever knows a client's ports may send either in its name; a SYN ACK ended the connection, a RST ten seconds later.
+t.test("a SYN ACK that answers nothing, or a RST, ends no connection whose client may still be reading", async (t) => {
+  for (const flags of ["SA", "R", "RA"]) {
+    const d = new Director([service(VIP, [["tcp", 80, 80]], reals("dr", "dr"))], { tunnels });
+    const says = (flags: string) => d.one(tcp({ from: CONTROL, to: `${VIP}:80`, flags }), "CLIENT");
+    const real = says("S").destination;
+    for (const usual of ["A", "FA", flags]) t.equal(says(usual).destination, real, usual);
+    d.wait(60_000);
+    t.equal(says("A").destination, real, `what it reads is acknowledged after ${flags}`);
+  }
+});
+
 t.test("what a connection announces goes by the method it began with, whatever a reload says since", async (t) => {
   for (const [before, after, verdict] of [
     ["dr", "nat", "direct"],

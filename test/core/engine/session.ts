@@ -9,6 +9,8 @@ interface End {
   /** What it sends next, and what it has heard up to. */
   sequence: number;
   heard: number;
+  /** What it says of its room. */
+  window: number;
   received: Uint8Array[];
   flags: number[];
 }
@@ -30,10 +32,12 @@ export class Session {
       side: "CLIENT",
       sequence: 4_294_967_290,
       heard: 0,
+      window: 65535,
       received: [],
       flags: [],
     };
-    this.server = { name: real, peer: client, side: "REAL", sequence: 7_000, heard: 0, received: [], flags: [] };
+    const begun = { sequence: 7_000, heard: 0, window: 65535, received: [], flags: [] };
+    this.server = { name: real, peer: client, side: "REAL", ...begun };
   }
 
   open(): this {
@@ -84,6 +88,7 @@ export class Session {
       payload,
       sequence: from.sequence,
       acknowledgment: flags === "S" ? 0 : from.heard,
+      window: from.window,
     });
     const counts = payload.length + (/[SF]/.test(flags) ? 1 : 0);
     from.sequence = (from.sequence + counts) >>> 0;

@@ -3,7 +3,7 @@ import { putKey } from "../../../core/engine/ends.ts";
 import { KEY } from "../../../core/flow/key.ts";
 import { Owners } from "../../../core/flow/owners.ts";
 import { Placed } from "../../../core/flow/placed.ts";
-import { END, RelatedRows, ROW_SHIFT } from "../../../core/flow/related-rows.ts";
+import { END, OWNER, RelatedRows, ROW_SHIFT } from "../../../core/flow/related-rows.ts";
 import type { Handle } from "../../../core/flow/slots.ts";
 import { type Endpoint, ms, port } from "../../../core/units.ts";
 import { Address } from "../../../core/wire/address.ts";
@@ -12,7 +12,12 @@ import { endpoint } from "../../addresses.ts";
 const COUNT = 1000;
 
 const MADE_UP = { kind: "made-up", transport: "tcp" } as const;
-const offererAt = (virtual: Endpoint) => ({ handle: 1 as Handle, client: virtual, virtual, real: virtual });
+
+/** Each of a control connection of its own. */
+function offer(rows: RelatedRows, row: number, virtual: Endpoint): void {
+  rows.words[(row << ROW_SHIFT) + OWNER] = row;
+  rows.putOffer(row, { handle: 1 as Handle, client: virtual, virtual, real: virtual }, rows.kindOf(MADE_UP, ms(0)));
+}
 
 /** How many chains `ends` are in, were there as many as hashes. */
 function chainsOf(seed: number, ends: readonly Endpoint[]): number {
@@ -24,8 +29,8 @@ function chainsOf(seed: number, ends: readonly Endpoint[]): number {
       rows.grow();
       placed.grow();
     }
-    const row = rows.add(1, 1, ms(0), ms(0));
-    rows.put(row, null, offererAt(seen), MADE_UP);
+    const row = rows.add(1, 1, ms(0));
+    offer(rows, row, seen);
     if (!placed.add(row, "tcp", seen.address, seen.port, null)) throw new Error("met before");
     hashes.add(rows.words[(row << ROW_SHIFT) + END]!);
   }
@@ -60,8 +65,8 @@ t.test(
       const rows = new RelatedRows();
       const placed = new Placed(rows, [1, 2]);
       const seen = endpoint(virtual, 5000);
-      const row = rows.add(1, 1, ms(0), ms(0));
-      rows.put(row, null, offererAt(seen), MADE_UP);
+      const row = rows.add(1, 1, ms(0));
+      offer(rows, row, seen);
       placed.add(row, "tcp", seen.address, seen.port, null);
       const key = new Int32Array(KEY);
       const may = (to: Endpoint): boolean => {
@@ -78,7 +83,7 @@ t.test("a client whose last entry is gone is forgotten: those that come and go d
   const owners = new Owners(rows);
   const master = (2 ** 24) as Handle;
   for (let n = 0; n < COUNT; n++) {
-    const row = rows.add(1, 1, ms(0), ms(0));
+    const row = rows.add(1, 1, ms(0));
     owners.add(row, master, `2001:db8::${n.toString(16)}`);
     if (owners.clients !== 1) t.fail(`${owners.clients} clients after ${n}`);
     owners.remove(row);

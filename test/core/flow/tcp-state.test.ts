@@ -4,6 +4,7 @@ import {
   IMPLAUSIBLE,
   queueOf,
   REOPENS,
+  REPLIES_UNSEEN,
   State,
   type StateName,
   transitionAt,
@@ -88,7 +89,7 @@ t.test("combinations of flags that no sender makes are told, in every state and 
 
 t.test("a client's SYN to a connection that is over reopens it; nothing else does", async (t) => {
   const table = transitionTable(true);
-  const reopening = [0, 1].flatMap((direction) =>
+  const reopening = [0, 1, REPLIES_UNSEEN].flatMap((direction) =>
     [...Array(32).keys()].flatMap((flags) =>
       names
         .filter((name) => table[transitionAt(direction, flags, State[name])] === REOPENS)
@@ -96,5 +97,10 @@ t.test("a client's SYN to a connection that is over reopens it; nothing else doe
     ),
   );
   // SYN, and SYN with PSH.
-  t.same(reopening, ["0 2 TIME_WAIT", "0 2 CLOSE", "0 10 TIME_WAIT", "0 10 CLOSE"]);
+  const seen = ["0 2 TIME_WAIT", "0 2 CLOSE", "0 10 TIME_WAIT", "0 10 CLOSE"];
+  // Where no reply was seen SYN ACK too, and the client's FIN is all that there is of the end.
+  const unseen = [2, 10, 18, 26].flatMap((flags) =>
+    ["FIN_WAIT", "TIME_WAIT", "CLOSE"].map((state) => `${REPLIES_UNSEEN} ${flags} ${state}`),
+  );
+  t.same(reopening, [...seen, ...unseen]);
 });

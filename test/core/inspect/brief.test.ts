@@ -3,13 +3,12 @@ import t, { type Test } from "tap";
 import { Balancer, type ConnectionEntry } from "../../../core/balancer.ts";
 import { Placing } from "../../../core/engine/placing.ts";
 import type { RelatedEntry, RelatedLimits } from "../../../core/flow/related.ts";
-import type { Helper, OfferForm } from "../../../core/helper/api.ts";
+import { type Helper, type OfferForm, UNFINISHED } from "../../../core/helper/api.ts";
 import { type BriefHost, type ControlHost, ControlStream, type Decision } from "../../../core/inspect/control.ts";
 import { type Direction, type Ms, ms, type Port, type Transport } from "../../../core/units.ts";
 import { ftp } from "../../../helpers/ftp/helper.ts";
 import { type Choices, oneIn, Random } from "../../../tools/fuzz/generate/choices.ts";
 import { dialogue } from "../../../tools/fuzz/generate/ftp/dialogue.ts";
-import { LineMaker } from "../../../tools/fuzz/generate/ftp/lines.ts";
 import { type Ends, saidBy } from "../../../tools/fuzz/generate/ftp/model.ts";
 import { wild } from "../../../tools/fuzz/generate/ftp/wild.ts";
 import { pieces, segments } from "../../../tools/fuzz/generate/segments.ts";
@@ -18,8 +17,10 @@ import { ReplayRun } from "../../../tools/fuzz/hosts/replay.ts";
 import { clientOf, type Place, SEED, serviceFor, virtualOf } from "../../../tools/fuzz/hosts/service.ts";
 import { bytesText, textBytes } from "../../../tools/fuzz/hosts/text.ts";
 import { described } from "../../../tools/fuzz/hosts/trace.ts";
+import { type Said, singleReplies } from "./single-replies.ts";
 
 const ENDS: Ends = { client: "10.0.0.5", virtual: "203.0.113.10", real: "192.168.0.2" };
+const PLACE: Place = { helper: ftp, ends: ENDS };
 const PLENTY: RelatedLimits = { perClient: 100, total: 1000 };
 
 /** The same helper, brief as `brief` is, or never. */
@@ -113,7 +114,7 @@ class Run implements ControlHost, BriefHost {
 
   /** All that can be told apart from outside. Whoever counts decisions hears of none. */
   get whole(): readonly unknown[] {
-    return [this.heard, this.#counting ? [] : this.decisions, this.counts, this.gone, this.asked, this.stream.detached];
+    return [this.heard, this.decisions, this.counts, this.gone, this.asked, this.stream.detached];
   }
 
   forward(direction: Direction, bytes: Uint8Array): void {
@@ -146,8 +147,6 @@ class Run implements ControlHost, BriefHost {
     this.decisions.push(`aborted ${reason}`);
   }
 }
-
-type Said = readonly [direction: Direction, bytes: Uint8Array];
 
 /** What is said, and after which of it the client connects, or time passes. */
 function hold(run: Run, said: readonly Said[], choices: Choices): Run {
@@ -212,21 +211,28 @@ t.test("property: single replies come to the same in brief, whoever hosts them",
   taken.offers = 0;
   for (let seed = 0; seed < 60; seed++) {
     const random = new Random(seed);
-    const maker = new LineMaker(random, ENDS);
-    const said: Said[] = [
-      ["reply", textBytes("220 ready\r\n")],
-      ["original", textBytes("USER a\r\n")],
-      ["reply", textBytes("230 ok\r\n")],
-    ];
-    for (let i = 0; i < LINES; i++) {
-      said.push(["original", textBytes(oneIn(random, 2) ? "EPSV\r\n" : "PASV\r\n")]);
-      if (oneIn(random, 3)) maker.bend();
-      else maker.make();
-      said.push(["reply", maker.buffer.slice(0, maker.length)]);
-    }
+    const said = singleReplies(random, ENDS, LINES);
     compare(t, said, ENDS, { limits: oneIn(random, 3) ? FEW : PLENTY }, seed);
   }
   t.ok(taken.offers > 500, `${taken.offers} offers`);
+});
+
+t.test("replies that change what follows come to the same in brief (RFC 2228)", async (t) => {
+  for (const code of [228, 234, 235, 334, 335]) {
+    const lines = [
+      "<220 ready",
+      ">AUTH GSSAPI",
+      "<334 go on",
+      ">ADAT YWJj",
+      `<${code} ok`,
+      ">PASV",
+      "<227 (192,168,0,2,19,137)",
+    ];
+    const said = lines.map((line): Said => [line[0] === "<" ? "reply" : "original", textBytes(`${line.slice(1)}\r\n`)]);
+    taken.offers = 0;
+    compare(t, said, ENDS, {}, code);
+    t.equal(taken.offers > 0, code !== 234, `${code}: after a 234 nothing can be read`);
+  }
 });
 
 t.test("property: the packet engine and replay come to the same in brief", async (t) => {
@@ -256,6 +262,7 @@ t.test("property: the packet engine and replay come to the same in brief", async
 // --- helpers that fail ----------------------------------------------------------------------------------------------
 
 const FORM: OfferForm = {
+  says: "offer",
   kind: "made-up",
   said: "x",
   transport: "tcp",
@@ -263,9 +270,10 @@ const FORM: OfferForm = {
     out[at] = port & 255;
     return at + 1;
   },
-  tell: ({ port, start, end, length }, actions) => {
+  instead: (reason) => textBytes(`(${reason})`),
+  announce: ({ port, length }) => {
     const whole = { start: 0, end: length };
-    const ref = actions.expect({
+    return {
       kind: "made-up",
       said: "x",
       transport: "tcp",
@@ -275,7 +283,11 @@ const FORM: OfferForm = {
       uses: 1,
       bytes: whole,
       instead: { ...whole, text: (reason) => `(${reason})` },
-    });
+    };
+  },
+  tell: (offer, actions) => {
+    const { start, end } = offer;
+    const ref = actions.expect(FORM.announce(offer));
     actions.rewrite(start, end, ref, (seen) => String.fromCharCode(seen.port & 255));
     actions.settle(ref, "accepted");
   },
@@ -318,7 +330,7 @@ t.test("a helper that fails in brief is dealt with as one that fails", async (t)
     "abc",
   );
   t.same([threw.heard.reply, threw.counts, threw.stream.detached], ["abc", ["fault helper-threw"], true]);
-  for (const behind of [-1, 4, 0.5, Number.NaN]) {
+  for (const behind of [-2, 4, 0.5, Number.NaN]) {
     const broke = said(
       madeUp((_payload, at) => at + behind),
       "abc",
@@ -333,6 +345,23 @@ t.test("a helper that fails in brief is dealt with as one that fails", async (t)
     "abc",
   );
   t.same([beyond.heard.reply, beyond.counts], ["abc", ["fault helper-broke-contract"]]);
+});
+
+t.test("a message that is not finished waits, unasked in full, and is looked at again with what follows", async (t) => {
+  const shown: string[] = [];
+  const pairs = madeUp((payload, at, end) => {
+    shown.push(bytesText(payload.subarray(at, end)));
+    if (end - at < 2) return UNFINISHED;
+    return at + 2;
+  });
+  for (const host of ["full", "brief"] as const) {
+    shown.length = 0;
+    const run = said(pairs, "abc", { host });
+    t.same([run.heard.reply, run.stream.waiting("reply"), run.decisions], ["ab", 1, []], host);
+    run.say("reply", textBytes("def"));
+    t.same([run.heard.reply, run.stream.waiting("reply"), run.counts], ["abcdef", 0, []], host);
+    t.same(shown, ["abc", "c", "cdef", "ef"], host);
+  }
 });
 
 t.test("what stands before an offer goes on before it, and what stands behind it behind it", async (t) => {
@@ -355,7 +384,22 @@ t.test("an offer that cannot be written is told in full, and nothing is left of 
     t.equal(run.heard.reply, `a${String.fromCharCode(5000 & 255)}b`);
     t.same(run.counts, ["expected made-up"]);
     t.equal(run.balancer.related.size, 1);
+    t.same(run.gone, [], "nobody has heard of it");
   }
+});
+
+t.test("an offer that cannot be written is gone for who has heard of it, once", async (t) => {
+  const write: OfferForm["write"] = () => -1;
+  const run = new Run({ helper: madeUp(undefined, { ...FORM, write }), ends: ENDS }, { host: "brief" });
+  const { meet } = run;
+  const heard: RelatedEntry[] = [];
+  run.meet = (row, transport, port) => {
+    heard.push(run.balancer.related.entry(row));
+    return meet.call(run, row, transport, port);
+  };
+  run.say("reply", textBytes("o"));
+  t.same([heard.map(({ state }) => state), run.gone.length], [["gone"], 1]);
+  t.equal(run.balancer.related.size, 1, "what was announced in full");
 });
 
 t.test(
@@ -366,10 +410,49 @@ t.test(
     run.prepare = (entry) => run.stream.prepared(entry, null, 1000 as Ms);
     run.say("reply", textBytes("aob"));
     t.equal(run.heard.reply, "a(unavailable)b");
+    t.equal(run.gone.length, 1, "what was announced in full");
     t.same(run.counts, ["refused unavailable"]);
     t.equal(run.balancer.related.size, 0);
   },
 );
+
+t.test("a place that is somebody else's: announced in full, and nobody is told of an entry before", async (t) => {
+  const run = new Run({ helper: madeUp(undefined), ends: ENDS }, { host: "brief" });
+  const other = run.balancer.admit("tcp", { ...clientOf(PLACE), port: 40_001 as Port }, virtualOf(PLACE), ms(1000));
+  const offered = run.balancer.offer(
+    other as ConnectionEntry,
+    { form: FORM, address: -1, port: 7000, start: 0, end: 1, length: 1, detail: 0 },
+    FORM,
+    ftp.limits,
+    ms(1000),
+  );
+  t.ok(run.balancer.related.placeOffer(offered, "tcp", virtualOf(PLACE).address, 5000 as Port));
+  run.meet = () => 5000 as Port;
+  run.say("reply", textBytes("o"));
+  const [, own] = [...run.balancer.related];
+  t.match([own?.state, own?.target.port, run.gone], ["pending", 5000, []]);
+  t.not(own?.seen?.port, 5000);
+});
+
+t.test("an offer among much else goes on with all of it", async (t) => {
+  const [front, behind] = ["x".repeat(2000), "y".repeat(3000)];
+  const brief: Helper["brief"] = (_payload, at, end, _direction, _state, _place, offer) => {
+    Object.assign(offer, { form: FORM, address: -1, port: 5000, start: 2000, end: 2001, length: end - at });
+    return end;
+  };
+  const run = said(madeUp(brief), `${front}o${behind}`);
+  t.equal(run.heard.reply, `${front}${String.fromCharCode(5000 & 255)}${behind}`);
+});
+
+t.test("what is written in the place of an offer may be 64 bytes, or none", async (t) => {
+  for (const length of [64, 0]) {
+    const write: OfferForm["write"] = (_offer, _address, _port, out, at) => {
+      out.fill(0x7a, at, at + length);
+      return at + length;
+    };
+    t.equal(said(madeUp(undefined, { ...FORM, write }), "aob").heard.reply, `a${"z".repeat(length)}b`);
+  }
+});
 
 t.test("what the client says is announced in full", async (t) => {
   const run = new Run({ helper: madeUp(undefined), ends: ENDS }, { host: "brief" });

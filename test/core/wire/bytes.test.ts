@@ -1,5 +1,6 @@
+import fc from "fast-check";
 import t from "tap";
-import { copyBytes, part } from "../../../core/wire/bytes.ts";
+import { copyBytes, copyWords, part, viewOf } from "../../../core/wire/bytes.ts";
 
 t.test("few bytes and many are copied alike, and nothing beside them", async (t) => {
   for (const length of [0, 1, 96, 97, 1460]) {
@@ -9,6 +10,20 @@ t.test("few bytes and many are copied alike, and nothing beside them", async (t)
     t.same(to.subarray(7, 7 + length), from.subarray(5, 5 + length), `${length}`);
     t.ok([...to.subarray(0, 7), ...to.subarray(7 + length)].every((byte) => byte === 0));
   }
+});
+
+t.test("property: what is copied by words is what was there, wherever it stands, and nothing beside it", async (t) => {
+  const places = fc.record({ from: fc.uint8Array({ maxLength: 90 }), start: fc.nat(20), at: fc.nat(20) });
+  fc.assert(
+    fc.property(places, ({ from, start, at }) => {
+      const first = Math.min(start, from.length);
+      const length = from.length - first;
+      const to = new Uint8Array(at + length + 9).fill(0xa5);
+      t.equal(copyWords(viewOf(from), first, from.length, viewOf(to), at), at + length);
+      const beside = new Uint8Array(9).fill(0xa5);
+      t.same(to, Uint8Array.of(...new Uint8Array(at).fill(0xa5), ...from.subarray(first), ...beside));
+    }),
+  );
 });
 
 t.test("a part of bytes shares their memory, and the whole of them is themselves", async (t) => {

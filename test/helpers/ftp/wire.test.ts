@@ -204,6 +204,16 @@ for (const [text, result] of extendedPassive) {
   });
 }
 
+// Found by `kindred fuzz ftp --lines --seed 51`: curl takes them, and would have been told an end that nobody announced.
+t.test("a delimiter that RFC 2428 does not know, and clients take, is malformed; blanks are prose", async (t) => {
+  const read = (delimiter: number): string | null => {
+    const d = String.fromCharCode(delimiter);
+    return shown(findExtended(bytes(`(${d}${d}${d}6446${d})`), 0, 10));
+  };
+  for (const delimiter of [0x01, 0x7f, 0x80, 0xff]) t.equal(read(delimiter), "bad-argument");
+  for (const delimiter of [0x09, 0x20]) t.equal(read(delimiter), null);
+});
+
 t.test("any delimiter of RFC 2428 (ASCII 33 to 126) but a digit", async (t) => {
   for (let code = 0; code < 256; code++) {
     const d = String.fromCharCode(code);

@@ -323,6 +323,20 @@ t.test("duplicate acknowledgments of what is not ours go to its sender, with SAC
   t.same(talk.last.sack, [[first, first + 9]], "what is half of a rewritten message has no place");
 });
 
+t.test("all that a receiver has behind holes is told, up to three blocks of it with timestamps", async (t) => {
+  for (const timestamps of [false, true]) {
+    const clock = timestamps ? { timestamps: [100, 100] as const } : {};
+    const options = { syn: { sackPermitted: true, ...clock }, synAck: { sackPermitted: true, ...clock } };
+    const { talk, server, out } = told(options);
+    talk.server(PASSIVE);
+    for (let i = 0; i < 8; i++) talk.server("200 a\r\n");
+    const blocks = (from: number): [number, number][] => [0, 2, 4, 6].map((i) => [from + i * 7, from + i * 7 + 7]);
+    const most = timestamps ? 3 : 4;
+    talk.client("", { ack: out, sack: blocks(out + TOLD.length).slice(0, most), ...clock });
+    t.same(talk.last.sack, blocks(5001 + server + PASSIVE.length).slice(0, most));
+  }
+});
+
 t.test("SACK blocks of what was not sent, or is acknowledged, go nowhere", async (t) => {
   const options = { syn: { sackPermitted: true }, synAck: { sackPermitted: true } };
   const talk = new Scripted(options).login();
@@ -413,6 +427,26 @@ t.test("a sender may send what its receiver has room for, less what waits for it
   t.equal(small.edge("reply"), 7 + PASSIVE.length + 50);
   t.ok(server > 0);
 });
+
+t.test(
+  "a segment is cut where its receiver's room ends, to the byte, though its sender was allowed more",
+  async (t) => {
+    for (const length of [24, 25]) {
+      const talk = new Scripted({ helper: lines }).login();
+      const { reply: out } = talk.heard;
+      talk.client("NOOP\r\n", { window: 24 });
+      talk.server("200 ok\r\n");
+      talk.client("", { window: 24 });
+      talk.emitted.length = 0;
+      talk.server(`${"y".repeat(length - 1)}\n`);
+      t.same(
+        talk.emitted.filter(({ direction }) => direction === "reply").map(({ payload }) => payload.length),
+        [24],
+      );
+      t.equal(talk.edge("original") > 0 && talk.heard.reply, out + 8 + 24);
+    }
+  },
+);
 
 t.test("windows are scaled as their sender has said", async (t) => {
   const talk = new Scripted({ syn: { scale: 2, window: 1000 }, synAck: { scale: 7 } }).open();
@@ -532,10 +566,42 @@ t.test("timestamps: a clock does not go back while the connection is at rest, ei
   t.same(talk.last.timestamps, [920, 120]);
 });
 
+t.test("timestamps are read where they stand, behind other options too, and not where there are none", async (t) => {
+  const options = { sackPermitted: true };
+  const talk = new Scripted({
+    syn: { timestamps: [100, 0], ...options },
+    synAck: { timestamps: [900, 100], ...options },
+  }).open();
+  talk.server("220 x\r\n", { timestamps: [910, 100] });
+  talk.client("USER x\r\n", { timestamps: [120, 910] });
+  talk.server("230 in\r\n", { timestamps: [920, 120] });
+  t.same(talk.last.timestamps, [920, 120]);
+  const before: [number, number] = [talk.heard.reply - 8, talk.heard.reply];
+  talk.client("", { timestamps: [130, 920], sack: [before] });
+  t.same(talk.last.timestamps, [130, 920], "a duplicate was told (RFC 2883)");
+  talk.client("NOOP\r\n");
+  t.same(talk.last.timestamps, [130, 920]);
+});
+
 t.test("timestamps that one end did not offer are not sent", async (t) => {
   const talk = new Scripted({ syn: { timestamps: [100, 0] } }).open();
   talk.server("220 x\r\n");
   t.equal(talk.last.timestamps, null);
+});
+
+t.test("what has no urgent data has no urgent pointer, whoever spoke before", async (t) => {
+  const urgent = new Scripted().open();
+  const told = () => urgent.server("220 ready\r\n", { flags: ACK | URG, urgent: 3 });
+  told();
+  t.equal(urgent.last.urgent, 3);
+  const other = new Scripted();
+  other.segment("original", { flags: SYN, at: -1 });
+  t.equal(other.last.urgent, 0, "a SYN");
+  const ended = new Scripted().open();
+  ended.flow.end(ms(0));
+  told();
+  ended.client("NOOP\r\n");
+  t.match(ended.last, { flags: RST, urgent: 0 }, "a RST");
 });
 
 t.test("the urgent pointer points to the same byte, and urgent data stays where it was", async (t) => {
@@ -590,6 +656,24 @@ t.test("timestamps take their room in a segment that the path carries", async (t
     talk.emitted.map(({ payload }) => payload.length),
     [588, 588],
   );
+});
+
+t.test("a path is not believed to carry less than any must, nor more than it was said to carry", async (t) => {
+  const talk = new Scripted({ helper: lines }).open();
+  for (const [room, length] of [
+    [200, 200],
+    [300, 200],
+    [1, 76],
+  ] as const) {
+    talk.emitted.length = 0;
+    talk.flow.limitSegments("original", room);
+    talk.client(`${"y".repeat(2 * length - 1)}\n`);
+    t.same(
+      talk.emitted.map(({ payload }) => payload.length),
+      [length, length],
+    );
+    talk.server("");
+  }
 });
 
 // --- the end ----------------------------------------------------------------------------------------------------------
@@ -683,6 +767,14 @@ t.test("the host may end the connection", async (t) => {
   t.equal(talk.emitted.filter(({ flags }) => (flags & RST) !== 0).length, 2);
 });
 
+t.test("the host may end a connection that is not open yet: who goes on with it is told", async (t) => {
+  const talk = new Scripted();
+  talk.segment("original", { flags: SYN, at: -1 });
+  talk.flow.end(ms(0));
+  t.match(talk.segment("reply", { flags: SYN | ACK, at: -1, ack: 0 }), [/^> RST/]);
+  t.same(talk.rejected, ["ended"]);
+});
+
 // --- the release barrier ----------------------------------------------------------------------------------------------
 
 t.test(
@@ -710,6 +802,17 @@ t.test("a FIN behind the barrier is acknowledged, and waits", async (t) => {
   const { talk, client, server } = told({ late: true });
   t.same(talk.server(PASSIVE, { flags: ACK | FIN }), [`> ${client} ack ${server + PASSIVE.length + 1}`]);
   t.match(talk.answer(endpoint("1.2.3.4", 5001))[0], /^< FIN .*"227 \(1,2,3,4,19,137\)\\r\\n"$/);
+});
+
+t.test("a FIN that is ours is sent again where there is no room for data, and nobody is asked for room", async (t) => {
+  const { talk, client, server, out } = told({ late: true });
+  talk.server(PASSIVE, { flags: ACK | FIN });
+  talk.answer(endpoint("1.2.3.4", 5001));
+  const rest = [`< FIN ${out + TOLD.length} ack ${client}`];
+  t.same(talk.client("", { ack: out + TOLD.length, window: 0 }), []);
+  t.same(talk.tick(), rest);
+  t.same(talk.tick(), rest);
+  t.same(talk.client("", { ack: out + TOLD.length + 1 }), [`> ${client} ack ${server + PASSIVE.length + 1}`]);
 });
 
 // --- letting go -------------------------------------------------------------------------------------------------------

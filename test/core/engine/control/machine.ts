@@ -1,10 +1,12 @@
 /** The machine itself between the ends. */
 import { ControlFlow } from "../../../../core/engine/control/flow.ts";
-import { lengthOf, type Segment, sumSegment, writeSegment } from "../../../../core/engine/control/segment.ts";
+import { lengthOf, type Segment, writeSegment } from "../../../../core/engine/control/segment.ts";
 import type { RelatedEntry } from "../../../../core/flow/related.ts";
 import type { Decision } from "../../../../core/inspect/control.ts";
 import { type Direction, type Endpoint, type Ms, port } from "../../../../core/units.ts";
 import { viewOf } from "../../../../core/wire/bytes.ts";
+import { pseudoHeaderSum } from "../../../../core/wire/checksum.ts";
+import * as tcp from "../../../../core/wire/tcp.ts";
 import { CLIENT } from "../../../conversation.ts";
 import type { Clock } from "./clock.ts";
 import type { Dialogue, Ends } from "./dialogues.ts";
@@ -79,9 +81,9 @@ class Machine implements Middle {
   #write(direction: Direction, segment: Segment): void {
     const arena = new Uint8Array(8 + lengthOf(segment));
     arena.set(ADDRESSES);
-    const end = writeSegment(segment, (40000 << 16) | 21, viewOf(arena), 8);
+    const pseudo = pseudoHeaderSum(ADDRESSES, 0, 8, tcp.PROTOCOL, lengthOf(segment));
+    const end = writeSegment(segment, (40000 << 16) | 21, pseudo, viewOf(arena), 8);
     if (end !== arena.length) throw new Error("a segment has another length than announced");
-    sumSegment(viewOf(arena), 0, 8, 8, end);
     const bytes = arena.subarray(8);
     if (!sumsUp(ADDRESSES, bytes)) throw new Error("a checksum is wrong");
     this.#emit(direction, bytes);

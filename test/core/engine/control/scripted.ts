@@ -71,7 +71,7 @@ export class Scripted {
       {
         emit: (direction, segment) => {
           const bytes = new Uint8Array(lengthOf(segment));
-          writeSegment(segment, (40000 << 16) | 21, viewOf(bytes), 0);
+          writeSegment(segment, (40000 << 16) | 21, 0, viewOf(bytes), 0);
           const header = { ...decode(bytes), direction };
           this.emitted.push(header);
           this.#note(header);
@@ -143,6 +143,7 @@ export class Scripted {
 
   /** Until the machine wants to be woken. */
   tick(): string[] {
+    if (this.flow.deadline === Number.POSITIVE_INFINITY) throw new Error("the machine waits for nothing");
     return this.wait(this.flow.deadline - this.now);
   }
 

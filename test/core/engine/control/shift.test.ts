@@ -1,17 +1,18 @@
 import fc from "fast-check";
 import t from "tap";
-import { sumSegment } from "../../../../core/engine/control/segment.ts";
 import { sameShift, shiftSegment } from "../../../../core/engine/control/shift.ts";
-import { viewOf } from "../../../../core/wire/bytes.ts";
+import { putU16 } from "../../../../core/wire/bytes.ts";
+import { pseudoHeaderSum, sumOf } from "../../../../core/wire/checksum.ts";
 import { ACK, decode, encode, sumsUp } from "./wire.ts";
 
 const ADDRESSES = Uint8Array.of(10, 0, 0, 5, 192, 168, 0, 2);
 
 /** With a right checksum. */
 function summed(segment: Uint8Array): Uint8Array {
-  const whole = Uint8Array.of(...ADDRESSES, ...segment);
-  sumSegment(viewOf(whole), 0, 8, 8, whole.length);
-  return whole.subarray(8);
+  const whole = segment.slice();
+  putU16(whole, 16, 0);
+  putU16(whole, 16, ~sumOf(whole, 0, whole.length, pseudoHeaderSum(ADDRESSES, 0, 8, 6, whole.length)));
+  return whole;
 }
 
 const u32 = fc.integer({ min: 0, max: 0xffffffff });
