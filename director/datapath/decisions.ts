@@ -25,12 +25,15 @@ export class DecisionLog {
     this.#log = log;
   }
 
-  tell({ outcome, reason, message, direction, related }: Decision): void {
+  tell(decision: Decision): void {
+    const { outcome, reason, direction, related } = decision;
     if (!this.#mayLog(outcome)) return;
     const level = this.#levels[outcome] ?? "debug";
     if (outcome === "expected") {
       for (const entry of related) this.#log(level, "related", this.#describe(entry));
     } else {
+      // It is made when it is asked for.
+      const { message } = decision;
       this.#log(level, outcome === "refused" ? "refusal" : outcome, { control: this.#id, reason, message, direction });
     }
   }

@@ -68,8 +68,10 @@ export class Health {
     }
     this.#watches = after;
     for (const watch of before.values()) watch.stop();
-    for (const { target } of before.values()) await this.#mark(target, true);
-    for (const { target, up } of after.values()) if (!up) await this.#mark(target, false);
+    // All at once: each waits until the kernel has it, which for many together takes no longer than for one.
+    const changes = [...before.values()].map(({ target }) => this.#mark(target, true));
+    for (const { target, up } of after.values()) if (!up) changes.push(this.#mark(target, false));
+    await Promise.all(changes);
   }
 
   /** No check outlives it. Marks stay as they are. */

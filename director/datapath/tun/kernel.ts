@@ -78,6 +78,17 @@ export class KernelFlows {
     return [...new Set(ends.map(String))];
   }
 
+  /** By the realserver's and service's name: the clients of its connections, one for each that is open. */
+  clients(scope: Scope): ReadonlyMap<string, readonly Address[]> {
+    const clients = new Map<string, Address[]>();
+    for (const [{ client }, { name }] of this.#open(scope)) {
+      const its = clients.get(name);
+      if (its === undefined) clients.set(name, [client.address]);
+      else its.push(client.address);
+    }
+    return clients;
+  }
+
   /** Those that `query` asks for, from `query.after` on, which is a place of the kernel's. */
   page(query: Query): Page<ConnectionState> {
     const all = this.#placed(query).filter(

@@ -5,18 +5,19 @@
  *   client -> VIP:5001     in the map: translated by the kernel, at its first packet and ever after (conntrack)
  *                          not in it: as without
  *   realserver -> client   of a connection that the kernel translates: exempt from the rule that leads here
+ *   client -> realserver   so is this: where it comes from is looked up as if it were the answer (rp_filter)
  *
  * So no connection is ever handled by both: who has its first packet has them all.
  */
 import { readSync, writeSync } from "node:fs";
 import type { RelatedEntry } from "../../../core/flow/related.ts";
 import type { Endpoint } from "../../../core/units.ts";
+import type { Address } from "../../../core/wire/address.ts";
 import type { Calls } from "./calls.ts";
 import { POLLIN } from "./calls.ts";
-import { emptied, SERVICES, STAYS } from "./service-rules.ts";
+import { emptied, MARK, SERVICES, STAYS, TRANSLATED, VIPS } from "./service-rules.ts";
 
 const TABLE = "inet kindred";
-const MARK = "0x6b69";
 const MAPS = { 4: "related4", 6: "related6" } as const;
 
 const mapOf = (family: 4 | 6): string => {
@@ -24,6 +25,7 @@ const mapOf = (family: 4 | 6): string => {
   const type = `type ${address} . ${address} . inet_service : ${address} . inet_service`;
   return `add map ${TABLE} ${MAPS[family]} { ${type}; flags timeout; counter; }`;
 };
+const setOf = (family: 4 | 6): string => `add set ${TABLE} ${VIPS[family]} { type ipv${family}_addr; }`;
 const ruleOf = (family: 4 | 6): string => {
   const ip = family === 4 ? "ip" : "ip6";
   return `add rule ${TABLE} translate meta l4proto tcp dnat ${ip} to ${ip} saddr . ${ip} daddr . tcp dport map @${MAPS[family]}`;
@@ -33,22 +35,29 @@ const ruleOf = (family: 4 | 6): string => {
 export const offloadRules = [
   `add table ${TABLE}`,
   ...([4, 6] as const).map(mapOf),
+  ...([4, 6] as const).map(setOf),
   `add chain ${TABLE} translate { type nat hook prerouting priority dstnat; }`,
-  `add chain ${TABLE} replies { type filter hook prerouting priority mangle; }`,
+  `add chain ${TABLE} ${TRANSLATED} { type filter hook prerouting priority dstnat + 1; }`,
   `add chain ${TABLE} ${SERVICES}`,
   `add chain ${TABLE} ${STAYS}`,
+  // Of directors before this one.
+  `add chain ${TABLE} replies`,
+  `delete chain ${TABLE} replies`,
   `flush chain ${TABLE} translate`,
   ...emptied,
-  `flush chain ${TABLE} replies`,
   ...([4, 6] as const).map((family) => `flush map ${TABLE} ${MAPS[family]}`),
   ...([4, 6] as const).map(ruleOf),
   `add rule ${TABLE} translate jump ${SERVICES}`,
-  `add rule ${TABLE} replies ct status dnat ct direction reply meta mark set ${MARK}`,
-  `add rule ${TABLE} replies ct status dnat ct direction original jump ${STAYS}`,
 ].join("; ");
 export const offloadUndo = `delete table ${TABLE}`;
-/** The rule of ip(8) that sends marked packets the usual way. */
-export const exemption = ["fwmark", MARK] as const;
+const elementOf = (vip: Address): string => `element ${TABLE} ${VIPS[vip.family]} { ${vip} }`;
+/** What is translated of this address is ours. Should somebody have flushed everything, that is no reason to fail. */
+export const ours = (vip: Address) => ({
+  nft: `add table ${TABLE}; ${setOf(vip.family)}; add ${elementOf(vip)}`,
+  undo: `delete ${elementOf(vip)}`,
+});
+/** What a rule of ip(8) knows them by. */
+export const exemption = ["fwmark", `${MARK}/${MARK}`] as const;
 
 /** How long nft may take for one element. */
 const PATIENCE = 1000;

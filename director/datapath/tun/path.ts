@@ -9,7 +9,7 @@ import type { Ms } from "../../../core/units.ts";
 import { now } from "../../clock.ts";
 import type { ServiceConfig } from "../../config/types.ts";
 import type { Config } from "../../config.ts";
-import type { Operated, Query, Scope, ServiceState } from "../../control/operated.ts";
+import type { Operated, Page, Query, Scope, ServiceState } from "../../control/operated.ts";
 import { type Log, LogLimit } from "../../log.ts";
 import { ChangeError } from "../change-error.ts";
 import { reasonOf } from "../libc.ts";
@@ -21,9 +21,11 @@ import { PathError } from "./error.ts";
 import { type Extension, Ground, type Ways } from "./ground.ts";
 import { addressOf, KERNEL, KernelFlows } from "./kernel.ts";
 import type { Down, Seeds } from "./messages.ts";
+import { hasNft, runNft } from "./nft.ts";
 import { giveUpRoot } from "./privileges.ts";
-import { runNft, ServiceOffload } from "./service-offload.ts";
+import { ServiceOffload } from "./service-offload.ts";
 import { changeText, DEVICE, planSetup } from "./setup.ts";
+import { StayingClients } from "./staying.ts";
 import { lookAround } from "./surroundings.ts";
 import { ForwardingThread } from "./thread.ts";
 
@@ -52,8 +54,12 @@ export class PacketPath implements Datapath, Operated {
   #stopping = false;
   /** Changes come one after the other. */
   #changing: Promise<unknown> = Promise.resolve();
+  /** nft was there when it was asked for: a program, which would have to be run again for each change. */
+  #nftThere = false;
   /** Whole services in the kernel. */
   #spread: ServiceOffload | null = null;
+  /** Their clients. */
+  #staying: StayingClients | null = null;
 
   constructor(config: Config, log: Log) {
     this.#log = new LogLimit(log);
@@ -86,11 +92,11 @@ export class PacketPath implements Datapath, Operated {
         this.#kernel.update(servicesOf(this.#config));
       }
       await this.#startThread(calls, ways);
+      await this.#startSpreading();
     } catch (error) {
       this.abort();
       throw error;
     }
-    this.#startSpreading();
     this.#sweeper = setInterval(() => this.#sweep(now()), SWEEP_EVERY);
   }
 
@@ -103,7 +109,7 @@ export class PacketPath implements Datapath, Operated {
   async stop(): Promise<void> {
     this.#stopping = true;
     await this.#changing.catch(() => {});
-    if (this.#spread !== null) this.#log.log("info", "withdrawn", this.#spread.withdraw());
+    if (this.#spread !== null) this.#log.log("info", "withdrawn", await this.#spread.withdraw());
     const thread = this.#thread!;
     const { flows, connections } = await thread.snapshot();
     this.#log.log("info", "draining", { flows, connections });
@@ -135,12 +141,14 @@ export class PacketPath implements Datapath, Operated {
 
   /** Without nft the engine has everything. */
   #possible(config: Config): Config {
-    if (config.offload === "none" || "printed" in runNft(["--version"])) return config;
+    if (config.offload === "none") return config;
+    this.#nftThere ||= hasNft();
+    if (this.#nftThere) return config;
     this.#log.log("warn", "no-offload", { reason: "nft cannot be run", remedy: "install nftables" });
     return { ...config, offload: "none" };
   }
 
-  #startSpreading(): void {
+  async #startSpreading(): Promise<void> {
     if (this.#config.offload !== "nftables") return;
     this.#spread = new ServiceOffload(runNft, (reason) =>
       this.#log.log("warn", "no-offload", {
@@ -148,8 +156,9 @@ export class PacketPath implements Datapath, Operated {
         remedy: "mend that and reload: until then the engine has all services",
       }),
     );
-    for (const { service, realserver } of this.#down) this.#spread.mark(service, realserver, false);
-    this.#spread.update(this.#config);
+    this.#staying = new StayingClients(this.#spread, this.#kernel!);
+    for (const { service, realserver } of this.#down) await this.#spread.mark(service, realserver, false);
+    await this.#spread.update(this.#config);
   }
 
   async #startThread(calls: Calls, ways: Ways): Promise<void> {
@@ -170,6 +179,7 @@ export class PacketPath implements Datapath, Operated {
   #sweep(at: Ms): void {
     this.#log.flush(at);
     this.#kernel?.advance();
+    this.#staying?.advance(at);
     if (!this.#ground.stale || at < this.#nextSettle) return;
     this.#nextSettle = at + SETTLE_EVERY;
     this.#settle().catch(() => {});
@@ -225,7 +235,7 @@ export class PacketPath implements Datapath, Operated {
     this.#kernel?.update(servicesOf(config));
     if (this.#stopping) return;
     commit();
-    this.#spread?.update(config);
+    await this.#spread?.update(config);
   }
 
   #extend(config: Config): Extension {
@@ -242,15 +252,13 @@ export class PacketPath implements Datapath, Operated {
     return this.#kernel?.added(services) ?? services;
   }
 
-  /** The engine's come first, then the kernel's. */
-  async connections(query: Query): ReturnType<Operated["connections"]> {
-    const engines =
-      query.after < KERNEL ? await this.#thread!.ask({ what: "connections", query }) : { items: [], next: null };
-    const limit = query.limit - engines.items.length;
-    if (this.#kernel === null || engines.next !== null) return engines;
-    if (limit === 0) return { items: engines.items, next: KERNEL };
-    const { items, next } = this.#kernel.page({ ...query, limit, after: Math.max(query.after, KERNEL) });
-    return { items: [...engines.items, ...items], next };
+  connections(query: Query): ReturnType<Operated["connections"]> {
+    const kernel = this.#kernel;
+    return inTurn(
+      query,
+      (query) => this.#thread!.ask({ what: "connections", query }),
+      kernel && ((query) => kernel.page(query)),
+    );
   }
 
   related(query: Query): ReturnType<Operated["related"]> {
@@ -262,7 +270,12 @@ export class PacketPath implements Datapath, Operated {
   }
 
   persistence(query: Query): ReturnType<Operated["persistence"]> {
-    return this.#thread!.ask({ what: "persistence", query });
+    const staying = this.#staying;
+    return inTurn(
+      query,
+      (query) => this.#thread!.ask({ what: "persistence", query }),
+      staying && ((query) => staying.page(query, now())),
+    );
   }
 
   async counts(): ReturnType<Operated["counts"]> {
@@ -277,14 +290,12 @@ export class PacketPath implements Datapath, Operated {
   }
 
   async mark(service: string, realserver: string, up: boolean): Promise<boolean> {
-    // The engine hears of it first: meanwhile this thread waits for nft, and for connection tracking.
     const marked = this.#thread?.ask({ what: "mark", service, realserver, up });
-    this.#spread?.mark(service, realserver, up);
-    // Who sends datagrams does not notice that nobody answers: the next one is led elsewhere.
+    if (marked === undefined && !up) this.#down.push({ service, realserver });
+    const [known = true] = await Promise.all([marked, this.#spread?.mark(service, realserver, up)]);
+    // Who sends datagrams does not notice that nobody answers: the next one is led elsewhere, by now.
     if (!up) this.#kernel?.drop({ service, realserver }, "udp");
-    if (marked !== undefined) return marked;
-    if (!up) this.#down.push({ service, realserver });
-    return true;
+    return known;
   }
 
   async drop(scope: Scope): Promise<number> {
@@ -292,9 +303,24 @@ export class PacketPath implements Datapath, Operated {
     return ended + (this.#kernel?.drop(scope) ?? 0);
   }
 
-  forget(scope: Scope): Promise<number> {
-    return this.#thread!.ask({ what: "forget", scope });
+  async forget(scope: Scope): Promise<number> {
+    const forgotten = await Promise.all([this.#thread!.ask({ what: "forget", scope }), this.#spread?.forget(scope)]);
+    return forgotten[0] + (forgotten[1] ?? 0);
   }
+}
+
+/** The engine's come first, then the kernel's, whose places begin at KERNEL. */
+async function inTurn<T>(
+  query: Query,
+  engine: (query: Query) => Promise<Page<T>>,
+  kernel: ((query: Query) => Page<T> | Promise<Page<T>>) | null,
+): Promise<Page<T>> {
+  const engines = query.after < KERNEL ? await engine(query) : { items: [], next: null };
+  const limit = query.limit - engines.items.length;
+  if (kernel === null || engines.next !== null) return engines;
+  if (limit === 0) return { items: engines.items, next: KERNEL };
+  const { items, next } = await kernel({ ...query, limit, after: Math.max(query.after, KERNEL) });
+  return { items: [...engines.items, ...items], next };
 }
 
 const servicesOf = ({ services, groups }: Config): ServiceConfig[] => [...services, ...groups];

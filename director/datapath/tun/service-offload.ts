@@ -1,23 +1,20 @@
 /** Services in the kernel (service-rules.ts): their rules follow the configuration and the realservers' health. */
-import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import type { Config } from "../../config.ts";
-import { type ClientSets, emptied, numberOf, serviceRules } from "./service-rules.ts";
+import type { Scope } from "../../control/operated.ts";
+import type { Nft } from "./nft.ts";
+import { type ClientSet, type ClientSets, emptied, flush, isClients, numberOf, serviceRules } from "./service-rules.ts";
 
-/** What nft(8) prints, or why it failed: what it says, and of which rule. */
-type Told = { readonly printed: string } | { readonly reason: string };
-type Nft = (options: readonly string[], input?: string) => Told;
-
-/** `input`: commands, of any length (an argument has no more than 128 KiB), for `-f -`. */
-export const runNft: Nft = (options, input = "") => {
-  const { status, stdout, stderr, error } = spawnSync("nft", options, { input });
-  if (status === 0) return { printed: stdout.toString() };
-  const said = stderr?.toString().split("\n").slice(0, 2).join(": ").slice(0, MOST_SAID);
-  return { reason: said || (error as NodeJS.ErrnoException | undefined)?.code || `exit status ${status}` };
-};
 const COMMANDS = ["-f", "-"];
-/** Characters of what nft says, which goes into the log. */
-const MOST_SAID = 400;
+const TABLE = ["inet", "kindred"];
+
+/** A client that stays with a realserver. */
+export interface Staying extends ClientSet {
+  /** Its address, or its network's. */
+  readonly client: string;
+  /** Milliseconds, in steps of a second. */
+  readonly expires: number;
+}
 
 export class ServiceOffload {
   readonly #nft: Nft;
@@ -27,7 +24,10 @@ export class ServiceOffload {
   readonly #numbers = new Map<string, number>();
   #config: Config | null = null;
   /** As the last transaction left them. */
-  #sets: ClientSets = new Map();
+  #sets: ReadonlyMap<string, ClientSet> | null = null;
+  /** One transaction after the other. What changes while one is made is all in the next, which has not begun yet. */
+  #last: Promise<void> = Promise.resolve();
+  #next: Promise<void> | null = null;
 
   /** `failed`: told why, when nft does not take the rules; then the engine has all services until the next `update`. */
   constructor(nft: Nft, failed: (reason: string) => void) {
@@ -36,54 +36,103 @@ export class ServiceOffload {
   }
 
   /** From now on the services are those of `config`. Connections that there are stay where they are. */
-  update(config: Config): void {
+  update(config: Config): Promise<void> {
     this.#config = config;
-    this.#write();
+    return this.#write();
   }
 
   /** The realserver is known to serve, or not to. */
-  mark(service: string, realserver: string, up: boolean): void {
+  async mark(service: string, realserver: string, up: boolean): Promise<void> {
     const name = nameOf(service, realserver);
     if (this.#down.has(name) !== up) return;
     if (up) this.#down.delete(name);
     else this.#down.add(name);
-    this.#write();
+    await this.#write();
   }
 
   /** New connections are the engine's. Returns how many there were, by `SERVICE.REALSERVER`. */
-  withdraw(): Readonly<Record<string, number>> {
+  async withdraw(): Promise<Readonly<Record<string, number>>> {
     this.#config = null;
-    this.#nft(COMMANDS, emptied.join("\n"));
-    return Object.fromEntries(this.#connections());
+    await this.#last;
+    const told = await this.#nft(COMMANDS, emptied.join("\n"));
+    if ("reason" in told) this.#failed(`its rules stay: ${told.reason}`);
+    return Object.fromEntries(await this.#connections());
+  }
+
+  /** Who stays with the realservers in `scope`. */
+  async *staying(scope: Scope): AsyncGenerator<Staying> {
+    for (const [name, set] of this.#setsIn(scope)) {
+      for (const one of (await this.#list("list", "set", ...TABLE, name)).flatMap(({ set }) => set?.elem ?? [])) {
+        // Who was put in by hand has no timeout.
+        const { val, expires = 0 } = typeof one === "string" ? { val: one } : one.elem;
+        yield { ...set, client: val, expires: expires * 1000 };
+      }
+    }
+  }
+
+  /** They stay no more; how many those were. */
+  async forget(scope: Scope): Promise<number> {
+    let forgotten = 0;
+    for await (const _ of this.staying(scope)) forgotten++;
+    const commands = this.#setsIn(scope).map(([name]) => flush(name));
+    const told = await this.#nft(COMMANDS, commands.join("\n"));
+    return "printed" in told ? forgotten : 0;
+  }
+
+  #setsIn({ service, realserver }: Scope): [string, ClientSet][] {
+    return [...(this.#sets ?? [])].filter(
+      ([, set]) =>
+        (service === undefined || service === set.service) &&
+        (realserver === undefined || realserver === set.realserver),
+    );
   }
 
   /** By the realserver's name: how many there have been. */
-  #connections(): ReadonlyMap<string, number> {
-    const told = this.#nft(["-j", "list", "counters", "table", "inet", "kindred"]);
-    if (!("printed" in told)) return new Map();
-    const { nftables } = JSON.parse(told.printed) as { readonly nftables: readonly Listed[] };
-    const packets = new Map(
-      nftables.flatMap(({ counter }) => (counter ? [[numberOf(counter.name), counter.packets]] : [])),
-    );
+  async #connections(): Promise<ReadonlyMap<string, number>> {
+    const counters = (await this.#list("list", "counters", "table", ...TABLE)).flatMap(({ counter }) => counter ?? []);
+    const packets = new Map(counters.map(({ name, packets }) => [numberOf(name), packets]));
     return new Map([...this.#numbers].map(([name, number]) => [name, packets.get(number) ?? 0]));
   }
 
-  #write(): void {
-    if (this.#config === null) return;
-    const { services, groups } = this.#config;
+  /** Nothing where there is nothing of that kind. */
+  async #list(...command: readonly string[]): Promise<readonly Listed[]> {
+    const told = await this.#nft(["-j", ...command]);
+    return "printed" in told ? listedIn(told.printed) : [];
+  }
+
+  #write(): Promise<void> {
+    this.#next ??= this.#last.then(() => this.#transact());
+    this.#last = this.#next;
+    return this.#next;
+  }
+
+  async #transact(): Promise<void> {
+    this.#next = null;
+    const config = this.#config;
+    if (config === null) return;
+    const before = this.#sets ?? (await this.#setsLeft());
     const options = {
       number: (service: string, realserver: string) => this.#number(nameOf(service, realserver)),
       takes: (service: string, realserver: string) => !this.#down.has(nameOf(service, realserver)),
     };
-    const { rules, sets } = serviceRules([...services, ...groups], options, this.#sets);
-    const told = this.#nft(COMMANDS, rules);
+    const { rules, sets } = serviceRules([...config.services, ...config.groups], options, before);
+    const told = await this.#nft(COMMANDS, rules);
     if ("printed" in told) {
       this.#sets = sets;
       return;
     }
     // Better none than those of before: one of them may be the one that had to go.
-    this.withdraw();
-    this.#failed(told.reason);
+    const none = await this.#nft(COMMANDS, emptied.join("\n"));
+    if (this.#config === config) this.#config = null;
+    this.#failed("printed" in none ? told.reason : `${told.reason}; and those of before stay: ${none.reason}`);
+  }
+
+  /** Of a director that was killed: some of them may be nobody's now. */
+  async #setsLeft(): Promise<ClientSets> {
+    const names = (await this.#list("--terse", "list", "sets", "table", ...TABLE)).flatMap(
+      ({ set }) => set?.name ?? [],
+    );
+    return new Map(names.filter(isClients).map((name) => [name, null]));
   }
 
   /** By the name, so that the next director, after one that was killed, finds each realserver's clients in its own set. */
@@ -96,6 +145,19 @@ export class ServiceOffload {
 
 interface Listed {
   readonly counter?: { readonly name: string; readonly packets: number };
+  readonly set?: {
+    readonly name: string;
+    readonly elem?: readonly (string | { readonly elem: { readonly val: string; readonly expires?: number } })[];
+  };
+}
+
+/** Nothing, if it is no JSON: there are builds of nft that write none. */
+function listedIn(printed: string): readonly Listed[] {
+  try {
+    return (JSON.parse(printed) as { readonly nftables?: readonly Listed[] }).nftables ?? [];
+  } catch {
+    return [];
+  }
 }
 
 const nameOf = (service: string, realserver: string): string => `${service}.${realserver}`;

@@ -23,6 +23,12 @@ const TABLE = "inet kindred";
 /** The chain that all its rules are in, and the one that sees every packet of clients who are to stay. */
 export const SERVICES = "services";
 export const STAYS = "stays";
+/** The chain that sees every packet there is, translated already: each of its rules costs each of them something. */
+export const TRANSLATED = "translated";
+/** The sets of addresses that the kernel translates for us: whatever else it translates is not ours to mark. */
+export const VIPS = { 4: "vips4", 6: "vips6" } as const;
+/** A bit of the mark of what the kernel translates: it exempts it from the rules that lead here (setup.ts). */
+export const MARK = "0x1000000";
 /** The beginning of the names of realservers' own chains and counters, of the chains that keep clients, of their sets. */
 const REALSERVER = "to";
 const KEEPER = "keep";
@@ -60,41 +66,65 @@ interface RuleOptions {
   takes(service: string, realserver: string): boolean;
 }
 
-/** Commands that leave every service to the engine. */
-export const emptied: readonly string[] = [SERVICES, STAYS].map((chain) => `flush chain ${TABLE} ${chain}`);
+const marked = (family: 4 | 6): string =>
+  `add rule ${TABLE} ${TRANSLATED} ct status dnat ct original ${family === 4 ? "ip" : "ip6"} daddr @${VIPS[family]} meta mark set meta mark or ${MARK}`;
 
-/** What the realserver gets whose clients are in a set: new ones, those that it has, nothing. By the set's name. */
-export type ClientSets = ReadonlyMap<string, "taking" | "drained" | "down">;
+/** Commands that leave every service to the engine. */
+export const emptied: readonly string[] = [
+  ...[SERVICES, STAYS, TRANSLATED].map((chain) => `flush chain ${TABLE} ${chain}`),
+  ...([4, 6] as const).map(marked),
+];
+const toStays = `add rule ${TABLE} ${TRANSLATED} ct status dnat ct direction original jump ${STAYS}`;
+
+/** A set of clients: whose they are, and what it gets of them: new ones, those that it has, nothing. */
+export interface ClientSet {
+  readonly service: string;
+  readonly realserver: string;
+  readonly gets: "new" | "its own" | "none";
+  /** Bits of the clients' networks; null: each is known by its address. */
+  readonly prefix: number | null;
+}
+
+/** By their names; null: of a director before this one. */
+export type ClientSets = ReadonlyMap<string, ClientSet | null>;
 
 /** One transaction, a command a line: the rules of `services`, in place of those that there were with the sets `before`. */
 export function serviceRules(
   services: readonly ServiceConfig[],
   options: RuleOptions,
   before: ClientSets = new Map(),
-): { readonly rules: string; readonly sets: ClientSets } {
+): { readonly rules: string; readonly sets: ReadonlyMap<string, ClientSet> } {
   const shared = services.filter(fitsKernel).map((service) => [service, sharesOf(service, options)] as const);
   const sets = new Map(shared.flatMap(([service, shares]) => setsOf(service, shares)));
   const rules = [
     ...emptied,
+    ...(sets.size > 0 ? [toStays] : []),
     ...shared.flatMap(([service, shares]) => rulesOf(service, shares)),
     ...flushed(sets, before),
   ];
   return { rules: rules.join("\n"), sets };
 }
 
-const setsOf = (service: ServiceConfig, { all, taking, drained }: Shares): [string, "taking" | "drained" | "down"][] =>
-  staySeconds(service) === 0
-    ? []
-    : all.map((one) => {
-        const part = taking.includes(one) ? "taking" : drained.includes(one) ? "drained" : "down";
-        return [clientsOf(service.vip.family, one), part];
-      });
+function setsOf(service: ServiceConfig, { all, taking, drained }: Shares): [string, ClientSet][] {
+  if (staySeconds(service) === 0) return [];
+  return all.map((one) => {
+    const gets = taking.includes(one) ? "new" : drained.includes(one) ? "its own" : "none";
+    const whose = { service: service.name, realserver: realserverKey(one), prefix: service.persistenceNetmask };
+    return [clientsOf(service.vip.family, one), { ...whose, gets }];
+  });
+}
 
 /** Sets whose realserver takes nobody now; of one that was drained before, those stay who are connected. */
 const flushed = (sets: ClientSets, before: ClientSets): string[] =>
   [...new Set([...before.keys(), ...sets.keys()])]
-    .filter((name) => sets.get(name) !== "taking" && !(sets.get(name) === "drained" && before.get(name) === "drained"))
-    .map((name) => `flush set ${TABLE} ${name}`);
+    .filter((name) => {
+      const gets = sets.get(name)?.gets;
+      return gets !== "new" && !(gets === "its own" && before.get(name)?.gets === "its own");
+    })
+    .map(flush);
+
+/** The command that empties the set. */
+export const flush = (set: string): string => `flush set ${TABLE} ${set}`;
 
 interface Numbered extends RealserverConfig {
   readonly number: number;
@@ -149,8 +179,8 @@ function persistentRules(service: ServiceConfig, shares: Shares): string[] {
       ...keeping.map((one) => `add rule ${TABLE} ${SERVICES} ${first} ${known(one)} goto ${chainName(one)}`),
       ...(taking.length > 0 ? [spread(service, taking)(first)] : []),
     ]),
-    ...packetsOf(service).map(
-      (packet) => `add rule ${TABLE} ${STAYS} ${packet} ct reply ${keyword(service.vip)} saddr vmap { ${kept} }`,
+    ...translatedOf(service).map(
+      (packet) => `add rule ${TABLE} ${STAYS} ${packet} ${keyword(service.vip)} daddr vmap { ${kept} }`,
     ),
   ];
 }
@@ -163,6 +193,16 @@ function packetsOf({ vip, ports }: ServiceConfig): string[] {
     return `${keyword(vip)} daddr ${vip} ${transport} dport ${portsText(own)}`;
   });
 }
+
+/**
+ * The same where they have the realserver's address, and may have its port, already. A rule for each range: nft (1.0.6)
+ * lists sets of these ports in a way that it cannot read again.
+ */
+const translatedOf = ({ vip, ports }: ServiceConfig): string[] =>
+  ports.map((range) => {
+    const to = `ct original ${keyword(vip)} daddr ${vip}`;
+    return `${to} meta l4proto ${range.transport} ct original proto-dst ${portsText([range])}`;
+  });
 
 /**
  * A new connection's first. Of TCP nothing else will do: a connection that conntrack forgot must not be spread once more,
@@ -209,6 +249,8 @@ function portsText(ports: readonly PortRange[]): string {
 
 /** The set of a realserver's clients: what a director that was killed left in it is of the same kind. */
 const clientsOf = (family: 4 | 6, { number }: Numbered): string => `${CLIENTS}${family}_${number}`;
+/** Whether a set has that name. */
+export const isClients = (name: string): boolean => name.startsWith(CLIENTS);
 const setOf = (family: 4 | 6): string => `type ipv${family}_addr; size ${MOST_CLIENTS}; flags dynamic, timeout;`;
 
 /** The client, or its network. */

@@ -9,7 +9,7 @@
 import type { Address } from "../../../core/wire/address.ts";
 import type { Config, RealserverConfig } from "../../config.ts";
 import { PathError } from "./error.ts";
-import { exemption, offloadRules, offloadUndo } from "./offload.ts";
+import { exemption, offloadRules, offloadUndo, ours } from "./offload.ts";
 import type { Surroundings, Way } from "./surroundings.ts";
 
 export type Change =
@@ -35,6 +35,8 @@ export interface Setup {
 export const DEVICE = "kin0";
 /** Of the policy rules: before the main table. */
 const PREFERENCE = 7700;
+/** Of the one that is behind them and does nothing: whatever is exempt goes on there. */
+const BEHIND = PREFERENCE + 2;
 /** Of the first routing table; each realserver with direct routing has one more. */
 const TABLE = 7700;
 /** Packets that wait to be read. */
@@ -195,14 +197,31 @@ class Planning {
     }
   }
 
-  /** What the kernel translates itself does not come here. */
+  /**
+   * What the kernel translates itself goes by the rules behind ours, however many those are. A client's packet, too: its
+   * source is looked up as if the realserver answered, and would be found here, were it not for its mark (src_valid_mark).
+   */
   #exempt(): void {
-    this.#changes.push({ nft: offloadRules, undo: offloadUndo });
+    this.#changes.push({ nft: offloadRules, undo: offloadUndo }, ...this.#vips.map(ours));
     this.#set("net/netfilter/nf_conntrack_acct", "1");
+    for (const device of this.#entrances()) this.#set(`net/ipv4/conf/${device}/src_valid_mark`, "1");
     for (const family of this.#families) {
-      const rule = [...flag(family), "rule", "add", "pref", String(PREFERENCE - 1), ...exemption, "lookup", "main"];
-      this.#changes.push({ ip: rule, undo: rule.with(rule.indexOf("add"), "del"), lasting: true });
+      this.#lasting(family, ["pref", String(BEHIND), "nop"]);
+      this.#lasting(family, ["pref", String(PREFERENCE - 1), ...exemption, "goto", String(BEHIND)]);
     }
+  }
+
+  /** Where clients come by a device that looks at sources (rp_filter); by which one those of a routed VIP do, nobody knows. */
+  #entrances(): string[] {
+    const fronts = this.#vips.filter(({ family }) => family === 4).map((vip) => this.#fronts(vip));
+    if (fronts.some((devices) => devices.length === 0)) return ["all"];
+    const strictness = (device: string) => Number(this.#host.setting(`net/ipv4/conf/${device}/rp_filter`) ?? 0);
+    return [...new Set(fronts.flat())].filter((device) => Math.max(strictness("all"), strictness(device)) === 1);
+  }
+
+  #lasting(family: Family, selector: readonly string[]): void {
+    const rule = [...flag(family), "rule", "add", ...selector];
+    this.#changes.push({ ip: rule, undo: rule.with(rule.indexOf("add"), "del"), lasting: true });
   }
 
   #rule(family: Family, preference: number, selector: readonly string[], table: number): void {

@@ -78,10 +78,22 @@ t.test(
   },
 );
 
+t.test("whose time was up is not counted, and not taken back again", { skip }, async (t) => {
+  const { offload, say, heard } = standing();
+  const entry = announced();
+  say(ECHO);
+  offload.add(entry, SEEN);
+  heard();
+  say(`Error: Could not process rule: No such file or directory: ${KEY}\n`);
+  t.equal(offload.remove(entry), 0);
+  t.equal(heard(), `get element inet kindred related4 ${ELEMENT}\n`);
+});
+
 t.test("what realservers open, what is used often, and datagrams come by the engine", { skip }, async (t) => {
-  const { offload } = standing();
+  const { offload, say } = standing();
   for (const one of [{ opener: "reply" }, { uses: "many" }, { transport: "udp" }] as const) {
     const entry = announced(one);
+    say(ECHO);
     t.equal(offload.add(entry, SEEN), false);
     t.equal(offload.remove(entry), null);
   }

@@ -1,7 +1,10 @@
 /** What the packet path refuses before anything of the host or of the engine is touched. */
+import { chmod, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import t from "tap";
 import { type Config, parseConfig } from "../../../../director/config.ts";
 import { PacketPath } from "../../../../director/datapath/tun/path.ts";
+import { folder } from "../../live.ts";
 
 const service = (name: string, vip: string): string =>
   `{ name: ${name}, vip: "${vip}", ports: [tcp/80], realservers: [{ address: 10.0.0.1 }] }`;
@@ -33,4 +36,21 @@ t.test("the VIP of a service that comes, goes or stays is none that is changed",
     t.notMatch(error, { code: "vip-in-use" }, "it only lacks what it would have set up");
     t.doesNotThrow(() => path.refuse(config("services", ...next)));
   }
+});
+
+// Each reload ran it twice, and the main thread waited.
+t.test("it is asked once whether there is nft", async (t) => {
+  const bin = await folder(t);
+  const asked = join(bin, "asked");
+  await writeFile(join(bin, "nft"), `#!/bin/sh\necho asked >>${asked}\n`);
+  await chmod(join(bin, "nft"), 0o755);
+  const before = process.env["PATH"]!;
+  t.teardown(() => {
+    process.env["PATH"] = before;
+  });
+  process.env["PATH"] = `${bin}:${before}`;
+  const offloaded = { ...config("services", service("web", "203.0.113.10")), offload: "nftables" as const };
+  const path = new PacketPath(offloaded, () => {});
+  for (let i = 0; i < 3; i++) path.refuse(offloaded);
+  t.equal(await readFile(asked, "latin1"), "asked\n");
 });

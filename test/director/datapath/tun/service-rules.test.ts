@@ -1,7 +1,6 @@
 import t from "tap";
 import type { ServiceConfig } from "../../../../director/config/types.ts";
 import { parseConfig } from "../../../../director/config.ts";
-import { ServiceOffload } from "../../../../director/datapath/tun/service-offload.ts";
 import { type ClientSets, fitsKernel, serviceRules } from "../../../../director/datapath/tun/service-rules.ts";
 
 const REALSERVERS = "[{ address: 192.168.0.2, port: 8080, weight: 3 }, { address: 192.168.0.3 }]";
@@ -72,7 +71,13 @@ const rulesOf = (one: ServiceConfig, options = ALL, before?: ClientSets): string
   serviceRules([one], options, before).rules.split("\n");
 
 /** What empties the chains of those before. */
-const NONE = ["flush chain inet kindred services", "flush chain inet kindred stays"];
+const NONE = [
+  ...["services", "stays", "translated"].map((chain) => `flush chain inet kindred ${chain}`),
+  ...["ip daddr @vips4", "ip6 daddr @vips6"].map(
+    (ours) =>
+      `add rule inet kindred translated ct status dnat ct original ${ours} meta mark set meta mark or 0x1000000`,
+  ),
+];
 
 t.test("a service is a rule, and a chain with a counter for each realserver", async (t) => {
   const rules = rulesOf(service("scheduler: rr"));
@@ -164,9 +169,20 @@ t.test("who stays is asked for first, put into the set by the first packet, and 
   const to = `add rule inet kindred to2 meta l4proto tcp ${staying} counter name to2 dnat ip to 192.168.0.2:8080`;
   t.ok(rules.includes(to));
   t.ok(rules.includes(`add rule inet kindred keep2 ip saddr @stay4_2 ${staying}`), "but nobody who is not in it");
-  const each = "ip daddr 203.0.113.10 tcp dport 80 ct reply ip saddr";
+  const each = "ct original ip daddr 203.0.113.10 meta l4proto tcp ct original proto-dst 80 ip daddr";
   const keepers = "{ 192.168.0.2 : goto keep2, 192.168.0.3 : goto keep3 }";
   t.equal(rules.at(-1), `add rule inet kindred stays ${each} vmap ${keepers}`);
+  const led = "add rule inet kindred translated ct status dnat ct direction original jump stays";
+  t.equal(rules[NONE.length], led, "each of a client's packets comes there, and only where somebody stays");
+});
+
+// Of several in a set nft 1.0.6 lists "0x50 [invalid type]", and cannot read it again.
+t.test("each range of ports has a rule of its own for packets that are translated", async (t) => {
+  const rules = rulesOf(service(STAYING, "[tcp/80, tcp/443, udp/7000-7010]", "203.0.113.10", OWN_PORTS));
+  const ranges = rules.flatMap(
+    (rule) => /meta l4proto (\w+) ct original proto-dst (.+) ip daddr/.exec(rule)?.slice(1) ?? [],
+  );
+  t.same(ranges, ["tcp", "80", "tcp", "443", "udp", "7000-7010"]);
 });
 
 t.test("a client's network stays as one, in either family", async (t) => {
@@ -228,80 +244,3 @@ t.test(
     t.same(emptiedBy(all, setsOf(all), { ...ALL, takes: () => false }), ["stay4_2", "stay4_3"]);
   },
 );
-
-/** An nft that keeps what it is told, and does it or not. */
-function kernel(works: () => boolean = () => true) {
-  const told: string[] = [];
-  const failures: string[] = [];
-  const counters = () => [
-    { metainfo: { version: "1" } },
-    {
-      counter: { name: /goto (to\d+)/.exec(told.find((rules) => rules.includes("goto")) ?? "")?.[1] ?? "", packets: 7 },
-    },
-    { counter: { name: "other", packets: 9 } },
-  ];
-  const offload = new ServiceOffload(
-    (options, input) => {
-      told.push(input ?? options.at(-1)!);
-      if (options[0] === "-j") return { printed: JSON.stringify({ nftables: counters() }) };
-      return works() || !input!.includes("vmap") ? { printed: "" } : { reason: "Error: no" };
-    },
-    (reason) => failures.push(reason),
-  );
-  return { offload, told, failures };
-}
-
-t.test("a realserver that is down is taken out, and comes back by the same chain", async (t) => {
-  const { offload, told } = kernel();
-  offload.update(configOf(web("scheduler: rr")));
-  offload.mark("web", "192.168.0.2:8080", false);
-  t.match(told.at(-1), /vmap \{ 0 : goto to\d+ \}/);
-  offload.mark("web", "192.168.0.2:8080", false);
-  t.equal(told.length, 2, "nothing new");
-  offload.mark("web", "192.168.0.2:8080", true);
-  t.equal(told[2], told[0]);
-  offload.withdraw();
-  offload.mark("web", "192.168.0.2:8080", false);
-  t.same(told.slice(3), [NONE.join("\n"), "kindred"], "then nothing is written any more");
-});
-
-t.test("connections are counted by realserver", async (t) => {
-  const { offload } = kernel();
-  t.same(offload.withdraw(), {}, "there are none yet");
-  offload.update(configOf(web("scheduler: rr")));
-  t.same(offload.withdraw(), { "web.192.168.0.2:8080": 7, "web.192.168.0.3": 0 });
-});
-
-t.test("where nft refuses, no rule stays, and it is said", async (t) => {
-  let works = true;
-  const { offload, told, failures } = kernel(() => works);
-  offload.update(configOf(web("scheduler: rr")));
-  works = false;
-  offload.mark("web", "192.168.0.2:8080", false);
-  t.equal(told.at(-2), NONE.join("\n"));
-  t.same(failures, ["Error: no"]);
-});
-
-t.test("a realserver's names are its own, in whichever order the configuration has it", async (t) => {
-  const namesIn = (services: string): string[] => {
-    const { offload, told } = kernel();
-    offload.update(configOf(services));
-    return [...new Set(told[0]!.match(/stay4_\d+/g))].sort();
-  };
-  const other = web(STAYING, "[tcp/81]").replace("name: web", "name: other");
-  const names = namesIn(`${web(STAYING)}, ${other}`);
-  t.equal(names.length, 4);
-  t.same(namesIn(`${other}, ${web(STAYING)}`), names);
-});
-
-t.test("the set of a realserver that left is emptied once", async (t) => {
-  const { offload, told } = kernel();
-  offload.update(configOf(web(STAYING)));
-  const less = configOf(web(STAYING, "[tcp/80]", "203.0.113.10", "[{ address: 192.168.0.3 }]"));
-  offload.update(less);
-  offload.update(less);
-  t.same(
-    told.map((rules) => rules.match(/flush set/g)?.length ?? 0),
-    [0, 1, 0],
-  );
-});

@@ -113,25 +113,51 @@ t.test("a VIP that is on no network of the host needs no proxy: routers lead to 
 });
 
 t.test(
-  "offload: nftables has its table, and what the kernel translates is exempt before anything leads here",
+  "offload: what the kernel translates goes on behind all rules that lead here, whatever becomes of us",
   async (t) => {
     const { changes } = planSetup({ ...config("10.77.1.100", real("10.77.2.2")), offload: "nftables" }, host());
     const said = changes.map(changeText);
-    const exemption = said.indexOf("ip rule add pref 7699 fwmark 0x6b69 lookup main");
+    const exemption = said.indexOf("ip rule add pref 7699 fwmark 0x1000000/0x1000000 goto 7702");
     t.ok(said.some((text) => text.startsWith("nft 'add table inet kindred;")));
+    t.ok(
+      said.some((text) => text.endsWith("add element inet kindred vips4 { 10.77.1.100 }'")),
+      "of others nothing",
+    );
     t.ok(exemption >= 0 && exemption < said.findIndex((text) => text.includes("from 10.77.2.2 iif back")));
     t.same(
       changes.filter((change) => "ip" in change && change.lasting === true),
       [
+        { ip: ["rule", "add", "pref", "7702", "nop"], undo: ["rule", "del", "pref", "7702", "nop"], lasting: true },
         {
-          ip: ["rule", "add", "pref", "7699", "fwmark", "0x6b69", "lookup", "main"],
-          undo: ["rule", "del", "pref", "7699", "fwmark", "0x6b69", "lookup", "main"],
+          ip: ["rule", "add", "pref", "7699", "fwmark", "0x1000000/0x1000000", "goto", "7702"],
+          undo: ["rule", "del", "pref", "7699", "fwmark", "0x1000000/0x1000000", "goto", "7702"],
           lasting: true,
         },
       ],
     );
   },
 );
+
+t.test("offload: a packet's source is looked up with its mark; how strictly, nobody changes", async (t) => {
+  const changed = (one: ReturnType<typeof config>, settings: Record<string, string> = {}): string[] =>
+    planSetup(one, host(settings))
+      .changes.map(changeText)
+      .filter((text) => /src_valid_mark|front\/rp_filter/.test(text));
+  const strict = { "net/ipv4/conf/front/rp_filter": "1" };
+  const plain = config("10.77.1.100", real("10.77.2.2"));
+  const offloaded = { ...plain, offload: "nftables" as const };
+  t.same(changed(offloaded, strict), ["sysctl -w net/ipv4/conf/front/src_valid_mark=1"]);
+  t.same(changed(offloaded, { "net/ipv4/conf/all/rp_filter": "1" }), [
+    "sysctl -w net/ipv4/conf/front/src_valid_mark=1",
+  ]);
+  t.same(changed(offloaded), [], "nobody looks there");
+  t.same(changed(offloaded, { ...strict, "net/ipv4/conf/all/rp_filter": "2" }), [], "nor for the very way back");
+  const routed = { ...config("203.0.113.10", real("10.77.2.2")), offload: "nftables" as const };
+  t.same(changed(routed), ["sysctl -w net/ipv4/conf/all/src_valid_mark=1"], "a routed VIP's clients may come by any");
+  t.same(changed(plain, strict), [], "and nothing without offload");
+  const six = { ...config("fd77:1::100", real("fd77:2::2")), offload: "nftables" as const };
+  t.same(changed(six, strict), [], "nor for IPv6, which has no rp_filter");
+});
 
 t.test("every change but those that go with the device can be taken back", async (t) => {
   const { changes } = planSetup(config("10.77.1.100", real("10.77.2.2", "dr")), host());
