@@ -1,15 +1,23 @@
 /**
- * After tsc: the packet engine becomes one module, dist/core/engine.js, and so does the reading of captures,
- * dist/tools/replay.js. V8 folds constants and inlines functions of the module it compiles, but reads what is imported anew
- * at each use: an engine in one module is a sixth faster. One module also starts sooner than a hundred.
+ * After tsc: the packet engine becomes one module, dist/core/engine.js, and so do the balancer, the FTP helper and the reading
+ * of captures, dist/tools/replay.js. V8 folds constants and inlines functions of the module it compiles, but reads what is
+ * imported anew at each use: an engine in one module is a sixth faster, and so is a line of FTP. One module also starts
+ * sooner than a hundred, and a script sooner than a module: the command is one, dist/tools/kindred.cjs. What the fuzzer does
+ * for lines alone is one, too, beside its source, which other runs look into.
  *
  * What is bundled is pure: constants, functions, and classes that only the bundle makes, so that it does no harm that
  * others import the same from its own file. What is imported when it is needed stays where it is.
  */
-import { readFile } from "node:fs/promises";
+import { copyFile, readFile } from "node:fs/promises";
+import ts from "typescript";
 
 const ENGINE =
-  /\/dist\/core\/(assign|engine(\/[\w-]+)*|helper\/(brief|judge|reasons|recorder|run)|inspect\/[\w-]+|metrics|schedule\/hash|service|flow\/(buckets|key|rows|table|tcp-state|tracks|wheel)|nat\/(translate|too-big|tunnel)|wire\/(bytes|checksum|headers|icmp|ipv[46]|tcp|tcp-options|udp))\.js$/;
+  /\/dist\/core\/(assign|engine(\/[\w-]+)*|helper\/(brief|judge|reader|reasons|recorder|run)|inspect\/[\w-]+|metrics|schedule\/hash|service|flow\/(buckets|key|rows|table|tcp-state|tracks|wheel)|nat\/(translate|too-big|tunnel)|wire\/(bytes|checksum|headers|icmp|ipv[46]|tcp|tcp-options|udp))\.js$/;
+const BALANCER =
+  /\/dist\/core\/(assign|balancer|change|flow\/(chains|key|owners|placed|related|related-rows|slots)|helper\/judge|schedule\/hash|service|units)\.js$/;
+const FTP = /\/dist\/(core\/wire\/(bytes|text)|helpers\/ftp\/[\w-]+)\.js$/;
+const COMMAND = /\/dist\/tools\/(kindred|compiled|replay\/words)\.js$/;
+const FUZZER = /\/dist\/(core|helpers|tools\/fuzz)\b.*\.js$/;
 const REPLAY = /\/dist\/(core|helpers|tools\/replay)\b.*\.js$/;
 
 /** What tsc made, with the way back to the TypeScript. */
@@ -19,29 +27,46 @@ const compiled = {
   resolveDynamicImport: (id) => ({ id, external: true }),
 };
 
-const oneModule = (file, bundled) => ({
-  input: file,
+const oneModule = (input, bundled, file) => ({
+  input,
   output: { file, sourcemap: true },
   external: (id, _importer, resolved) => resolved && !bundled.test(id),
   plugins: [compiled],
 });
 
-/** The same as a script, for tools/compiled.ts. ASCII, so that V8 keeps a byte for each character. */
-const script = (input, file, bundled) => ({
+/** In its own place; it is kept as it was, beside it, for the fuzzer's mutants. */
+const inPlace = (file, bundled) => {
+  const kept = { name: "kept", buildStart: () => copyFile(file, file.replace(/\.js$/, ".unbundled.js")) };
+  const { plugins, ...module } = oneModule(file, bundled, file);
+  return { ...module, plugins: [kept, ...plugins] };
+};
+
+/** The same as a script, without comments, and in ASCII, so that V8 keeps a byte for each character. */
+const script = (input, file, bundled, output) => ({
   ...oneModule(input, bundled),
-  output: { file, format: "cjs", dynamicImportInCjs: false, plugins: [ascii] },
+  output: { file, format: "cjs", plugins: [short], ...output },
 });
 
-const ascii = {
-  name: "ascii",
+const short = {
+  name: "short",
+  resolveImportMeta: () => 'require("node:url").pathToFileURL(__filename).href',
   renderChunk: (code) =>
-    code.replace(/[^\0-\x7f]/g, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`),
+    ts
+      .transpileModule(code, { compilerOptions: { removeComments: true, target: "esnext", module: "esnext" } })
+      .outputText.replace(/[^\0-\x7f]/g, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`),
 };
+
+/** What tools/compiled.ts calls. */
+const called = { banner: "(function (exports, require) {", footer: "})", dynamicImportInCjs: false };
 
 // biome-ignore lint/style/noDefaultExport: it is what rollup reads
 export default [
-  oneModule("dist/core/engine.js", ENGINE),
-  // Before the module takes the place of its own source.
-  script("dist/tools/replay.js", "dist/tools/replay.cjs", REPLAY),
-  oneModule("dist/tools/replay.js", REPLAY),
+  // Before modules take the place of their own sources.
+  oneModule("dist/tools/fuzz/run/perform.js", FUZZER, "dist/tools/fuzz/run/whole.js"),
+  inPlace("dist/core/engine.js", ENGINE),
+  inPlace("dist/core/balancer.js", BALANCER),
+  inPlace("dist/helpers/ftp/helper.js", FTP),
+  script("dist/tools/replay.js", "dist/tools/replay.cjs", REPLAY, called),
+  oneModule("dist/tools/replay.js", REPLAY, "dist/tools/replay.js"),
+  script("dist/tools/kindred.js", "dist/tools/kindred.cjs", COMMAND),
 ];

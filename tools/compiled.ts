@@ -10,7 +10,6 @@ type Replay = typeof import("./replay.ts");
 /** An `import` of these from a module would load all that they load when they are asked for. */
 const require = createRequire(import.meta.url);
 const { existsSync, readFileSync, statSync } = require("node:fs") as typeof import("node:fs");
-const { setFlagsFromString } = require("node:v8") as typeof import("node:v8");
 const { Script } = require("node:vm") as typeof import("node:vm");
 
 const SCRIPT = fileURLToPath(new URL("./replay.cjs", import.meta.url));
@@ -18,15 +17,11 @@ const SCRIPT = fileURLToPath(new URL("./replay.cjs", import.meta.url));
 export const CODE = `${SCRIPT}.code`;
 /**
  * How much of a function is run before it is optimized, in bytes of bytecode; fifteen times the usual. What is run for each
- * packet is so all the same at once, and what is run a few thousand times is not worth it.
+ * packet is so all the same at once, and what is run a few thousand times is not worth it. Of a long file it is.
  */
 const WORTH_OPTIMIZING = 1_000_000;
-/** Of a long file all that is run more often than that is worth it, which is found out the sooner the better. */
-const WORTH_OPTIMIZING_IN_LONG = 60_000;
 /** Bytes of a long file. */
 const LONG = 16_000_000;
-
-const optimizeAfter = (bytecode: number): void => setFlagsFromString(`--interrupt-budget=${bytecode}`);
 
 interface Compiled {
   readonly script: InstanceType<typeof Script>;
@@ -36,8 +31,7 @@ interface Compiled {
 /** The script and what it exports; null: it was not built. */
 export function compiledReplay(): Compiled | null {
   if (!existsSync(SCRIPT)) return null;
-  optimizeAfter(WORTH_OPTIMIZING);
-  const source = `(function (exports, require) {${readFileSync(SCRIPT, "latin1")}\n})`;
+  const source = readFileSync(SCRIPT, "latin1");
   const cachedData = existsSync(CODE) ? readFileSync(CODE) : undefined;
   const script = new Script(source, { filename: SCRIPT, ...(cachedData === undefined ? {} : { cachedData }) });
   const replay = {} as Replay;
@@ -48,8 +42,18 @@ export function compiledReplay(): Compiled | null {
 /** The same, ready for `files`. */
 export function replayFor(files: readonly string[]): Replay | null {
   const compiled = compiledReplay();
-  if (files.some(isLong)) optimizeAfter(WORTH_OPTIMIZING_IN_LONG);
+  if (!files.some(isLong)) optimizeAfter(WORTH_OPTIMIZING);
   return compiled?.replay ?? null;
+}
+
+/**
+ * When the script is compiled: code that was compiled with other flags V8 does not take. It takes milliseconds to load. From
+ * version 12 on V8 knows it by no such flag, and says so where nobody would look for it.
+ */
+function optimizeAfter(bytecode: number): void {
+  if (Number.parseInt(process.versions.v8, 10) >= 12) return;
+  const { setFlagsFromString } = require("node:v8") as typeof import("node:v8");
+  setFlagsFromString(`--interrupt-budget=${bytecode}`);
 }
 
 const isLong = (file: string): boolean => (statSync(file, { throwIfNoEntry: false })?.size ?? 0) > LONG;

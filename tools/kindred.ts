@@ -3,6 +3,7 @@
 import type { Command } from "commander";
 import type { Director } from "../director/director.ts";
 import type { Fields, Level } from "../director/log.ts";
+import { replayFor } from "./compiled.ts";
 import type { DemoRelated } from "./demo.ts";
 import { plainWords } from "./replay/words.ts";
 import type { ReplayOptions } from "./replay.ts";
@@ -50,7 +51,6 @@ async function withIpvsWords([node, kindred, ctl, ...args]: readonly string[]): 
 
 /** Compiled, where it was built. */
 async function runReplay(files: readonly string[], options: ReplayOptions): Promise<number> {
-  const { replayFor } = await import("./compiled.ts");
   const replay = replayFor(files) ?? (await import("./replay.ts"));
   return replay.runReplay(files, options);
 }
@@ -69,12 +69,19 @@ async function startDemoDirector(text: string, related: (entry: DemoRelated) => 
   return director;
 }
 
-try {
+async function main(): Promise<void> {
   const [asked, ...words] = process.argv.slice(2);
   const plain = asked === "replay" ? plainWords(words) : null;
-  if (plain === null) await runCommand();
-  else process.exitCode = await runReplay(plain.files, plain.options);
-} catch (error) {
+  if (plain === null) return runCommand();
+  process.exitCode = await runReplay(plain.files, plain.options);
+  // When there is nothing more to do, at once: Node would wait for V8 to optimize what is never run again, and take down, piece
+  // by piece, what the system frees all together.
+  if (process.getActiveResourcesInfo().length === 0) process.exit();
+  process.once("beforeExit", (status) => process.exit(status));
+}
+
+// Not awaited here: a script, which dist/tools/kindred.cjs is, cannot.
+main().catch((error: unknown) => {
   console.error(`kindred: ${error instanceof Error ? error.message : String(error)}`);
   process.exitCode = 1;
-}
+});

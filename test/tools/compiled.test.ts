@@ -15,7 +15,7 @@ const node = async (...args: string[]): Promise<string> =>
   (await promisify(execFile)(process.execPath, args, { env: {} })).stdout;
 
 const replayed = async (tools: string, capture = CAPTURE): Promise<unknown> =>
-  JSON.parse(await node(join(tools, "kindred.js"), "replay", "--json", capture));
+  JSON.parse(await node(join(tools, "kindred.cjs"), "replay", "--json", capture));
 
 const isRejected = (tools: string): Promise<string> =>
   node(
@@ -24,7 +24,7 @@ const isRejected = (tools: string): Promise<string> =>
   );
 
 /** What replaying takes of what was built. */
-const NEEDED = ["kindred.js", "compiled.js", "replay/words.js", "replay.cjs", "replay.js"];
+const NEEDED = ["kindred.cjs", "replay.cjs", "replay.js"];
 
 /** Of a pcap file in this machine's byte order: a frame of `length` zeros. */
 function record(length: number): Uint8Array {
@@ -32,6 +32,16 @@ function record(length: number): Uint8Array {
   new Uint32Array(bytes.buffer, 0, 4).set([1_700_000_000, 0, length, length]);
   return bytes;
 }
+
+t.test("the command as a module finds what it finds as a script", async (t) => {
+  t.same(JSON.parse(await node(join(BUILT, "kindred.js"), "replay", "--json", CAPTURE)), await replayed(BUILT));
+});
+
+t.test("the command as a script knows all commands", async (t) => {
+  const help = await node(join(BUILT, "kindred.cjs"), "--help");
+  t.same(help, await node(join(BUILT, "kindred.js"), "--help"));
+  t.match(help, /^ {2}replay /m);
+});
 
 t.test("V8 takes the code that was built", async (t) => {
   t.match(await isRejected(BUILT), /^false$/m);
@@ -43,7 +53,7 @@ t.test("without the code, with other code, or without the script, the same is fo
   t.teardown(() => rmSync(folder, { recursive: true, force: true }));
   const tools = join(folder, "tools");
   writeFileSync(join(folder, "package.json"), '{ "type": "module" }');
-  for (const name of NEEDED) cpSync(join(BUILT, name), join(tools, name));
+  for (const name of [...NEEDED, "compiled.js"]) cpSync(join(BUILT, name), join(tools, name));
   t.same(await replayed(tools), expected, "without the code");
   writeFileSync(join(tools, "replay.cjs.code"), "of another V8");
   t.match(await isRejected(tools), /^true$/m);

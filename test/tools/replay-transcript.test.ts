@@ -3,6 +3,7 @@ import t from "tap";
 import { port } from "../../core/units.ts";
 import { Address } from "../../core/wire/address.ts";
 import { Frame } from "../../core/wire/capture/frame.ts";
+import * as tcp from "../../core/wire/tcp.ts";
 import { bytesOf } from "../../core/wire/text.ts";
 import { ftp } from "../../helpers/ftp/helper.ts";
 import { TcpControl } from "../../tools/replay/control.ts";
@@ -96,11 +97,11 @@ function shown(text: string, missing: number | null): string {
     { row: 0, clientEnd: A, client: end(1, 40_000), server: end(2, 21), transcript },
     false,
   );
-  const syn = { sequence: 499, acknowledgment: 0, acknowledges: false, syn: true, fin: false, length: 0 };
+  const syn = { sequence: 499, acknowledgment: 0, flags: tcp.SYN, length: 0 };
   if (missing !== null) control.segment(A, syn, bytesOf(""), 1);
   const sequence = 500 + (missing ?? 0);
   transcript.packet("original", 2, 1, sequence, bytesOf(text));
-  control.segment(A, { ...syn, syn: false, sequence, length: text.length }, bytesOf(text), 2);
+  control.segment(A, { ...syn, flags: 0, sequence, length: text.length }, bytesOf(text), 2);
   return messagesOf(control, 10)[0]!.text;
 }
 

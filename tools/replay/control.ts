@@ -8,19 +8,18 @@ import {
 import type { RequestObserver } from "../../core/inspect/requests.ts";
 import { ObservedStream, type StreamSink } from "../../core/inspect/stream.ts";
 import type { Endpoint, Transport } from "../../core/units.ts";
+import * as tcp from "../../core/wire/tcp.ts";
 import { Detection } from "./detect.ts";
 import type { End } from "./flows.ts";
 import type { Transcript } from "./transcript.ts";
 
 /** What a TCP header says, as far as a stream is concerned. */
 export interface Segment {
-  readonly sequence: number;
-  readonly acknowledgment: number;
-  readonly acknowledges: boolean;
-  readonly syn: boolean;
-  readonly fin: boolean;
+  sequence: number;
+  acknowledgment: number;
+  flags: number;
   /** Of its payload on the wire; a snap length may have cut what was captured. */
-  readonly length: number;
+  length: number;
 }
 
 const NO_SUBJECTS: ReadonlySet<string> = new Set();
@@ -135,7 +134,7 @@ export class TcpControl extends Control {
 
   get confirmed(): boolean | null {
     if (this.#session === null) return !this.#detected;
-    const [reading] = this.#session.readings;
+    const reading = this.#session.readings[0];
     if (reading === undefined) return false;
     return reading.detection === null ? !reading.observer.disowned : reading.detection.found;
   }
@@ -150,9 +149,9 @@ export class TcpControl extends Control {
   }
 
   /** A segment from `end`, with as much of its payload as was captured. */
-  segment(end: End, segment: Segment, payload: Uint8Array, frame: number): void {
+  segment(end: End, segment: Readonly<Segment>, payload: Uint8Array, frame: number): void {
     const direction = this.direction(end);
-    if (segment.syn && this.#initial[direction] < 0) this.#initial[direction] = segment.sequence;
+    if ((segment.flags & tcp.SYN) !== 0 && this.#initial[direction] < 0) this.#initial[direction] = segment.sequence;
     if (this.#session === null && payload.length > 0) this.#begin();
     this.#session?.segment(direction, segment, payload, frame);
   }
@@ -189,15 +188,21 @@ class Session {
     this.reply = new ObservedStream(this.#sink("reply"));
   }
 
-  segment(direction: Direction, segment: Segment, payload: Uint8Array, frame: number): void {
+  segment(
+    direction: Direction,
+    { sequence, acknowledgment, flags, length }: Readonly<Segment>,
+    payload: Uint8Array,
+    frame: number,
+  ): void {
     const sent = this[direction];
     const other = direction === "original" ? this.reply : this.original;
     // What the segment acknowledges came before it: the other direction is told first.
-    if (segment.acknowledges && other.started) other.acknowledged(segment.acknowledgment);
-    if (segment.syn) sent.open(segment.sequence);
-    const first = (segment.sequence + (segment.syn ? 1 : 0)) >>> 0;
+    if ((flags & tcp.ACK) !== 0 && other.started) other.acknowledged(acknowledgment);
+    const syn = (flags & tcp.SYN) !== 0;
+    if (syn) sent.open(sequence);
+    const first = (sequence + (syn ? 1 : 0)) >>> 0;
     sent.segment(first, payload, frame);
-    if (segment.fin) sent.finish((first + segment.length) >>> 0);
+    if ((flags & tcp.FIN) !== 0) sent.finish((first + length) >>> 0);
   }
 
   gap(direction: Direction): void {
@@ -220,11 +225,14 @@ class Session {
   }
 
   #data(direction: Direction, bytes: Uint8Array, frame: number): void {
+    if (this.#proven) {
+      this.readings[0]!.observer.data(direction, bytes, frame);
+      return;
+    }
     for (const { observer, detection } of this.readings) {
       detection?.more(direction, bytes);
       observer.data(direction, bytes, frame);
     }
-    if (this.#proven) return;
     const sure = this.readings.find(({ detection }) => detection === null || detection.found === true);
     this.#proven = sure !== undefined;
     if (sure !== undefined) this.readings = [sure];

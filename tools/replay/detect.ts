@@ -5,14 +5,24 @@ import { opensLike } from "../../core/helper/run.ts";
 
 const NOTHING = new Uint8Array(0);
 
-/** By the first byte of what is said: the helpers that may know it. */
-export type ByInitial = readonly (readonly Helper[])[];
+/** By the first byte of what is said: the helpers that may know it. Each is found when it is said: few ever are. */
+export class ByInitial {
+  readonly #helpers: readonly Helper[];
+  readonly #known: (readonly Helper[] | undefined)[] = new Array(256).fill(undefined);
 
-export const byInitial = (helpers: readonly Helper[]): ByInitial =>
-  Array.from({ length: 256 }, (_, byte) => {
-    const initial = String.fromCharCode(byte);
-    return helpers.filter(({ initials }) => initials === undefined || initials.includes(initial));
-  });
+  constructor(helpers: readonly Helper[]) {
+    this.#helpers = helpers;
+  }
+
+  get(byte: number): readonly Helper[] {
+    this.#known[byte] ??= this.#find(String.fromCharCode(byte));
+    return this.#known[byte];
+  }
+
+  #find(initial: string): readonly Helper[] {
+    return this.#helpers.filter(({ initials }) => initials === undefined || initials.includes(initial));
+  }
+}
 
 /** The helpers whose protocol may open with this payload of `direction`. */
 export function candidates(helpers: readonly Helper[], direction: Direction, payload: Uint8Array): readonly Helper[] {

@@ -10,7 +10,7 @@ export type Progress = (read: number, size: number | null) => void;
 /** Who is shown the frames that can be read. */
 export interface FrameSink {
   frame(frame: Frame, number: number): void;
-  /** Takes those that come next and that `reader.step` finds; `frame` is not shown them. */
+  /** Takes those that come next and that `reader.find` finds; `frame` is not shown them. */
   skim?(reader: CaptureReader): void;
   /** There are no more. */
   end(): void;

@@ -8,7 +8,9 @@ export const A = 1;
 export const B = 2;
 export type End = typeof A | typeof B;
 
-/** `Flows.mark` of a flow whose packets are counted, and not looked at. */
+/** `Flows.mark` of a flow that nothing is known of yet. */
+export const UNSEEN = 0;
+/** Of one whose packets are counted, and not looked at. */
 export const COUNTED = 2;
 /** No helper is bound to its ports: what is said first tells what it is, and nothing was said yet. */
 export const SILENT = 3;
@@ -36,14 +38,14 @@ const SMALLEST = 256;
 const MAPPED = 0x0000ffff;
 
 /**
- * One more packet of the flow whose row begins at word `at` of `rows`, from its end `A` or not. `floats` is the same memory.
- * A function, so that those who count millions keep both arrays at hand.
+ * One more packet of the flow whose row begins at word `at` of `rows`, from its end `A` (`side` 0) or `B` (1), whose numbers stand
+ * behind those of `A`. `floats` is the same memory. A function, so that those who count millions keep both arrays at hand.
  */
 export function tally(
   rows: Int32Array,
   floats: Float64Array,
   at: number,
-  byA: boolean,
+  side: number,
   time: number,
   frame: number,
   bytes: number,
@@ -53,10 +55,10 @@ export function tally(
     rows[at + FIRST_FRAME] = frame;
     floats[(at + FIRST_TIME) >> 1] = time;
   }
-  rows[at + (byA ? FRAMES_OF_A : FRAMES_OF_B)]! += 1;
-  rows[at + FLAGS]! |= byA ? flags : flags << 8;
+  rows[at + FRAMES_OF_A + side]! += 1;
+  rows[at + FLAGS]! |= flags << (side * 8);
   rows[at + LAST_FRAME] = frame;
-  floats[(at + (byA ? LAST_TIME_OF_A : LAST_TIME_OF_B)) >> 1] = time;
+  floats[((at + LAST_TIME_OF_A) >> 1) + side] = time;
   floats[(at + BYTES) >> 1]! += bytes;
 }
 
@@ -154,7 +156,7 @@ export class Flows {
 
   /** A packet from `sender` belongs to `row`: when it came, its frame's number, bytes of payload, TCP flags. */
   add(row: number, time: number, frame: number, bytes: number, flags: number): void {
-    tally(this.rows, this.floats, row * ROW, this.sender === A, time, frame, bytes, flags);
+    tally(this.rows, this.floats, row * ROW, this.sender - A, time, frame, bytes, flags);
   }
 
   /** A new row for the same ends as `row`, which packets belong to from now on. */
@@ -225,7 +227,11 @@ export class Flows {
     const wanted = new Uint8Array(65_536);
     for (const port of ports) wanted[port] = 1;
     const found: number[] = [];
-    for (let row = 0; row < this.count; row++) if (this.hasPort(row, wanted)) found.push(row);
+    const { rows, count } = this;
+    for (let row = 0, at = KEY_AT + key.PORTS; row < count; row++, at += ROW) {
+      const both = rows[at]!;
+      if ((wanted[both >>> 16]! | wanted[both & 0xffff]!) !== 0) found.push(row);
+    }
     return found;
   }
 

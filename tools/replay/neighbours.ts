@@ -52,11 +52,12 @@ export class Neighbours {
   }
 
   #isLast(address: string, bytes: Uint8Array, start: number): boolean {
+    const hardware = this.#hardware;
     let same = address === this.#address;
     for (let i = 0; i < 12; i++) {
-      if (this.#hardware[i] === bytes[start + i]) continue;
+      if (hardware[i] === bytes[start + i]) continue;
       same = false;
-      this.#hardware[i] = bytes[start + i]!;
+      hardware[i] = bytes[start + i]!;
     }
     this.#address = address;
     return same;

@@ -11,13 +11,13 @@ import { tunnelIn } from "../../core/wire/tunnel.ts";
 import * as udp from "../../core/wire/udp.ts";
 import { type Control, type Place, type Segment, TcpControl } from "./control.ts";
 import { UdpControl } from "./datagrams.ts";
-import { type ByInitial, byInitial, candidates, directionOf } from "./detect.ts";
+import { ByInitial, candidates, directionOf } from "./detect.ts";
 import { A, B, COUNTED, type End, Flows, SILENT, UNKNOWN } from "./flows.ts";
 import { Neighbours } from "./neighbours.ts";
 import { Skimmer } from "./skim.ts";
 import { TRANSCRIPT_BYTES, Transcript, type TranscriptBudget } from "./transcript.ts";
 
-/** `Flows.mark` of a control connection; 0: nothing is known yet. */
+/** `Flows.mark` of a control connection. */
 const CONTROL = 1;
 
 /** Helpers by the server ports they are bound to. */
@@ -45,19 +45,21 @@ export class Tracker {
   readonly #skimmer = new Skimmer(this, this.#packet);
   readonly #bindings: Bindings;
   /** By port: is a helper bound to it? Asked of every flow. */
-  readonly #bound: Readonly<Record<Transport, Uint8Array>>;
+  readonly bound: Readonly<Record<Transport, Uint8Array>>;
   /** The helpers for connections found by how they open. */
   readonly #detecting: Readonly<Record<Transport, ByInitial>>;
   readonly #byRow = new Map<number, Control>();
   readonly #budget: TranscriptBudget | null;
+  /** Filled for each that is read. */
+  readonly #segment: Segment = { sequence: 0, acknowledgment: 0, flags: 0, length: 0 };
 
   /** `transcripts`: what is said on control connections is kept, to be shown. */
   constructor(bindings: Bindings, helpers: readonly Helper[], transcripts = false) {
     this.#budget = transcripts ? { bytes: TRANSCRIPT_BYTES } : null;
     this.#bindings = bindings;
-    this.#bound = { tcp: portsOf(bindings.tcp), udp: portsOf(bindings.udp) };
+    this.bound = { tcp: portsOf(bindings.tcp), udp: portsOf(bindings.udp) };
     const detecting = (without: Transport) =>
-      byInitial(helpers.filter(({ detect, transport }) => detect !== undefined && transport !== without));
+      new ByInitial(helpers.filter(({ detect, transport }) => detect !== undefined && transport !== without));
     this.#detecting = { tcp: detecting("udp"), udp: detecting("tcp") };
   }
 
@@ -148,7 +150,7 @@ export class Tracker {
   /** Is a connection that is new to us a control connection? */
   #classify(row: number, header: number): Control | undefined {
     const { flows } = this;
-    if (!flows.hasPort(row, this.#bound.tcp)) flows.mark[row] = SILENT;
+    if (!flows.hasPort(row, this.bound.tcp)) flows.mark[row] = SILENT;
     const server = flows.mark[row] === SILENT ? UNKNOWN : this.#boundEnd(row, "tcp");
     if (server !== UNKNOWN) {
       const helper = this.#bindings.tcp.get(flows.port(row, server))!;
@@ -156,7 +158,7 @@ export class Tracker {
     }
     const { bytes, at, end } = this.#packet;
     if (at + header === end) return undefined;
-    const likely = this.#detecting.tcp[bytes[at + header]!]!;
+    const likely = this.#detecting.tcp.get(bytes[at + header]!);
     if (likely.length > 0) return this.#detected(row, likely, bytes.subarray(at + header, end));
     flows.mark[row] = COUNTED;
     return undefined;
@@ -178,11 +180,11 @@ export class Tracker {
   /** A flow of datagrams, by the port of an end and by its first datagram. */
   #classifyUdp(row: number, payload: Uint8Array): Control | undefined {
     const { flows } = this;
-    const bound = flows.hasPort(row, this.#bound.udp) ? this.#boundEnd(row, "udp") : UNKNOWN;
+    const bound = flows.hasPort(row, this.bound.udp) ? this.#boundEnd(row, "udp") : UNKNOWN;
     if (!this.#mayBeTunnel(row)) flows.mark[row] = COUNTED;
     const helper =
       bound === UNKNOWN
-        ? this.#detecting.udp[payload[0] ?? 0]!.find((one) => directionOf(one, payload) !== null)
+        ? this.#detecting.udp.get(payload[0] ?? 0).find((one) => directionOf(one, payload) !== null)
         : this.#bindings.udp.get(flows.port(row, bound))!;
     if (helper === undefined) return undefined;
     const direction = directionOf(helper, payload);
@@ -207,7 +209,7 @@ export class Tracker {
 
   #isBound(row: number, end: End, transport: Transport): boolean {
     const { flows } = this;
-    if (this.#bound[transport][flows.port(row, end)] === 0) return false;
+    if (this.bound[transport][flows.port(row, end)] === 0) return false;
     return flows.listener[row] === UNKNOWN || flows.listener[row] === end;
   }
 
@@ -239,14 +241,11 @@ export class Tracker {
 
   #feed(control: TcpControl, frame: Frame, header: number, flags: number, number: number): void {
     const { bytes, at, end, wireEnd } = this.#packet;
-    const segment: Segment = {
-      sequence: tcp.sequence(bytes, at),
-      acknowledgment: tcp.acknowledgment(bytes, at),
-      acknowledges: (flags & tcp.ACK) !== 0,
-      syn: (flags & tcp.SYN) !== 0,
-      fin: (flags & tcp.FIN) !== 0,
-      length: Math.max(0, wireEnd - at - header),
-    };
+    const segment = this.#segment;
+    segment.sequence = tcp.sequence(bytes, at);
+    segment.acknowledgment = tcp.acknowledgment(bytes, at);
+    segment.flags = flags;
+    segment.length = Math.max(0, wireEnd - at - header);
     const payload = bytes.subarray(at + header, end);
     control.transcript.packet(control.direction(this.flows.sender), number, timeOf(frame), segment.sequence, payload);
     control.segment(this.flows.sender, segment, payload, number);

@@ -32,7 +32,6 @@ const saidText = ({ observed, to }: Related): string => `${observed.announcement
 function* opening({ flows }: Scene, { id, control }: NumberedControl, related: Related): Generator<Finding> {
   const { observed, flow } = related;
   const { frame, state } = observed;
-  const on = `${observed.announcement.kind} ${endpointText(related.to)}`;
   if (flow >= 0) {
     const how = unanswered(flows, flow);
     if (how === null) return;
@@ -43,6 +42,7 @@ function* opening({ flows }: Scene, { id, control }: NumberedControl, related: R
     return;
   }
   if (state === "rejected" || state === "unanswered" || observed.announcement.transport === "udp") return;
+  const on = `${observed.announcement.kind} ${endpointText(related.to)}`;
   const over = flows.lastFrame(control.row) <= frame;
   const opener = observed.announcement.opener === "reply" ? "server" : "client";
   const message = over

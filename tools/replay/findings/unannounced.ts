@@ -19,8 +19,10 @@ export function* unannouncedFindings({ flows, controls }: Scene): Generator<Find
   }
   const announced = new Set(flows.having(controls.flatMap(({ related }) => related.map(({ to }) => to.port))));
   for (let row = 0; row < flows.count; row++) {
+    // Most of a capture's flows have a reserved port, which takes less to see than whom they are between.
+    if (!unreserved(flows, row)) continue;
     const near = pairs.get(flows.between(row));
-    if (near === undefined || !unreserved(flows, row) || known.has(row) || announced.has(row)) continue;
+    if (near === undefined || known.has(row) || announced.has(row)) continue;
     // Pairs that only seem to be the same are told apart by their addresses.
     const during = near.find((one) => between(flows, row, one) && alive(flows, row, one));
     if (during !== undefined) yield found(flows, row, during);
@@ -29,7 +31,9 @@ export function* unannouncedFindings({ flows, controls }: Scene): Generator<Find
 
 /** FTP's own data port is the one reserved port that a data connection has. */
 function unreserved(flows: Flows, row: number): boolean {
-  const low = Math.min(flows.port(row, A), flows.port(row, B));
+  const a = flows.port(row, A);
+  const b = flows.port(row, B);
+  const low = a < b ? a : b;
   return low >= FIRST_UNRESERVED_PORT || (low === 20 && flows.isTcp(row));
 }
 
