@@ -54,6 +54,8 @@ const FTP = "ftp";
 const KINDS: readonly string[] = ["dialogue", "wild"] satisfies Kind[];
 /** What the build made: this file is in it. */
 const BUILT = resolve(import.meta.dirname, "..");
+/** See rollup.config.js. */
+const WHOLE = join(BUILT, "tools", "fuzz", "run", "whole.js");
 
 /** Of the package that this is part of, built or not. */
 function version(): string {
@@ -137,7 +139,8 @@ async function run(
   const guided = options.coverage !== false && !onlyLines;
   const executions = options.executions ?? unlimited;
   let shown = 0;
-  const plan = { helper: helper.name, seed, onlyLines, guided, only, held, executions };
+  const whole = onlyLines && options.mutant === undefined && existsSync(WHOLE);
+  const plan = { helper: helper.name, seed, onlyLines, whole, guided, only, held, executions };
   const watching: WatchOptions = {
     plan: { ...plan, corpus: (await corpus?.read()) ?? [] },
     root,

@@ -185,7 +185,16 @@ const watched = async (t: Test, mutant: string, patience: number, findings: numb
     watch: typeof import("../../../tools/fuzz/run/watch.ts").watch;
   };
   const nothing = () => {};
-  const plan = { helper: "ftp", seed: 1, onlyLines: false, guided: false, only: null, held: null, corpus: [] };
+  const plan = {
+    helper: "ftp",
+    seed: 1,
+    onlyLines: false,
+    whole: false,
+    guided: false,
+    only: null,
+    held: null,
+    corpus: [],
+  };
   const options: WatchOptions = {
     plan: { ...plan, executions: 1e9 },
     root: folder,

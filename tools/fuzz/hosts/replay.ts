@@ -55,7 +55,8 @@ export class ReplayHost {
 
   /** All that is said in a new session, cut as `choices` has it. */
   hear(script: Script, choices: Choices): void {
-    this.observer = new ControlObserver(this.#place.helper, this.#connection);
+    // Of what is told, no text is asked for.
+    this.observer = new ControlObserver(this.#place.helper, this.#connection, false, 0);
     this.#frame = 0;
     for (const [direction, bytes] of OPENING) this.#say(direction, bytes, 0, bytes.length, choices);
     for (let block = 0; block < BLOCKS; block++) {
@@ -67,7 +68,7 @@ export class ReplayHost {
   #say(direction: Direction, said: Uint8Array, start: number, end: number, choices: Choices): void {
     for (let at = start; at < end; ) {
       const behind = Math.min(end, at + 1 + choices.below(COARSE));
-      this.observer.data(direction, said.subarray(at, behind), ++this.#frame);
+      this.observer.data(direction, said, ++this.#frame, at, behind);
       at = behind;
     }
   }

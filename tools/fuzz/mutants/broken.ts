@@ -1,9 +1,10 @@
 /** A copy of what was built with one bug in it; the fuzzer is part of the copy. */
-import { cp, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { cp, mkdtemp, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { deadly, type Mutant, mutants } from "./list.ts";
 
+const UNBUNDLED = ".unbundled.js";
 const COPIED = ["core", "helpers", join("tools", "fuzz")];
 
 export interface Broken {
@@ -30,9 +31,13 @@ export async function brokenCopy(name: string, built: string): Promise<Broken> {
   }
 }
 
-/** Modules, and no maps. */
-const copy = (from: string, to: string): Promise<void> =>
-  cp(from, to, { recursive: true, filter: (file) => !file.endsWith(".map") });
+/** Modules as they were compiled, and no maps: what the build made one of (rollup.config.js) has a bug in none of its parts. */
+async function copy(from: string, to: string): Promise<void> {
+  await cp(from, to, { recursive: true, filter: (file) => !file.endsWith(".map") });
+  for (const file of await readdir(to, { recursive: true })) {
+    if (file.endsWith(UNBUNDLED)) await rename(join(to, file), join(to, `${file.slice(0, -UNBUNDLED.length)}.js`));
+  }
+}
 
 async function apply({ name, file, from, to }: Mutant, folder: string): Promise<void> {
   const path = join(folder, file);

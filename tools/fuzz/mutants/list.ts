@@ -20,9 +20,9 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: "unsolicited-227",
-    file: "helpers/ftp/replies.js",
-    from: 'return "unsolicited";',
-    to: "return null;",
+    file: "helpers/ftp/offers.js",
+    from: "asked ? PASSIVE : UNASKED",
+    to: "PASSIVE",
   },
   {
     name: "armed-by-a-file-name",
@@ -41,8 +41,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: "foreign-address",
     file: "core/helper/judge.js",
-    from: 'return address.family === own.family ? "bounce" : "family-mismatch";',
-    to: 'return address.family === own.family ? null : "family-mismatch";',
+    from: '(family === own.family ? "bounce" : "family-mismatch")',
+    to: '(family === own.family ? null : "family-mismatch")',
   },
   {
     name: "port-below-1024",
@@ -59,8 +59,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: "regular-expression-blow-up",
     file: "helpers/ftp/wire.js",
-    from: "export function findHostPort(bytes, start, end) {",
-    to: `export function findHostPort(bytes, start, end) {
+    from: "export function seekHostPort(bytes, start, end) {",
+    to: `export function seekHostPort(bytes, start, end) {
     /(\\d+,?)+[^\\d,]?$/.test(latin1(bytes, start, end));`,
   },
   {
@@ -82,15 +82,15 @@ export const deadly: readonly Mutant[] = [
   {
     name: "never-returns",
     file: "helpers/ftp/wire.js",
-    from: "export function findHostPort(bytes, start, end) {",
-    to: `export function findHostPort(bytes, start, end) {
+    from: "export function seekHostPort(bytes, start, end) {",
+    to: `export function seekHostPort(bytes, start, end) {
     while (end - start > 60);`,
   },
   {
     name: "holds-all",
     file: "helpers/ftp/wire.js",
-    from: "export function findHostPort(bytes, start, end) {",
-    to: `export function findHostPort(bytes, start, end) {
+    from: "export function seekHostPort(bytes, start, end) {",
+    to: `export function seekHostPort(bytes, start, end) {
     for (const held = []; end - start > 60; ) held.push(new Array(1e6).fill(end));`,
   },
 ];

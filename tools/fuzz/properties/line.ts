@@ -260,6 +260,7 @@ export function sameAs(one: Outcome, other: Outcome, property: Property): Violat
     return violation(property, `the realserver hears ${one.commands} bytes, and ${other.commands}`);
   }
   if (one.length !== other.length) return violation(property, `${one.length} bytes are heard, and ${other.length}`);
+  if (Buffer.compare(one.heard.subarray(0, one.length), other.heard.subarray(0, one.length)) === 0) return null;
   for (let i = 0; i < one.length; i++) {
     if (one.heard[i] === other.heard[i]) continue;
     const [from, to] = [Math.max(0, i - 30), i + 30];

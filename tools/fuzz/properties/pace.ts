@@ -36,10 +36,10 @@ export class Pace {
     });
   }
 
-  /** What follows is judged by itself. */
-  begin(): void {
+  /** What follows is judged by itself: by the time of day, or, where that is not enough (`sure`), by work, too. */
+  begin(sure: boolean): void {
     this.slow = false;
-    this.#busySince = this.#busy();
+    this.#busySince = sure ? this.#busy() : Number.NEGATIVE_INFINITY;
   }
 
   /** Something is read from now on. */

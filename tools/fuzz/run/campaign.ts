@@ -43,12 +43,12 @@ export class Campaign implements Inputs {
   /** Of the first `from` entries of the corpus. */
   #learnt: { readonly from: number; readonly lines: readonly Uint8Array[] } = { from: 0, lines: [] };
 
-  constructor({ seed, each, begins = () => {}, onlyLines = false, breeds = false }: CampaignOptions) {
+  constructor({ seed, many, begins = () => {}, onlyLines = false, breeds = false }: CampaignOptions) {
     this.#seed = seed;
     this.#onlyLines = onlyLines;
     this.#round = SESSIONS + 2 + (breeds ? BRED : 0);
     this.#begins = begins;
-    this.lines = new LineFuzzer(ftp, seed, each);
+    this.lines = new LineFuzzer(ftp, seed, many);
   }
 
   /** Dialogues come first: what a line reaches as well is shorter in one of them. */

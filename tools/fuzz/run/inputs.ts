@@ -28,12 +28,16 @@ export interface Finding {
   readonly dialogue: Dialogue;
 }
 
+export type Many = (bytes: Uint8Array, ends: Int32Array, count: number) => void;
+
 export interface InputOptions {
   readonly seed: number;
   /** What was bred takes part. */
   readonly breeds?: boolean;
-  /** Told of each single-line reply, or message, which is valid during the call only. */
+  /** Told of each message, which is valid during the call only. */
   readonly each?: (bytes: Uint8Array, length: number) => void;
+  /** FTP: the same of `count` single-line replies, one behind the other; `ends` says where each of them ends. */
+  readonly many?: Many;
   /** Told of what will be held next; null: lines, which are not made before they are said. */
   readonly begins?: (input: Input, dialogue: Dialogue | null) => void;
 }

@@ -17,14 +17,13 @@ import { type Violation, violation } from "../properties/finding.ts";
 import { checkWhole, LineCheck, sameAs, sameAsObserved } from "../properties/line.ts";
 import { expressionText, Meter } from "../properties/meter.ts";
 import { Pace } from "../properties/pace.ts";
+import type { Many } from "./inputs.ts";
 
 const NOW = 0 as Ms;
 /** How often a slow session is held again before its reads are counted. */
 const AGAIN = 3;
 
 export const LINE_ENDS: Ends = { client: "10.0.0.5", virtual: "203.0.113.10", real: "192.168.0.2" };
-
-type Each = (bytes: Uint8Array, length: number) => void;
 
 /** What the time went into. Milliseconds. */
 export interface Spent {
@@ -35,8 +34,8 @@ export interface Spent {
 
 export class LineFuzzer {
   readonly spent: Spent = { generation: 0, inspection: 0, checking: 0 };
-  /** Told of every reply, in the maker's buffer. */
-  readonly #each: Each;
+  /** Told of a session's replies before any is said. */
+  readonly #made: Many;
   readonly #helper: Helper;
   readonly #place: Place;
   readonly #seed: number;
@@ -49,11 +48,11 @@ export class LineFuzzer {
   readonly #check: LineCheck;
   readonly #pace = new Pace();
 
-  constructor(helper: Helper, seed: number, each: Each = () => {}) {
+  constructor(helper: Helper, seed: number, made: Many = () => {}) {
     this.#helper = helper;
     this.#place = { helper, ends: LINE_ENDS };
     this.#seed = seed;
-    this.#each = each;
+    this.#made = made;
     this.#whole = new StreamHost(this.#place);
     this.#packets = new EngineHost(this.#place);
     this.#replay = new ReplayHost(this.#place);
@@ -70,7 +69,7 @@ export class LineFuzzer {
     this.#maker.known = known;
     const untrap = this.#pace.watch();
     try {
-      return this.#session(number, this.#each) ?? this.#stalled(number);
+      return this.#session(number, false) ?? this.#stalled(number);
     } catch (error) {
       return violation("threw", error instanceof Error ? (error.stack ?? error.message) : String(error));
     } finally {
@@ -78,14 +77,15 @@ export class LineFuzzer {
     }
   }
 
-  #session(number: number, each: Each): Violation | null {
+  #session(number: number, again: boolean): Violation | null {
     const { spent } = this;
     const exact = number % 2 === 0 && this.#maker.known.length === 0;
     const begun = performance.now();
     this.#random.seed(this.#seed, number);
-    this.#script.make(this.#maker, this.#random, exact, each);
+    this.#script.make(this.#maker, this.#random, exact);
+    if (!again) this.#made(this.#script.replies, this.#script.behind, SESSION);
     const made = performance.now();
-    this.#hear();
+    this.#hear(again);
     const heard = performance.now();
     const found = this.#check.session() ?? this.#compared();
     spent.generation += made - begun;
@@ -95,8 +95,8 @@ export class LineFuzzer {
     return found ?? (left === null ? null : violation("outlived", left));
   }
 
-  #hear(): void {
-    this.#pace.begin();
+  #hear(again: boolean): void {
+    this.#pace.begin(again);
     this.#whole.open(this.#helper);
     this.#whole.hear(this.#script, this.#pace);
     this.#packets.open(this.#random);
@@ -106,7 +106,7 @@ export class LineFuzzer {
 
   /** All three hosts have heard it. */
   #compared(): Violation | null {
-    const found = checkWhole(this.#whole, SESSION) ?? this.#expression();
+    const found = checkWhole(this.#whole, this.#script.questionCount) ?? this.#expression();
     if (found !== null) return found;
     const differs = this.#onPackets() ?? sameAsObserved(this.#whole, this.#replay);
     return differs && (this.#cut() ?? differs);
@@ -136,7 +136,7 @@ export class LineFuzzer {
 
   /** A session that is slow whenever it is held is held once more with its reads counted. */
   #stalled(number: number): Violation | null {
-    for (let i = 0; i < AGAIN && this.#pace.slow; i++) this.#session(number, () => {});
+    for (let i = 0; i < AGAIN && this.#pace.slow; i++) this.#session(number, true);
     if (!this.#pace.slow) return null;
     const meter = new Meter();
     const metered = new StreamHost(this.#place);

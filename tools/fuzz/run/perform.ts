@@ -59,9 +59,10 @@ function inputsOf({ helper, seed, onlyLines, guided }: Plan, shared: Shared, dis
   const options: InputOptions = {
     seed,
     breeds: guided,
-    each: (bytes, length) => {
-      distinct.add(bytes, length);
-      if (helper === ftp.name) shared.add(bytes, length);
+    each: (bytes, length) => distinct.add(bytes, length),
+    many: (bytes, ends, count) => {
+      distinct.addAll(bytes, ends, count);
+      shared.add(bytes, ends[count - 1]!);
     },
     begins: (input, dialogue) => shared.begin(input, dialogue),
   };

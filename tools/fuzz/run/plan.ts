@@ -8,6 +8,8 @@ export interface Plan {
   readonly seed: number;
   /** FTP: single-line replies, and nothing else. */
   readonly onlyLines: boolean;
+  /** The thread runs the one module that the build made of all that it needs, and not its parts. */
+  readonly whole: boolean;
   /** Coverage is looked at, and inputs are bred from those that reached something. */
   readonly guided: boolean;
   /** These and no others. */

@@ -76,7 +76,7 @@ export class Shared {
   add(bytes: Uint8Array, length = bytes.length): void {
     const at = this.#flags[FLAGS.length]!;
     if (at + length > MOST_SAID) return;
-    for (let i = 0; i < length; i++) this.#said[at + i] = bytes[i]!;
+    this.#said.set(bytes.length === length ? bytes : bytes.subarray(0, length), at);
     this.#flags[FLAGS.length] = at + length;
   }
 

@@ -1,11 +1,18 @@
 /** The thread of a run. V8's coverage is begun before anything is loaded that it looks at. */
+import { setFlagsFromString } from "node:v8";
 import { parentPort, workerData } from "node:worker_threads";
+import { v8Flags } from "../../../core/engine/flags.ts";
 import { Coverage } from "../guide/coverage.ts";
 import type { Plan } from "./plan.ts";
+
+for (const flag of v8Flags) setFlagsFromString(flag);
 
 const plan = workerData as Plan;
 const places = [`/helpers/${plan.helper}/`, "/core/inspect/"];
 const coverage = plan.guided ? new Coverage((url) => places.some((place) => url.includes(place))) : null;
-const { perform } = await import("./perform.ts");
+const whole = "./whole.js";
+const { perform } = plan.whole
+  ? ((await import(whole)) as typeof import("./perform.ts"))
+  : await import("./perform.ts");
 perform(plan, coverage, (report) => parentPort!.postMessage(report));
 coverage?.end();

@@ -2,6 +2,7 @@
  * Single-line replies, made or changed in one buffer: as fast as they can be read. The grammar is that of replies.ts, with
  * numbers and pieces put together anew for each.
  */
+import { copyBytes } from "../../../../core/wire/bytes.ts";
 import type { Random } from "../choices.ts";
 import { sixOf } from "./ends.ts";
 import type { Ends } from "./model.ts";
@@ -116,10 +117,7 @@ export class LineMaker {
   }
 
   #piece(piece: Uint8Array): void {
-    const { buffer } = this;
-    let to = this.length;
-    for (let i = 0; i < piece.length; i++) buffer[to++] = piece[i]!;
-    this.length = to;
+    this.length = copyBytes(piece, 0, piece.length, this.buffer, this.length);
   }
 
   #oneOf(pieces: readonly Uint8Array[]): void {
