@@ -42,6 +42,8 @@ export class Running {
   #stdout = "";
   #stderr = "";
   #ended = false;
+  /** With all that it forked: its id may be somebody else's by now. */
+  #gone = false;
 
   constructor(command: readonly string[], options: StartOptions = {}) {
     const [program, ...rest] = wrapped(command, options);
@@ -97,13 +99,14 @@ export class Running {
 
   /** Ends the process and all that it forked. */
   async end(signal: NodeJS.Signals = "SIGTERM"): Promise<void> {
-    if (this.#child.pid === undefined) return;
+    if (this.#child.pid === undefined || this.#gone) return;
     signalGroup(this.#child.pid, signal);
     const killer = setTimeout(() => signalGroup(this.pid, "SIGKILL"), GRACE);
     await this.exited;
     clearTimeout(killer);
     // The parent is gone; a child that did not hear SIGTERM is still in the group.
     signalGroup(this.#child.pid, "SIGKILL");
+    this.#gone = true;
   }
 }
 

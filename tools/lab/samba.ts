@@ -44,9 +44,12 @@ export function startAnnouncer(sandbox: Sandbox, host: Host, address: string): v
 /** Where smbclient and nmblookup find nothing of the machine's own. */
 export const writeClientConfig = (sandbox: Sandbox): string => writeConfig(sandbox.path("smbclient"), "CLIENT", "");
 
-/** Without `--daemon` they take a standard input that is a socket for a client of inetd's. */
+/** Without `--daemon` they take a standard input that is a socket for a client of inetd's. What they say is kept for the one who asks why one ended. */
 const startDaemon = (host: Host, program: "smbd" | "nmbd", config: string) =>
-  host.start([locate(program) ?? program, "--daemon", "--foreground", "--no-process-group", "--configfile", config]);
+  host.start([
+    locate(program) ?? program,
+    ...["--daemon", "--foreground", "--no-process-group", "--debug-stdout", "--configfile", config],
+  ]);
 
 function writeConfig(folder: string, name: string, shares: string, more = ""): string {
   mkdirSync(folder);
@@ -55,6 +58,8 @@ function writeConfig(folder: string, name: string, shares: string, more = ""): s
   const lines = directories.map(
     (directory) => `  ${directory} ${directory === "ncalrpc" ? "dir" : "directory"} = ${folder}/${directory}`,
   );
+  // nmbd's socket would be in /run/samba, of which it makes only the last folder, and which all would share.
+  lines.push(`  nmbd:socket dir = ${folder}/nmbd`);
   const file = join(folder, "smb.conf");
   writeFileSync(
     file,
@@ -66,7 +71,6 @@ function writeConfig(folder: string, name: string, shares: string, more = ""): s
   guest account = nobody
   load printers = no
   disable spoolss = yes
-  log file = ${folder}/log
   ${more}
 ${lines.join("\n")}
 ${shares}`,

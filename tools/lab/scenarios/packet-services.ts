@@ -1,4 +1,5 @@
 /** Whole services in the kernel, beside one that stays in the engine. */
+import { Control } from "../control.ts";
 import { downsOf, startDirector, untilReady } from "../director.ts";
 import { ask, startLines } from "../plan.ts";
 import type { Running } from "../process.ts";
@@ -95,7 +96,7 @@ async function staying({ must }: Host, set: string): Promise<readonly number[]> 
   return elements.map(({ elem }) => elem.expires).sort((one, other) => other - one);
 }
 
-const stayConfig = ({ vip, targets }: Farm): object => {
+const stayConfig = ({ vip, targets }: Farm, control: Control): object => {
   const common = () => ({
     vip,
     scheduler: "rr",
@@ -109,6 +110,7 @@ const stayConfig = ({ vip, targets }: Farm): object => {
       { name: "stays", ports: GROUP.map((port) => `tcp/${port}`), ...common() },
     ],
     offload: "nftables",
+    control: { socket: control.socket },
     log: { level: "info", format: "json" },
   };
 };
@@ -126,8 +128,13 @@ async function staysInKernel(sandbox: Sandbox): Promise<string> {
   const farm = await makeRoutedFarm(sandbox, 4, 2, 2);
   const { vip, director: host } = farm;
   const servers = await startLines(farm.realservers, [ASKED, ...GROUP]);
-  const director = startDirector(sandbox, stayConfig(farm), host.start, { path: "tun" });
-  await untilReady(director);
+  const control = new Control(sandbox);
+  const start = async (those: Farm): Promise<Running> => {
+    const director = startDirector(sandbox, stayConfig(those, control), host.start, { path: "tun" });
+    await untilReady(director);
+    return director;
+  };
+  const director = await start(farm);
   const before = await given(host);
   const spread = await namesMet(farm.clients[0]!, "udp", vip, ASKED, COUNT);
   for (const name of ["r1", "r2"]) prove(spread.filter((one) => one === name).length === COUNT / 2, `UDP: ${spread}`);
@@ -142,9 +149,53 @@ async function staysInKernel(sandbox: Sandbox): Promise<string> {
   prove(met[0] !== met[1], `both clients met ${met[0]}`);
   await provenRenewed(farm, await setOf(farm, Number(met[0]!.slice(1)) - 1));
   prove((await given(host)) === before, "packets of what the kernel spreads came to the director");
+  await provenListed(farm, control);
   await provenMoved(farm, director, servers);
-  await director.end();
-  return `datagrams in turn; each client with one realserver on ${GROUP.join(" and ")}, its time begun anew by every packet; of who died all went to the other, one socket's datagrams too`;
+  await provenFlushed(farm, control, director, start);
+  return `datagrams in turn; each client with one realserver on ${GROUP.join(" and ")}, its time begun anew by every packet; of who died all went to the other, one socket's datagrams too; listed, forgotten, and gone with their realserver after kill -9`;
+}
+
+/** Who stays where, by the control interface. */
+async function stays(control: Control): Promise<readonly { client: string; realserver: string; active: number }[]> {
+  const { items } = (await control.ask("GET", "/v1/persistence?service=stays")) as {
+    items: readonly { client: string; realserver: string; active: number }[];
+  };
+  return items;
+}
+
+/** Each client is listed once, with its open connections, and forgotten when that is asked for. */
+async function provenListed({ clients, vip }: Farm, control: Control): Promise<void> {
+  const open = clients[0]!.start(["python3", "-c", STAY, vip, String(GROUP[0])]);
+  await open.until(() => open.stdout.includes("first"), "connected");
+  const listed = await stays(control);
+  const addresses = clients.map(({ address }) => address);
+  prove(String(listed.map(({ client }) => client).sort()) === String(addresses), `listed: ${JSON.stringify(listed)}`);
+  const active = new Map(listed.map(({ client, active }) => [client, active]));
+  prove(active.get(addresses[0]!)! >= 1, `the connection that is open is not counted: ${JSON.stringify(listed)}`);
+  await open.end();
+  const { forgotten } = (await control.ask("POST", "/v1/flush", {})) as { forgotten: number };
+  prove(forgotten === clients.length && (await stays(control)).length === 0, `forgotten were ${forgotten}`);
+}
+
+/** After kill -9, what nobody is configured to have any more is not kept either. */
+async function provenFlushed(
+  farm: Farm,
+  control: Control,
+  director: Running,
+  start: (farm: Farm) => Promise<Running>,
+): Promise<void> {
+  const [one] = await stays(control);
+  prove(one !== undefined, "nobody stays: then this shows nothing");
+  const left = farm.targets.findIndex(({ address }) => address === one!.realserver);
+  const set = await setOf(farm, left);
+  await director.end("SIGKILL");
+  prove((await staying(farm.director, set)).length > 0, "its clients are gone: then this shows nothing");
+  const second = await start({ ...farm, targets: farm.targets.filter((_, i) => i !== left) });
+  prove(
+    (await staying(farm.director, set)).length === 0,
+    "clients of a realserver that is configured no more are kept",
+  );
+  await second.end();
 }
 
 /** Who answered `count` connections or sockets. */

@@ -36,7 +36,7 @@ const PROTOCOLS: readonly Protocol[] = [
     name: "rsh",
     about: "stdout and stderr of commands on two in.rshd",
     needs: rsh.NEEDS,
-    ways: [BY],
+    ways: [BY, PAST],
     run: (sandbox, make) => rsh.bothStreams(sandbox, 4, make),
   },
   {
