@@ -1,13 +1,16 @@
 /**
  * FTP replies read, announced and rewritten on packets: `node engine-control.js PENDING` prints numbers as JSON.
  *
- * Each turn of a control connection is two segments, `PASV` and the 227 that answers it, each acknowledging the other.
- * A connection may have ten entries pending, so with each reply the oldest gives way, and PENDING of them there always are.
- * `rate`: turns a second of CPU time, in millions, without what making their segments costs. `replies`: the 227s alone, as
- * peers' figures count them: all connections say `PASV`, off the clock, then all of them get their answers.
+ * Each turn of a control connection is two segments, `PASV` and the 227 that answers it, each acknowledging the other; a
+ * batch is of as many connections as it has packets. A connection may have ten entries pending, so with each reply the oldest
+ * gives way, and PENDING of them there always are. `rate`: turns a second in the engine, in millions. `replies`: the 227s
+ * alone, as peers' figures count them. The clock is read around each batch, so what making the segments costs is not in it.
  */
+import { performance } from "node:perf_hooks";
+import { setFlagsFromString } from "node:v8";
 import { Balancer } from "../../core/balancer.ts";
 import { type Batch, createBatch, createOutput, Side } from "../../core/engine/batch.ts";
+import { v8Flags } from "../../core/engine/flags.ts";
 import { Engine } from "../../core/engine.ts";
 import { ms, port } from "../../core/units.ts";
 import { Address } from "../../core/wire/address.ts";
@@ -15,6 +18,8 @@ import { putU16, putU32 } from "../../core/wire/bytes.ts";
 import { pseudoHeaderSum, sumOf } from "../../core/wire/checksum.ts";
 import { bytesOf } from "../../core/wire/text.ts";
 import { ftp } from "../../helpers/ftp/helper.ts";
+
+for (const flag of v8Flags) setFlagsFromString(flag);
 
 /** A VIP has only so many ports. */
 const SERVICES = 8;
@@ -26,8 +31,10 @@ const CLIENT_PORT = 40_000;
 const STRIDE = 128;
 const FLAGS = { SYN: 2, ACK: 16, DATA: 24 };
 const SECONDS = 5;
-/** Turns between two readings of the clock, at least. */
-const BETWEEN = 10_000;
+/** Before anything is measured: until then V8 compiles. */
+const WARMING = 2;
+/** Packets that come at once; a live host takes up to 64. */
+const BATCH = 32;
 
 const PASV = bytesOf("PASV\r\n");
 const NOTHING = new Uint8Array(0);
@@ -62,8 +69,8 @@ const balancer = new Balancer(
   { limits: { perClient: 1000, total: 1_000_000 }, seed: 1 },
 );
 const engine = new Engine(balancer, { capacity: controls + 16, seed: [0x1234567, 0x7654321] });
-const batch: Batch = createBatch(2, new Uint8Array(2 * STRIDE));
-const out = createOutput(2);
+const batch: Batch = createBatch(BATCH, new Uint8Array(BATCH * STRIDE));
+const out = createOutput(BATCH);
 
 function segment(i: number, talk: Talk, reply: boolean, flags: number, payload: Uint8Array): void {
   const { bytes } = batch;
@@ -148,12 +155,13 @@ const stretches = Array.from({ length: SERVICES }, (_, service) => {
   return lengthOf(VIP + service) - lengthOf(REAL + service);
 });
 
-function turn(talk: Talk, through: boolean): void {
-  ask(talk, 0);
-  answer(talk, 1);
-  if (!through) return;
-  judge(2);
-  answered(talk);
+/** Milliseconds that the engine has worked. */
+const spent = { commands: 0, replies: 0 };
+
+function timed(count: number, what: keyof typeof spent): void {
+  const begun = performance.now();
+  judge(count);
+  spent[what] += performance.now() - begun;
 }
 
 function ask(talk: Talk, i: number): void {
@@ -165,64 +173,42 @@ function answer(talk: Talk, i: number): void {
   const reply = replyOf(talk);
   segment(i, talk, true, FLAGS.DATA, reply);
   talk.replied += reply.length;
-}
-
-function answered(talk: Talk): void {
   talk.stretched += stretches[talk.service]!;
   talk.turn++;
 }
 
-const cpu = (): number => {
-  const { user, system } = process.cpuUsage();
-  return (user + system) / 1e6;
-};
-
-/** Turns of all connections, for so many seconds: how many a second. To read the clock costs as much as some turns. */
-function measure(talks: readonly Talk[], through: boolean): number {
-  const begun = cpu();
-  let done = 0;
-  let spent = 0;
-  for (; spent < SECONDS; spent = cpu() - begun) {
-    for (let some = 0; some < BETWEEN; some += talks.length) {
-      for (const talk of talks) turn(talk, through);
-      done += talks.length;
-    }
-    now++;
-  }
-  return done / spent;
+/** A turn of so many connections. */
+function turn(talks: readonly Talk[]): void {
+  for (const [i, talk] of talks.entries()) ask(talk, i);
+  timed(talks.length, "commands");
+  for (const [i, talk] of talks.entries()) answer(talk, i);
+  timed(talks.length, "replies");
 }
 
-/** The same of answers only. */
-function measureReplies(talks: readonly Talk[]): number {
+/** Turns of all connections, for so many seconds of the engine's: how many. */
+function run(batches: readonly (readonly Talk[])[], seconds: number): number {
   let done = 0;
-  let spent = 0;
-  while (spent < SECONDS) {
-    for (const talk of talks) {
-      ask(talk, 0);
-      judge(1);
-    }
-    const begun = cpu();
-    for (const talk of talks) {
-      answer(talk, 0);
-      judge(1);
-      answered(talk);
-    }
-    spent += cpu() - begun;
-    done += talks.length;
+  spent.commands = spent.replies = 0;
+  while (spent.commands + spent.replies < seconds * 1000) {
+    for (const talks of batches) turn(talks);
+    done += controls;
     now++;
   }
-  return done / spent;
+  return done;
 }
 
 const talks = Array.from({ length: controls }, (_, index) => open(index));
-for (let i = 0; i <= PER_CONTROL; i++) for (const talk of talks) turn(talk, true);
-const rate = measure(talks, true);
-const replies = measureReplies(talks);
+const batches = Array.from({ length: Math.ceil(controls / BATCH) }, (_, i) => talks.slice(i * BATCH, (i + 1) * BATCH));
+run(batches, WARMING);
+const done = run(batches, SECONDS);
 const { related } = balancer;
 if (related.size !== controls * PER_CONTROL) throw new Error(`${related.size} entries are pending`);
 if (engine.controls.counters.get("control.acknowledges-unsent") > 0) throw new Error("numbers are wrong");
-// What making the segments costs is the measurement's own.
-const making = measure(talks, false);
-/** Millions a second, without their own share of it; half of what a turn is made of is an answer. */
-const without = (whole: number, share: number): number => 1 / (1 / whole - share / making) / 1e6;
-console.log(JSON.stringify({ rate: without(rate, 1), replies: without(replies, 1 / 2), pending: related.size }));
+const millions = (milliseconds: number): number => done / milliseconds / 1000;
+console.log(
+  JSON.stringify({
+    rate: millions(spent.commands + spent.replies),
+    replies: millions(spent.replies),
+    pending: related.size,
+  }),
+);

@@ -27,9 +27,27 @@ const PENDING = [20_000, 200_000];
 interface Measured {
   /** Millions a second of CPU time. */
   readonly rate: number;
+  /** Of replies alone. */
+  readonly replies?: number;
   readonly perEntry?: number;
   readonly grown?: number;
   readonly collections?: number;
+}
+
+const measure = async (program: readonly string[], words: readonly string[]): Promise<Measured> =>
+  JSON.parse(await must(["env", LARGE_PAGES, ...program, ...words], pinned(MEASURED))) as Measured;
+
+/** Turns a second while `pending` entries wait, and replies alone: the runs of each. */
+async function mangled(pending: number, rounds: number): Promise<readonly [turns: number[], replies: number[]]> {
+  const replies: number[] = [];
+  const turn = async (): Promise<number> => {
+    const measured = await measure([process.execPath, CONTROL], [String(pending)]);
+    replies.push(measured.replies!);
+    return measured.rate;
+  };
+  const runs = await takeTurns([{ name: "kindred", measure: turn }], rounds);
+  // The first turn warms up.
+  return [runs.get("kindred")!, replies.slice(1)];
 }
 
 export const engine = ({ rounds }: Settings): Promise<Result[]> =>
@@ -38,8 +56,6 @@ export const engine = ({ rounds }: Settings): Promise<Result[]> =>
     const results: Result[] = [];
     /** Of the last turn with the most flows. */
     let steady: Measured | null = null;
-    const measure = async (program: readonly string[], words: readonly string[]): Promise<Measured> =>
-      JSON.parse(await must(["env", LARGE_PAGES, ...program, ...words], pinned(MEASURED))) as Measured;
     const beside = async (title: string, unit: string, words: readonly string[]): Promise<void> => {
       const kindred = async () => {
         steady = await measure([process.execPath, RUN], words);
@@ -71,17 +87,10 @@ export const engine = ({ rounds }: Settings): Promise<Result[]> =>
     alone("heap growth over 10 million packets", "bytes", [grown!]);
     alone("garbage collections over 10 million packets", "", [collections!]);
     for (const pending of PENDING) {
-      const runs = await takeTurns(
-        [
-          {
-            name: "kindred",
-            measure: async () => (await measure([process.execPath, CONTROL], [String(pending)])).rate,
-          },
-        ],
-        rounds,
-      );
-      const title = `FTP: PASV and its 227 read, announced, rewritten; ${pending.toLocaleString("en")} entries pending`;
-      alone(title, "M/s", runs.get("kindred")!);
+      const waiting = `${pending.toLocaleString("en")} entries pending`;
+      const [turns, replies] = await mangled(pending, rounds);
+      alone(`FTP: PASV and its 227 read, announced, rewritten; ${waiting}`, "M/s", turns);
+      alone(`FTP: the 227s alone; ${waiting}`, "M/s", replies);
     }
     const { perEntry } = await measure([process.execPath, RUN], ["memory", String(MOST)]);
     alone(`growth of the process for each of ${MOST.toLocaleString("en")} IPv4 flows`, "bytes", [perEntry!]);

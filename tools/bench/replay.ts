@@ -11,7 +11,7 @@ import { writeTraffic } from "./replay-traffic.ts";
 import { compared, type Result } from "./report.ts";
 import { type Settings, takeTurns } from "./rounds.ts";
 
-const KINDRED = fileURLToPath(new URL("../kindred.js", import.meta.url));
+const KINDRED = fileURLToPath(new URL("../kindred.cjs", import.meta.url));
 const SIZES = [1_000_000, 5_000_000, 10_000_000];
 const FLOWS = 20_000;
 const SESSIONS = 500;
