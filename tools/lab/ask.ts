@@ -2,11 +2,11 @@
  * ask.js WHAT HOST PORT...: the client of lines.js; prints one JSON document.
  *
  *   tcp HOST PORT COUNT     a connection for each line, one after the other: the answers
- *   udp HOST PORT COUNT     a socket for each: the answers
+ *   udp HOST PORT COUNT     a socket for each, of another port: the answers
  *   round HOST PORT COUNT   lines on one connection: milliseconds until each was answered
  *   more HOST SECONDS PORT...   a connection to each port at once: bytes of each in the same time
  */
-import { createSocket } from "node:dgram";
+import { createSocket, type Socket as UdpSocket } from "node:dgram";
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -38,18 +38,21 @@ async function tcp(host: string, port: number, count: number): Promise<string[]>
   return answers;
 }
 
+/** All open until the last is answered: a port that came again within the director's memory of it would be no new client. */
 async function udp(host: string, port: number, count: number): Promise<string[]> {
   const answers: string[] = [];
+  const sockets: UdpSocket[] = [];
   for (let i = 0; i < count; i++) {
     const socket = createSocket(host.includes(":") ? "udp6" : "udp4");
+    sockets.push(socket);
     // Connected: whoever answers in the VIP's place is not heard.
     socket.connect(port, host);
     await once(socket, "connect");
     socket.send(`line ${i}`);
     const [answer] = (await once(socket, "message", { signal: AbortSignal.timeout(PATIENCE) })) as [Buffer];
     answers.push(answer.toString("latin1"));
-    socket.close();
   }
+  for (const socket of sockets) socket.close();
   return answers;
 }
 
