@@ -1,7 +1,10 @@
-/** npm run lab -- [SCENARIO...] [--list] [--jobs N] [--json]: scenarios in network namespaces. Status 1 when one does not hold. */
+/**
+ * npm run lab -- [SCENARIO...] [--list] [--jobs N] [--again] [--json]: scenarios in network namespaces. Status 1 when one
+ * does not hold.
+ */
 import { availableParallelism } from "node:os";
 import { Command, InvalidArgumentError } from "commander";
-import { type Outcome, outcomeLine, runScenario } from "./runner.ts";
+import { type Outcome, outcomeLine, runAgain, runScenario } from "./runner.ts";
 import { endSandboxesOnSignal } from "./sandbox.ts";
 import type { Scenario } from "./scenario.ts";
 import { scenarios } from "./scenarios/index.ts";
@@ -17,20 +20,37 @@ function selected(names: readonly string[]): readonly Scenario[] {
   return scenarios.filter((scenario) => names.some((name) => scenario.name.startsWith(name)));
 }
 
+interface Options {
+  readonly list?: boolean;
+  readonly jobs: number;
+  readonly again?: boolean;
+  readonly json?: boolean;
+}
+
 /** `jobs` at a time, then those that bear no other beside them; lines in the order in which they end. */
-async function runAll(chosen: readonly Scenario[], jobs: number, json: boolean): Promise<boolean> {
+async function runAll(chosen: readonly Scenario[], { jobs, again, json }: Options): Promise<boolean> {
   const outcomes = new Map<Scenario, Outcome>();
+  const print = (outcome: Outcome): void => {
+    if (!json) console.log(outcomeLine(outcome));
+  };
   const runInTurn = async (scenarios: Iterable<Scenario>): Promise<void> => {
     for (const scenario of scenarios) {
       const outcome = await runScenario(scenario);
       outcomes.set(scenario, outcome);
-      if (!json) console.log(outcomeLine(outcome));
+      // Of those the last word comes at the end.
+      if (!again || outcome.status !== "not ok") print(outcome);
     }
   };
   // One iterator for all: each takes the next that nobody has begun.
   const beside = chosen.filter(({ alone }) => !alone).values();
   await Promise.all(Array.from({ length: jobs }, () => runInTurn(beside)));
   await runInTurn(chosen.filter(({ alone }) => alone));
+  if (again) {
+    for await (const [scenario, outcome] of runAgain(outcomes)) {
+      outcomes.set(scenario, outcome);
+      print(outcome);
+    }
+  }
   const ordered = chosen.map((scenario) => outcomes.get(scenario)!);
   if (json) console.log(JSON.stringify({ scenarios: ordered }, null, 2));
   return ordered.every(({ status }) => status !== "not ok");
@@ -47,8 +67,10 @@ const program = new Command("npm run lab --")
   .argument("[scenario...]", "names, or how several names begin")
   .option("--jobs <n>", "scenarios at a time", jobCount, Math.min(availableParallelism(), 4))
   .option("--list", "name the scenarios and what they show")
+  .option("--again", "run once more, alone, what did not hold; the line of one that holds then says UNSTEADY")
   .option("--json", "one JSON document instead of a line for each scenario")
-  .action(async (names: string[], { list, jobs, json }: { list?: boolean; jobs: number; json?: boolean }) => {
+  .action(async (names: string[], options: Options) => {
+    const { list, json } = options;
     const chosen = selected(names);
     if (list) {
       if (json)
@@ -59,6 +81,6 @@ const program = new Command("npm run lab --")
       return;
     }
     endSandboxesOnSignal();
-    if (!(await runAll(chosen, jobs, json === true))) process.exitCode = 1;
+    if (!(await runAll(chosen, options))) process.exitCode = 1;
   });
 await program.parseAsync();

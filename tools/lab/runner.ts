@@ -10,6 +10,8 @@ export interface Outcome {
   /** What was seen, what went wrong, or what it needs. */
   readonly detail: string;
   readonly seconds: number;
+  /** What was wrong at first, where it held in a second run, alone. */
+  readonly unsteady?: string;
 }
 
 export async function runScenario(scenario: Scenario): Promise<Outcome> {
@@ -46,6 +48,25 @@ export async function runUpToTwice(scenario: Scenario): Promise<string> {
   }
 }
 
+/** More that do not hold are no accident. */
+const MOST_AGAIN = 3;
+
+/** The last word on those of `outcomes` that did not hold: each is run once more, with no other beside it, if they are few. */
+export async function* runAgain(
+  outcomes: ReadonlyMap<Scenario, Outcome>,
+  run = runScenario,
+): AsyncGenerator<[Scenario, Outcome]> {
+  const failed = [...outcomes].filter(([, { status }]) => status === "not ok");
+  for (const [scenario, first] of failed) {
+    yield [scenario, failed.length > MOST_AGAIN ? first : afterSecond(first, await run(scenario))];
+  }
+}
+
+const afterSecond = (first: Outcome, second: Outcome): Outcome =>
+  second.status === "ok"
+    ? { ...second, unsteady: first.detail }
+    : { ...second, detail: `${second.detail}\nAt first: ${first.detail}` };
+
 /** What this machine lacks to run the scenario. */
 function missing({ needs }: Scenario): string | null {
   if (process.platform !== "linux") return "Linux";
@@ -56,9 +77,11 @@ function missing({ needs }: Scenario): string | null {
 }
 
 /** One line each; what a failure printed follows, indented. */
-export function outcomeLine({ name, status, detail, seconds }: Outcome): string {
+export function outcomeLine({ name, status, detail, seconds, unsteady }: Outcome): string {
   if (status === "skip") return `skip ${name}: ${detail}`;
-  const [first, ...rest] = detail.split("\n");
+  const told =
+    unsteady === undefined ? detail : `${detail}; UNSTEADY: only in a second run, alone; at first: ${unsteady}`;
+  const [first, ...rest] = told.split("\n");
   const more = rest.map((line) => `\n    ${line}`).join("");
   return `${status} ${name} ${first} (${seconds} s)${more}`;
 }
