@@ -10,8 +10,12 @@ import type { ReplayOptions } from "./replay.ts";
 
 /** The command line as people write it, with its help and all that may be wrong with it. */
 async function runCommand(): Promise<void> {
-  // `kindred … | head`: who reads no further has seen enough.
-  process.stdout.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? 0 : 1));
+  process.stdout.on("error", ({ code, message }: NodeJS.ErrnoException) => {
+    // `kindred … | head`: who reads no further has seen enough.
+    if (code === "EPIPE") process.exit(0);
+    console.error(`kindred: standard output: ${message}`);
+    process.exit(1);
+  });
   const [{ Command }, { readFileSync }] = await Promise.all([import("commander"), import("node:fs")]);
   /** Each is loaded when it is asked for: the director's configuration alone takes longer than reading a capture. */
   const commands: Readonly<Record<string, () => Promise<Command>>> = {

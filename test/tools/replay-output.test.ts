@@ -1,5 +1,6 @@
 /** What replay prints comes whole to who reads it, and is no trouble where nobody does. */
 import { execFile } from "node:child_process";
+import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { promisify } from "node:util";
 import t from "tap";
@@ -45,4 +46,22 @@ t.test("a pipe that is not to be waited for is waited for", async (t) => {
 t.test("and who reads no further there has seen enough, too", async (t) => {
   const lines = await shell(`(${nonblocking}; ${KINDRED} replay --json --explain ${MANY}) | (sleep 0.5; head -n 1)`);
   t.equal(lines.split("\n").length, 2);
+});
+
+const FULL = existsSync("/dev/full") ? false : "no /dev/full";
+
+t.test("where what is printed finds no room, that is said, and the status is 1", { skip: FULL }, async (t) => {
+  for (const command of [`replay ${CAPTURE}`, `replay --json ${MANY}`, "completion bash"]) {
+    const failure = shell(`${KINDRED} ${command} >/dev/full`);
+    await t.rejects(
+      failure,
+      { code: 1, stderr: /kindred: standard output: ENOSPC: no space left on device, write\n$/ },
+      command,
+    );
+  }
+});
+
+t.test("where messages find no room, the document is whole", { skip: FULL }, async (t) => {
+  const { captures } = JSON.parse(await shell(`${KINDRED} replay --json ${CAPTURE} 2>/dev/full`));
+  t.equal(captures.length, 1);
 });

@@ -6,6 +6,8 @@ import { fstatSync, writeSync } from "node:fs";
 
 /** What is written when nobody reads it any more: enough was seen (`kindred replay … | head`). */
 const UNREAD = "EPIPE";
+/** A descriptor that is not to wait, and takes no more now. */
+const LATER = "EAGAIN";
 
 export class Output {
   readonly #descriptor: 1 | 2;
@@ -29,25 +31,31 @@ export class Output {
     try {
       while (written < bytes.length) written += writeSync(this.#descriptor, bytes, written);
     } catch (error) {
-      ended(error as NodeJS.ErrnoException);
-      // EAGAIN, where it is not to wait: the stream does.
-      this.#stream.write(bytes.subarray(written));
+      const { code, message } = error as NodeJS.ErrnoException;
+      if (code === LATER) this.#stream.write(bytes.subarray(written));
+      else this.#lost(code, message);
     }
   }
 
   get #stream(): NodeJS.WriteStream {
     const stream = this.#descriptor === 1 ? process.stdout : process.stderr;
-    if (!stream.listeners("error").includes(failed)) stream.on("error", failed);
+    if (stream.listenerCount("error", this.#failed) === 0) stream.on("error", this.#failed);
     return stream;
   }
-}
 
-/** What waits in the stream finds out later. */
-function failed(error: NodeJS.ErrnoException): never {
-  ended(error);
-  throw error;
-}
+  /** What waits in the stream finds out later, where nobody can catch it. */
+  readonly #failed = ({ code, message }: NodeJS.ErrnoException): void => {
+    try {
+      this.#lost(code, message);
+    } catch (error) {
+      console.error(`kindred: ${(error as Error).message}`);
+      process.exit(1);
+    }
+  };
 
-function ended({ code }: NodeJS.ErrnoException): void {
-  if (code === UNREAD) process.exit(0);
+  /** What is written does not arrive. Of messages nobody could be told. */
+  #lost(code: string | undefined, message: string): void {
+    if (code === UNREAD) process.exit(0);
+    if (this.#descriptor === 1) throw new Error(`standard output: ${message}`);
+  }
 }
