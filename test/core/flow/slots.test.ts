@@ -22,6 +22,28 @@ t.test("handles that were never given out find nothing", async (t) => {
   }
 });
 
+t.test("an item is held where it is, by its own handle alone, until it is removed", async (t) => {
+  const slots = new Slots<Item>();
+  const [one, other] = [slots.add((handle) => ({ handle })), slots.add((handle) => ({ handle }))];
+  t.same([slots.holds(one.handle, one), slots.holds(other.handle, one)], [true, false]);
+  slots.remove(one.handle);
+  t.notOk(slots.holds(one.handle, one));
+});
+
+t.test("those from a slot on are met with their slots; what was removed meanwhile is passed by", async (t) => {
+  const slots = new Slots<Item>();
+  const items = [0, 1, 2, 3].map(() => slots.add((handle) => ({ handle })));
+  slots.remove(items[2]!.handle);
+  t.same(
+    [...slots.from(1)].map(([slot, { handle }]) => [slot, handle]),
+    [
+      [1, items[1]!.handle],
+      [3, items[3]!.handle],
+    ],
+  );
+  t.same([...slots.from(4)], []);
+});
+
 interface Item {
   readonly handle: Handle;
 }
