@@ -1,6 +1,6 @@
 /** Processes of a scenario or a benchmark: started, waited for, ended by id with all that they forked. */
 import { type ChildProcess, execFile, spawn } from "node:child_process";
-import { accessSync, constants, readFileSync } from "node:fs";
+import { accessSync, constants, readFileSync, readlinkSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
@@ -10,6 +10,8 @@ export interface StartOptions {
   /** CPUs to run on, as taskset(1) writes them. */
   readonly cpus?: string;
   readonly directory?: string;
+  /** What its environment has beside ours. */
+  readonly environment?: Readonly<Record<string, string>>;
 }
 
 export interface RunOptions extends StartOptions {
@@ -39,6 +41,7 @@ export class Running {
   readonly name: string;
   readonly exited: Promise<number | null>;
   readonly #child: ChildProcess;
+  readonly #namespace: string | undefined;
   #stdout = "";
   #stderr = "";
   #ended = false;
@@ -47,9 +50,14 @@ export class Running {
 
   constructor(command: readonly string[], options: StartOptions = {}) {
     const [program, ...rest] = wrapped(command, options);
+    const { namespace, directory: cwd, environment } = options;
     this.name = command[0]!;
+    this.#namespace = namespace;
     // A group of its own: what it forks ends with it, and the terminal's ^C does not reach it before our own undoing.
-    this.#child = spawn(program!, rest, { detached: true, stdio: "pipe", cwd: options.directory });
+    this.#child = spawn(program!, rest, {
+      ...{ detached: true, stdio: "pipe", cwd },
+      ...(environment === undefined ? {} : { env: { ...process.env, ...environment } }),
+    });
     this.#child.stdout?.setEncoding("utf8").on("data", (text: string) => (this.#stdout += text));
     this.#child.stderr?.setEncoding("utf8").on("data", (text: string) => (this.#stderr += text));
     this.exited = new Promise((resolve) => {
@@ -94,7 +102,13 @@ export class Running {
 
   /** Waits until somebody listens on `port` in the process's network namespace. */
   async listening(port: number, transport: keyof typeof LISTENING = "tcp"): Promise<void> {
-    await this.until(() => listensIn(this.pid, port, transport), `listening on ${transport} port ${port}`);
+    const ready = (): boolean => this.#hasMoved() && listensIn(this.pid, port, transport);
+    await this.until(ready, `listening on ${transport} port ${port}`);
+  }
+
+  /** Whether it is where it is to run: until then it is in our namespace, where somebody else may listen. */
+  #hasMoved(): boolean {
+    return this.#namespace === undefined || networkOf(this.pid) !== networkOf("self");
   }
 
   /** Ends the process and all that it forked. */
@@ -125,6 +139,15 @@ function signalTo(whom: number, signal: NodeJS.Signals): void {
 
 /** The state of a socket that listens: TCP_LISTEN; of datagrams one that is not connected, TCP_CLOSE. */
 const LISTENING = { tcp: "0A", udp: "07" } as const;
+
+/** The network namespace of a process; null: it has ended. */
+function networkOf(pid: number | "self"): string | null {
+  try {
+    return readlinkSync(`/proc/${pid}/ns/net`);
+  } catch {
+    return null;
+  }
+}
 
 /** /proc/PID/net shows the namespace of that process: no probe connection that a server would count. */
 function listensIn(pid: number, port: number, transport: keyof typeof LISTENING): boolean {
