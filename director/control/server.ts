@@ -1,5 +1,5 @@
 /** Where the control interface is: a unix socket, and TCP where that is configured. */
-import { chmodSync, existsSync, lstatSync, mkdirSync, readFileSync, statSync, unlinkSync } from "node:fs";
+import { chmodSync, lstatSync, mkdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import { createServer as createTlsServer } from "node:https";
 import { connect } from "node:net";
@@ -162,11 +162,13 @@ function makeFolder(folder: string): void {
 
 /** What a director that died left behind; a living one's stays. */
 async function removeStale(path: string): Promise<void> {
-  if (!existsSync(path)) return;
+  const found = lstatSync(path, { throwIfNoEntry: false });
+  if (found === undefined) return;
   const remedy = 'stop that one, or give this one a "control.socket" of its own';
-  if (!lstatSync(path).isSocket()) throw new ControlError(`control.socket: ${path} is no socket`, "write another path");
+  if (!found.isSocket()) throw new ControlError(`control.socket: ${path} is no socket`, "write another path");
   if (await answers(path)) throw new ControlError(`control.socket: another director is at ${path}`, remedy);
-  unlinkSync(path);
+  // Another that starts may have done it.
+  rmSync(path, { force: true });
 }
 
 const answers = (path: string): Promise<boolean> =>

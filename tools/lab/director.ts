@@ -21,7 +21,9 @@ export function startDirector(
   const file = sandbox.path("director.yaml");
   writeFileSync(file, stringify(config));
   const { nodeOptions = [], path = "socket", ...rest } = options;
-  return start([process.execPath, ...nodeOptions, KINDRED, "run", file, "--path", path], rest);
+  // Its usual control socket is the machine's: all directors that run at once would have one.
+  const environment = { RUNTIME_DIRECTORY: sandbox.directory };
+  return start([process.execPath, ...nodeOptions, KINDRED, "run", file, "--path", path], { ...rest, environment });
 }
 
 /** The director said that it is ready; it says so at log level `info`. */
