@@ -8,7 +8,9 @@ import { Client, enterPassiveModeIPv4, enterPassiveModeIPv6 } from "basic-ftp";
 import { LISTING } from "./clients.ts";
 
 const [mode, host, outbox, ...names] = process.argv.slice(2);
-const client = new Client(10_000);
+/** Milliseconds of silence: generous, since a busy machine is no failure. */
+const PATIENCE = 60_000;
+const client = new Client(PATIENCE);
 try {
   await client.access({ host: host! });
   // Instead of trying EPSV and falling back: the mode that was asked for.

@@ -81,7 +81,10 @@ async function stateOf({ must }: Host): Promise<string> {
 export async function startLines(hosts: readonly Host[], ports: readonly number[], at = "::"): Promise<Running[]> {
   const servers = hosts.map((host, i) => host.start([process.execPath, LINES, `r${i + 1}`, at, ...ports.map(String)]));
   for (const server of servers) {
-    for (const port of ports) await server.listening(port);
+    for (const port of ports) {
+      await server.listening(port);
+      await server.listening(port, "udp");
+    }
   }
   return servers;
 }

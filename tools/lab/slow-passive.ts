@@ -25,7 +25,9 @@ async function enterSlowly(ftp: FTPContext): ReturnType<typeof enterPassiveModeI
   }
 }
 
-const client = new Client(10_000);
+/** Milliseconds of silence, that of who waits to be told included: generous, since a busy machine is no failure. */
+const PATIENCE = 60_000;
+const client = new Client(PATIENCE);
 try {
   await client.access({ host: host! });
   client.prepareTransfer = enterSlowly;

@@ -35,7 +35,14 @@ async function startDns(sandbox: Sandbox, make: FarmMaker): Promise<Dig> {
     }),
   );
   return async (...questions) => {
-    const told = await farm.clients[0]!.must(["dig", `@${farm.vip}`, "+nsid", "+tries=1", ...questions.flat()]);
+    const told = await farm.clients[0]!.must([
+      "dig",
+      `@${farm.vip}`,
+      "+nsid",
+      "+tries=1",
+      "+time=60",
+      ...questions.flat(),
+    ]);
     const answers = told.split(";; Got answer:").slice(1).map(read);
     if (answers.length === questions.length) return answers;
     throw new Error(`${answers.length} of ${questions.length} questions were answered:\n${told}`);

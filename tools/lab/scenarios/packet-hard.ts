@@ -137,7 +137,9 @@ async function pendingAmongMany(sandbox: Sandbox): Promise<string> {
     realservers: farm.targets.map((target) => ({ ...target })),
   }));
   const service = ftpService(farm) as { services: object[] };
-  const config = { ...service, services: [...service.services, ...others] };
+  // It waits for as long as all the others take, on any machine.
+  const helpers = { ftp: { ttl: "300s" } };
+  const config = { ...service, helpers, services: [...service.services, ...others] };
   const director = startDirector(sandbox, config, farm.director.start, { path: "tun" });
   await untilReady(director);
   const waiting = one.start(["python3", "-c", PENDING, farm.vip]);

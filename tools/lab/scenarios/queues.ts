@@ -2,6 +2,8 @@
 import { ask, askCommand, Planned, startLines } from "../plan.ts";
 import type { Sandbox } from "../sandbox.ts";
 import type { Scenario } from "../scenario.ts";
+import { settled } from "../settled.ts";
+import type { Host } from "../topology.ts";
 import { makeTwoWays, type TwoWays } from "../two-ways.ts";
 
 const PORT = 2300;
@@ -52,26 +54,36 @@ const megabits = (bytes: number): string => ((bytes * 8) / SECONDS / 1e6).toFixe
 async function urgency(sandbox: Sandbox): Promise<string> {
   const { farm, config } = await twoServices(sandbox);
   const words = ["--topology", "lvc-tos", "--front", farm.front, "--rate", "10mbit"];
-  const plain = await underLoad(sandbox, farm, new Planned(sandbox, config, [farm.director], words));
+  const plain = await underLoad(farm, new Planned(sandbox, config, [farm.director], words));
   const marked = [...words, "--mark", "one=low-delay"];
-  const urgent = await underLoad(sandbox, farm, new Planned(sandbox, config, [farm.director], marked));
+  const urgent = await underLoad(farm, new Planned(sandbox, config, [farm.director], marked));
   if (urgent > plain / 3)
     throw new Error(`a line takes ${urgent.toFixed(1)} ms with low delay, ${plain.toFixed(1)} without`);
   return `a line beside a full device: ${plain.toFixed(1)} ms, with low delay ${urgent.toFixed(1)} ms (medians of ${LINES})`;
 }
 
 const LINES = 15;
+/** Bytes after which the queue of the device is as long as it gets: what 10 Mb/s are in two seconds. */
+const FULL = 2_500_000;
 
 /** Median milliseconds of a line of the first service while the second fills the device. */
-async function underLoad(sandbox: Sandbox, { clients, vip }: TwoWays, plan: Planned): Promise<number> {
+async function underLoad({ clients, vip, director, front }: TwoWays, plan: Planned): Promise<number> {
   const [client] = clients;
   await plan.apply();
-  const load = client!.start(askCommand("more", vip, 60, PORT + 1));
-  await sandbox.must(["sleep", "1.5"]);
+  const load = client!.start(askCommand("more", vip, 600, PORT + 1));
+  await untilSent(director, front, FULL);
   const times = await ask<number[]>(client!, "round", vip, PORT, LINES);
   await load.end();
   await plan.undo();
   return times.sort((one, other) => one - other)[LINES >> 1]!;
+}
+
+/** Waits until a device has sent so many bytes more. */
+async function untilSent({ must, name }: Host, device: string, bytes: number): Promise<void> {
+  const sent = async (): Promise<number> => Number(await must(["cat", `/sys/class/net/${device}/statistics/tx_bytes`]));
+  const wanted = (await sent()) + bytes;
+  const all = await settled(sent, (now) => now >= wanted);
+  if (all < wanted) throw new Error(`${device} of ${name} sends nothing`);
 }
 
 const needs = ["nft", "tc"];

@@ -72,7 +72,7 @@ async function eap(sandbox: Sandbox, make: FarmMaker): Promise<string> {
   const count = 100;
   let completed = 0;
   for (let i = 0; i < count; i++) {
-    const told = await radius.run(["eapol_test", "-c", file, "-a", radius.vip, "-s", SECRET, "-t", "10"]);
+    const told = await radius.run(["eapol_test", "-c", file, "-a", radius.vip, "-s", SECRET, "-t", "90"]);
     if (told.trimEnd().endsWith("SUCCESS")) completed++;
     // Another NAS's request in between: by the scheduler alone the next conversation would fall apart.
     if (i % 3 === 0) await radius.ask(['User-Name = "x"\nUser-Password = "secret"'], AUTHENTICATION_PORT, "auth");

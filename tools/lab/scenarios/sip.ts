@@ -14,7 +14,8 @@ const PORT = 5060;
 const MEDIA = 6000;
 const CALLER_MEDIA = 20_000;
 const CALLS = 2;
-const PAUSE = 1000;
+/** Milliseconds that are waited beside the first and the last recording: the last one's echo must come before the call ends. */
+const PAUSES = { 8000: 500, 1000: 3000 };
 /** A digit as RFC 4733 has it: a few packets. */
 const RECORDING = "/usr/share/sip-tester/dtmf_2833_1.pcap";
 
@@ -24,10 +25,10 @@ type Transport = "udp" | "tcp";
 async function scenarioFile(sandbox: Sandbox): Promise<string> {
   const { stdout } = await run(["sipp", "-sd", "uac_pcap"], { directory: sandbox.directory });
   const file = sandbox.path("caller.xml");
-  const short = stdout
-    .replaceAll(/pcap\/\w+\.pcap/g, RECORDING)
-    .replaceAll(/milliseconds="\d+"/g, `milliseconds="${PAUSE}"`);
-  writeFileSync(file, short);
+  let scenario = stdout.replaceAll(/pcap\/\w+\.pcap/g, RECORDING);
+  for (const [its, ours] of Object.entries(PAUSES))
+    scenario = scenario.replace(`milliseconds="${its}"`, `milliseconds="${ours}"`);
+  writeFileSync(file, scenario);
   return file;
 }
 
