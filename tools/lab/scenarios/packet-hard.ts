@@ -138,7 +138,7 @@ async function pendingAmongMany(sandbox: Sandbox): Promise<string> {
   }));
   const service = ftpService(farm) as { services: object[] };
   // It waits for as long as all the others take, on any machine.
-  const helpers = { ftp: { ttl: "300s" } };
+  const helpers = { ftp: { limits: { ttl: "300s" } } };
   const config = { ...service, helpers, services: [...service.services, ...others] };
   const director = startDirector(sandbox, config, farm.director.start, { path: "tun" });
   await untilReady(director);
