@@ -43,8 +43,8 @@ director() {
   pid=$!
   said $1 '"ready"'
 }
-said() { for i in $(seq 300); do grep -q "$2" $1.log && return; sleep 0.1; done; cat $1.log >&2; return 1; }
-settled() { for i in $(seq 100); do state now; grep -v kin1 now | cmp -s - $1 && return; sleep 0.1; done; }
+said() { for i in $(seq 900); do grep -q "$2" $1.log && return; sleep 0.1; done; cat $1.log >&2; return 1; }
+settled() { for i in $(seq 600); do state now; grep -v kin1 now | cmp -s - $1 && return; sleep 0.1; done; }
 state before
 director first
 state during
