@@ -23,7 +23,8 @@ import { addressOf, KERNEL, KernelFlows } from "./kernel.ts";
 import type { Down, Seeds } from "./messages.ts";
 import { hasNft, runNft } from "./nft.ts";
 import { giveUpRoot } from "./privileges.ts";
-import { ServiceOffload } from "./service-offload.ts";
+import { type Overflow, ServiceOffload } from "./service-offload.ts";
+import { MOST_CLIENTS } from "./service-rules.ts";
 import { changeText, DEVICE, planSetup } from "./setup.ts";
 import { StayingClients } from "./staying.ts";
 import { lookAround } from "./surroundings.ts";
@@ -32,6 +33,8 @@ import { ForwardingThread } from "./thread.ts";
 const SWEEP_EVERY = 250;
 /** How often it is asked whether what was removed still has flows. */
 const SETTLE_EVERY = 2000;
+/** How often nftables is asked whether it had room for all clients that are to stay. */
+const LOOK_EVERY = 30_000;
 
 export class PacketPath implements Datapath, Operated {
   readonly about = { path: "tun", device: DEVICE };
@@ -49,20 +52,24 @@ export class PacketPath implements Datapath, Operated {
   #failed: (error: Error) => void = () => {};
   #sweeper: NodeJS.Timeout | undefined;
   #nextSettle = 0;
+  #nextLook = 0;
   /** Marked so before the thread was there. */
   readonly #down: Down[] = [];
   #stopping = false;
   /** Changes come one after the other. */
   #changing: Promise<unknown> = Promise.resolve();
-  /** nft was there when it was asked for: a program, which would have to be run again for each change. */
-  #nftThere = false;
+  /** nft was there, or was not, when the path began: nothing can be offloaded later. */
+  readonly #nftThere: boolean;
   /** Whole services in the kernel. */
   #spread: ServiceOffload | null = null;
   /** Their clients. */
   #staying: StayingClients | null = null;
+  /** Realservers whose sets of clients have been full: it was said. */
+  readonly #full = new Set<string>();
 
   constructor(config: Config, log: Log) {
     this.#log = new LogLimit(log);
+    this.#nftThere = config.offload === "none" || hasNft();
     this.#config = this.#possible(config);
     this.failure = new Promise((failed) => {
       this.#failed = failed;
@@ -139,12 +146,13 @@ export class PacketPath implements Datapath, Operated {
     this.#thread?.ask({ what: "watched", watched }).catch(() => {});
   }
 
-  /** Without nft the engine has everything. */
+  /** Where there was no nft the engine has everything, until a restart; each reload says what that one needs. */
   #possible(config: Config): Config {
-    if (config.offload === "none") return config;
-    this.#nftThere ||= hasNft();
-    if (this.#nftThere) return config;
-    this.#log.log("warn", "no-offload", { reason: "nft cannot be run", remedy: "install nftables" });
+    if (config.offload === "none" || this.#nftThere) return config;
+    const [reason, remedy] = hasNft()
+      ? ["nft could not be run at the start", "restart the director"]
+      : ["nft cannot be run", "install nftables, and restart the director"];
+    this.#log.log("warn", "no-offload", { reason, remedy });
     return { ...config, offload: "none" };
   }
 
@@ -180,6 +188,10 @@ export class PacketPath implements Datapath, Operated {
     this.#log.flush(at);
     this.#kernel?.advance();
     this.#staying?.advance(at);
+    if (at >= this.#nextLook) {
+      this.#nextLook = at + LOOK_EVERY;
+      void this.#overflows();
+    }
     if (!this.#ground.stale || at < this.#nextSettle) return;
     this.#nextSettle = at + SETTLE_EVERY;
     this.#settle().catch(() => {});
@@ -191,6 +203,22 @@ export class PacketPath implements Datapath, Operated {
     if (this.#stopping) return;
     const left = services.flatMap(leftOf);
     this.#ground.settle([...left, ...(this.#kernel?.addresses() ?? [])], left.length > 0);
+  }
+
+  /** A realserver's set that has been full is told of once: nobody would see it otherwise. */
+  async #overflows(): Promise<readonly Overflow[]> {
+    const overflows = (await this.#spread?.overflows()) ?? [];
+    for (const { service, realserver } of overflows) {
+      const name = `${service} ${realserver}`;
+      if (this.#full.has(name)) continue;
+      this.#full.add(name);
+      this.#log.log("warn", "clients-full", {
+        ...{ service, realserver, clients: MOST_CLIENTS },
+        remedy:
+          "the engine has those beyond: shorten persistence, or know clients by their network (persistenceNetmask)",
+      });
+    }
+    return overflows;
   }
 
   // --- Operated ---------------------------------------------------------------------------------------------------
@@ -286,7 +314,12 @@ export class PacketPath implements Datapath, Operated {
     const more = Object.entries({ packets, bytes }).flatMap(([what, ways]) =>
       Object.entries(ways).map(([way, count]) => [`traffic.${what}.${way}`, count] as const),
     );
-    return { ...counts, ...Object.fromEntries(more.map(([name, count]) => [name, (counts[name] ?? 0) + count])) };
+    const full = (await this.#overflows()).reduce((sum, { connections }) => sum + connections, 0);
+    return {
+      ...counts,
+      ...Object.fromEntries(more.map(([name, count]) => [name, (counts[name] ?? 0) + count])),
+      ...(full > 0 ? { "offload.clients-full": full } : {}),
+    };
   }
 
   async mark(service: string, realserver: string, up: boolean): Promise<boolean> {

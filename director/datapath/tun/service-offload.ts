@@ -3,7 +3,17 @@ import { createHash } from "node:crypto";
 import type { Config } from "../../config.ts";
 import type { Scope } from "../../control/operated.ts";
 import type { Nft } from "./nft.ts";
-import { type ClientSet, type ClientSets, emptied, flush, isClients, numberOf, serviceRules } from "./service-rules.ts";
+import {
+  type ClientSet,
+  type ClientSets,
+  emptied,
+  FULL,
+  flush,
+  isClients,
+  numberOf,
+  REALSERVER,
+  serviceRules,
+} from "./service-rules.ts";
 
 const COMMANDS = ["-f", "-"];
 const TABLE = ["inet", "kindred"];
@@ -14,6 +24,13 @@ export interface Staying extends ClientSet {
   readonly client: string;
   /** Milliseconds, in steps of a second. */
   readonly expires: number;
+}
+
+/** Connections that the engine has because the set of who was to keep their clients was full. */
+export interface Overflow {
+  readonly service: string;
+  readonly realserver: string;
+  readonly connections: number;
 }
 
 export class ServiceOffload {
@@ -56,7 +73,7 @@ export class ServiceOffload {
     await this.#last;
     const told = await this.#nft(COMMANDS, emptied.join("\n"));
     if ("reason" in told) this.#failed(`its rules stay: ${told.reason}`);
-    return Object.fromEntries(await this.#connections());
+    return Object.fromEntries(await this.#counted(REALSERVER));
   }
 
   /** Who stays with the realservers in `scope`. */
@@ -79,6 +96,19 @@ export class ServiceOffload {
     return "printed" in told ? forgotten : 0;
   }
 
+  /** Of realservers whose sets have been full. */
+  async overflows(): Promise<readonly Overflow[]> {
+    const sets = [...(this.#sets?.values() ?? [])];
+    if (sets.length === 0) return [];
+    const counted = await this.#counted(FULL);
+    return sets
+      .map(({ service, realserver }) => ({
+        ...{ service, realserver },
+        connections: counted.get(nameOf(service, realserver)) ?? 0,
+      }))
+      .filter(({ connections }) => connections > 0);
+  }
+
   #setsIn({ service, realserver }: Scope): [string, ClientSet][] {
     return [...(this.#sets ?? [])].filter(
       ([, set]) =>
@@ -87,10 +117,10 @@ export class ServiceOffload {
     );
   }
 
-  /** By the realserver's name: how many there have been. */
-  async #connections(): Promise<ReadonlyMap<string, number>> {
+  /** By the realserver's name: how many connections there have been. */
+  async #counted(what: Parameters<typeof numberOf>[1]): Promise<ReadonlyMap<string, number>> {
     const counters = (await this.#list("list", "counters", "table", ...TABLE)).flatMap(({ counter }) => counter ?? []);
-    const packets = new Map(counters.map(({ name, packets }) => [numberOf(name), packets]));
+    const packets = new Map(counters.map(({ name, packets }) => [numberOf(name, what), packets]));
     return new Map([...this.#numbers].map(([name, number]) => [name, packets.get(number) ?? 0]));
   }
 

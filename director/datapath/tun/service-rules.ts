@@ -29,12 +29,16 @@ export const TRANSLATED = "translated";
 export const VIPS = { 4: "vips4", 6: "vips6" } as const;
 /** A bit of the mark of what the kernel translates: it exempts it from the rules that lead here (setup.ts). */
 export const MARK = "0x1000000";
-/** The beginning of the names of realservers' own chains and counters, of the chains that keep clients, of their sets. */
-const REALSERVER = "to";
+/**
+ * The beginning of the names of realservers' own chains and counters, of the counters of clients that their sets had no room
+ * for, of the chains that keep clients, of their sets.
+ */
+export const REALSERVER = "to";
+export const FULL = "full";
 const KEEPER = "keep";
 const CLIENTS = "stay";
-/** Clients of a set at most. */
-const MOST_CLIENTS = 1 << 18;
+/** Clients of a set at most: the engine has those for whom it has no room. */
+export const MOST_CLIENTS = 1 << 18;
 /** More turns in a cycle than this are no rule to read. */
 const MOST_TURNS = 256;
 /** Whom a client that is drained is taken to be connected to, in seconds after its last packet. */
@@ -170,7 +174,11 @@ function persistentRules(service: ServiceConfig, shares: Shares): string[] {
   const kept = keeping.map((one) => `${one.address} : goto ${keeperName(one)}`).join(", ");
   return [
     ...sets,
-    ...keeping.flatMap((one) => chainOf(service, one, `${staying(one)} `)),
+    ...keeping.flatMap((one) => [
+      `add counter ${TABLE} ${fullName(one)}`,
+      // nft goes on to the second rule where the set of the first is full.
+      ...chainOf(service, one, `${staying(one)} `, [`counter name ${fullName(one)}`]),
+    ]),
     ...taking.flatMap((one) => chain(keeperName(one), `${known(one)} ${staying(one)}`)),
     ...drained.flatMap((one) =>
       chain(keeperName(one), ...taking.map((other) => `${known(other)} return`), staying(one)),
@@ -223,15 +231,20 @@ const spread =
     return `add rule ${TABLE} ${SERVICES} ${first} ${choice} mod ${turns.length} vmap { ${map} }`;
   };
 
-/** Leads to a realserver, and counts. `before`: what else is to be done with the first packet. */
-function chainOf({ vip, ports }: ServiceConfig, realserver: Numbered, before = ""): string[] {
+/** Leads to a realserver, and counts. `before`: what else is to be done with the first packet; `after`: if that fails. */
+function chainOf(
+  { vip, ports }: ServiceConfig,
+  realserver: Numbered,
+  before = "",
+  after: readonly string[] = [],
+): string[] {
   const { address, port } = realserver;
   const name = chainName(realserver);
   // Without a port of its own it is the one that the client connected to. One of its own has but a service of one port.
   const matched = port === null ? "" : `meta l4proto ${ports[0]!.transport} `;
   const to = port === null ? address : `${address.family === 4 ? address : `[${address}]`}:${port}`;
   const rule = `${matched}${before}counter name ${name} dnat ${keyword(vip)} to ${to}`;
-  return [`add counter ${TABLE} ${name}`, ...chain(name, rule)];
+  return [`add counter ${TABLE} ${name}`, ...chain(name, rule, ...after)];
 }
 
 const chain = (name: string, ...rules: readonly string[]): string[] => [
@@ -266,11 +279,12 @@ const ALL_BITS = {
 
 /** Its counter's name too. */
 const chainName = ({ number }: Numbered): string => `${REALSERVER}${number}`;
+const fullName = ({ number }: Numbered): string => `${FULL}${number}`;
 const keeperName = ({ number }: Numbered): string => `${KEEPER}${number}`;
 
-/** The realserver's number; null: that is no counter of one. */
-export const numberOf = (counter: string): number | null =>
-  counter.startsWith(REALSERVER) ? Number(counter.slice(REALSERVER.length)) : null;
+/** The realserver's number; null: that is no counter of one, or one of something else. */
+export const numberOf = (counter: string, what: typeof REALSERVER | typeof FULL): number | null =>
+  counter.startsWith(what) ? Number(counter.slice(what.length)) : null;
 
 /** A cycle of smooth weighted round robin, as the engine's: whose turn it is. */
 function turnsOf(weights: readonly number[]): number[] {

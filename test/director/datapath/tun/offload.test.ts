@@ -8,7 +8,7 @@ import { ms, port } from "../../../../core/units.ts";
 import { parseConfig } from "../../../../director/config.ts";
 import { type Calls, loadTunCalls } from "../../../../director/datapath/tun/calls.ts";
 import { Offload, offloadRules, offloadUndo } from "../../../../director/datapath/tun/offload.ts";
-import { serviceRules } from "../../../../director/datapath/tun/service-rules.ts";
+import { MOST_CLIENTS, serviceRules } from "../../../../director/datapath/tun/service-rules.ts";
 import { address } from "../../../addresses.ts";
 
 const loaded = await loadTunCalls();
@@ -141,4 +141,48 @@ t.test("nft takes all rules, over those of before, and takes them back", { skip:
     takes: () => true,
   });
   t.equal(nft([offloadRules, rules, rules, offloadRules, offloadUndo].join("; ")), "");
+});
+
+/** A client on a wire of its own asks the VIP from three addresses; then what nft has counted. */
+const ASKED = `
+set -e
+unshare --net sleep 60 & client=$!
+trap 'kill $client' EXIT
+ip link set lo up
+ip link add front type veth peer name eth0
+until [ "$(readlink /proc/$client/ns/net)" != "$(readlink /proc/self/ns/net)" ]; do sleep 0.1; done
+ip link set eth0 netns $client
+ip address add 192.0.2.1/24 dev front
+ip link set front up
+nft -f -
+at_client() { nsenter --net=/proc/$client/ns/net "$@"; }
+at_client ip link set eth0 up
+for host in 11 12 13; do
+  at_client ip address add 192.0.2.$host/24 dev eth0
+  at_client ip route replace ${VIP} via 192.0.2.1 src 192.0.2.$host
+  at_client bash -c 'echo >/dev/udp/${VIP}/80'
+done
+total() { nft -j list counters table inet kindred | grep -o '"packets": [0-9]*' | cut -d: -f2 | paste -sd+ | bc; }
+for i in $(seq 300); do [ "$(total)" = 3 ] && break; sleep 0.1; done
+nft -j list table inet kindred
+`;
+const noWire = spawnSync("sh", ["-c", "command -v ip nsenter bash bc"]).status === 0 ? noNft : "ip, nsenter, bash, bc";
+
+t.test("clients for whom a set has no room are counted, and left to the engine", { skip: noWire }, async (t) => {
+  const service = `{ name: web, vip: ${VIP}, ports: [udp/80], scheduler: rr, persistence: 90s, realservers: [{ address: 192.168.0.2 }] }`;
+  const { services } = parseConfig(`services: [${service}]`, "test.yaml", { path: "tun" });
+  const { rules } = serviceRules(services, { number: () => 1, takes: () => true });
+  const two = rules.replace(`size ${MOST_CLIENTS}`, "size 2");
+  t.not(two, rules);
+  const input = `${offloadRules}\n${two}\n`;
+  const { stdout, stderr } = spawnSync("unshare", ["--map-root-user", "--net", "bash", "-c", ASKED], { input });
+  const listed = JSON.parse(`${stdout}` || `{ "nftables": [], "said": ${JSON.stringify(`${stderr}`)} }`) as {
+    nftables: readonly Readonly<Record<string, { name?: string; packets?: number; elem?: readonly object[] }>>[];
+  };
+  const counted = listed.nftables.flatMap(({ counter }) =>
+    counter === undefined ? [] : [[counter.name, counter.packets]],
+  );
+  t.same(Object.fromEntries(counted), { to1: 2, full1: 1 }, `${stderr}`);
+  const set = listed.nftables.find(({ set }) => set?.name === "stay4_1")?.["set"];
+  t.equal(set?.elem?.length, 2);
 });

@@ -1,7 +1,7 @@
 /** What the packet path refuses before anything of the host or of the engine is touched. */
 import { chmod, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import t from "tap";
+import t, { type Test } from "tap";
 import { type Config, parseConfig } from "../../../../director/config.ts";
 import { PacketPath } from "../../../../director/datapath/tun/path.ts";
 import { folder } from "../../live.ts";
@@ -38,19 +38,43 @@ t.test("the VIP of a service that comes, goes or stays is none that is changed",
   }
 });
 
-// Each reload ran it twice, and the main thread waited.
-t.test("it is asked once whether there is nft", async (t) => {
+/** An empty folder is all where programs are looked for. */
+async function noPrograms(t: Test): Promise<string> {
   const bin = await folder(t);
-  const asked = join(bin, "asked");
-  await writeFile(join(bin, "nft"), `#!/bin/sh\necho asked >>${asked}\n`);
-  await chmod(join(bin, "nft"), 0o755);
   const before = process.env["PATH"]!;
   t.teardown(() => {
     process.env["PATH"] = before;
   });
-  process.env["PATH"] = `${bin}:${before}`;
-  const offloaded = { ...config("services", service("web", "203.0.113.10")), offload: "nftables" as const };
+  process.env["PATH"] = bin;
+  return bin;
+}
+
+/** There is an nft now, which notes that it was run in the file `asked`. */
+async function installNft(bin: string): Promise<void> {
+  await writeFile(join(bin, "nft"), `#!/bin/sh\necho asked >>${join(bin, "asked")}\n`);
+  await chmod(join(bin, "nft"), 0o755);
+}
+
+const offloaded = { ...config("services", service("web", "203.0.113.10")), offload: "nftables" as const };
+
+// Each reload ran it twice, and the main thread waited.
+t.test("it is asked once whether there is nft", async (t) => {
+  const bin = await noPrograms(t);
+  await installNft(bin);
   const path = new PacketPath(offloaded, () => {});
   for (let i = 0; i < 3; i++) path.refuse(offloaded);
-  t.equal(await readFile(asked, "latin1"), "asked\n");
+  t.equal(await readFile(join(bin, "asked"), "latin1"), "asked\n");
+});
+
+// Once it was installed, every reload was refused: offload could not change while it ran.
+t.test("where there was no nft it is asked for again at each reload, which does what else it says", async (t) => {
+  const bin = await noPrograms(t);
+  const said: unknown[] = [];
+  const path = new PacketPath(offloaded, (_, event, fields) => said.push([event, fields?.["remedy"]]));
+  path.refuse(offloaded);
+  const install = ["no-offload", "install nftables, and restart the director"];
+  t.same(said.splice(0), [install, install]);
+  await installNft(bin);
+  path.refuse(offloaded);
+  t.same(said, [["no-offload", "restart the director"]]);
 });

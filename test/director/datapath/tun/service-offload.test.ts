@@ -33,8 +33,12 @@ function kernel(sets: Kernel["sets"] = new Map()): Kernel {
   const told: string[] = [];
   const failures: string[] = [];
   const counter = () => /goto (to\d+)/.exec(told.find((rules) => rules.includes("goto")) ?? "")?.[1] ?? "";
+  const full = () => counter().replace("to", "full");
   const lists: Readonly<Record<string, (name: string) => readonly object[]>> = {
-    counters: () => [{ counter: { name: counter(), packets: 7 } }, { counter: { name: "other", packets: 9 } }],
+    counters: () => [
+      ...[{ counter: { name: counter(), packets: 7 } }, { counter: { name: "other", packets: 9 } }],
+      { counter: { name: full(), packets: 3 } },
+    ],
     sets: () => ["other", ...sets.keys()].map((name) => ({ set: { name } })),
     set: (name) => [{ set: { name, elem: Object.entries(sets.get(name) ?? {}).map(([val, expires]) => ({ elem: { val, expires } })) } }], // biome-ignore format: one line
   };
@@ -105,6 +109,15 @@ t.test("connections are counted by realserver", async (t) => {
   t.same(await offload.withdraw(), { "web.192.168.0.2:8080": 7, "web.192.168.0.3": 0 });
 });
 
+t.test("who found no room in a set is counted by realserver", async (t) => {
+  const { offload } = kernel();
+  t.same(await offload.overflows(), []);
+  await offload.update(PLAIN);
+  t.same(await offload.overflows(), [], "no sets, and nobody is asked");
+  await offload.update(configOf(web(STAYING)));
+  t.same(await offload.overflows(), [{ service: "web", realserver: "192.168.0.2:8080", connections: 3 }]);
+});
+
 t.test("where nft refuses, no rule stays, and it is said", async (t) => {
   const one = kernel();
   await one.offload.update(PLAIN);
@@ -114,6 +127,10 @@ t.test("where nft refuses, no rule stays, and it is said", async (t) => {
   t.same(one.failures, ["Error: no"]);
   await one.offload.mark("web", "192.168.0.2:8080", true);
   t.equal(one.told.length, 3, "nothing more until the next configuration");
+  one.works = true;
+  await one.offload.update(PLAIN);
+  t.match(one.told[3], /^add rule .* vmap /m, "which nft is asked to take again");
+  t.same(one.failures, ["Error: no"]);
 });
 
 t.test("where nft does not even take its rules out, that is said", async (t) => {
