@@ -2,6 +2,8 @@
  * Counts distinct inputs, at least: one bit for each of 2^30 hashes. Two inputs with one hash count as one, so that the
  * count is a little too low and never too high.
  */
+import { i32le } from "../../../core/wire/bytes.ts";
+
 const BITS = 30;
 export const DISTINCT_BYTES = 2 ** (BITS - 3);
 
@@ -38,10 +40,20 @@ export class Distinct {
   }
 }
 
-/** FNV-1a, mixed. */
+/** MurmurHash3, by Austin Appleby: word by word, and what is left byte by byte. */
 function hashOf(bytes: Uint8Array, start: number, end: number): number {
-  let hash = 0x811c9dc5;
-  for (let i = start; i < end; i++) hash = Math.imul(hash ^ bytes[i]!, 0x01000193);
-  hash = Math.imul(hash ^ (hash >>> 15), 0x2c1b3c6d);
-  return (hash ^ (hash >>> 13)) >>> (32 - BITS);
+  let hash = 0;
+  let at = start;
+  for (; at + 4 <= end; at += 4) hash = mixed(hash, i32le(bytes, at));
+  for (; at < end; at++) hash = mixed(hash, bytes[at]!);
+  hash ^= end - start;
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
+  return (hash ^ (hash >>> 16)) >>> (32 - BITS);
+}
+
+function mixed(hash: number, word: number): number {
+  const product = Math.imul(word, 0xcc9e2d51);
+  const key = hash ^ Math.imul((product << 15) | (product >>> 17), 0x1b873593);
+  return (Math.imul((key << 13) | (key >>> 19), 5) + 0xe6546b64) | 0;
 }

@@ -69,7 +69,7 @@ export class LineFuzzer {
     this.#maker.known = known;
     const untrap = this.#pace.watch();
     try {
-      return this.#session(number, false) ?? this.#stalled(number);
+      return this.#session(number) ?? this.#stalled();
     } catch (error) {
       return violation("threw", error instanceof Error ? (error.stack ?? error.message) : String(error));
     } finally {
@@ -77,15 +77,15 @@ export class LineFuzzer {
     }
   }
 
-  #session(number: number, again: boolean): Violation | null {
+  #session(number: number): Violation | null {
     const { spent } = this;
     const exact = number % 2 === 0 && this.#maker.known.length === 0;
     const begun = performance.now();
     this.#random.seed(this.#seed, number);
     this.#script.make(this.#maker, this.#random, exact);
-    if (!again) this.#made(this.#script.replies, this.#script.behind, SESSION);
+    this.#made(this.#script.replies, this.#script.behind, SESSION);
     const made = performance.now();
-    this.#hear(again);
+    this.#hear();
     const heard = performance.now();
     const found = this.#check.session() ?? this.#compared();
     spent.generation += made - begun;
@@ -95,13 +95,18 @@ export class LineFuzzer {
     return found ?? (left === null ? null : violation("outlived", left));
   }
 
-  #hear(again: boolean): void {
-    this.#pace.begin(again);
-    this.#whole.open(this.#helper);
-    this.#whole.hear(this.#script, this.#pace);
+  #hear(): void {
+    this.#hearWhole(false);
     this.#packets.open(this.#random);
     this.#packets.hear(this.#script, this.#random);
     this.#replay.hear(this.#script, this.#random);
+  }
+
+  /** The socket path alone, which is timed. */
+  #hearWhole(sure: boolean): void {
+    this.#pace.begin(sure);
+    this.#whole.open(this.#helper);
+    this.#whole.hear(this.#script, this.#pace);
   }
 
   /** All three hosts have heard it. */
@@ -135,8 +140,11 @@ export class LineFuzzer {
   }
 
   /** A session that is slow whenever it is held is held once more with its reads counted. */
-  #stalled(number: number): Violation | null {
-    for (let i = 0; i < AGAIN && this.#pace.slow; i++) this.#session(number, true);
+  #stalled(): Violation | null {
+    for (let i = 0; i < AGAIN && this.#pace.slow; i++) {
+      this.#hearWhole(true);
+      this.#whole.close();
+    }
     if (!this.#pace.slow) return null;
     const meter = new Meter();
     const metered = new StreamHost(this.#place);

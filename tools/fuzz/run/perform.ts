@@ -13,6 +13,8 @@ import { Shared } from "./shared.ts";
 
 /** How often what was read from a file is held, each time cut otherwise. */
 const TIMES = 20;
+/** Inputs between two looks at how long the processor has worked: each takes as long as some lines. */
+const SELDOM = 64;
 
 export function perform(plan: Plan, coverage: Coverage | null, report: (report: Report) => void): void {
   const shared = new Shared(plan.shared);
@@ -29,14 +31,17 @@ export function perform(plan: Plan, coverage: Coverage | null, report: (report: 
     shared.set("executions", inputs.executions);
     shared.set("dialogues", inputs.dialogues);
     shared.set("distinct", distinct.count);
+  };
+  const account = (): void => {
     if (inputs instanceof Campaign) work(inputs.lines.spent);
   };
   if (plan.only !== null) found(inputs.only(...plan.only));
-  else if (plan.held === null) guide(plan, { inputs, coverage, shared, found, tell, report });
+  else if (plan.held === null) guide(plan, { inputs, coverage, shared, found, tell, account, report });
   for (const held of plan.held ?? []) {
     for (let i = 0; i < TIMES; i++) found(inputs.hold("capture", i, held));
   }
   tell();
+  account();
 }
 
 /** Keeps account of what lines cost, beside what they cost the thread before this one. */
@@ -82,10 +87,12 @@ interface Parts {
   readonly found: (finding: Finding) => void;
   /** Brings the figures up to date. */
   readonly tell: () => void;
+  /** What they cost, too. */
+  readonly account: () => void;
   readonly report: (report: Report) => void;
 }
 
-function guide(plan: Plan, { inputs, coverage, shared, found, tell, report }: Parts): void {
+function guide(plan: Plan, { inputs, coverage, shared, found, tell, account, report }: Parts): void {
   const guided = new Guided({
     inputs,
     coverage,
@@ -101,6 +108,7 @@ function guide(plan: Plan, { inputs, coverage, shared, found, tell, report }: Pa
       },
       goesOn: (step) => {
         tell();
+        if (step % SELDOM === 0) account();
         if (shared.stopped || inputs.executions >= plan.executions) return false;
         // If it never returns from this one, the next begins behind it.
         shared.set("step", step + 1);
