@@ -525,3 +525,15 @@ t.test("that one end is free says nothing of another", async (t) => {
   t.notOk(table.awaits("tcp", address, port(6001)));
   t.notOk(table.placeOffer(second, "tcp", address, port(6002)));
 });
+
+// Where somebody else is waited for, and not this one, is not free for who may come from anywhere.
+t.test("that one client is not waited for at an end says nothing of who is met there by all", async (t) => {
+  const table = new RelatedTable({ perClient: 100, total: 1000 }, null);
+  const [own, found] = [entry(5001), entry(5002, { master: OTHER })];
+  const { address: seen } = own.target;
+  t.equal(table.reserve(own, "10.0.0.5", PENDING), null);
+  t.equal(table.reserve(found, "10.0.0.5", PENDING), null);
+  t.ok(table.place(own, { address: seen, port: port(5001) }));
+  t.notOk(table.awaits("tcp", seen, port(5001), address("10.0.0.6")));
+  t.notOk(table.place(found, { address: seen, port: port(5001) }));
+});
