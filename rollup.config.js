@@ -9,6 +9,7 @@
  * others import the same from its own file. What is imported when it is needed stays where it is.
  */
 import { copyFile, readFile } from "node:fs/promises";
+import { dirname, relative } from "node:path";
 import ts from "typescript";
 
 const ENGINE =
@@ -31,7 +32,16 @@ const oneModule = (input, bundled, file) => ({
   input,
   output: { file, sourcemap: true },
   external: (id, _importer, resolved) => resolved && !bundled.test(id),
-  plugins: [compiled],
+  plugins: [compiled, inTheirPlaces(dirname(file))],
+});
+
+/** What lies beside a source is found from the module in `folder`, too. */
+const inTheirPlaces = (folder) => ({
+  name: "in their places",
+  resolveImportMeta(_property, { moduleId, format }) {
+    const base = format === "cjs" ? 'require("node:url").pathToFileURL(__filename)' : "import.meta.url";
+    return `new URL(${JSON.stringify(relative(folder, moduleId))}, ${base}).href`;
+  },
 });
 
 /** In its own place; it is kept as it was, beside it, for the fuzzer's mutants. */
@@ -43,13 +53,12 @@ const inPlace = (file, bundled) => {
 
 /** The same as a script, without comments, and in ASCII, so that V8 keeps a byte for each character. */
 const script = (input, file, bundled, output) => ({
-  ...oneModule(input, bundled),
+  ...oneModule(input, bundled, file),
   output: { file, format: "cjs", plugins: [short], ...output },
 });
 
 const short = {
   name: "short",
-  resolveImportMeta: () => 'require("node:url").pathToFileURL(__filename).href',
   renderChunk: (code) =>
     ts
       .transpileModule(code, { compilerOptions: { removeComments: true, target: "esnext", module: "esnext" } })
@@ -57,7 +66,7 @@ const short = {
 };
 
 /** What tools/compiled.ts calls. */
-const called = { banner: "(function (exports, require) {", footer: "})", dynamicImportInCjs: false };
+const called = { banner: "(function (exports, require, __filename) {", footer: "})", dynamicImportInCjs: false };
 
 // biome-ignore lint/style/noDefaultExport: it is what rollup reads
 export default [

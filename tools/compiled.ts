@@ -35,7 +35,7 @@ export function compiledReplay(): Compiled | null {
   const cachedData = existsSync(CODE) ? readFileSync(CODE) : undefined;
   const script = new Script(source, { filename: SCRIPT, ...(cachedData === undefined ? {} : { cachedData }) });
   const replay = {} as Replay;
-  script.runInThisContext()(replay, require);
+  script.runInThisContext()(replay, require, SCRIPT);
   return { script, replay };
 }
 

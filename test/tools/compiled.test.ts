@@ -24,7 +24,7 @@ const isRejected = (tools: string): Promise<string> =>
   );
 
 /** What replaying takes of what was built. */
-const NEEDED = ["kindred.cjs", "replay.cjs", "replay.js"];
+const NEEDED = ["kindred.cjs", "replay.cjs", "replay.js", "replay/assembly.wasm"];
 
 /** Of a pcap file in this machine's byte order: a frame of `length` zeros. */
 function record(length: number): Uint8Array {

@@ -78,7 +78,7 @@ function flowsOf(packets: readonly Sent[], tag: 0 | 4) {
     times: [flows.firstTime(row), flows.lastTimeOf(row, A), flows.lastTimeOf(row, B)],
     flags: [flows.flagsOf(row, A), flows.flagsOf(row, B)],
     bytes: flows.bytes(row),
-    listener: flows.listener[row],
+    listener: flows.listener(row),
   }));
 }
 

@@ -28,9 +28,9 @@ const rowsOf = ({ flows }: Tracker) =>
     times: [flows.firstTime(row), flows.lastTimeOf(row, A), flows.lastTimeOf(row, B)],
     flags: [flows.flagsOf(row, A), flows.flagsOf(row, B)],
     bytes: flows.bytes(row),
-    listener: flows.listener[row],
-    initial: flows.initial[row],
-    mark: flows.mark[row],
+    listener: flows.listener(row),
+    initial: flows.initial(row),
+    mark: flows.mark(row),
   }));
 
 /** `short`: in place, where it can be. Otherwise a frame after the other. */
@@ -203,7 +203,7 @@ function append(file: Numbers, { sent, kind, epoch, wrong }: Block, id: number, 
 /** What comes of a capture that comes in chunks of `chunk` bytes. */
 function read(bytes: Uint8Array, chunk: number, short: boolean) {
   const tracker = newTracker();
-  const reader = new CaptureReader();
+  const reader = short ? tracker.newReader() : new CaptureReader();
   for (let at = 0; at < bytes.length; at += chunk) {
     reader.push(bytes.subarray(at, at + chunk));
     while (reader.next()) {

@@ -19,6 +19,14 @@ export class ByInitial {
     return this.#known[byte];
   }
 
+  /** 1 in `telling`, by first byte, where there is one. */
+  fill(telling: Uint8Array): void {
+    for (const { initials } of this.#helpers) {
+      if (initials === undefined) telling.fill(1);
+      else for (let i = 0; i < initials.length; i++) telling[initials.charCodeAt(i)] = 1;
+    }
+  }
+
   #find(initial: string): readonly Helper[] {
     return this.#helpers.filter(({ initials }) => initials === undefined || initials.includes(initial));
   }

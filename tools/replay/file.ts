@@ -10,8 +10,9 @@ export type Progress = (read: number, size: number | null) => void;
 /** Who is shown the frames that can be read. */
 export interface FrameSink {
   frame(frame: Frame, number: number): void;
-  /** Takes those that come next and that `reader.find` finds; `frame` is not shown them. */
+  /** Takes those that come next and that `reader.find` finds, if it is one of `newReader`; `frame` is not shown them. */
   skim?(reader: CaptureReader): void;
+  newReader?(): CaptureReader;
   /** There are no more. */
   end(): void;
 }
@@ -39,13 +40,14 @@ export async function readCapture(
 class Frames implements Receiver {
   readonly unread = new Map<string, number>();
   readonly progress: Progress;
-  readonly #reader = new CaptureReader();
+  readonly #reader: CaptureReader;
   readonly #sink: FrameSink;
   #linkType = NO_LINK;
   #readable = false;
 
   constructor(sink: FrameSink, progress: Progress) {
     this.#sink = sink;
+    this.#reader = sink.newReader?.() ?? new CaptureReader();
     this.progress = progress;
   }
 

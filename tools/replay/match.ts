@@ -96,7 +96,7 @@ function speaksOf({ observed, from }: Related, { client, subjects }: Control): b
 
 function fits({ control, observed, listener }: Related, flows: Flows, row: number, end: End): boolean {
   if (row === control.row || flows.isTcp(row) !== (observed.announcement.transport === "tcp")) return false;
-  const listening = flows.listener[row];
+  const listening = flows.listener(row);
   if (listening !== UNKNOWN && listening !== end) return false;
   return flows.hasAddress(row, end, listener) && flows.lastFrame(row) > observed.frame;
 }
@@ -107,7 +107,7 @@ function fits({ control, observed, listener }: Related, flows: Flows, row: numbe
  */
 function rank({ observed, from }: Related, flows: Flows, row: number): number {
   const later = flows.firstFrame(row) > observed.frame;
-  const opener = flows.listener[row] === A ? B : A;
+  const opener = flows.listener(row) === A ? B : A;
   const expected = from.address !== null && flows.hasAddress(row, opener, from.address);
   return (later ? 2 : 0) + (expected ? 1 : 0);
 }

@@ -12,13 +12,11 @@ import * as udp from "../../core/wire/udp.ts";
 import { type Control, type Place, type Segment, TcpControl } from "./control.ts";
 import { UdpControl } from "./datagrams.ts";
 import { ByInitial, candidates, directionOf } from "./detect.ts";
-import { A, B, COUNTED, type End, Flows, SILENT, UNKNOWN } from "./flows.ts";
+import { A, B, CONTROL, COUNTED, type End, Flows, SILENT, UNKNOWN } from "./flows.ts";
+import { Memory } from "./memory.ts";
 import { Neighbours } from "./neighbours.ts";
 import { Skimmer } from "./skim.ts";
 import { TRANSCRIPT_BYTES, Transcript, type TranscriptBudget } from "./transcript.ts";
-
-/** `Flows.mark` of a control connection. */
-const CONTROL = 1;
 
 /** Helpers by the server ports they are bound to. */
 export type Bindings = Readonly<Record<Transport, ReadonlyMap<number, Helper>>>;
@@ -30,22 +28,17 @@ const timeOf = ({ seconds, nanoseconds }: Frame): number => seconds + nanosecond
 
 const NONE: readonly Helper[] = [];
 
-function portsOf(helpers: ReadonlyMap<number, Helper>): Uint8Array {
-  const ports = new Uint8Array(65_536);
-  for (const port of helpers.keys()) ports[port] = 1;
-  return ports;
-}
-
 export class Tracker {
-  readonly flows = new Flows();
+  readonly #memory = new Memory();
+  readonly flows = new Flows(this.#memory);
   readonly neighbours = new Neighbours();
   /** In the order of their first frames; some may not have shown yet whether they are what they seem. */
   readonly controls: Control[] = [];
   readonly #packet = new Packet();
-  readonly #skimmer = new Skimmer(this, this.#packet);
+  readonly #skimmer = new Skimmer(this, this.#packet, this.#memory);
   readonly #bindings: Bindings;
   /** By port: is a helper bound to it? Asked of every flow. */
-  readonly bound: Readonly<Record<Transport, Uint8Array>>;
+  readonly #bound = this.#memory.bound;
   /** The helpers for connections found by how they open. */
   readonly #detecting: Readonly<Record<Transport, ByInitial>>;
   readonly #byRow = new Map<number, Control>();
@@ -57,10 +50,18 @@ export class Tracker {
   constructor(bindings: Bindings, helpers: readonly Helper[], transcripts = false) {
     this.#budget = transcripts ? { bytes: TRANSCRIPT_BYTES } : null;
     this.#bindings = bindings;
-    this.bound = { tcp: portsOf(bindings.tcp), udp: portsOf(bindings.udp) };
     const detecting = (without: Transport) =>
       new ByInitial(helpers.filter(({ detect, transport }) => detect !== undefined && transport !== without));
     this.#detecting = { tcp: detecting("udp"), udp: detecting("tcp") };
+    for (const transport of ["tcp", "udp"] as const) {
+      for (const port of bindings[transport].keys()) this.#bound[transport][port] = 1;
+      this.#detecting[transport].fill(this.#memory.telling[transport]);
+    }
+  }
+
+  /** One whose frames may be skimmed. */
+  newReader(): CaptureReader {
+    return this.#memory.newReader();
   }
 
   frame(frame: Frame, number: number): void {
@@ -75,7 +76,8 @@ export class Tracker {
     const header = isTcp ? tcp.headerLength(bytes, at) : udp.HEADER;
     const flags = isTcp ? tcp.flags(bytes, at) : 0;
     const row = flows.find(packet, tcp.sourcePort(bytes, at), tcp.destinationPort(bytes, at));
-    const own = flags & tcp.SYN ? this.opened(row, flags, tcp.sequence(bytes, at), tcp.acknowledgment(bytes, at)) : row;
+    const own =
+      flags & tcp.SYN ? this.#opened(row, flags, tcp.sequence(bytes, at), tcp.acknowledgment(bytes, at)) : row;
     flows.add(own, timeOf(frame), number, Math.max(0, wireEnd - at - header), flags);
     this.look(own, frame, number);
   }
@@ -97,17 +99,17 @@ export class Tracker {
 
   /** What `Packet` has of this frame belongs to `row`, where it is counted already. */
   look(row: number, frame: Frame, number: number): void {
-    if (this.flows.mark[row] === COUNTED) return;
+    if (this.flows.mark(row) === COUNTED) return;
     if (this.#packet.protocol === tcp.PROTOCOL) this.#tcp(row, frame, number);
     else this.#udp(row, frame, number);
   }
 
   #udp(row: number, frame: Frame, number: number): void {
     const { bytes, at, end } = this.#packet;
-    const { mark, sender } = this.flows;
+    const { sender } = this.flows;
     const length = udp.length(bytes, at);
     const payload = bytes.subarray(at + udp.HEADER, length < udp.HEADER ? end : Math.min(end, at + length));
-    const control = mark[row] === CONTROL ? this.#byRow.get(row) : this.#classifyUdp(row, payload);
+    const control = this.flows.mark(row) === CONTROL ? this.#byRow.get(row) : this.#classifyUdp(row, payload);
     if (!(control instanceof UdpControl)) return;
     if (sender === control.clientEnd) this.neighbours.sent(frame, control.serverText, number);
     control.transcript.packet(control.direction(sender), number, timeOf(frame), 0, payload);
@@ -118,40 +120,26 @@ export class Tracker {
   #tcp(row: number, frame: Frame, number: number): void {
     const { bytes, at } = this.#packet;
     const header = tcp.headerLength(bytes, at);
-    const control = this.flows.mark[row] === CONTROL ? this.#byRow.get(row) : this.#classify(row, header);
+    const control = this.flows.mark(row) === CONTROL ? this.#byRow.get(row) : this.#classify(row, header);
     if (!(control instanceof TcpControl)) return;
     if (this.flows.sender === control.clientEnd) this.neighbours.sent(frame, control.serverText, number);
     this.#feed(control, frame, header, tcp.flags(bytes, at), number);
   }
 
-  /** A SYN: who listens, and whether these ends were used before by another connection. The row that it belongs to. */
-  opened(row: number, flags: number, sequence: number, acknowledgment: number): number {
-    const { listener, initial, sender } = this.flows;
-    if (flags & tcp.ACK) {
-      // Captured before the SYN that it answers.
-      if (initial[row] === -1) initial[row] = (acknowledgment - 1) >>> 0;
-      if (listener[row] === UNKNOWN) listener[row] = sender;
-      return row;
-    }
-    if (initial[row] === sequence) return row;
-    const renewed = this.flows.frames(row) === 0 ? row : this.#renew(row);
-    this.flows.initial[renewed] = sequence;
-    this.flows.listener[renewed] = other(sender);
-    return renewed;
-  }
-
-  #renew(row: number): number {
-    const control = this.#byRow.get(row);
-    control?.close();
+  /** The row that a SYN belongs to; the connection that had these ends before is over then. */
+  #opened(row: number, flags: number, sequence: number, acknowledgment: number): number {
+    const own = this.flows.opened(row, flags, sequence, acknowledgment);
+    if (own === row) return row;
+    this.#byRow.get(row)?.close();
     this.#byRow.delete(row);
-    return this.flows.renew(row);
+    return own;
   }
 
   /** Is a connection that is new to us a control connection? */
   #classify(row: number, header: number): Control | undefined {
     const { flows } = this;
-    if (!flows.hasPort(row, this.bound.tcp)) flows.mark[row] = SILENT;
-    const server = flows.mark[row] === SILENT ? UNKNOWN : this.#boundEnd(row, "tcp");
+    if (!flows.hasPort(row, this.#bound.tcp)) flows.setMark(row, SILENT);
+    const server = flows.mark(row) === SILENT ? UNKNOWN : this.#boundEnd(row, "tcp");
     if (server !== UNKNOWN) {
       const helper = this.#bindings.tcp.get(flows.port(row, server))!;
       return this.#control(row, server, (place) => new TcpControl([helper], place, false));
@@ -160,28 +148,28 @@ export class Tracker {
     if (at + header === end) return undefined;
     const likely = this.#detecting.tcp.get(bytes[at + header]!);
     if (likely.length > 0) return this.#detected(row, likely, bytes.subarray(at + header, end));
-    flows.mark[row] = COUNTED;
+    flows.setMark(row, COUNTED);
     return undefined;
   }
 
   /** By what is said first. Without a SYN either end may be the server. */
   #detected(row: number, likely: readonly Helper[], payload: Uint8Array): Control | undefined {
-    const listener = this.flows.listener[row];
+    const listener = this.flows.listener(row);
     const { sender } = this.flows;
     const receiver = other(sender);
     const reply = listener === receiver ? NONE : candidates(likely, "reply", payload);
     if (reply.length > 0) return this.#control(row, sender, (place) => new TcpControl(reply, place, true));
     const original = listener === sender ? NONE : candidates(likely, "original", payload);
     if (original.length > 0) return this.#control(row, receiver, (place) => new TcpControl(original, place, true));
-    this.flows.mark[row] = COUNTED;
+    this.flows.setMark(row, COUNTED);
     return undefined;
   }
 
   /** A flow of datagrams, by the port of an end and by its first datagram. */
   #classifyUdp(row: number, payload: Uint8Array): Control | undefined {
     const { flows } = this;
-    const bound = flows.hasPort(row, this.bound.udp) ? this.#boundEnd(row, "udp") : UNKNOWN;
-    if (!this.#mayBeTunnel(row)) flows.mark[row] = COUNTED;
+    const bound = flows.hasPort(row, this.#bound.udp) ? this.#boundEnd(row, "udp") : UNKNOWN;
+    if (!this.#mayBeTunnel(row)) flows.setMark(row, COUNTED);
     const helper =
       bound === UNKNOWN
         ? this.#detecting.udp.get(payload[0] ?? 0).find((one) => directionOf(one, payload) !== null)
@@ -209,15 +197,15 @@ export class Tracker {
 
   #isBound(row: number, end: End, transport: Transport): boolean {
     const { flows } = this;
-    if (this.bound[transport][flows.port(row, end)] === 0) return false;
-    return flows.listener[row] === UNKNOWN || flows.listener[row] === end;
+    if (this.#bound[transport][flows.port(row, end)] === 0) return false;
+    return flows.listener(row) === UNKNOWN || flows.listener(row) === end;
   }
 
   #control(row: number, serverEnd: End, make: (place: Place) => Control): Control | undefined {
     const clientEnd = other(serverEnd);
     const client = this.#endpoint(row, clientEnd);
     const server = this.#endpoint(row, serverEnd);
-    this.flows.mark[row] = client === null || server === null ? COUNTED : CONTROL;
+    this.flows.setMark(row, client === null || server === null ? COUNTED : CONTROL);
     if (client === null || server === null) return undefined;
     const control = make({ row, clientEnd, client, server, transcript: new Transcript(this.#budget) });
     this.controls.push(control);
@@ -228,7 +216,7 @@ export class Tracker {
   /** One that has turned out to be something else is forgotten. */
   #forgetWrong(control: Control): void {
     if (control.confirmed !== false) return;
-    this.flows.mark[control.row] = COUNTED;
+    this.flows.setMark(control.row, COUNTED);
     this.#byRow.delete(control.row);
     this.controls.splice(this.controls.lastIndexOf(control), 1);
   }

@@ -7,13 +7,23 @@ const MOST = 64;
  */
 export class Extents {
   /** The captured bytes of frame `i` are `[starts[i], ends[i])` of those that are not read yet. */
-  readonly starts = new Int32Array(MOST);
-  readonly ends = new Int32Array(MOST);
+  readonly starts: Int32Array;
+  readonly ends: Int32Array;
   /** Seconds since 1970-01-01 UTC. */
-  readonly times = new Float64Array(MOST);
+  readonly times: Float64Array;
   count = 0;
   /** How many bytes they are together. */
   captured = 0;
+
+  constructor(
+    starts: Int32Array = new Int32Array(MOST),
+    ends: Int32Array = new Int32Array(MOST),
+    times: Float64Array = new Float64Array(MOST),
+  ) {
+    this.starts = starts;
+    this.ends = ends;
+    this.times = times;
+  }
 
   clear(): void {
     this.count = 0;
@@ -21,7 +31,7 @@ export class Extents {
   }
 
   get full(): boolean {
-    return this.count === MOST;
+    return this.count === this.times.length;
   }
 
   add(start: number, end: number, time: number): void {

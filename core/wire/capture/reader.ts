@@ -25,14 +25,20 @@ export type CaptureFormat = "pcap" | "pcapng";
 export class CaptureReader {
   readonly frame = new Frame();
   /** Of the frames that `find` found. */
-  readonly extents = new Extents();
+  readonly extents: Extents;
   /** Frames read so far; the number of the present one, as Wireshark counts. */
   frames = 0;
   /** Bytes of theirs that were captured. */
   captured = 0;
   damage: Damage | null = null;
   #decoder: PcapDecoder | PcapngDecoder | null = null;
-  readonly #queue = new ByteQueue();
+  readonly #queue: ByteQueue;
+
+  /** Both in memory of their owner's, where he wants them there. */
+  constructor(extents = new Extents(), queue = new ByteQueue()) {
+    this.extents = extents;
+    this.#queue = queue;
+  }
 
   /** Null until the first bytes tell. */
   get format(): CaptureFormat | null {

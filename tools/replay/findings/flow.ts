@@ -10,7 +10,7 @@ export const otherEnd = (end: End): End => (end === A ? B : A);
 
 /** Who listens on a connection whose SYN was captured. */
 export const listenerOf = (flows: Flows, row: number): End | null =>
-  flows.listener[row] === UNKNOWN ? null : (flows.listener[row] as End);
+  flows.listener(row) === UNKNOWN ? null : (flows.listener(row) as End);
 
 export const wasReset = (flows: Flows, row: number): boolean =>
   ((flows.flagsOf(row, A) | flows.flagsOf(row, B)) & RST) !== 0;

@@ -1,0 +1,69 @@
+/** The table of flows, which is WebAssembly, and the memory that it shares. */
+import fc from "fast-check";
+import t from "tap";
+import * as key from "../../core/flow/key.ts";
+import { Flows } from "../../tools/replay/flows.ts";
+import { BYTES_LENGTH, SEED, WANTED } from "../../tools/replay/layout.ts";
+import { Memory } from "../../tools/replay/memory.ts";
+
+const SYN = 2;
+
+const ends = (n: number, family: 4 | 6 = 4) => ({
+  family,
+  words: Uint32Array.of(0xfd000000, 0, 0xffff, 0x0a000000 + (n >>> 3), 0xfd000000, 0, 0xffff, 0xc0000201),
+  protocol: 6,
+});
+
+t.test("a key has the hash that the engine gives it", async (t) => {
+  const { assembly, words } = new Memory();
+  const word = fc.integer({ min: -(2 ** 31), max: 2 ** 31 - 1 });
+  const kind = fc.constantFrom(6, 17, 6 | key.IPV6, 17 | key.IPV6);
+  fc.assert(
+    fc.property(word, word, fc.array(word, { minLength: 9, maxLength: 9 }), kind, (k0, k1, rest, kind) => {
+      words.set([k0, k1], SEED / 4);
+      words.set([...rest, kind], WANTED / 4);
+      t.equal(assembly.hashKey(WANTED), key.hashKey(k0, k1, words, WANTED / 4));
+    }),
+  );
+});
+
+t.test("a flow has the same row from both ends, however many come between", async (t) => {
+  const flows = new Flows();
+  const find = (n: number) => flows.find(ends(n, n % 3 === 0 ? 6 : 4), 1024 + n, 80);
+  const rows = Array.from({ length: 50_000 }, (_, n) => find(n));
+  t.equal(flows.count, 50_000);
+  t.same(
+    rows,
+    rows.map((_, n) => n),
+    "in the order that they came",
+  );
+  t.ok(rows.every((row, n) => find(n) === row));
+});
+
+t.test("ends that were used again lead to the newest row, also when the table has grown", async (t) => {
+  const flows = new Flows();
+  const open = (n: number, sequence: number) => {
+    const row = flows.find(ends(n), 1024 + n, 80);
+    const own = flows.opened(row, SYN, sequence, 0);
+    flows.add(own, 1, sequence, 0, SYN);
+    return own;
+  };
+  const first = Array.from({ length: 1500 }, (_, n) => open(n, 1));
+  const second = first.map((_, n) => open(n, 2));
+  t.ok(second.every((row, n) => row !== first[n] && flows.initial(row) === 2));
+  for (let n = 1500; n < 20_000; n++) open(n, 1);
+  t.ok(
+    second.every((row, n) => open(n, 2) === row),
+    "a SYN sent again opens nothing",
+  );
+  t.ok(first.every((row) => flows.initial(row) === 1 && flows.frames(row) === 1));
+});
+
+t.test("of a piece that the memory has no room for, nothing is skimmed", async (t) => {
+  const memory = new Memory();
+  const reader = memory.newReader();
+  reader.push(new Uint8Array(1000));
+  t.ok(memory.has(reader.bytes));
+  reader.push(new Uint8Array(BYTES_LENGTH));
+  t.notOk(memory.has(reader.bytes));
+});

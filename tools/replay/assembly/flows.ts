@@ -1,0 +1,206 @@
+/** The table of flows: finds the row of a packet's flow, makes it if it is new, and counts the packet in it. */
+
+import {
+  A,
+  B,
+  COUNT,
+  ENDS,
+  FIRST_FRAME,
+  FIRST_TIME,
+  FLAGS,
+  FRAMES_OF_A,
+  INITIAL,
+  KEY,
+  LAST_FRAME,
+  LAST_TIME_OF_A,
+  LISTENER,
+  LISTENER_MASK,
+  OCTETS,
+  OPENED,
+  RENEWED,
+  ROW,
+  ROWS,
+  SENDER,
+  SLOTS,
+  TABLE,
+  UNKNOWN,
+  WANTED,
+} from "../layout.ts";
+import * as key from "./key.ts";
+import { hashKey } from "./key.ts";
+
+const ACK = 16;
+const PAGE = 65536;
+/** The table grows by so many pages, or by an eighth. */
+const GROWTH = 16;
+
+/** There is no more memory. Does not return. */
+declare function full(): void;
+
+/** The row that was found last: most packets come in bursts. An empty row is nobody's: it has no protocol. */
+let last: i32 = 0;
+let mask: i32 = SLOTS - 1;
+
+store<i32>(ROWS, TABLE + SLOTS * 4);
+
+export function rowAt(row: i32): usize {
+  return <usize>load<i32>(ROWS) + <usize>row * ROW;
+}
+
+function slotAt(slot: i32): usize {
+  return TABLE + (slot << 2);
+}
+
+/** The row of a packet of IPv4 that goes from `source` to `destination`. */
+export function findIpv4(source: i32, destination: i32, ports: i32, protocol: i32): i32 {
+  // Which way a packet goes nobody can foretell: a branch on it would be mistaken every other time, arithmetic never is.
+  const side = i32(source === destination ? ports >>> 16 > (ports & 0xffff) : source > destination);
+  const exchanged = (source ^ destination) & -side;
+  store<i32>(WANTED + key.SOURCE, source ^ exchanged);
+  store<i32>(WANTED + key.DESTINATION, destination ^ exchanged);
+  store<i32>(WANTED + key.PORTS, ports ^ ((ports ^ rotl(ports, 16)) & -side));
+  store<i32>(WANTED + key.KIND, protocol);
+  store<i32>(SENDER, A + side);
+  return find();
+}
+
+/** The same of IPv6, whose addresses are at `ENDS`. */
+export function findIpv6(ports: i32, protocol: i32): i32 {
+  let unequal = ENDS;
+  while (unequal < ENDS + 16 && load<i32>(unequal) === load<i32>(unequal + 16)) unequal += 4;
+  const forward = unequal < ENDS + 16 ? load<u32>(unequal) < load<u32>(unequal + 16) : ports >>> 16 <= (ports & 0xffff);
+  const lower = forward ? ENDS : ENDS + 16;
+  const higher = forward ? ENDS + 16 : ENDS;
+  memory.copy(WANTED + key.SOURCE_PREFIX, lower, 12);
+  memory.copy(WANTED + key.DESTINATION_PREFIX, higher, 12);
+  store<i32>(WANTED + key.SOURCE, load<i32>(lower + 12));
+  store<i32>(WANTED + key.DESTINATION, load<i32>(higher + 12));
+  store<i32>(WANTED + key.PORTS, forward ? ports : rotl(ports, 16));
+  store<i32>(WANTED + key.KIND, protocol | key.IPV6);
+  store<i32>(SENDER, forward ? A : B);
+  return find();
+}
+
+function find(): i32 {
+  if (holds(last)) return last;
+  const hash = hashKey(WANTED);
+  const slot = slotOf(hash);
+  const found = load<i32>(slotAt(slot));
+  last = found === 0 ? insert(hash, slot) : (found & mask) - 1;
+  return last;
+}
+
+function holds(row: i32): bool {
+  const own = rowAt(row) + KEY;
+  if (
+    load<i64>(own + key.PORTS) !== load<i64>(WANTED + key.PORTS) ||
+    load<i64>(own + key.SOURCE) !== load<i64>(WANTED + key.SOURCE)
+  ) {
+    return false;
+  }
+  if (load<i32>(WANTED + key.KIND) < key.IPV6) return true;
+  for (let at = 0; at < key.SOURCE; at += 8) if (load<i64>(own + at) !== load<i64>(WANTED + at)) return false;
+  return true;
+}
+
+/**
+ * Where the wanted key is, or where it belongs. A slot is a row plus 1, and in the bits that no row has, those of its key's
+ * hash: nearly always only the row that is looked for is fetched, and slots are few enough to stay in the processor's cache.
+ */
+function slotOf(hash: i32): i32 {
+  let slot = hash & mask;
+  let found = load<i32>(slotAt(slot));
+  while (found !== 0 && !(((found ^ hash) & ~mask) === 0 && holds((found & mask) - 1))) {
+    slot = (slot + 1) & mask;
+    found = load<i32>(slotAt(slot));
+  }
+  return slot;
+}
+
+/** A row for the wanted key in its `slot`, in the place of another that may have it. */
+function insert(hash: i32, slot: i32): i32 {
+  const row = load<i32>(COUNT);
+  const at = rowAt(row);
+  reach(<u64>at + ROW);
+  store<i32>(COUNT, row + 1);
+  const first = load<i32>(WANTED + key.KIND) < key.IPV6 ? key.SOURCE : 0;
+  memory.copy(at + KEY + first, WANTED + first, key.LENGTH - first);
+  store<i32>(slotAt(slot), (hash & ~mask) | (row + 1));
+  if ((row + 1) * 2 > mask) rehash();
+  return row;
+}
+
+/** Twice the slots, which the rows make room for. */
+function rehash(): void {
+  const count = load<i32>(COUNT);
+  const rows = rowAt(0);
+  const moved = rows + ((<usize>mask + 1) << 2);
+  reach(<u64>moved + <u64>count * ROW);
+  memory.copy(moved, rows, <usize>count * ROW);
+  store<i32>(ROWS, <i32>moved);
+  mask = mask * 2 + 1;
+  memory.fill(TABLE, 0, moved - TABLE);
+  for (let row = 0; row < count; row++) {
+    if ((load<i32>(rowAt(row) + LISTENER) & RENEWED) !== 0) continue;
+    const hash = hashKey(rowAt(row) + KEY);
+    let slot = hash & mask;
+    while (load<i32>(slotAt(slot)) !== 0) slot = (slot + 1) & mask;
+    store<i32>(slotAt(slot), (hash & ~mask) | (row + 1));
+  }
+}
+
+/** Memory up to `end`, which may be more than there can be. */
+function reach(end: u64): void {
+  const pages = memory.size();
+  if (end <= <u64>pages * PAGE) return;
+  const needed = <i32>((end + PAGE - 1) / PAGE) - pages;
+  if (memory.grow(max(needed, max(pages / 8, GROWTH))) < 0 && memory.grow(needed) < 0) full();
+}
+
+/** A SYN of `row`: who listens, and whether these ends were used before by another connection. The row that it belongs to. */
+export function opened(row: i32, flags: i32, sequence: i32, acknowledgment: i32): i32 {
+  const at = rowAt(row);
+  const sender = load<i32>(SENDER);
+  const listener = load<i32>(at + LISTENER);
+  if ((flags & ACK) !== 0) {
+    // Captured before the SYN that it answers.
+    if ((listener & OPENED) === 0) store<i32>(at + INITIAL, acknowledgment - 1);
+    const known = (listener & LISTENER_MASK) === UNKNOWN ? sender : UNKNOWN;
+    store<i32>(at + LISTENER, listener | known | OPENED);
+    return row;
+  }
+  if ((listener & OPENED) !== 0 && load<i32>(at + INITIAL) === sequence) return row;
+  const renewed = load<i32>(at + LAST_FRAME) === 0 ? row : renew(row);
+  store<i32>(rowAt(renewed) + INITIAL, sequence);
+  store<i32>(rowAt(renewed) + LISTENER, (A + B - sender) | OPENED);
+  return renewed;
+}
+
+/** A new row for the same ends as `row`, which packets belong to from now on. */
+function renew(row: i32): i32 {
+  const at = rowAt(row);
+  store<i32>(at + LISTENER, load<i32>(at + LISTENER) | RENEWED);
+  memory.copy(WANTED, at + KEY, key.LENGTH);
+  const hash = hashKey(WANTED);
+  last = insert(hash, slotOf(hash));
+  return last;
+}
+
+/** One more packet of the flow whose row is at `at`, from its end `A` (`side` 0) or `B` (1), whose numbers stand behind those of `A`. */
+export function tally(at: usize, side: i32, time: f64, frame: i32, octets: i32, flags: i32): void {
+  if (load<i32>(at + LAST_FRAME) === 0) {
+    store<i32>(at + FIRST_FRAME, frame);
+    store<f64>(at + FIRST_TIME, time);
+  }
+  const frames = at + FRAMES_OF_A + (side << 2);
+  store<i32>(frames, load<i32>(frames) + 1);
+  store<i32>(at + FLAGS, load<i32>(at + FLAGS) | (flags << (side << 3)));
+  store<i32>(at + LAST_FRAME, frame);
+  store<f64>(at + LAST_TIME_OF_A + (side << 3), time);
+  store<f64>(at + OCTETS, load<f64>(at + OCTETS) + <f64>octets);
+}
+
+/** The same of `row`, from whom `SENDER` says. */
+export function add(row: i32, time: f64, frame: i32, octets: i32, flags: i32): void {
+  tally(rowAt(row), load<i32>(SENDER) - A, time, frame, octets, flags);
+}

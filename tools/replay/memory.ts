@@ -1,0 +1,134 @@
+/**
+ * The memory that `assembly/` (AssemblyScript, made WebAssembly by the build) and the rest of the replay work in: the flows'
+ * table, and the bytes of the file, so that neither copies for the other. V8 makes machine code of WebAssembly before
+ * it runs; of JavaScript it interprets the first hundred thousand packets, and optimizes beside.
+ */
+import { readFileSync } from "node:fs";
+import { Extents } from "../../core/wire/capture/extents.ts";
+import { ByteQueue } from "../../core/wire/capture/queue.ts";
+import { CaptureReader } from "../../core/wire/capture/reader.ts";
+import * as layout from "./layout.ts";
+
+const PAGE = 65_536;
+const PAGES = layout.TABLE / PAGE + 1;
+/** 4 GB: 30 million flows. */
+const MOST_PAGES = 65_536;
+
+/** What `assembly/skim.ts` exports. */
+export interface Assembly {
+  findIpv4(source: number, destination: number, ports: number, protocol: number): number;
+  findIpv6(ports: number, protocol: number): number;
+  opened(row: number, flags: number, sequence: number, acknowledgment: number): number;
+  add(row: number, time: number, frame: number, octets: number, flags: number): void;
+  hashKey(at: number): number;
+  skim(index: number, count: number, before: number): number;
+}
+
+/** As much of it as is used; the types of Node have none. */
+declare namespace WebAssembly {
+  class Memory {
+    readonly buffer: SharedArrayBuffer;
+    constructor(descriptor: { initial: number; maximum: number; shared: true });
+  }
+  class Module {
+    constructor(bytes: Uint8Array);
+  }
+  class Instance {
+    readonly exports: unknown;
+    constructor(module: Module, imports: Readonly<Record<string, Readonly<Record<string, unknown>>>>);
+  }
+}
+
+let compiled: WebAssembly.Module | undefined;
+
+/** V8 takes addresses for all that a memory may become, and more, so that its code need not check any. */
+function newMemory(): WebAssembly.Memory {
+  try {
+    return new WebAssembly.Memory({ initial: PAGES, maximum: MOST_PAGES, shared: true });
+  } catch (cause) {
+    throw new Error("no address space for a WebAssembly memory: is it limited (ulimit -v)?", { cause });
+  }
+}
+
+function full(): never {
+  throw new RangeError("the capture has more flows than there is memory for");
+}
+
+export class Memory {
+  readonly assembly: Assembly;
+  /** By port. Nothing of what is in the first pages moves when the memory grows: it is shared, so views of it last. */
+  readonly tunnel: Uint8Array;
+  readonly bound: Readonly<Record<"tcp" | "udp", Uint8Array>>;
+  /** By first byte. */
+  readonly telling: Readonly<Record<"tcp" | "udp", Uint8Array>>;
+  /** What is in the first pages, by word. */
+  readonly words: Int32Array;
+  /** As of the time that it was asked for: all that there is. */
+  #all: Int32Array;
+  #floats: Float64Array;
+  readonly #memory: WebAssembly.Memory;
+
+  constructor() {
+    this.#memory = newMemory();
+    compiled ??= new WebAssembly.Module(readFileSync(new URL("./assembly.wasm", import.meta.url)));
+    const instance = new WebAssembly.Instance(compiled, { env: { memory: this.#memory }, flows: { full } });
+    this.assembly = instance.exports as Assembly;
+    const { buffer } = this.#memory;
+    this.words = new Int32Array(buffer, 0, layout.STARTS >> 2);
+    this.#all = new Int32Array(buffer);
+    this.#floats = new Float64Array(buffer);
+    this.tunnel = new Uint8Array(buffer, layout.TUNNEL, 65_536);
+    this.bound = {
+      tcp: new Uint8Array(buffer, layout.BOUND_OF_TCP, 65_536),
+      udp: new Uint8Array(buffer, layout.BOUND_OF_UDP, 65_536),
+    };
+    this.telling = {
+      tcp: new Uint8Array(buffer, layout.TELLING_OF_TCP, 256),
+      udp: new Uint8Array(buffer, layout.TELLING_OF_UDP, 256),
+    };
+  }
+
+  /** One whose frames may be skimmed. */
+  newReader(): CaptureReader {
+    const { buffer } = this.words;
+    const extents = new Extents(
+      new Int32Array(buffer, layout.STARTS, layout.MOST),
+      new Int32Array(buffer, layout.FRAME_ENDS, layout.MOST),
+      new Float64Array(buffer, layout.TIMES, layout.MOST),
+    );
+    return new CaptureReader(
+      extents,
+      new ByteQueue((length) =>
+        // What comes in larger pieces than files do goes the long way.
+        length > layout.BYTES_LENGTH ? new Uint8Array(length) : new Uint8Array(buffer, layout.BYTES, length),
+      ),
+    );
+  }
+
+  /** Are these of a reader made here, and in this memory? */
+  has(bytes: Uint8Array): boolean {
+    return bytes.buffer === this.words.buffer;
+  }
+
+  /** The word at `at`. */
+  word(at: number): number {
+    if (at >>> 2 >= this.#all.length) this.#widen();
+    return this.#all[at >>> 2]!;
+  }
+
+  setWord(at: number, word: number): void {
+    if (at >>> 2 >= this.#all.length) this.#widen();
+    this.#all[at >>> 2] = word;
+  }
+
+  float(at: number): number {
+    if (at >>> 3 >= this.#floats.length) this.#widen();
+    return this.#floats[at >>> 3]!;
+  }
+
+  #widen(): void {
+    const { buffer } = this.#memory;
+    this.#all = new Int32Array(buffer);
+    this.#floats = new Float64Array(buffer);
+  }
+}
