@@ -64,8 +64,8 @@ const gstreamer: Player = {
 export const players: Readonly<Record<string, Player>> = { ffmpeg, gstreamer };
 
 const BYTES_PER_SAMPLE = 2;
-/** Seconds that a player may take; it plays for one. */
-const LONGEST = 30;
+/** Seconds that a player may take: generous, since a busy machine is no failure; it plays for one. */
+const LONGEST = 60;
 /** timeout(1) ended it. */
 const TIMED_OUT = 124;
 /** Bytes in 5 s: two seconds' worth of sound alone, and nothing else says so much. */
