@@ -10,6 +10,9 @@ import type { Host } from "./topology.ts";
 /** How media come: datagrams of their own, or within the control connection. */
 export type Carriage = "udp" | "tcp";
 
+/** Seconds that a player may take: generous, since a busy machine is no failure; it plays for one. */
+const LONGEST = 60;
+
 export interface Played {
   /** A hash of each picture, in order. */
   readonly pictures: readonly string[];
@@ -51,9 +54,13 @@ const gstreamer: Player = {
   command(url, carriage, sound) {
     // `eos-after`: the buffer that is not passed on any more.
     const only = (count: number): string => `identity eos-after=${count + 1}`;
-    const source = `rtspsrc name=media location=${url} protocols=${carriage} latency=200`;
-    const video = `application/x-rtp,media=video ! rtpjpegdepay ! ${only(PICTURES)} ! jpegdec ! checksumsink hash=md5`;
-    const audio = `application/x-rtp,media=audio ! rtppcmadepay ! ${only(SAMPLES / PACKET)} ! alawdec`;
+    // By itself it lets its connection go 0.1 s after the end, also when it has not said TEARDOWN by then.
+    const patience = `teardown-timeout=${LONGEST * 1e9}`;
+    const source = `rtspsrc name=media location=${url} protocols=${carriage} latency=200 ${patience}`;
+    // No caps before the depayloaders, whose own tell the streams apart: gst-launch would put an element between as soon as
+    // there is a pad, and pads of both streams come at once, from two threads, of which one then may undo the other's link.
+    const video = `rtpjpegdepay ! ${only(PICTURES)} ! jpegdec ! checksumsink hash=md5`;
+    const audio = `rtppcmadepay ! ${only(SAMPLES / PACKET)} ! alawdec`;
     const pipeline = `${source} media. ! ${video} media. ! ${audio} ! filesink location=${sound}`;
     return ["gst-launch-1.0", "--quiet", ...pipeline.split(" ")];
   },
@@ -64,8 +71,6 @@ const gstreamer: Player = {
 export const players: Readonly<Record<string, Player>> = { ffmpeg, gstreamer };
 
 const BYTES_PER_SAMPLE = 2;
-/** Seconds that a player may take: generous, since a busy machine is no failure; it plays for one. */
-const LONGEST = 60;
 /** timeout(1) ended it. */
 const TIMED_OUT = 124;
 /** Bytes in 5 s: two seconds' worth of sound alone, and nothing else says so much. */
