@@ -11,7 +11,7 @@ export const modes: readonly Mode[] = ["PORT", "PASV", "EPRT", "EPSV"];
 /** A data connection that is agreed on: its socket comes once the transfer command is out. */
 type Data = () => Promise<Socket>;
 
-const TIMEOUT = 10_000;
+const TIMEOUT = 60_000;
 
 export class FtpClient {
   readonly #socket: Socket;
@@ -23,7 +23,7 @@ export class FtpClient {
 
   private constructor(socket: Socket) {
     this.#socket = socket;
-    socket.setEncoding("latin1").setTimeout(TIMEOUT, () => socket.destroy(new Error("no answer in 10 s")));
+    socket.setEncoding("latin1").setTimeout(TIMEOUT, () => socket.destroy(new Error("no answer in 60 s")));
     socket.on("data", (text: string) => {
       this.#text += text;
       this.received += text;
@@ -105,7 +105,7 @@ export class FtpClient {
     const data = mode === "PORT" || mode === "EPRT" ? await this.#listen(mode) : await this.#passive(mode);
     const answered = this.command(command, 150, 125);
     const [socket] = await Promise.all([data(), answered]);
-    return socket.setTimeout(TIMEOUT, () => socket.destroy(new Error("the data connection stood still for 10 s")));
+    return socket.setTimeout(TIMEOUT, () => socket.destroy(new Error("the data connection stood still for 60 s")));
   }
 
   async #passive(mode: "PASV" | "EPSV"): Promise<Data> {
@@ -135,7 +135,7 @@ export class FtpClient {
         : `|${host.includes(":") ? 2 : 1}|${host}|${port}|`;
     await this.command(`${mode} ${argument}`, 200);
     return async () => {
-      const timeout = setTimeout(() => server.emit("error", new Error("no data connection in 10 s")), TIMEOUT);
+      const timeout = setTimeout(() => server.emit("error", new Error("no data connection in 60 s")), TIMEOUT);
       const [socket] = (await coming) as [Socket];
       clearTimeout(timeout);
       server.close();

@@ -123,10 +123,10 @@ t.test("a line that is not whole is held, until it is", async (t) => {
   await once(client, "data");
   client.write("PORT 192,0");
   const held = async (bytes: number) => metric(await scrape(director), "kindred_held_bytes") === bytes;
-  for (let tries = 0; tries < 200 && !(await held(10)); tries++) await new Promise((later) => setTimeout(later, 10));
+  for (let tries = 0; tries < 6000 && !(await held(10)); tries++) await new Promise((later) => setTimeout(later, 10));
   t.ok(await held(10));
   client.resetAndDestroy();
-  for (let tries = 0; tries < 200 && !(await held(0)); tries++) await new Promise((later) => setTimeout(later, 10));
+  for (let tries = 0; tries < 6000 && !(await held(0)); tries++) await new Promise((later) => setTimeout(later, 10));
   t.ok(await held(0));
 });
 
