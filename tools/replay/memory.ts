@@ -11,8 +11,8 @@ import * as layout from "./layout.ts";
 
 const PAGE = 65_536;
 const PAGES = layout.TABLE / PAGE + 1;
-/** 4 GB: 30 million flows. */
-const MOST_PAGES = 65_536;
+/** 30 million flows. A page less than there can be, so that no address in it is as large as a row before the end of all. */
+const MOST_PAGES = 65_535;
 
 /** What `assembly/skim.ts` exports. */
 export interface Assembly {
