@@ -110,6 +110,12 @@ export class Memory {
     return bytes.buffer === this.words.buffer;
   }
 
+  /** All of it, by word; it may grow as soon as a packet is read. */
+  get all(): Int32Array {
+    if (this.#memory.buffer.byteLength > this.#all.byteLength) this.#widen();
+    return this.#all;
+  }
+
   /** The word at `at`. */
   word(at: number): number {
     if (at >>> 2 >= this.#all.length) this.#widen();

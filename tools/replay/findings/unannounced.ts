@@ -4,6 +4,7 @@ import { type Finding, finding, type NumberedControl, type Scene } from "./findi
 import { endText, flowText, listenerOf, otherEnd } from "./flow.ts";
 
 const FIRST_UNRESERVED_PORT = 1024;
+const DATA_PORT = 20;
 /** What a connection of these protocols goes by. */
 const TRANSPORTS: Readonly<Record<string, "tcp" | "udp">> = { ftp: "tcp", rtsp: "udp", pnm: "udp", wms: "udp" };
 
@@ -18,9 +19,8 @@ export function* unannouncedFindings({ flows, controls }: Scene): Generator<Find
     pairs.get(pair)!.push(numbered);
   }
   const announced = new Set(flows.having(controls.flatMap(({ related }) => related.map(({ to }) => to.port))));
-  for (let row = 0; row < flows.count; row++) {
-    // Most of a capture's flows have a reserved port, which takes less to see than whom they are between.
-    if (!unreserved(flows, row)) continue;
+  // Most of a capture's flows have a reserved port, which takes less to see than whom they are between.
+  for (const row of flows.wherePorts((a, b, row) => unreserved(a, b) || (isDataPort(a, b) && flows.isTcp(row)))) {
     const near = pairs.get(flows.between(row));
     if (near === undefined || known.has(row) || announced.has(row)) continue;
     // Pairs that only seem to be the same are told apart by their addresses.
@@ -29,13 +29,10 @@ export function* unannouncedFindings({ flows, controls }: Scene): Generator<Find
   }
 }
 
+const unreserved = (a: number, b: number): boolean => a >= FIRST_UNRESERVED_PORT && b >= FIRST_UNRESERVED_PORT;
+
 /** FTP's own data port is the one reserved port that a data connection has. */
-function unreserved(flows: Flows, row: number): boolean {
-  const a = flows.port(row, A);
-  const b = flows.port(row, B);
-  const low = a < b ? a : b;
-  return low >= FIRST_UNRESERVED_PORT || (low === 20 && flows.isTcp(row));
-}
+const isDataPort = (a: number, b: number): boolean => Math.min(a, b) === DATA_PORT;
 
 function between(flows: Flows, row: number, { control }: NumberedControl): boolean {
   if (TRANSPORTS[control.helper.name] !== (flows.isTcp(row) ? "tcp" : "udp")) return false;
