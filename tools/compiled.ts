@@ -1,6 +1,6 @@
 /**
  * `kindred replay` as one script, with the code that V8 made of it when it was built: to compile it anew takes longer than
- * to read a hundred thousand packets. Another version of V8 takes no notice of that code, and compiles.
+ * to read a hundred thousand packets. Another release of Node compiles.
  */
 import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
@@ -13,8 +13,11 @@ const { existsSync, readFileSync, statSync } = require("node:fs") as typeof impo
 const { Script } = require("node:vm") as typeof import("node:vm");
 
 const SCRIPT = fileURLToPath(new URL("./replay.cjs", import.meta.url));
-/** Where the compiled code is. */
-export const CODE = `${SCRIPT}.code`;
+/**
+ * Where the compiled code is, of this very Node alone: V8 takes no notice of code that another version of it made, but takes
+ * that of its own version in another release of Node, and dies of it (11.3 in 20.20.2 and in 20.20.0).
+ */
+export const CODE = `${SCRIPT}.${process.version}-${process.platform}-${process.arch}.code`;
 /**
  * How much of a function is run before it is optimized, in bytes of bytecode; fifteen times the usual. What is run for each
  * packet is so all the same at once, and what is run a few thousand times is not worth it. Of a long file it is.

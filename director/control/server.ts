@@ -2,8 +2,9 @@
 import { chmodSync, lstatSync, mkdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import { createServer as createTlsServer } from "node:https";
-import { connect } from "node:net";
+import { connect, createServer as createNetServer, type Server as NetServer } from "node:net";
 import { dirname } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { createAdaptorServer } from "@hono/node-server";
 import { endpointText } from "../../core/units.ts";
 import type { ControlConfig } from "../config.ts";
@@ -38,6 +39,8 @@ export interface ControlOptions {
 
 const PRIVATE_FOLDER = 0o700;
 const PRIVATE_FILE = 0o600;
+/** How long it is waited until another has done what takes milliseconds. */
+const TURN = 1000;
 const SHORTEST_TOKEN = 16;
 
 /** Opens what `config` says, or the usual socket where it says nothing. Throws a ControlError; then nothing is open. */
@@ -132,7 +135,6 @@ function readToken(file: string): string {
 /** Made with its permissions, so that there is no moment at which others could come in. */
 async function listenOnSocket(server: Server, path: string, mode: number): Promise<void> {
   makeFolder(dirname(path));
-  await removeStale(path);
   const listen = (): void => {
     const before = process.umask(0o777 & ~mode);
     try {
@@ -141,8 +143,31 @@ async function listenOnSocket(server: Server, path: string, mode: number): Promi
       process.umask(before);
     }
   };
-  await listening(server, listen, path);
-  chmodSync(path, mode);
+  const turn = await turnAt(path);
+  try {
+    await removeStale(path);
+    await listening(server, listen, path);
+    chmodSync(path, mode);
+  } finally {
+    turn?.close();
+  }
+}
+
+/**
+ * Of directors that start at once and find the same stale socket, one at a time: who removes it later would remove the socket
+ * that another has made there. A name in Linux' abstract space is its holder's until he dies. Anybody may hold it, so that it
+ * is not waited for without end: null then.
+ */
+async function turnAt(path: string): Promise<NetServer | null> {
+  for (const begun = Date.now(); Date.now() - begun < TURN; await sleep(10)) {
+    const turn = createNetServer();
+    const held = await new Promise<boolean>((resolve) => {
+      turn.once("listening", () => resolve(true)).once("error", () => resolve(false));
+      turn.listen(`\0kindred ${path}`);
+    });
+    if (held) return turn;
+  }
+  return null;
 }
 
 /** The folder of the socket, if it is not there: in it nobody else may make anything. */
@@ -167,7 +192,6 @@ async function removeStale(path: string): Promise<void> {
   const remedy = 'stop that one, or give this one a "control.socket" of its own';
   if (!found.isSocket()) throw new ControlError(`control.socket: ${path} is no socket`, "write another path");
   if (await answers(path)) throw new ControlError(`control.socket: another director is at ${path}`, remedy);
-  // Another that starts may have done it.
   rmSync(path, { force: true });
 }
 

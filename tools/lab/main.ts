@@ -39,6 +39,7 @@ async function runAll(chosen: readonly Scenario[], { jobs, again, json }: Option
       outcomes.set(scenario, outcome);
       // Of those the last word comes at the end.
       if (!again || outcome.status !== "not ok") print(outcome);
+      else if (!json) console.log(`again ${outcomeLine(outcome)}`);
     }
   };
   // One iterator for all: each takes the next that nobody has begun.

@@ -62,10 +62,11 @@ export async function* runAgain(
   }
 }
 
-const afterSecond = (first: Outcome, second: Outcome): Outcome =>
-  second.status === "ok"
-    ? { ...second, unsteady: first.detail }
-    : { ...second, detail: `${second.detail}\nAt first: ${first.detail}` };
+function afterSecond(first: Outcome, second: Outcome): Outcome {
+  if (second.status === "skip") return first;
+  if (second.status === "ok") return { ...second, unsteady: first.detail };
+  return { ...second, detail: `${second.detail}\nAt first: ${first.detail}` };
+}
 
 /** What this machine lacks to run the scenario. */
 function missing({ needs }: Scenario): string | null {
@@ -80,7 +81,7 @@ function missing({ needs }: Scenario): string | null {
 export function outcomeLine({ name, status, detail, seconds, unsteady }: Outcome): string {
   if (status === "skip") return `skip ${name}: ${detail}`;
   const told =
-    unsteady === undefined ? detail : `${detail}; UNSTEADY: only in a second run, alone; at first: ${unsteady}`;
+    unsteady === undefined ? detail : `UNSTEADY ${detail}\nOnly in a second run, alone; at first: ${unsteady}`;
   const [first, ...rest] = told.split("\n");
   const more = rest.map((line) => `\n    ${line}`).join("");
   return `${status} ${name} ${first} (${seconds} s)${more}`;

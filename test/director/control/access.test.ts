@@ -1,7 +1,9 @@
 /** Who may: every route of the table, without the right and with it. */
+import { execFile } from "node:child_process";
 import { statSync } from "node:fs";
 import { chmod, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import t from "tap";
 import { routes } from "../../../director/control/routes.ts";
 import { usualSocket } from "../../../director/control/usual-socket.ts";
@@ -155,6 +157,38 @@ t.test("a socket that a dead director left is taken over; a living one's, and wh
   t.teardown(() => third.abort());
   await t.rejects(third.start(), { name: "ControlError", message: /is no socket/ });
 });
+
+/** Bound by a process that is no more. */
+async function staleSocket(path: string): Promise<void> {
+  const bind = `require("node:net").createServer().listen(${JSON.stringify(path)}, () => process.kill(process.pid, "SIGKILL"))`;
+  await promisify(execFile)(process.execPath, ["-e", bind], { env: {} }).catch(() => {});
+  if (!statSync(path).isSocket()) throw new Error(`${path} is no socket`);
+}
+
+t.test(
+  "of directors that start at once where a dead one left its socket, one has it, and the others say so",
+  async (t) => {
+    const { parseConfig } = await import("../../../director/config.ts");
+    const { Director } = await import("../../../director/director.ts");
+    for (let round = 0; round < 3; round++) {
+      const path = join(await folder(t), "socket");
+      await staleSocket(path);
+      const directors = await Promise.all(
+        [1, 2, 3].map(async () => {
+          const text = `${await config()}control: { socket: "${path}" }\n`;
+          const director = new Director(parseConfig(text, "one of three"), { log: () => {} });
+          t.teardown(() => director.abort());
+          return director;
+        }),
+      );
+      const ends = await Promise.allSettled(directors.map((director) => director.start()));
+      const refused = ends.flatMap((end) => (end.status === "rejected" ? [String(end.reason)] : []));
+      t.match(refused, [/another director is at/, /another director is at/]);
+      t.equal(refused.length, 2);
+      t.equal((await ask({ socketPath: path }, "/v1/status")).status, 200);
+    }
+  },
+);
 
 t.test("a token that anybody can read, or guess, is none: nothing is started", built, async (t) => {
   for (const [mode, token, says] of [

@@ -52,13 +52,18 @@ async function after(count: number, second: Outcome): Promise<{ lines: string[];
 }
 
 t.test("one that holds only in its second run is said to be unsteady, and what was wrong at first", async (t) => {
-  const said = "ok one all came; UNSTEADY: only in a second run, alone; at first: one was left out (1 s)";
+  const said = "ok one UNSTEADY all came (1 s)\n    Only in a second run, alone; at first: one was left out";
   t.same(await after(1, ok), { lines: [said], runs: 1 });
 });
 
 t.test("one that does not hold twice is not ok, and both runs are told", async (t) => {
   const said = "not ok one it was again (2 s)\n    At first: one was left out";
   t.same(await after(1, notOk("it was again")), { lines: [said], runs: 1 });
+});
+
+t.test("one that cannot be run a second time did not hold", async (t) => {
+  const said = "not ok one one was left out (2 s)";
+  t.same(await after(1, { ...ok, status: "skip" }), { lines: [said], runs: 1 });
 });
 
 t.test("many that do not hold are no accident: none is run again", async (t) => {
