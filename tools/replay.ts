@@ -79,6 +79,7 @@ export async function runReplay(files: readonly string[], options: ReplayOptions
     broken ||= capture.error !== null;
     page?.add(report, tracker, found);
     print.capture(report);
+    tracker.release();
   }
   print.end(director);
   await director?.close();

@@ -67,3 +67,25 @@ t.test("of a piece that the memory has no room for, nothing is skimmed", async (
   reader.push(new Uint8Array(BYTES_LENGTH));
   t.notOk(memory.has(reader.bytes));
 });
+
+t.test("the memory of a capture that is done with is the next one's, as if it were new", async (t) => {
+  const open = (memory: Memory, count: number) => {
+    const flows = new Flows(memory);
+    return Array.from({ length: count }, (_, n) => {
+      const row = flows.opened(flows.find(ends(n, n % 2 === 0 ? 6 : 4), 1024 + n, 80), SYN, n, 0);
+      flows.add(row, n, n + 1, 60, SYN);
+      return [row, flows.frames(row), flows.firstFrame(row), flows.initial(row), flows.mark(row)];
+    });
+  };
+  const first = new Memory();
+  const found = open(first, 5000);
+  first.bound.tcp[21] = 1;
+  first.telling.udp[50] = 1;
+  first.release();
+  const second = new Memory();
+  second.words[200] = 7;
+  t.equal(first.words[200], 7);
+  t.same([second.bound.tcp[21], second.telling.udp[50], new Flows(second).count], [0, 0, 0]);
+  t.same(open(second, 5000), found);
+  t.equal(new Memory().words[200], 0, "it has but one owner");
+});

@@ -46,8 +46,26 @@ function newMemory(): WebAssembly.Memory {
   try {
     return new WebAssembly.Memory({ initial: PAGES, maximum: MOST_PAGES, shared: true });
   } catch (cause) {
+    if (!(cause instanceof RangeError)) throw cause;
     throw new Error("no address space for a WebAssembly memory: is it limited (ulimit -v)?", { cause });
   }
+}
+
+/**
+ * Of a capture that nothing is asked of any more: the next one has it. V8 does not count such memory, and would not look for
+ * what nobody has of it before many gigabytes are gone.
+ */
+let spare: WebAssembly.Memory | null = null;
+
+function takeMemory(): WebAssembly.Memory {
+  if (spare === null) return newMemory();
+  const words = new Int32Array(spare.buffer);
+  const rowsEnd = (words[layout.ROWS >> 2]! >>> 0) + (words[layout.COUNT >> 2]! + 1) * layout.ROW;
+  words.fill(0, layout.TABLE / 4, rowsEnd / 4);
+  words.fill(0, 0, layout.BYTES / 4);
+  const memory = spare;
+  spare = null;
+  return memory;
 }
 
 function full(): never {
@@ -69,7 +87,7 @@ export class Memory {
   readonly #memory: WebAssembly.Memory;
 
   constructor() {
-    this.#memory = newMemory();
+    this.#memory = takeMemory();
     compiled ??= new WebAssembly.Module(readFileSync(new URL("./assembly.wasm", import.meta.url)));
     const instance = new WebAssembly.Instance(compiled, { env: { memory: this.#memory }, flows: { full } });
     this.assembly = instance.exports as Assembly;
@@ -130,6 +148,11 @@ export class Memory {
   float(at: number): number {
     if (at >>> 3 >= this.#floats.length) this.#widen();
     return this.#floats[at >>> 3]!;
+  }
+
+  /** Nothing is asked of it any more. */
+  release(): void {
+    spare = this.#memory;
   }
 
   #widen(): void {

@@ -64,6 +64,11 @@ export class Tracker {
     return this.#memory.newReader();
   }
 
+  /** All that was found is written down: its flows are no more. */
+  release(): void {
+    this.#memory.release();
+  }
+
   frame(frame: Frame, number: number): void {
     const packet = this.#packet;
     if (!packet.read(frame)) {
