@@ -22,9 +22,9 @@ import { type Extension, Ground, type Ways } from "./ground.ts";
 import { addressOf, KERNEL, KernelFlows } from "./kernel.ts";
 import type { Down, Seeds } from "./messages.ts";
 import { hasNft, runNft } from "./nft.ts";
+import { Overflows } from "./overflows.ts";
 import { giveUpRoot } from "./privileges.ts";
-import { type Overflow, ServiceOffload } from "./service-offload.ts";
-import { MOST_CLIENTS } from "./service-rules.ts";
+import { ServiceOffload } from "./service-offload.ts";
 import { changeText, DEVICE, planSetup } from "./setup.ts";
 import { StayingClients } from "./staying.ts";
 import { lookAround } from "./surroundings.ts";
@@ -64,11 +64,11 @@ export class PacketPath implements Datapath, Operated {
   #spread: ServiceOffload | null = null;
   /** Their clients. */
   #staying: StayingClients | null = null;
-  /** Realservers whose sets of clients have been full: it was said. */
-  readonly #full = new Set<string>();
+  readonly #overflows: Overflows;
 
   constructor(config: Config, log: Log) {
     this.#log = new LogLimit(log);
+    this.#overflows = new Overflows(this.#log);
     this.#nftThere = config.offload === "none" || hasNft();
     this.#config = this.#possible(config);
     this.failure = new Promise((failed) => {
@@ -190,7 +190,7 @@ export class PacketPath implements Datapath, Operated {
     this.#staying?.advance(at);
     if (at >= this.#nextLook) {
       this.#nextLook = at + LOOK_EVERY;
-      void this.#overflows();
+      void this.#overflown();
     }
     if (!this.#ground.stale || at < this.#nextSettle) return;
     this.#nextSettle = at + SETTLE_EVERY;
@@ -205,20 +205,9 @@ export class PacketPath implements Datapath, Operated {
     this.#ground.settle([...left, ...(this.#kernel?.addresses() ?? [])], left.length > 0);
   }
 
-  /** A realserver's set that has been full is told of once: nobody would see it otherwise. */
-  async #overflows(): Promise<readonly Overflow[]> {
-    const overflows = (await this.#spread?.overflows()) ?? [];
-    for (const { service, realserver } of overflows) {
-      const name = `${service} ${realserver}`;
-      if (this.#full.has(name)) continue;
-      this.#full.add(name);
-      this.#log.log("warn", "clients-full", {
-        ...{ service, realserver, clients: MOST_CLIENTS },
-        remedy:
-          "the engine has those beyond: shorten persistence, or know clients by their network (persistenceNetmask)",
-      });
-    }
-    return overflows;
+  /** Connections that the engine has since nftables had no room for their clients. */
+  async #overflown(): Promise<number> {
+    return this.#overflows.tell((await this.#spread?.overflows()) ?? []);
   }
 
   // --- Operated ---------------------------------------------------------------------------------------------------
@@ -314,7 +303,7 @@ export class PacketPath implements Datapath, Operated {
     const more = Object.entries({ packets, bytes }).flatMap(([what, ways]) =>
       Object.entries(ways).map(([way, count]) => [`traffic.${what}.${way}`, count] as const),
     );
-    const full = (await this.#overflows()).reduce((sum, { connections }) => sum + connections, 0);
+    const full = await this.#overflown();
     return {
       ...counts,
       ...Object.fromEntries(more.map(([name, count]) => [name, (counts[name] ?? 0) + count])),
