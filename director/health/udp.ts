@@ -37,8 +37,10 @@ export function ask({ address, port, check }: Target, signal: AbortSignal, quest
     socket.bind({ ...(check.source === null ? {} : { address: check.source.toString() }) }, () => {
       if (over) return;
       if (anyPort) return socket.send(message, port, host, failed);
-      socket.connect(port, host, () => {
-        if (!over) socket.send(message, failed);
+      // Called of a failure, too (ENETUNREACH): what then was sent would go nowhere, and throws.
+      socket.connect(port, host, (error?: Error) => {
+        if (error !== undefined) failed(error);
+        else if (!over) socket.send(message, failed);
       });
     });
   });

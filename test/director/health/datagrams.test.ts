@@ -5,8 +5,10 @@ import { once } from "node:events";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import t, { type Test } from "tap";
+import { Address } from "../../../core/wire/address.ts";
+import { checks } from "../../../director/health/checks.ts";
 import { folder } from "../live.ts";
-import { asked, HOST, nobody } from "./asked.ts";
+import { asked, HOST, nobody, target } from "./asked.ts";
 
 async function server(t: Test, answer: (message: Buffer) => Buffer | null, fromElsewhere = false): Promise<number> {
   const socket = createSocket("udp4");
@@ -37,6 +39,18 @@ t.test("silence lasts until the check is stopped; a closed port refuses", async 
     t.equal(await asked(await server(t, () => null), `kind: ${kind}`, "test.yaml", 60), "stopped");
   }
   t.equal(await asked(await nobody(), "kind: xdmcp"), "ECONNREFUSED");
+});
+
+/**
+ * The kernel refuses at once to connect where there is no way to: an interface is down, and its routes are gone. What it said
+ * was taken for success, and what was sent then ended the whole director (ERR_SOCKET_BAD_PORT). Nor is there a way to all
+ * hosts of a network for who has not asked for it.
+ */
+t.test("where no datagram can be sent to the check has an answer, and nothing else happens", async (t) => {
+  for (const kind of ["xdmcp", "tftp", "dns, zone: example.net"]) {
+    const one = { ...target(9, `kind: ${kind}`), address: Address.parse("255.255.255.255")! };
+    t.equal(await checks[one.check.kind](one, AbortSignal.timeout(20_000)), "EACCES", kind);
+  }
 });
 
 t.test("XDMCP: who is willing serves, and nobody else", async (t) => {
