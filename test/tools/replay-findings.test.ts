@@ -38,6 +38,28 @@ const ask = (recording: Recording, client: string, server: string, times: number
   }
 };
 
+/** XDMCP Request of display 12 (opcode 7): connection types, addresses, no authentication, no authorization. */
+const xdmcpRequest = (...addresses: readonly string[]): string => {
+  const short = (n: number) => String.fromCharCode(n >> 8, n & 255);
+  const count = String.fromCharCode(addresses.length);
+  const types = count + addresses.map(() => short(0)).join("");
+  const octets = (address: string) => String.fromCharCode(...address.split(".").map(Number));
+  const all = count + addresses.map((address) => short(4) + octets(address)).join("");
+  const body = `${short(12)}${types}${all}${short(0)}${short(0)}\0${short(0)}`;
+  return `${short(1)}${short(7)}${short(body.length)}${body}`;
+};
+
+const invite = (start: string, address: string, port: number): string => {
+  const body = `v=0\r\no=x 1 1 IN IP4 ${address}\r\ns=-\r\nc=IN IP4 ${address}\r\nt=0 0\r\nm=audio ${port} RTP/AVP 0\r\n`;
+  const fields = [
+    "Call-ID: abc@x",
+    "CSeq: 1 INVITE",
+    "Content-Type: application/sdp",
+    `Content-Length: ${body.length}`,
+  ];
+  return `${[start, ...fields].join("\r\n")}\r\n\r\n${body}`;
+};
+
 const cases: readonly Case[] = [
   {
     name: "a passive transfer that works is no finding",
@@ -165,6 +187,62 @@ const cases: readonly Case[] = [
     },
     found: ["warning reply-names-another-address"],
     says: /ignored that and opened 10\.0\.0\.5:40001 -> 192\.0\.2\.1:51210/,
+  },
+  {
+    name: "a client that ignores the wrong address, and is not let in at the right one",
+    record(recording) {
+      const control = recording
+        .ftp()
+        .client(...PASV)
+        .server("227 (203,0,113,9,200,10)\r\n");
+      recording.connection(`${CLIENT}:40001`, DATA).syn().reset();
+      control.client("QUIT\r\n");
+    },
+    found: ["error reply-names-another-address"],
+    says: /ignored that and opened 10\.0\.0\.5:40001 -> 192\.0\.2\.1:51210, which was answered by a reset/,
+  },
+  {
+    name: "an X terminal that names all of its addresses, one of them the one that it asks from",
+    record(recording) {
+      recording.datagram(`${CLIENT}:40000`, `${SERVER}:177`, xdmcpRequest("172.16.0.5", CLIENT, "192.168.9.9"));
+      recording.transfer(`${SERVER}:40001`, `${CLIENT}:6012`);
+    },
+    found: [],
+  },
+  {
+    name: "an X terminal none of whose addresses is the one that it asks from",
+    record(recording) {
+      recording.datagram(`${CLIENT}:40000`, `${SERVER}:177`, xdmcpRequest("172.16.0.5", "192.168.9.9"));
+      recording.wait(20);
+      recording.datagram(`${CLIENT}:40000`, `${SERVER}:177`, xdmcpRequest("172.16.0.5", "192.168.9.9"));
+    },
+    found: ["error command-names-another-address"],
+    says: /names 172\.16\.0\.5/,
+  },
+  {
+    name: "a call whose media go past the proxy",
+    record(recording) {
+      recording.datagram(`${CLIENT}:5060`, `${SERVER}:5060`, invite("INVITE sip:b@x SIP/2.0", CLIENT, 30000));
+      recording.datagram(`${SERVER}:5060`, `${CLIENT}:5060`, invite("SIP/2.0 200 OK", "192.0.2.77", 20000));
+      recording.datagram(`${CLIENT}:30000`, "192.0.2.77:20000", "audio");
+    },
+    found: [],
+  },
+  {
+    name: "a call whose media would go past the proxy, and are not in the capture",
+    record(recording) {
+      recording.datagram(`${CLIENT}:5060`, `${SERVER}:5060`, invite("INVITE sip:b@x SIP/2.0", CLIENT, 30000));
+      recording.datagram(`${SERVER}:5060`, `${CLIENT}:5060`, invite("SIP/2.0 200 OK", "192.0.2.77", 20000));
+    },
+    found: ["info reply-names-another-address"],
+  },
+  {
+    name: "a call that is answered with a private address behind the public one",
+    record(recording) {
+      recording.datagram(`${CLIENT}:5060`, `${SERVER}:5060`, invite("INVITE sip:b@x SIP/2.0", CLIENT, 30000));
+      recording.datagram(`${SERVER}:5060`, `${CLIENT}:5060`, invite("SIP/2.0 200 OK", "192.168.0.2", 20000));
+    },
+    found: ["error reply-names-another-address", "error realserver-leaked"],
   },
   {
     name: "a PORT that names another address than the client's",
@@ -397,6 +475,29 @@ t.test("--ndjson prints findings as lines of their own", async (t) => {
   const { out } = await replayed([fixture("ftp-own-pasv-masq-client-fixes.pcap")], { ndjson: true });
   const lines = out.trimEnd().split("\n");
   t.match(JSON.parse(lines.at(-1)!), { type: "finding", code: "reply-names-another-address", control: 1 });
+});
+
+t.test("the tree tells the findings of one code apart by their severity", async (t) => {
+  const recording = new Recording();
+  const control = recording.ftp();
+  control.client(...PASV).server("227 (203,0,113,9,200,10)\r\n");
+  recording.transfer(`${CLIENT}:40001`, DATA);
+  control
+    .client(...PASV)
+    .server("227 (203,0,113,9,200,11)\r\n")
+    .close();
+  const { out } = await replayed([fileOf(t, recording)]);
+  t.match(
+    out,
+    /^ {2}error {4}reply-names-another-address\n {5}1 .*:51211.*\n {5}remedy: .*\n {2}warning {2}reply-names-another-address\n {5}1 .*:51210/m,
+  );
+});
+
+t.test("a remedy of FTP's is none of other protocols'", async (t) => {
+  const recording = new Recording();
+  recording.datagram(`${CLIENT}:40000`, `${SERVER}:177`, xdmcpRequest("172.16.0.5"));
+  const { findings } = await reportOf(t, recording);
+  t.notMatch(findings[0]!.remedy, /passive/);
 });
 
 t.test("the tree tells findings first, three of each code, and the remedy once", async (t) => {

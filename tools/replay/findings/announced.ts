@@ -1,18 +1,17 @@
 /** What became of what was announced. */
-import type { ObservedAnnouncement } from "../../../core/inspect/observe.ts";
 import { endpointText } from "../../../core/units.ts";
-import type { Address } from "../../../core/wire/address.ts";
 import type { End } from "../flows.ts";
 import type { Related } from "../match.ts";
+import { Detours, elsewhere, isForeign, mattering } from "./elsewhere.ts";
 import { type Finding, finding, type NumberedControl, type Scene } from "./finding.ts";
-import { endText, flowText, listenerOf, otherEnd, unanswered } from "./flow.ts";
+import { answerText, endText, flowText, listenerOf, otherEnd, saidText, unanswered } from "./flow.ts";
 
 export function* announcedFindings(scene: Scene): Generator<Finding> {
   const detours = new Detours(scene);
   for (const numbered of scene.controls) {
     const split = new Set<number>();
-    for (const related of numbered.related) {
-      const foreign = isForeign(related.observed);
+    for (const related of mattering(numbered.related)) {
+      const foreign = isForeign(related);
       if (foreign) yield* elsewhere(scene, numbered, related, detours.of(numbered, related));
       if (!foreign || related.flow >= 0) yield* opening(scene, numbered, related);
       yield* otherSource(scene, numbered, related);
@@ -24,10 +23,6 @@ export function* announcedFindings(scene: Scene): Generator<Finding> {
   }
 }
 
-const isForeign = ({ refusal }: ObservedAnnouncement): boolean => refusal === "bounce" || refusal === "family-mismatch";
-
-const saidText = ({ observed, to }: Related): string => `${observed.announcement.said} (${endpointText(to)})`;
-
 /** Somebody waits for a connection that did not come, or was not let through. */
 function* opening({ flows }: Scene, { id, control }: NumberedControl, related: Related): Generator<Finding> {
   const { observed, flow } = related;
@@ -35,9 +30,7 @@ function* opening({ flows }: Scene, { id, control }: NumberedControl, related: R
   if (flow >= 0) {
     const how = unanswered(flows, flow);
     if (how === null) return;
-    const tries = flows.frames(flow);
-    const answer = how === "reset" ? "answered by a reset" : `not answered (${tries} frame${tries === 1 ? "" : "s"})`;
-    const message = `${flowText(flows, flow)}, announced in frame ${frame} (${observed.announcement.kind}), was ${answer}`;
+    const message = `${flowText(flows, flow)}, announced in frame ${frame} (${observed.announcement.kind}), was ${answerText(flows, flow, how)}`;
     yield finding("opened-not-answered", "error", id, [frame, flows.firstFrame(flow)], message);
     return;
   }
@@ -49,39 +42,6 @@ function* opening({ flows }: Scene, { id, control }: NumberedControl, related: R
     ? `${on} was announced in frame ${frame}, where the capture of this connection ends`
     : `${on} was announced in frame ${frame}, and the ${opener} never opened it`;
   yield finding("announced-not-opened", over ? "info" : "error", id, [frame], message);
-}
-
-/** An address that is not the speaker's own. */
-function* elsewhere(scene: Scene, numbered: NumberedControl, related: Related, detour: number): Generator<Finding> {
-  const { observed, to } = related;
-  const { id, control } = numbered;
-  const own = observed.speaker === "reply" ? control.server.address : control.client.address;
-  const came = cameText(scene, related, detour);
-  const frames = [observed.frame, detour >= 0 ? scene.flows.firstFrame(detour) : null];
-  const severity = detour >= 0 || related.flow >= 0 ? "warning" : "error";
-  const who = observed.speaker === "reply" ? "server" : "client";
-  const message = `${saidText(related)} in frame ${observed.frame} names ${to.address}, the ${who} is ${own}; ${came}`;
-  const code = observed.speaker === "reply" ? "reply-names-another-address" : "command-names-another-address";
-  yield finding(code, severity, id, frames, message);
-  // A private address behind one that is not, or one that is reached besides the server's.
-  if (observed.speaker === "reply" && isPrivate(to.address) && (!isPrivate(own) || related.flow >= 0)) {
-    const leaked = `${saidText(related)} in frame ${observed.frame} tells the client the inner address ${to.address} behind ${own}`;
-    yield finding("realserver-leaked", severity, id, frames, leaked);
-  }
-}
-
-function cameText({ flows }: Scene, { flow }: Related, detour: number): string {
-  if (detour >= 0) return `the client ignored that and opened ${flowText(flows, detour)}`;
-  return flow >= 0
-    ? `a connection to it was seen from frame ${flows.firstFrame(flow)}`
-    : "no connection to it was seen";
-}
-
-/** RFC 1918, RFC 4193, RFC 3927, RFC 4291 §2.5.6. */
-function isPrivate({ words, family }: Address): boolean {
-  const last = words[3]!;
-  if (family === 6) return words[0]! >>> 25 === 0x7e || words[0]! >>> 22 === 0x3fa;
-  return last >>> 24 === 10 || last >>> 20 === 0xac1 || last >>> 16 === 0xc0a8 || last >>> 16 === 0xa9fe;
 }
 
 /** Who opened what the server was to open; null: it was not seen to be opened. */
@@ -123,36 +83,4 @@ function splitFinding({ id }: NumberedControl, related: Related): Finding {
   const { begun, complete } = related.observed.message;
   const message = `${saidText(related)} begins in frame ${begun} and ends in frame ${complete}`;
   return finding("announcement-split-over-segments", "warning", id, [begun, complete], message);
-}
-
-/** Connections to the speaker's own address that were opened instead of to the one announced. */
-class Detours {
-  readonly #byPort = new Map<number, number[]>();
-  readonly #scene: Scene;
-
-  constructor(scene: Scene) {
-    this.#scene = scene;
-    const { flows } = scene;
-    for (const { related } of scene.controls) {
-      for (const { observed, to } of related) if (observed.refusal === "bounce") this.#byPort.set(to.port, []);
-    }
-    if (this.#byPort.size === 0) return;
-    for (const row of flows.having(this.#byPort.keys())) {
-      const listener = flows.isTcp(row) ? listenerOf(flows, row) : null;
-      if (listener !== null) this.#byPort.get(flows.port(row, listener))?.push(row);
-    }
-  }
-
-  /** The row, or -1. */
-  of({ control }: NumberedControl, { observed, to }: Related): number {
-    const { flows } = this.#scene;
-    if (observed.refusal !== "bounce") return -1;
-    const own = observed.speaker === "reply" ? control.server.address : control.client.address;
-    const rows = this.#byPort.get(to.port) ?? [];
-    return (
-      rows.find(
-        (row) => flows.firstFrame(row) > observed.frame && flows.hasAddress(row, listenerOf(flows, row)!, own),
-      ) ?? -1
-    );
-  }
 }

@@ -36,8 +36,8 @@ export interface Scene {
   readonly controls: readonly NumberedControl[];
 }
 
-/** Each code's remedy in a sentence. */
-const REMEDIES = {
+/** Each code's remedy in a sentence, where there is none that fits better. */
+export const REMEDIES = {
   "announced-not-opened":
     "Look for a firewall or a director without a helper between the two; capture on its other side to see where the connection ends.",
   "opened-not-answered":
@@ -78,8 +78,9 @@ export function finding(
   control: number | null,
   frames: readonly (number | null)[],
   message: string,
+  remedy: string = REMEDIES[code],
 ): Finding {
   const named = [...new Set(frames.filter((frame) => frame !== null && frame > 0))] as number[];
   named.sort((one, another) => one - another);
-  return { code, severity, control, frames: named.slice(0, FRAMES), message, remedy: REMEDIES[code] };
+  return { code, severity, control, frames: named.slice(0, FRAMES), message, remedy };
 }

@@ -1,6 +1,7 @@
 /** What a row of the flow table says, in words of connections. */
 import { endpointText } from "../../../core/units.ts";
 import { A, B, type End, type Flows, UNKNOWN } from "../flows.ts";
+import type { Related } from "../match.ts";
 
 const SYN = 2;
 const RST = 4;
@@ -26,6 +27,14 @@ export function unanswered(flows: Flows, row: number): "silence" | "reset" | nul
   if (flows.framesOf(row, listener) === 0) return "silence";
   return (answer & RST) !== 0 ? "reset" : null;
 }
+
+export function answerText(flows: Flows, row: number, how: "silence" | "reset"): string {
+  const tries = flows.frames(row);
+  return how === "reset" ? "answered by a reset" : `not answered (${tries} frame${tries === 1 ? "" : "s"})`;
+}
+
+/** `227 (192.0.2.1:5001)` */
+export const saidText = ({ observed, to }: Related): string => `${observed.announcement.said} (${endpointText(to)})`;
 
 export const endText = (flows: Flows, row: number, end: End): string =>
   endpointText({ address: flows.address(row, end), port: flows.port(row, end) });

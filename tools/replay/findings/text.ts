@@ -5,14 +5,15 @@ import type { FindingRecord } from "../report.ts";
 /** Findings of one code that are shown; the rest is counted. */
 const SHOWN = 3;
 
-/** The findings of one capture for a terminal: by code, each with its remedy once. */
+/** The findings of one capture for a terminal: by severity, code and remedy, which is told once. */
 export function findingLines(findings: readonly FindingRecord[], paint: Paint): string[] {
-  const byCode = new Map<string, FindingRecord[]>();
+  const groups = new Map<string, FindingRecord[]>();
   for (const finding of findings) {
-    if (!byCode.has(finding.code)) byCode.set(finding.code, []);
-    byCode.get(finding.code)!.push(finding);
+    const group = `${finding.severity} ${finding.code} ${finding.remedy}`;
+    if (!groups.has(group)) groups.set(group, []);
+    groups.get(group)!.push(finding);
   }
-  return [...byCode.values()].flatMap((same) => codeLines(same, paint));
+  return [...groups.values()].flatMap((same) => codeLines(same, paint));
 }
 
 function codeLines(same: readonly FindingRecord[], paint: Paint): string[] {
