@@ -83,7 +83,97 @@ const cases: readonly Case[] = [
         .client("LIST\r\n")
         .server("425 no\r\n"),
     found: ["error announced-not-opened"],
-    frames: [8],
+    frames: [8, 10],
+  },
+  {
+    name: "the server's own words belong to what it says",
+    record: (recording) =>
+      void recording
+        .ftp()
+        .client("PORT 10,0,0,5,200,10\r\n")
+        .server("200 fine\r\n")
+        .client("LIST\r\n")
+        .server("425 no\r\n"),
+    found: ["error announced-not-opened"],
+    frames: [7, 10],
+    says: /the server never opened it; the server says 425 in frame 10/,
+  },
+  {
+    name: "a transfer that the server says is done, in a capture without it",
+    record: (recording) =>
+      void recording
+        .ftp()
+        .client(...PASV)
+        .server(REPLY)
+        .client("LIST\r\n")
+        .server("150-here it\r\n", "150 comes\r\n226 done\r\n")
+        .client("QUIT\r\n"),
+    found: ["info announced-not-opened"],
+    frames: [8, 11],
+    says: /is not in the capture; the server says 226 in frame 11/,
+  },
+  {
+    name: "one of two transfers that is done: the other one hung",
+    record: (recording) =>
+      void recording
+        .ftp()
+        .client("EPSV\r\n")
+        .server("229 x (|||51210|)\r\n")
+        .client(...PASV)
+        .server(REPLY)
+        .client("LIST\r\n")
+        .server("150 here\r\n", "226 done\r\n")
+        .client("QUIT\r\n"),
+    found: ["error announced-not-opened", "info announced-not-opened"],
+    says: /ftp-epsv/,
+  },
+  {
+    name: "a file that is not there needs no connection",
+    record: (recording) =>
+      void recording
+        .ftp()
+        .client("PORT 10,0,0,5,200,10\r\n")
+        .server("200 fine\r\n")
+        .client("RETR x\r\n")
+        .server("550 no\r\n")
+        .client("QUIT\r\n"),
+    found: [],
+  },
+  {
+    name: "a wrong address in a 227, and a transfer that the server says is done",
+    record: (recording) =>
+      void recording
+        .ftp()
+        .client(...PASV)
+        .server("227 (203,0,113,9,200,10)\r\n")
+        .client("LIST\r\n")
+        .server("150 here\r\n226 done\r\n"),
+    found: ["warning reply-names-another-address"],
+  },
+  {
+    name: "a busy capture that ends while a client is about to connect",
+    record(recording) {
+      recording
+        .ftp()
+        .client(...PASV)
+        .server(REPLY)
+        .client("");
+      recording.transfer("10.0.0.7:40000", "192.0.2.1:80");
+    },
+    found: ["info announced-not-opened"],
+    says: /where the capture of this connection ends/,
+  },
+  {
+    name: "a client that says nothing any more, while the capture goes on",
+    record(recording) {
+      recording
+        .ftp()
+        .client(...PASV)
+        .server(REPLY)
+        .client("");
+      recording.wait(10).transfer("10.0.0.7:40000", "192.0.2.1:80");
+    },
+    found: ["error announced-not-opened"],
   },
   {
     name: "the same at the end of the capture is worth a note only",

@@ -12,6 +12,7 @@ import * as tcp from "../../core/wire/tcp.ts";
 import { Detection } from "./detect.ts";
 import type { End } from "./flows.ts";
 import type { Transcript } from "./transcript.ts";
+import { type Transfer, Transfers } from "./transfers.ts";
 
 /** What a TCP header says, as far as a stream is concerned. */
 export interface Segment {
@@ -23,6 +24,7 @@ export interface Segment {
 }
 
 const NO_SUBJECTS: ReadonlySet<string> = new Set();
+const NO_TRANSFERS: readonly Transfer[] = [];
 
 /** A control connection of a capture, as far as it was observed. */
 export abstract class Control {
@@ -78,6 +80,11 @@ export abstract class Control {
     return this.observer?.subjects ?? NO_SUBJECTS;
   }
 
+  /** What an FTP server said of the transfers that it was asked for. */
+  get transfers(): readonly Transfer[] {
+    return NO_TRANSFERS;
+  }
+
   /** The frame of this connection itself that `observed` announced; null where it announced another. */
   answered(_observed: ObservedAnnouncement): number | null {
     return null;
@@ -108,6 +115,8 @@ interface Reading {
   readonly observer: ControlObserver;
   /** Null: the helper is bound to the port, which needs no proof. */
   readonly detection: Detection | null;
+  /** Null: not FTP. */
+  readonly transfers: Transfers | null;
 }
 
 /**
@@ -143,6 +152,10 @@ export class TcpControl extends Control {
     return this.#session?.readings[0]?.observer ?? null;
   }
 
+  override get transfers(): readonly Transfer[] {
+    return this.#session?.readings[0]?.transfers?.ended ?? NO_TRANSFERS;
+  }
+
   override begins(direction: Direction): number | null {
     const initial = this.#initial[direction];
     return initial < 0 ? null : (initial + 1) >>> 0;
@@ -165,6 +178,7 @@ export class TcpControl extends Control {
       helper,
       observer: this.observe(helper),
       detection: this.#detected ? new Detection(helper) : null,
+      transfers: helper.name === "ftp" ? new Transfers() : null,
     }));
     this.#session = new Session(readings);
     for (const direction of ["original", "reply"] as const) {
@@ -206,7 +220,10 @@ class Session {
   }
 
   gap(direction: Direction): void {
-    for (const { observer } of this.readings) observer.gap(direction);
+    for (const { observer, transfers } of this.readings) {
+      observer.gap(direction);
+      transfers?.gap(direction);
+    }
   }
 
   close(): void {
@@ -226,12 +243,12 @@ class Session {
 
   #data(direction: Direction, bytes: Uint8Array, frame: number): void {
     if (this.#proven) {
-      this.readings[0]!.observer.data(direction, bytes, frame);
+      read(this.readings[0]!, direction, bytes, frame);
       return;
     }
-    for (const { observer, detection } of this.readings) {
-      detection?.more(direction, bytes);
-      observer.data(direction, bytes, frame);
+    for (const reading of this.readings) {
+      reading.detection?.more(direction, bytes);
+      read(reading, direction, bytes, frame);
     }
     const sure = this.readings.find(({ detection }) => detection === null || detection.found === true);
     this.#proven = sure !== undefined;
@@ -239,4 +256,9 @@ class Session {
     else if (this.readings.length > 1)
       this.readings = this.readings.filter(({ detection }) => detection?.found !== false);
   }
+}
+
+function read({ observer, transfers }: Reading, direction: Direction, bytes: Uint8Array, frame: number): void {
+  observer.data(direction, bytes, frame);
+  transfers?.data(direction, bytes, frame);
 }

@@ -107,6 +107,13 @@ export class Flows {
     return Math.max(this.lastTimeOf(row, A), this.lastTimeOf(row, B));
   }
 
+  /** When the last packet of all was sent; 0: there is none. */
+  end(): number {
+    let last = 0;
+    for (let row = 0; row < this.count; row++) last = Math.max(last, this.lastTime(row));
+    return last;
+  }
+
   /** When `end` sent its last packet; 0: it sent none. */
   lastTimeOf(row: number, end: End): number {
     return this.#float(row, end === A ? layout.LAST_TIME_OF_A : layout.LAST_TIME_OF_B);

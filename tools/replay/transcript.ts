@@ -47,6 +47,8 @@ export class Transcript {
   /** When, and in which frame, anything was last sent, payload or not. */
   lastTime = 0;
   lastFrame = 0;
+  /** The last frame with payload; 0: none. */
+  saidFrame = 0;
   readonly #budget: TranscriptBudget | null;
 
   /** `budget` null: keep no segments. */
@@ -56,6 +58,7 @@ export class Transcript {
 
   packet(direction: Direction, frame: number, time: number, sequence: number, payload: Uint8Array): void {
     this.#silence(frame, time);
+    if (payload.length > 0) this.saidFrame = frame;
     const budget = this.#budget;
     if (budget === null || payload.length === 0) return;
     const kept = Math.min(payload.length, SEGMENT_BYTES);

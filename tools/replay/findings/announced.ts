@@ -4,16 +4,20 @@ import type { End } from "../flows.ts";
 import type { Related } from "../match.ts";
 import { Detours, elsewhere, isForeign, mattering } from "./elsewhere.ts";
 import { type Finding, finding, type NumberedControl, type Scene } from "./finding.ts";
-import { answerText, endText, flowText, listenerOf, otherEnd, saidText, unanswered } from "./flow.ts";
+import { endText, listenerOf, otherEnd, saidText, unanswered } from "./flow.ts";
+import { Openings, transfersBy } from "./opening.ts";
 
 export function* announcedFindings(scene: Scene): Generator<Finding> {
   const detours = new Detours(scene);
+  const openings = new Openings(scene);
   for (const numbered of scene.controls) {
     const split = new Set<number>();
+    const transfers = transfersBy(numbered);
     for (const related of mattering(numbered.related)) {
       const foreign = isForeign(related);
-      if (foreign) yield* elsewhere(scene, numbered, related, detours.of(numbered, related));
-      if (!foreign || related.flow >= 0) yield* opening(scene, numbered, related);
+      const transfer = transfers.get(related);
+      if (foreign) yield* elsewhere(scene, numbered, related, detours.of(numbered, related), transfer);
+      if (!foreign || related.flow >= 0) yield* openings.of(numbered, related, transfer);
       yield* otherSource(scene, numbered, related);
       const { begun, complete } = related.observed.message;
       if (begun !== complete && !split.has(complete)) yield splitFinding(numbered, related);
@@ -21,27 +25,6 @@ export function* announcedFindings(scene: Scene): Generator<Finding> {
     }
     yield* otherPort(scene, numbered);
   }
-}
-
-/** Somebody waits for a connection that did not come, or was not let through. */
-function* opening({ flows }: Scene, { id, control }: NumberedControl, related: Related): Generator<Finding> {
-  const { observed, flow } = related;
-  const { frame, state } = observed;
-  if (flow >= 0) {
-    const how = unanswered(flows, flow);
-    if (how === null) return;
-    const message = `${flowText(flows, flow)}, announced in frame ${frame} (${observed.announcement.kind}), was ${answerText(flows, flow, how)}`;
-    yield finding("opened-not-answered", "error", id, [frame, flows.firstFrame(flow)], message);
-    return;
-  }
-  if (state === "rejected" || state === "unanswered" || observed.announcement.transport === "udp") return;
-  const on = `${observed.announcement.kind} ${endpointText(related.to)}`;
-  const over = flows.lastFrame(control.row) <= frame;
-  const opener = observed.announcement.opener === "reply" ? "server" : "client";
-  const message = over
-    ? `${on} was announced in frame ${frame}, where the capture of this connection ends`
-    : `${on} was announced in frame ${frame}, and the ${opener} never opened it`;
-  yield finding("announced-not-opened", over ? "info" : "error", id, [frame], message);
 }
 
 /** Who opened what the server was to open; null: it was not seen to be opened. */

@@ -2,8 +2,10 @@
 import type { Address } from "../../../core/wire/address.ts";
 import type { Flows } from "../flows.ts";
 import type { Related } from "../match.ts";
+import type { Transfer } from "../transfers.ts";
 import { type Finding, finding, type NumberedControl, REMEDIES, type Scene, type Severity } from "./finding.ts";
 import { answerText, flowText, listenerOf, saidText, unanswered } from "./flow.ts";
+import { saysText, wasDone } from "./opening.ts";
 
 /** Announced, and not the speaker's own address. */
 export const isForeign = ({ observed: { refusal } }: Related): boolean =>
@@ -44,6 +46,7 @@ export function* elsewhere(
   { id, control, related: all }: NumberedControl,
   related: Related,
   detour: number,
+  transfer: Transfer | undefined,
 ): Generator<Finding> {
   const { observed, to, flow } = related;
   const { speaker, frame } = observed;
@@ -52,10 +55,10 @@ export function* elsewhere(
   const isUsual = isMedia(related) && !isInner && flow >= 0;
   // RTCP goes where RTP goes.
   if (isUsual || observed.announcement.kind.endsWith("-rtcp") || isSpared(related, all)) return;
-  const severity = severityOf(flows, related, detour, isInner);
-  const frames = [frame, detour >= 0 ? flows.firstFrame(detour) : null];
+  const severity = severityOf(flows, related, detour, isInner, transfer);
+  const frames = [frame, detour >= 0 ? flows.firstFrame(detour) : null, transfer?.frame ?? null];
   const who = speaker === "reply" ? "server" : "client";
-  const message = `${saidText(related)} in frame ${frame} names ${to.address}, the ${who} is ${own}; ${cameText(flows, flow, detour)}`;
+  const message = `${saidText(related)} in frame ${frame} names ${to.address}, the ${who} is ${own}; ${cameText(flows, flow, detour)}${saysText(transfer)}`;
   const code = speaker === "reply" ? "reply-names-another-address" : "command-names-another-address";
   const remedy = control.helper.name === "ftp" ? REMEDIES[code] : OTHER_PROTOCOL[speaker];
   yield finding(code, severity, id, frames, message, remedy);
@@ -69,8 +72,14 @@ export function* elsewhere(
 /** Media usually go past proxies: their address says something only where it cannot be reached. */
 const isMedia = ({ control }: Related): boolean => control.helper.name === "sip";
 
-function severityOf(flows: Flows, related: Related, detour: number, isInner: boolean): Severity {
-  const worked = detour >= 0 ? unanswered(flows, detour) === null : related.flow >= 0;
+function severityOf(
+  flows: Flows,
+  related: Related,
+  detour: number,
+  isInner: boolean,
+  transfer: Transfer | undefined,
+): Severity {
+  const worked = detour >= 0 ? unanswered(flows, detour) === null : related.flow >= 0 || wasDone(transfer);
   if (worked) return "warning";
   return isMedia(related) && !isInner ? "info" : "error";
 }

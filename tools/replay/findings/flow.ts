@@ -3,6 +3,7 @@ import { endpointText } from "../../../core/units.ts";
 import { A, B, type End, type Flows, UNKNOWN } from "../flows.ts";
 import type { Related } from "../match.ts";
 
+const FIN = 1;
 const SYN = 2;
 const RST = 4;
 const ACK = 16;
@@ -12,6 +13,9 @@ export const otherEnd = (end: End): End => (end === A ? B : A);
 /** Who listens on a connection whose SYN was captured. */
 export const listenerOf = (flows: Flows, row: number): End | null =>
   flows.listener(row) === UNKNOWN ? null : (flows.listener(row) as End);
+
+export const wasClosed = (flows: Flows, row: number): boolean =>
+  ((flows.flagsOf(row, A) | flows.flagsOf(row, B)) & (FIN | RST)) !== 0;
 
 export const wasReset = (flows: Flows, row: number): boolean =>
   ((flows.flagsOf(row, A) | flows.flagsOf(row, B)) & RST) !== 0;

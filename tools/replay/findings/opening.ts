@@ -1,0 +1,95 @@
+/** Whether what was announced was opened, and let through; and what the server itself says of that. */
+import { endpointText } from "../../../core/units.ts";
+import type { Flows } from "../flows.ts";
+import type { Related } from "../match.ts";
+import type { Transfer } from "../transfers.ts";
+import { type Finding, finding, type NumberedControl, type Scene } from "./finding.ts";
+import { answerText, flowText, unanswered, wasClosed } from "./flow.ts";
+
+/** Whoever has not opened it by then will not, or waits for something. */
+const AT_ONCE_SECONDS = 1;
+
+/** RFC 959 §5.4: what says that the data connection is what failed. */
+const DATA_FAILED: ReadonlySet<number> = new Set([421, 425, 426]);
+
+const NOT_CAPTURED =
+  "Capture without a filter for the control port, and where both connections pass; nothing has failed here.";
+
+/** The transfer that each announcement was made for: the last one before the server's answer. */
+export function transfersBy({ control, related }: NumberedControl): ReadonlyMap<Related, Transfer> {
+  const found = new Map<Related, Transfer>();
+  let next = 0;
+  let last: Related | null = null;
+  for (const transfer of control.transfers) {
+    while (next < related.length && related[next]!.observed.frame <= transfer.answered) last = related[next++]!;
+    if (last !== null && !found.has(last)) found.set(last, transfer);
+  }
+  return found;
+}
+
+export const wasDone = (transfer: Transfer | undefined): boolean => transfer?.begun === true && transfer.code < 300;
+
+/** `, the server says 425 in frame 12` */
+export const saysText = (transfer: Transfer | undefined): string =>
+  transfer === undefined ? "" : `; the server says ${transfer.code} in frame ${transfer.frame}`;
+
+/** Somebody waits for a connection that did not come, or was not let through. */
+export class Openings {
+  readonly #flows: Flows;
+  #end: number | null = null;
+
+  constructor({ flows }: Scene) {
+    this.#flows = flows;
+  }
+
+  *of(numbered: NumberedControl, related: Related, transfer: Transfer | undefined): Generator<Finding> {
+    if (related.flow >= 0) yield* this.#opened(numbered, related, transfer);
+    else yield* this.#unopened(numbered, related, transfer);
+  }
+
+  *#opened({ id }: NumberedControl, related: Related, transfer: Transfer | undefined): Generator<Finding> {
+    const flows = this.#flows;
+    const { observed, flow } = related;
+    const how = unanswered(flows, flow);
+    if (how === null) return;
+    const { frame, announcement } = observed;
+    const message =
+      `${flowText(flows, flow)}, announced in frame ${frame} (${announcement.kind}), ` +
+      `was ${answerText(flows, flow, how)}${saysText(transfer)}`;
+    yield finding("opened-not-answered", "error", id, [frame, flows.firstFrame(flow), transfer?.frame ?? 0], message);
+  }
+
+  *#unopened(numbered: NumberedControl, related: Related, transfer: Transfer | undefined): Generator<Finding> {
+    const { observed, to } = related;
+    const { frame, state, announcement } = observed;
+    if (state === "rejected" || state === "unanswered" || announcement.transport === "udp") return;
+    // A server that refuses the command needs no connection.
+    if (transfer !== undefined && !transfer.begun && !DATA_FAILED.has(transfer.code)) return;
+    const { id } = numbered;
+    const announced = `${announcement.kind} ${endpointText(to)} was announced in frame ${frame}`;
+    const frames = [frame, transfer?.frame ?? 0];
+    if (wasDone(transfer)) {
+      const message = `${announced}, and the connection is not in the capture${saysText(transfer)}`;
+      yield finding("announced-not-opened", "info", id, frames, message, NOT_CAPTURED);
+      return;
+    }
+    const over = this.#isOver(numbered, frame);
+    const opener = announcement.opener === "reply" ? "server" : "client";
+    const message = over
+      ? `${announced}, where the capture of this connection ends`
+      : `${announced}, and the ${opener} never opened it${saysText(transfer)}`;
+    yield finding("announced-not-opened", over ? "info" : "error", id, frames, message);
+  }
+
+  /** The capture ends before anybody could have done anything about what was announced in `frame`. */
+  #isOver({ control: { row, transport, transcript } }: NumberedControl, frame: number): boolean {
+    const flows = this.#flows;
+    if (transport === "udp") return flows.lastFrame(row) <= frame;
+    return transcript.saidFrame <= frame && !wasClosed(flows, row) && this.#endsWith(row);
+  }
+
+  #endsWith(row: number): boolean {
+    this.#end ??= this.#flows.end();
+    return this.#end - this.#flows.lastTime(row) < AT_ONCE_SECONDS;
+  }
+}

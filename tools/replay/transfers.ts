@@ -1,0 +1,74 @@
+/**
+ * What an FTP server says of the transfers that it is asked for (RFC 959 §4.2, §5.4): a capture of the control connection
+ * alone tells by that whether data came.
+ */
+import type { Direction } from "../../core/units.ts";
+import { LF } from "../../core/wire/text.ts";
+
+export interface Transfer {
+  /** The frame of the first reply to the command: 1yz, or what ended it. */
+  readonly answered: number;
+  /** The frame of the reply that ended it, and its code. */
+  readonly frame: number;
+  readonly code: number;
+  /** 1yz came before: the server had begun. */
+  readonly begun: boolean;
+}
+
+const COMMANDS: ReadonlySet<string> = new Set(["RETR", "STOR", "STOU", "APPE", "LIST", "NLST", "MLSD"]);
+/** Remembered of one connection. */
+const MOST = 1000;
+/** As much of a line as tells: a command or a code, and what ends it. */
+const TELLING = 5;
+
+/** Bytes of both directions in order. */
+export class Transfers {
+  readonly ended: Transfer[] = [];
+  readonly #lines: Record<Direction, string> = { original: "", reply: "" };
+  #asked = false;
+  /** The frame of its 1yz; 0: none yet. */
+  #begun = 0;
+
+  data(direction: Direction, bytes: Uint8Array, frame: number): void {
+    let at = 0;
+    for (let end = bytes.indexOf(LF); end >= 0; end = bytes.indexOf(LF, at)) {
+      this.#line(direction, this.#lines[direction] + head(bytes, at, end + 1), frame);
+      this.#lines[direction] = "";
+      at = end + 1;
+    }
+    if (this.#lines[direction].length < TELLING) this.#lines[direction] += head(bytes, at, bytes.length);
+  }
+
+  /** What comes next is the middle of a line. */
+  gap(direction: Direction): void {
+    this.#lines[direction] = " ".repeat(TELLING);
+  }
+
+  #line(direction: Direction, line: string, frame: number): void {
+    if (direction === "reply") this.#reply(line, frame);
+    else if (COMMANDS.has(line.slice(0, 4).toUpperCase()) && line.charCodeAt(4) <= 0x20) {
+      this.#asked = true;
+      this.#begun = 0;
+    }
+  }
+
+  /** Of a reply in several lines the last. */
+  #reply(line: string, frame: number): void {
+    if (!this.#asked || !/^[1-5]\d\d /.test(line)) return;
+    if (line.startsWith("1")) {
+      this.#begun ||= frame;
+      return;
+    }
+    this.#asked = false;
+    if (this.ended.length >= MOST) return;
+    this.ended.push({
+      answered: this.#begun || frame,
+      frame,
+      code: Number(line.slice(0, 3)),
+      begun: this.#begun > 0,
+    });
+  }
+}
+
+const head = (bytes: Uint8Array, start: number, end: number): string =>
+  String.fromCharCode(...bytes.subarray(start, Math.min(end, start + TELLING)));
