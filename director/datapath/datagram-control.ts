@@ -7,20 +7,20 @@
  * The realserver answers from a port that nobody knows before, so U hears everybody: of another address nothing comes
  * in, of another port only what was announced.
  */
-import type { RemoteInfo, Socket } from "node:dgram";
+import type { Socket } from "node:dgram";
 import type { ConnectionEntry } from "../../core/balancer.ts";
 import type { RelatedEntry } from "../../core/flow/related.ts";
 import type { Helper } from "../../core/helper/api.ts";
 import { type ControlHost, ControlStream, type Decision } from "../../core/inspect/control.ts";
 import type { Direction, Endpoint, Ms, Port } from "../../core/units.ts";
 import { endpointText, seconds } from "../../core/units.ts";
-import { Address } from "../../core/wire/address.ts";
+import type { Address } from "../../core/wire/address.ts";
 import { now } from "../clock.ts";
 import type { Carrier, CarrierOwner } from "./carrier.ts";
 import type { DatagramOwner } from "./datagram-owner.ts";
 import { DecisionLog } from "./decisions.ts";
 import { Transfer } from "./transfer.ts";
-import { ANY_PORT, addressTowards, bound } from "./udp.ts";
+import { ANY_PORT, addressTowards, bound, hear, type Sender } from "./udp.ts";
 
 const TRANSFER_IDLE = seconds(60);
 /** Stopping: a transfer does not say that it is over. One that goes on sends again sooner than this. */
@@ -130,7 +130,7 @@ export class ControlCarrier implements Carrier, ControlHost {
     this.#local = { address: address as Address, port: socket.address().port as Port };
     this.#entry.source = this.#local;
     const stream = this.#openStream();
-    socket.on("message", (message, from) => this.#fromReal(message, from, stream));
+    hear(socket, (message, from) => this.#fromReal(message, from, stream));
     for (const message of this.#waiting.splice(0)) stream.feed("original", message, now());
   }
 
@@ -145,9 +145,8 @@ export class ControlCarrier implements Carrier, ControlHost {
     this.#socket?.send(bytes, port, this.#entry.real.address.toString());
   }
 
-  #fromReal(message: Buffer, { address, port }: RemoteInfo, stream: ControlStream): void {
+  #fromReal(message: Buffer, from: Sender, stream: ControlStream): void {
     const { real } = this.#entry;
-    const from = { address: Address.parse(address)!, port: port as Port };
     if (!from.address.equals(real.address)) return this.#refuse("wrong-address", from);
     this.lastActive = now();
     this.#asked = 0;

@@ -4,18 +4,18 @@
  *
  *   client:C -> VIP:port => director:any -> realserver        and back
  */
-import type { RemoteInfo, Socket } from "node:dgram";
+import type { Socket } from "node:dgram";
 import type { ConnectionEntry } from "../../core/balancer.ts";
 import type { Affinity, Helper } from "../../core/helper/api.ts";
 import { askHelper } from "../../core/helper/run.ts";
-import type { Endpoint, Ms, Port } from "../../core/units.ts";
+import type { Endpoint, Ms } from "../../core/units.ts";
 import { endpointText, seconds } from "../../core/units.ts";
-import { Address } from "../../core/wire/address.ts";
 import { now } from "../clock.ts";
 import { type Carrier, type CarrierOwner, ConnectedCarrier } from "./carrier.ts";
 import { ControlCarrier } from "./datagram-control.ts";
 import type { DatagramOwner } from "./datagram-owner.ts";
 import type { Reason } from "./transport.ts";
+import { hear, type Sender } from "./udp.ts";
 import { isLocalFailure } from "./upstream.ts";
 
 /** As IPVS keeps them (`ipvsadm --set`, third number). */
@@ -36,7 +36,7 @@ export class DatagramListener {
   readonly #socket: Socket;
   readonly #flows = new Map<string, Flow>();
   #draining = false;
-  readonly #heard = (message: Buffer, from: RemoteInfo): void => this.#fromClient(message, from);
+  readonly #hearNothing: () => void;
 
   /** On `socket`, which is bound to `at`. `helper`: of control ports, reads what is announced, or what belongs together. */
   constructor(at: Endpoint, helper: () => Helper | null, owner: DatagramOwner, socket: Socket, most = MOST_FLOWS) {
@@ -44,7 +44,8 @@ export class DatagramListener {
     this.#helper = helper;
     this.#owner = owner;
     this.#most = most;
-    this.#socket = socket.on("message", this.#heard);
+    this.#socket = socket;
+    this.#hearNothing = hear(socket, (message, from) => this.#fromClient(message, from));
   }
 
   /** Ends the flows that were idle too long. One whose windows are open (XDMCP) is not: they say nothing by UDP. */
@@ -59,7 +60,7 @@ export class DatagramListener {
   /** Hears nobody any more, and keeps the flows that something announced still uses. */
   drain(): void {
     this.#draining = true;
-    this.#socket.removeListener("message", this.#heard);
+    this.#hearNothing();
     for (const [key, { entry }] of this.#flows) if (!this.#owner.busy(entry)) this.#end(key);
   }
 
@@ -72,12 +73,12 @@ export class DatagramListener {
 
   /** Ends all flows, and hears nothing any more; the socket is another's. */
   end(): void {
-    this.#socket.removeListener("message", this.#heard);
+    this.#hearNothing();
     for (const key of this.#flows.keys()) this.#end(key);
   }
 
-  #fromClient(message: Buffer, from: RemoteInfo): void {
-    const key = `${from.address} ${from.port}`;
+  #fromClient(message: Buffer, from: Sender): void {
+    const key = `${from.host} ${from.port}`;
     if (this.#flows.get(key)?.carrier.silent === true) this.#move(key, from, "silent");
     const flow = this.#flows.get(key) ?? this.#admit(key, from, message);
     flow?.carrier.send(message);
@@ -90,9 +91,8 @@ export class DatagramListener {
     return typeof affinity === "string" ? null : affinity;
   }
 
-  #admit(key: string, from: RemoteInfo, message: Buffer): Flow | null {
+  #admit(key: string, client: Sender, message: Buffer): Flow | null {
     const { balancer, count } = this.#owner;
-    const client = { address: Address.parse(from.address)!, port: from.port as Port };
     const entry = balancer.admit("udp", client, this.at, now(), this.#affinity(message, client));
     if (typeof entry === "string") {
       this.#refuse(entry, client);
@@ -101,7 +101,7 @@ export class DatagramListener {
     if (this.#flows.size >= this.#most) this.#makeRoom();
     const role = this.#helper() === null ? "datagram" : "control";
     count(`connections.${role}`);
-    const flow: Flow = { entry, carrier: this.#carry(key, entry, from) };
+    const flow: Flow = { entry, carrier: this.#carry(key, entry, client) };
     this.#flows.set(key, flow);
     return flow;
   }
@@ -117,12 +117,12 @@ export class DatagramListener {
     this.#end(this.#flows.keys().next().value!);
   }
 
-  #carry(key: string, entry: ConnectionEntry, client: RemoteInfo): Carrier {
+  #carry(key: string, entry: ConnectionEntry, client: Sender): Carrier {
     const { log, service } = this.#owner;
     const helper = this.#helper();
     const id = this.#owner.id();
     const ends: CarrierOwner = {
-      reply: (message) => this.#socket.send(message, client.port, client.address),
+      reply: (message) => this.#socket.send(message, client.port, client.host),
       lost: (reason) => {
         if (this.#flows.get(key)?.carrier === carrier) this.#move(key, client, reason);
       },
@@ -138,7 +138,7 @@ export class DatagramListener {
   }
 
   /** To another realserver, if there is one; or else the client's next datagram is the first of a new flow. */
-  #move(key: string, client: RemoteInfo, reason: Reason): void {
+  #move(key: string, client: Sender, reason: Reason): void {
     const { balancer, log, service, count } = this.#owner;
     const flow = this.#flows.get(key)!;
     const { entry } = flow;

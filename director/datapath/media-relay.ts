@@ -2,7 +2,7 @@
  * One flow of datagrams that was announced, from each of its two ends to the other. Whoever opens it first, from the
  * right address, is its end on that side from then on.
  */
-import type { RemoteInfo, Socket } from "node:dgram";
+import type { Socket } from "node:dgram";
 import type { Balancer, ConnectionEntry } from "../../core/balancer.ts";
 import type { RelatedEntry } from "../../core/flow/related.ts";
 import type { Direction, Endpoint, Ms, Port } from "../../core/units.ts";
@@ -12,6 +12,7 @@ import { now } from "../clock.ts";
 import type { Log } from "../log.ts";
 import type { Course } from "./courses.ts";
 import type { Reason } from "./transport.ts";
+import { hear } from "./udp.ts";
 
 export interface MediaRelayOwner {
   readonly balancer: Balancer;
@@ -43,7 +44,7 @@ export class MediaRelay {
     this.#owner = owner;
     this.seen = { original: endOf(course.sockets.original), reply: endOf(course.sockets.reply) };
     for (const side of ["original", "reply"] as const) {
-      course.sockets[side].on("message", (message, from) => this.#relay(side, message, from));
+      hear(course.sockets[side], (message, from) => this.#relay(side, message, from));
     }
   }
 
@@ -74,8 +75,7 @@ export class MediaRelay {
   }
 
   /** What came in on `side` goes out on the other. */
-  #relay(side: Direction, message: Buffer, { address, port }: RemoteInfo): void {
-    const from = { address: Address.parse(address)!, port: port as Port };
+  #relay(side: Direction, message: Buffer, from: Endpoint): void {
     if (!this.#admits(side, from)) return;
     this.#course.activity.last = now();
     this.#bytes[side] += message.length;

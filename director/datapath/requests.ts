@@ -8,16 +8,17 @@
  * What goes out of a socket of its own keeps its identifier, and answers of another address never come in: the kernel
  * gives a connected socket nothing else.
  */
-import type { RemoteInfo, Socket } from "node:dgram";
+import type { Socket } from "node:dgram";
 import type { ConnectionEntry } from "../../core/balancer.ts";
 import { type EndReason, type Transaction, TransactionTable } from "../../core/flow/transaction.ts";
 import type { Request, Requests } from "../../core/helper/api.ts";
 import { askHelper } from "../../core/helper/run.ts";
 import type { Realserver, Service } from "../../core/service.ts";
-import { type Endpoint, endpointText, type Ms, type Port } from "../../core/units.ts";
-import { Address } from "../../core/wire/address.ts";
+import { type Endpoint, endpointText, type Ms } from "../../core/units.ts";
+import type { Address } from "../../core/wire/address.ts";
 import { now } from "../clock.ts";
 import type { DatagramOwner } from "./datagram-owner.ts";
+import { hear, type Sender } from "./udp.ts";
 import { type Upstream, Upstreams } from "./upstreams.ts";
 
 /** Requests of one port that are open, or known in case they are sent again. */
@@ -42,14 +43,15 @@ export class RequestListener {
   /** Addresses that requests came from, the latest last. */
   readonly #clients = new Set<string>();
 
-  readonly #message = (message: Buffer, from: RemoteInfo): void => this.#fromClient(message, from);
+  readonly #hearNothing: () => void;
 
   /** On `socket`, which is bound to `at`. */
   constructor(at: Endpoint, owner: DatagramOwner, requests: Requests, socket: Socket) {
     this.at = at;
     this.#owner = owner;
     this.#requests = requests;
-    this.#socket = socket.on("message", this.#message);
+    this.#socket = socket;
+    this.#hearNothing = hear(socket, (message, from) => this.#fromClient(message, from));
     this.#upstreams = new Upstreams({
       reply: (upstream, message) => this.#fromReal(upstream, message),
       failed: (upstream, reason, local) => this.#failed(upstream, reason, local),
@@ -88,24 +90,23 @@ export class RequestListener {
 
   /** Ends all requests, and hears nothing any more; the socket is another's. */
   end(): void {
-    this.#socket.removeListener("message", this.#message);
+    this.#hearNothing();
     this.#upstreams.close();
   }
 
   // --- from clients ------------------------------------------------------------------------------------------------
 
-  #fromClient(message: Buffer, from: RemoteInfo): void {
-    const client = { address: Address.parse(from.address)!, port: from.port as Port };
+  #fromClient(message: Buffer, client: Sender): void {
     const request = askHelper(() => this.#requests.request(message, client.address, this.#owner.settings));
     if (typeof request === "string") return this.#drop(request, client);
     if (request.to !== undefined) return this.#toClient(message, request, request.to, client);
-    this.#know(from.address);
+    this.#know(client.address.toString());
     const asked = this.#again(client, request) ?? this.#ask(client, request);
     if (asked !== null) this.#upstreams.send(asked.upstream, message);
   }
 
   /** The request sent again, if its realserver is there to be asked again. */
-  #again(client: Endpoint, request: Request): Asked | null {
+  #again(client: Sender, request: Request): Asked | null {
     const asked = this.#open.repeated(endpointText(client), request, now());
     if (asked === null) return null;
     this.#owner.count("requests.repeated");
@@ -117,7 +118,7 @@ export class RequestListener {
   }
 
   /** Schedules a request. */
-  #ask(client: Endpoint, request: Request): Asked | null {
+  #ask(client: Sender, request: Request): Asked | null {
     const { balancer, count } = this.#owner;
     const entry = balancer.admit("udp", client, this.at, now(), request.affinity);
     if (typeof entry === "string") {
@@ -133,7 +134,7 @@ export class RequestListener {
   }
 
   /** A realserver asks a client: one that the service knows, and as the virtual service. */
-  #toClient(message: Buffer, request: Request, address: Address | null, from: Endpoint): void {
+  #toClient(message: Buffer, request: Request, address: Address | null, from: Sender): void {
     const realserver = this.#service.realservers.find((one) => one.address.equals(from.address));
     if (realserver === undefined) return this.#drop("not-from-realserver", from);
     if (address === null || !this.#clients.has(address.toString())) return this.#drop("unknown-client", from);
@@ -167,7 +168,7 @@ export class RequestListener {
     const { remember, ttl } = reply;
     if (remember !== undefined) this.#owner.balancer.remember(this.#service, asked.realserver, remember, ttl, now());
     this.#owner.count("replies");
-    this.#socket.send(message, client.port, client.address.toString());
+    this.#socket.send(message, client.port, client.host);
   }
 
   #failed(upstream: Upstream, reason: string, local: boolean): void {

@@ -1,7 +1,8 @@
 /** Sockets for datagrams, and how they are come by. What cannot be had is a reason (an errno name), not an exception. */
-import { createSocket, type Socket } from "node:dgram";
-import type { Endpoint } from "../../core/units.ts";
+import { createSocket, type RemoteInfo, type Socket } from "node:dgram";
+import type { Endpoint, Port } from "../../core/units.ts";
 import { Address } from "../../core/wire/address.ts";
+import { peerAddress } from "./peer.ts";
 import type { Reason } from "./transport.ts";
 
 /** The kernel chooses. */
@@ -33,6 +34,21 @@ export function bound(address: Address, port: number): Promise<Socket | Reason> 
     if (typeof outcome === "string") socket.close();
     return outcome as Socket | Reason;
   });
+}
+
+/** Who sent a datagram, and as whom the kernel knows him. */
+export interface Sender extends Endpoint {
+  /** The address as text: of a link-local one with its zone, without which nothing can be sent there. */
+  readonly host: string;
+}
+
+/** Tells `heard` of what comes to `socket`, until what it returns is called. Nobody is at port 0: who could be answered there? */
+export function hear(socket: Socket, heard: (message: Buffer, from: Sender) => void): () => void {
+  const listener = (message: Buffer, { address: host, port }: RemoteInfo): void => {
+    if (port !== 0) heard(message, { address: peerAddress(host)!, port: port as Port, host });
+  };
+  socket.on("message", listener);
+  return () => void socket.removeListener("message", listener);
 }
 
 /** Connects `socket` to `to`; the reason why not, or null. */

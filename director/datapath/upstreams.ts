@@ -4,7 +4,7 @@ import type { Realserver } from "../../core/service.ts";
 import { type Endpoint, endpointText } from "../../core/units.ts";
 import type { Address } from "../../core/wire/address.ts";
 import type { Reason } from "./transport.ts";
-import { connected, reasonOf, socketFor } from "./udp.ts";
+import { connected, reasonOf, type Sender, socketFor } from "./udp.ts";
 import { isLocalFailure } from "./upstream.ts";
 
 /** The one idle for longest gives way, or else the oldest. */
@@ -14,7 +14,7 @@ const MOST_WAITING = 256;
 
 export interface Upstream {
   /** Whom the answers are for. */
-  readonly client: Endpoint;
+  readonly client: Sender;
   readonly to: Endpoint;
   /** null: `to` is none, it is asked by one. */
   readonly realserver: Realserver | null;
@@ -46,7 +46,7 @@ export class Upstreams {
   }
 
   /** The one from `client` to `to`, made if there is none. `from`: the address that it must have. */
-  find(client: Endpoint, to: Endpoint, realserver: Realserver | null, from?: Address): Upstream {
+  find(client: Sender, to: Endpoint, realserver: Realserver | null, from?: Address): Upstream {
     const key = `${endpointText(client)} ${endpointText(to)}`;
     const known = this.#all.get(key);
     if (known !== undefined) return known;

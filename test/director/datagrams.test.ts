@@ -3,8 +3,10 @@ import { createSocket, type Socket } from "node:dgram";
 import { once } from "node:events";
 import t, { type Test } from "tap";
 import { parseConfig } from "../../director/config.ts";
+import { type Libc, loadLibc } from "../../director/datapath/libc.ts";
 import { planSockets } from "../../director/datapath/socket-plan.ts";
 import { SocketPath } from "../../director/datapath/sockets.ts";
+import { hear, type Sender } from "../../director/datapath/udp.ts";
 import type { Fields } from "../../director/log.ts";
 
 const bound = async (t: Test, address: string, port = 0): Promise<Socket> => {
@@ -109,4 +111,63 @@ t.test("a port that somebody else has is told, with the service that wants it", 
     code: "EADDRINUSE",
     message: new RegExp(`service echo: .*:${port}`),
   });
+});
+
+const AF_INET = 2;
+const SOCK_RAW = 3;
+const IPPROTO_UDP = 17;
+
+/** A datagram from port 0 of 127.0.0.1 to `port` there: nothing but a raw socket can send it. */
+function sendFromNowhere(libc: Libc, text: string, port: number): void {
+  const { socket, sendto, close } = libc.functions({
+    socket: "int socket(int, int, int)",
+    sendto: "intptr_t sendto(int, const void *, size_t, int, const void *, uint32_t)",
+    close: "int close(int)",
+  }) as Record<string, (...args: readonly unknown[]) => number>;
+  const header = Buffer.alloc(8);
+  header.writeUInt16BE(port, 2);
+  header.writeUInt16BE(header.length + text.length, 4);
+  const message = Buffer.concat([header, Buffer.from(text)]);
+  const to = Buffer.alloc(16);
+  to.writeUInt16LE(AF_INET, 0);
+  to.set([127, 0, 0, 1], 4);
+  const fd = socket!(AF_INET, SOCK_RAW, IPPROTO_UDP);
+  const sent = sendto!(fd, message, message.length, 0, to, to.length);
+  close!(fd);
+  if (sent !== message.length) throw new Error("it was not sent");
+}
+
+/** A sender may be made up, and so may its port. The answer to port 0 ended the whole director (ERR_SOCKET_BAD_PORT). */
+const libc = await loadLibc("a raw socket");
+const raw = typeof libc === "string" ? libc : process.getuid?.() === 0 ? false : "a raw socket needs root";
+t.test("a datagram from port 0 is for nobody, and the next client is served", { skip: raw }, async (t) => {
+  const { port: real, socket } = await realserver(t, "a");
+  const heard: string[] = [];
+  socket.on("message", (message) => heard.push(String(message)));
+  const [path, port] = await director(t, `{ address: 127.0.0.1, port: ${real} }`, "");
+  sendFromNowhere(libc as Libc, "nobody", port);
+  const client = await bound(t, "127.0.0.1");
+  t.equal(await ask(client, "somebody", port), "a:somebody");
+  t.same(heard, ["somebody"]);
+  t.equal(path.open.connections, 1);
+});
+
+/** A client on the link, with an address of the link: Node tells it with its zone, which was no address, and the director ended. */
+t.test("who sent a datagram is known without the zone of its address, and answered with it", async (t) => {
+  const socket = await bound(t, "127.0.0.1");
+  const heard: Sender[] = [];
+  const stop = hear(socket, (_message, from) => heard.push(from));
+  const comes = (address: string, port: number): boolean => socket.emit("message", Buffer.from("x"), { address, port });
+  comes("fe80::ecf5:29ff:fec6:b431%eth0", 40_000);
+  comes("2001:db8::7", 0);
+  comes("192.0.2.7", 53);
+  stop();
+  comes("192.0.2.8", 53);
+  t.same(
+    heard.map(({ address, port, host }) => [String(address), port, host]),
+    [
+      ["fe80::ecf5:29ff:fec6:b431", 40_000, "fe80::ecf5:29ff:fec6:b431%eth0"],
+      ["192.0.2.7", 53, "192.0.2.7"],
+    ],
+  );
 });

@@ -11,7 +11,8 @@ t.test("a realserver that cannot be reached at all is a failure with its reason"
       closed: () => {},
     });
     // A broadcast address, which a socket may not connect to unless it asks for that.
-    const upstream = upstreams.find(endpoint("127.0.0.3", 4000), endpoint("255.255.255.255", 53), null);
+    const client = { ...endpoint("127.0.0.3", 4000), host: "127.0.0.3" };
+    const upstream = upstreams.find(client, endpoint("255.255.255.255", 53), null);
     upstreams.send(upstream, new Uint8Array([1]));
   });
   const [{ to }, reason] = await failure;

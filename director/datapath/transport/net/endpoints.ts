@@ -1,6 +1,6 @@
 import type { Socket } from "node:net";
 import type { Endpoint, Port } from "../../../../core/units.ts";
-import { Address } from "../../../../core/wire/address.ts";
+import { peerAddress } from "../../peer.ts";
 
 /** The socket's own end; null once it is gone. */
 export const localEnd = ({ localAddress, localPort }: Socket): Endpoint | null => endpoint(localAddress, localPort);
@@ -11,8 +11,6 @@ export const remoteEnd = ({ remoteAddress, remotePort }: Socket): Endpoint | nul
 
 function endpoint(text: string | undefined, port: number | undefined): Endpoint | null {
   if (text === undefined || port === undefined) return null;
-  // A link-local peer comes with its zone, which is the director's own business.
-  const zone = text.indexOf("%");
-  const address = Address.parse(zone < 0 ? text : text.slice(0, zone));
+  const address = peerAddress(text);
   return address === null ? null : { address, port: port as Port };
 }
