@@ -22,10 +22,11 @@ interface OfferedEnd {
   /** Which of the description's streams, from 0 (RFC 3264 §6: offer and answer have the same ones in the same order). */
   readonly stream: number;
   readonly kind: string;
-  readonly address: AddressAt;
+  readonly address: Address;
   readonly port: number;
-  /** null: it is not written, but the one behind the media's. */
-  readonly at: PortAt | null;
+  /** Where each is written: at more than one place where streams share it, the port nowhere where it follows from another. */
+  readonly addresses: AddressAt[];
+  readonly ports: PortAt[];
 }
 
 /** What one side of a call described. */
@@ -54,15 +55,17 @@ export function offer(
   const { bytes } = head;
   const whole = { start: 0, end: body.end };
   const description = parseDescription(bytes, body);
-  const ends = typeof description === "string" ? description : endsOf(description.streams);
-  if (typeof ends === "string") {
-    // Nothing of it can be told apart: a description without streams, which its receiver refuses (488).
-    actions.refuse(ends, whole, { ...body, text: () => "\r\n".padStart(body.end - body.start) });
+  if (typeof description === "string") return refuseAll(description, body, actions);
+  const ends = endsOf(description.streams);
+  if (typeof ends === "string") return refuseAll(ends, body, actions);
+  const places = placesOf(ends);
+  const edits = nameEdits(description.addresses, places, names);
+  if (ends.length === 0) {
+    writeNames(head, edits, actions);
     return null;
   }
-  if (ends.length === 0) return null;
+  const instead = switchedOff(bytes, description.streams);
   const call = callOf(head);
-  const instead = switchedOff(bytes, ends);
   const announcements = ends.map(
     ({ stream, kind, address, port }): Announcement => ({
       ...pairOf(other, stream, kind),
@@ -72,7 +75,7 @@ export function offer(
       opener: opposite(speaker),
       from: { address: null, port: null },
       anyone: true,
-      to: { address: address.address, port },
+      to: { address, port },
       uses: 1,
       answered: false,
       identity: call,
@@ -81,10 +84,16 @@ export function offer(
     }),
   );
   const ref = actions.expect(...announcements);
-  const own = typeof description === "string" ? null : originEdit(description.origin, names);
-  if (own !== null) actions.write(own.start, own.end, own.text);
-  write(head, placesOf(ends), own, ref, actions);
+  for (const edit of edits) actions.write(edit.start, edit.end, edit.text);
+  write(head, places, edits, ref, actions);
   return { ref, ends: ends.map(({ stream, kind }) => ({ stream, kind })) };
+}
+
+/** Nothing of it can be told apart: a description without streams, which its receiver refuses (488). */
+function refuseAll(code: string, body: ByteRange, actions: Actions): null {
+  const text = () => "\r\n".padStart(body.end - body.start);
+  actions.refuse(code, { start: 0, end: body.end }, { ...body, text });
+  return null;
 }
 
 function pairOf(other: Described | null, stream: number, kind: string): Pick<Announcement, "pairs" | "answersIndex"> {
@@ -92,44 +101,86 @@ function pairOf(other: Described | null, stream: number, kind: string): Pick<Ann
   return other === null || index < 0 ? {} : { pairs: other.ref, answersIndex: index };
 }
 
-/** The session's origin (`o=`), where it names the speaker as only the speaker knows it. */
-function originEdit(origin: AddressAt | null, { own, shown }: Names): Edit | null {
-  if (origin === null || origin.address?.equals(own.address) !== true || own.address.equals(shown.address)) return null;
-  return { start: origin.start, end: origin.end, text: addressText(shown.address) };
+/** Addresses that lead nowhere (`o=`, and those of streams that are off), where they are the speaker's as only it knows it. */
+function nameEdits(addresses: readonly AddressAt[], places: readonly Place[], { own, shown }: Names): Edit[] {
+  if (own.address.equals(shown.address)) return [];
+  const isPlace = ({ start }: AddressAt): boolean => places.some(({ at }) => at.start === start);
+  return addresses
+    .filter((at) => at.address?.equals(own.address) === true && !isPlace(at))
+    .map(({ start, end }) => ({ start, end, text: addressText(shown.address) }));
 }
+
+/** RFC 3264 §8.4: at 0.0.0.0 (or `::`) a stream is held: nothing is to be sent, and nobody listens. */
+const isHeld = ({ address }: AddressAt): boolean => address?.unspecified === true;
+
+const isOffered = ({ kind, port, address }: Stream): boolean =>
+  kind !== "other" && port.port !== 0 && (address === null || !isHeld(address));
 
 function endsOf(streams: readonly Stream[]): OfferedEnd[] | "bad-address" {
   const ends: OfferedEnd[] = [];
-  for (const [stream, { kind, port, address, reports }] of streams.entries()) {
-    if (kind === "other" || port.port === 0) continue;
+  for (const [stream, one] of streams.entries()) {
+    if (!isOffered(one)) continue;
+    const { kind, port, address, reports } = one;
     if (address?.address == null) return "bad-address";
-    ends.push({ stream, kind: `sip-${kind}`, address, port: port.port, at: port });
+    putEnd(ends, stream, `sip-${kind}`, address, port.port, port);
     if (kind !== "rtp") continue;
     const own = reports?.address ?? address;
     if (own.address === null) return "bad-address";
     // RFC 3550 §11: the next one, unless RFC 3605's attribute says another.
     const at = reports?.port ?? null;
-    ends.push({ stream, kind: "sip-rtcp", address: own, port: at?.port ?? port.port + 1, at });
+    if (!isHeld(own)) putEnd(ends, stream, "sip-rtcp", own, at?.port ?? port.port + 1, at);
   }
   return ends;
+}
+
+/** Streams may share an end (RFC 8843), and media and reports (RFC 5761): it is one flow. */
+function putEnd(
+  ends: OfferedEnd[],
+  stream: number,
+  kind: string,
+  at: AddressAt,
+  port: number,
+  written: PortAt | null,
+): void {
+  const address = at.address!;
+  const same = ends.find((end) => end.port === port && end.address.equals(address));
+  const end = same ?? { stream, kind, address, port, addresses: [], ports: [] };
+  if (same === undefined) ends.push(end);
+  end.addresses.push(at);
+  if (written !== null) end.ports.push(written);
 }
 
 /** Each place once, in the order of the message. */
 function placesOf(ends: readonly OfferedEnd[]): Place[] {
   const places = new Map<number, Place>();
-  for (const [index, { address, at }] of ends.entries()) {
-    if (!places.has(address.start)) places.set(address.start, { at: address, index, render: renderAddress });
-    if (at !== null) places.set(at.start, { at, index, render: renderPort });
+  for (const [index, { addresses, ports }] of ends.entries()) {
+    for (const at of addresses) if (!places.has(at.start)) places.set(at.start, { at, index, render: renderAddress });
+    for (const at of ports) places.set(at.start, { at, index, render: renderPort });
   }
   return [...places.values()].sort((one, another) => one.at.start - another.at.start);
 }
 
-/** The places, and the Content-Length that follows from what they and `origin` become. */
-function write(head: Head, places: readonly Place[], origin: Edit | null, ref: Ref, actions: Actions): void {
+/** How much longer the message is with them. */
+const growthOf = (edits: readonly Edit[]): number =>
+  edits.reduce((sum, { start, end, text }) => sum + text.length - (end - start), 0);
+
+/** `edits`, where nothing is announced. */
+function writeNames(head: Head, edits: readonly Edit[], actions: Actions): void {
+  const written = lengthOf(head);
+  const growth = growthOf(edits);
+  if (written?.length != null && growth !== 0) {
+    const { start, end } = written.header;
+    actions.write(start, end, `${written.length + growth}`);
+  }
+  for (const { start, end, text } of edits) actions.write(start, end, text);
+}
+
+/** The places, and the Content-Length that follows from what they become, and from `edits`. */
+function write(head: Head, places: readonly Place[], edits: readonly Edit[], ref: Ref, actions: Actions): void {
   const written = lengthOf(head);
   if (written?.length != null) {
     const { header, length } = written;
-    const before = length + (origin === null ? 0 : origin.text.length - (origin.end - origin.start));
+    const before = length + growthOf(edits);
     const render: Render = (_seen, bundle) => {
       const longer = places.reduce(
         (sum, { at, index, render }) => sum + render(bundle[index]!).length - (at.end - at.start),
@@ -142,9 +193,9 @@ function write(head: Head, places: readonly Place[], origin: Edit | null, ref: R
   for (const { at, index, render } of places) actions.rewrite(at.start, at.end, ref, render, index);
 }
 
-/** Every stream with port 0, in as many digits: its receiver is to do without (RFC 3264 §6). */
-function switchedOff(bytes: Uint8Array, ends: readonly OfferedEnd[]) {
-  const ports = ends.flatMap(({ at, kind }) => (at === null || kind === "sip-rtcp" ? [] : [at]));
+/** Every stream that offers an end with port 0, in as many digits: its receiver is to do without (RFC 3264 §6). */
+function switchedOff(bytes: Uint8Array, streams: readonly Stream[]) {
+  const ports = streams.filter(isOffered).map(({ port }) => port);
   const first = ports[0]!;
   let text = "";
   for (const [index, { start, end }] of ports.entries()) {

@@ -29,8 +29,8 @@ export interface Stream {
 }
 
 export interface Description {
-  /** Where its session comes from, as `o=` says; null: it does not. */
-  readonly origin: AddressAt | null;
+  /** All that it names, whatever of it is in use. */
+  readonly addresses: readonly AddressAt[];
   /** Port 0: switched off. */
   readonly streams: readonly Stream[];
 }
@@ -44,7 +44,7 @@ type Malformed = "bad-port" | "too-many-streams";
 
 /** The description `[start, end)`, or what is wrong with it. */
 export function parseDescription(bytes: Uint8Array, { start, end }: ByteRange): Description | Malformed {
-  const read: Reading = { origin: null, session: null, streams: [] };
+  const read: Reading = { addresses: [], session: null, streams: [] };
   for (const line of linesOf(bytes, start, end)) {
     const wrong = readLine(bytes, line, read);
     if (wrong !== null) return wrong;
@@ -53,7 +53,7 @@ export function parseDescription(bytes: Uint8Array, { start, end }: ByteRange): 
 }
 
 interface Reading {
-  origin: AddressAt | null;
+  readonly addresses: AddressAt[];
   /** The session's address: that of every stream that has none of its own. */
   session: AddressAt | null;
   readonly streams: Stream[];
@@ -68,11 +68,11 @@ function readLine(bytes: Uint8Array, line: Line, read: Reading): Malformed | nul
       return read.streams.push({ ...next, address: read.session }) > MOST_STREAMS ? "too-many-streams" : null;
     }
     case "o": {
-      read.origin ??= addressAt(bytes, line.words.slice(4));
+      note(read, addressAt(bytes, line.words.slice(4)));
       return null;
     }
     case "c": {
-      const address = addressAt(bytes, line.words.slice(1));
+      const address = note(read, addressAt(bytes, line.words.slice(1)));
       if (stream === undefined) read.session = address;
       else stream.address = address;
       return null;
@@ -80,12 +80,18 @@ function readLine(bytes: Uint8Array, line: Line, read: Reading): Malformed | nul
     case "a": {
       const reports = reportsAt(bytes, line);
       if (reports === "bad-port") return reports;
+      note(read, reports?.address ?? null);
       if (stream !== undefined && reports !== null) stream.reports = reports;
       return null;
     }
     default:
       return null;
   }
+}
+
+function note({ addresses }: Reading, address: AddressAt | null): AddressAt | null {
+  if (address !== null) addresses.push(address);
+  return address;
 }
 
 function* linesOf(bytes: Uint8Array, start: number, end: number): Generator<Line> {
@@ -119,8 +125,12 @@ function streamAt(bytes: Uint8Array, { words }: Line): Omit<Stream, "address"> |
   const port = portAt(bytes, { start: word.start, end: slash < 0 ? word.end : word.start + slash });
   if (port === "bad-port") return port;
   const name = latin1(bytes, protocol.start, Math.min(protocol.end, protocol.start + 32)).toLowerCase();
-  return { kind: name.includes("rtp/") ? "rtp" : name === "udptl" ? "udptl" : "other", port, reports: null };
+  return { kind: kindOf(name), port, reports: null };
 }
+
+/** `RTP/SAVP`, `UDP/TLS/RTP/SAVPF`; `udptl`, `UDP/TLS/UDPTL`. */
+const kindOf = (protocol: string): Stream["kind"] =>
+  protocol.includes("rtp/") ? "rtp" : protocol.endsWith("udptl") ? "udptl" : "other";
 
 function portAt(bytes: Uint8Array, { start, end }: ByteRange): PortAt | "bad-port" {
   const whole = end > start && skipDigits(bytes, start, end) === end;

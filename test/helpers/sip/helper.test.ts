@@ -98,17 +98,93 @@ t.test("a host with ports of its own: ports, addresses and the length, whatever 
   );
 });
 
-t.test("fax by UDPTL has one flow; streams that are switched off, or carried otherwise, have none", async (t) => {
+t.test(
+  "fax by UDPTL, over DTLS too, has one flow; streams that are switched off, or carried otherwise, have none",
+  async (t) => {
+    const sip = udp();
+    sip.client(
+      invite(
+        description(
+          "10.0.0.5",
+          "m=audio 0 RTP/AVP 0",
+          "m=image 6010 udptl t38",
+          "m=image 6012 UDP/TLS/UDPTL t38",
+          "m=message 7 TCP/MSRP *",
+        ),
+      ),
+    );
+    t.same(
+      sip.announced.map(({ kind, target }) => `${kind} ${target.port}`),
+      ["sip-udptl 6010", "sip-udptl 6012"],
+    );
+    sip.client(invite(description("10.0.0.5", "m=audio 0 RTP/AVP 0")));
+    t.equal(sip.announced.length, 2);
+  },
+);
+
+// A stream at 0.0.0.0 is held (RFC 3264 §8.4), which every telephone has to understand: the client's address was written in
+// its place, so that the other side went on talking, and a realserver's hold was refused as a bounce, with the stream off.
+t.test("hold: a stream at 0.0.0.0 (or ::) offers no end, and goes on as it is", async (t) => {
+  for (const host of ["0.0.0.0", "::"]) {
+    for (const side of ["original", "reply"] as const) {
+      const sip = udp();
+      sip.client(invite(OFFER));
+      const body = description("0.0.0.0", AUDIO, "a=rtcp:6001").replaceAll(
+        "IP4 0.0.0.0",
+        `IP${host === "::" ? 6 : 4} ${host}`,
+      );
+      const said = answer("200 OK", body);
+      t.equal(sip.say(side, said), said);
+      t.same(sip.reasons("refused"), []);
+      t.equal(sip.announced.length, 2, "the offer's");
+    }
+  }
+});
+
+t.test("hold of one stream, or of the reports alone: the others are offered, and written", async (t) => {
   const sip = udp();
-  sip.client(
-    invite(description("10.0.0.5", "m=audio 0 RTP/AVP 0", "m=image 6010 udptl t38", "m=message 7 TCP/MSRP *")),
+  const body = (host: string) =>
+    description(
+      "0.0.0.0",
+      "m=audio 6000 RTP/AVP 0",
+      "m=video 6002 RTP/AVP 96",
+      `c=IN IP4 ${host}`,
+      "a=rtcp:9 IN IP4 0.0.0.0",
+    );
+  t.equal(sip.server(answer("200 OK", body("192.168.0.2"))), answer("200 OK", body("1.2.3.4")));
+  t.same(sip.pending, ["sip-rtp 10.0.0.5:any -> 1.2.3.4:6002 => 192.168.0.2:6002"]);
+});
+
+// Ends announced twice in one description took one another's place, and the whole of it was refused.
+t.test("media and reports on one port (RFC 5761), and streams on one port (RFC 8843), are one flow", async (t) => {
+  const shared = [
+    [AUDIO, "a=rtcp:6000", "a=rtcp-mux"],
+    [AUDIO, "a=rtcp:6000 IN IP4 10.0.0.5", "a=rtcp-mux", "m=video 6000 RTP/AVP 96", "a=rtcp:6000", "a=rtcp-mux"],
+  ];
+  for (const streams of shared) {
+    const sip = udp({ seen: ({ target }) => endpoint("203.0.113.100", target.port + 10_000) });
+    const heard = sip.client(invite(description("10.0.0.5", ...streams)));
+    const written = description("203.0.113.100", ...streams)
+      .replaceAll("6000", "16000")
+      .replaceAll("10.0.0.5", "203.0.113.100");
+    t.equal(heard.replace("192.168.0.2", "1.2.3.4"), invite(written));
+    t.same(
+      sip.announced.map(({ kind, target }) => `${kind} ${target.port}`),
+      ["sip-rtp 6000"],
+    );
+  }
+});
+
+t.test("the realserver's address goes nowhere, not even in streams that are off", async (t) => {
+  const body = (host: string) => description(host, "m=audio 0 RTP/AVP 0", `c=IN IP4 ${host}`).replace("10.9.9.9", host);
+  t.equal(
+    udp().server(answer("200 OK", body("192.168.0.2"))),
+    answer("200 OK", body("1.2.3.4")),
+    "and its length follows",
   );
-  t.same(
-    sip.announced.map(({ kind, target }) => `${kind} ${target.port}`),
-    ["sip-udptl 6010"],
-  );
-  sip.client(invite(description("10.0.0.5", "m=audio 0 RTP/AVP 0")));
-  t.equal(sip.announced.length, 1);
+  const some = (host: string) =>
+    description(host, AUDIO, "m=video 0 RTP/AVP 9", `c=IN IP4 ${host}`).replace("10.9.9.9", host);
+  t.equal(udp().server(answer("200 OK", some("192.168.0.2"))), answer("200 OK", some("1.2.3.4")));
 });
 
 t.test("compact headers, lower case, LF alone", async (t) => {
