@@ -10,11 +10,17 @@ import type { ReplayOptions } from "./replay.ts";
 
 /** The command line as people write it, with its help and all that may be wrong with it. */
 async function runCommand(): Promise<void> {
-  process.stdout.on("error", ({ code, message }: NodeJS.ErrnoException) => {
+  const unwritten = ({ code, message }: NodeJS.ErrnoException): number => {
     // `kindred … | head`: who reads no further has seen enough.
-    if (code === "EPIPE") process.exit(0);
+    if (code === "EPIPE") return 0;
     console.error(`kindred: standard output: ${message}`);
-    process.exit(1);
+    return 1;
+  };
+  process.stdout.on("error", (error) => process.exit(unwritten(error)));
+  // Who shows help ends the process in the moment of writing it, before Node would tell that it found no room.
+  process.on("exit", (status) => {
+    const { errored } = process.stdout;
+    if (status === 0 && errored !== null) process.exitCode = unwritten(errored);
   });
   const [{ Command }, { readFileSync }] = await Promise.all([import("commander"), import("node:fs")]);
   /** Each is loaded when it is asked for: the director's configuration alone takes longer than reading a capture. */
@@ -45,8 +51,20 @@ async function runCommand(): Promise<void> {
     .description("protocol helpers for NAT directors: FTP and its kin through a load balancer, live and in captures")
     .version(version)
     .showHelpAfterError("(kindred --help shows what there is)");
-  for (const name of asked in commands ? [asked] : Object.keys(commands)) program.addCommand(await commands[name]!());
+  for (const name of Object.hasOwn(commands, asked) ? [asked] : Object.keys(commands)) {
+    program.addCommand(await commands[name]!());
+  }
+  endsWrongInput(program);
   await program.parseAsync(asked === "ctl" ? await withIpvsWords(process.argv) : process.argv);
+}
+
+/** As for a file that is wrong: nothing was done because of what was given. */
+const WRONG_INPUT = 2;
+
+/** commander ends with 1 where a word is wrong, which is what a director that refuses ends with. */
+function endsWrongInput(command: Command): void {
+  command.exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : WRONG_INPUT));
+  for (const below of command.commands) endsWrongInput(below);
 }
 
 async function withIpvsWords([node, kindred, ctl, ...args]: readonly string[]): Promise<readonly string[]> {

@@ -51,7 +51,15 @@ t.test("and who reads no further there has seen enough, too", async (t) => {
 const FULL = existsSync("/dev/full") ? false : "no /dev/full";
 
 t.test("where what is printed finds no room, that is said, and the status is 1", { skip: FULL }, async (t) => {
-  for (const command of [`replay ${CAPTURE}`, `replay --json ${MANY}`, "completion bash"]) {
+  const commands = [
+    `replay ${CAPTURE}`,
+    `replay --json ${MANY}`,
+    "completion bash",
+    "--help",
+    "ctl weight --help",
+    "-V",
+  ];
+  for (const command of commands) {
     const failure = shell(`${KINDRED} ${command} >/dev/full`);
     await t.rejects(
       failure,
