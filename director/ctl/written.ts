@@ -8,9 +8,9 @@ export interface Written {
   readonly helper?: string;
   readonly scheduler?: string;
   readonly persistence?: string;
-  readonly netmask?: number;
+  readonly netmask?: number | string;
   readonly realserver?: readonly string[];
-  readonly weight?: number;
+  readonly weight?: number | string;
   readonly method?: string;
   readonly sorry?: boolean;
   readonly announces?: readonly string[];
@@ -21,6 +21,9 @@ type Draft = Readonly<Record<string, unknown>>;
 
 const said = (draft: Draft): Draft =>
   Object.fromEntries(Object.entries(draft).filter(([, value]) => value !== undefined));
+
+/** A number; what is none goes as it is, to be refused as that. */
+export const numberOf = (text: string): number | string => (/^-?\d+$/.test(text) ? Number(text) : text);
 
 /** `none` takes a key away. */
 const orNone = (text: string | undefined): string | null | undefined => (text === "none" ? null : text);

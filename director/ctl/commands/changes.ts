@@ -4,7 +4,7 @@ import { schedulerNames } from "../../../core/schedule/scheduler.ts";
 import type { Plan } from "../../control/operator.ts";
 import { realserverPath, servicePath } from "../ask.ts";
 import { type Context, doing, tell } from "../context.ts";
-import { realserverOf, serviceOf, type Written } from "../written.ts";
+import { numberOf, realserverOf, serviceOf, type Written } from "../written.ts";
 
 const collect = (value: string, before: readonly string[] = []): readonly string[] => [...before, value];
 
@@ -15,12 +15,12 @@ function withServiceOptions(command: Command): Command {
     .option("--helper <name>", "reads the control connections; none: nobody does")
     .option("--scheduler <name>", schedulerNames.join(", "))
     .option("--persistence <time>", "how long a client stays, as in 300s; none: not at all")
-    .option("--netmask <bits>", "of the client's network that stays together", Number);
+    .option("--netmask <bits>", "of the client's network that stays together", numberOf);
 }
 
 const withRealserverOptions = (command: Command): Command =>
   command
-    .option("--weight <n>", "0 takes no new clients", Number)
+    .option("--weight <n>", "0 takes no new clients", numberOf)
     .option("--method <method>", "nat, dr, tunnel")
     .option("--sorry", "serves only whom none of the others will")
     .option("--no-sorry", "serves as the others do")

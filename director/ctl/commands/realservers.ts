@@ -5,6 +5,7 @@ import type { Drain, Plan } from "../../control/operator.ts";
 import { drained, realserverPath } from "../ask.ts";
 import { type Context, doing, EXIT, tell } from "../context.ts";
 import { inertJson } from "../inert.ts";
+import { numberOf } from "../written.ts";
 
 export function realserverCommands(ctl: Command): void {
   const weight = ctl
@@ -16,7 +17,7 @@ export function realserverCommands(ctl: Command): void {
   weight.action(
     doing(weight, async (context, service: string, at: string, n: string) => {
       const path = realserverPath(service, at);
-      tell(context, await context.client.send({ method: "PATCH", path, body: { weight: Number(n) } }));
+      tell(context, await context.client.send({ method: "PATCH", path, body: { weight: numberOf(n) } }));
       return 0;
     }),
   );
@@ -32,11 +33,16 @@ export function realserverCommands(ctl: Command): void {
     doing(
       drain,
       async (context, service: string, at: string, { wait, timeout }: { wait?: boolean; timeout: string }) => {
+        const patience = Number(timeout) * 1000;
+        if (!(patience >= 0)) {
+          context.note("kindred ctl: --timeout is in seconds, as in 3600");
+          return EXIT.wrongInput;
+        }
         const path = realserverPath(service, at);
         const first = await context.client.send<Plan & Drain>({ method: "POST", path: `${path}/drain` });
         if (wait !== true) return tellDrain(context, first);
         const progress = (now: Drain): void => context.note(left(now));
-        const last = await drained(context.client, path, { patience: Number(timeout) * 1000, progress });
+        const last = await drained(context.client, path, { patience, progress });
         tellDrain(context, last);
         return last.left === 0 ? 0 : EXIT.notDrained;
       },

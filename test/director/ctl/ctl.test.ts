@@ -89,6 +89,24 @@ t.test("drain --wait ends when the last flow has ended, related ones too", built
   t.match(stdout, /has 0 flows left/);
 });
 
+/** What is no number went to the director as null, which takes the key away: a slip of the finger made weight 3 into 1. */
+t.test("a number that is none is refused, and changes nothing", built, async (t) => {
+  const { ctl, reals } = await farm(t);
+  const at = `${REAL_A}:${reals[0].port}`;
+  await ctl("weight", "ftp", at, "3");
+  for (const args of [
+    ["weight", "ftp", at, "1O"],
+    ["weight", "ftp", at, ""],
+    ["edit", "realserver", "ftp", at, "--weight", "2.5"],
+    ["edit", "service", "ftp", "--netmask", "2x"],
+    ["drain", "ftp", at, "--wait", "--timeout", "soon"],
+  ]) {
+    const { status, stdout } = await ctl(...args);
+    t.same([status, stdout], [2, ""], args.join(" "));
+  }
+  t.match(JSON.parse((await ctl("realservers", "-o", "json")).stdout), [{ realserver: at, weight: 3 }, { weight: 1 }]);
+});
+
 t.test("exit statuses say what kind of failure it was", built, async (t) => {
   const { director, ctl } = await farm(t);
   const refused = await ctl("weight", "ftp", "192.0.2.1", "5");
@@ -97,6 +115,8 @@ t.test("exit statuses say what kind of failure it was", built, async (t) => {
   const wrong = await ctl("edit", "service", "ftp", "--scheduler", "wlcc");
   t.equal(wrong.status, 2);
   t.match(wrong.stderr, /services\[0\]\.scheduler: "wlcc" is no scheduler; did you mean "wlc"\?/);
+  for (const args of [["weight", "ftp"], ["--bogus"], ["nonsense"]])
+    t.equal((await ctl(...args)).status, 2, String(args));
   const text = (await readFile(director.file, "utf8")).replace("scheduler: rr", "scheduler: wlcc");
   const file = join(dirname(director.file), "wrong.yaml");
   await writeFile(file, text);
