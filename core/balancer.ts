@@ -184,6 +184,7 @@ export class Balancer {
       seen: null,
       uses: announcement.uses,
       leaves: announcement.leaves ?? null,
+      other: null,
       ttl,
       expires: later(now, ttl),
       state: "reserved",

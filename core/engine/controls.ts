@@ -69,7 +69,7 @@ export class Controls {
     this.#options = options;
     this.rows = new Int32Array(table.capacity + 1);
     const { counters } = this;
-    const placing = new Placing(balancer, seed);
+    const placing = new Placing(balancer, seed, table);
     const shared = { counters, placing, envelope: new Envelope(table), store: new FlowStore() };
     this.common = { ...shared, over, told: options, sent: null, now: 0 as Ms };
     this.resting = new Resting(balancer, this.common);

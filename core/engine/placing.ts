@@ -8,11 +8,15 @@
  * different clients.
  */
 import type { Balancer, ConnectionEntry } from "../balancer.ts";
+import { KEY } from "../flow/key.ts";
 import type { RelatedEntry } from "../flow/related.ts";
+import { OUTER_PORTS, ROW_SHIFT, VIRTUAL } from "../flow/rows.ts";
+import type { FlowTable } from "../flow/table.ts";
 import { mix } from "../schedule/hash.ts";
 import { hasVip, roleOf } from "../service.ts";
 import type { Endpoint, Port, Transport } from "../units.ts";
 import type { Address } from "../wire/address.ts";
+import { putKey } from "./ends.ts";
 
 /** As nf_nat_ftp tries. */
 const TRIES = 128;
@@ -21,18 +25,32 @@ const PORTS = 0x10000 - FIRST;
 
 export class Placing {
   declare private readonly balancer: Balancer;
+  declare private readonly table: FlowTable | null;
+  readonly #key = new Int32Array(KEY);
   #next: number;
 
-  constructor(balancer: Balancer, seed: number) {
+  /** `table`: the flows that there are; null: none. */
+  constructor(balancer: Balancer, seed: number, table: FlowTable | null = null) {
     this.balancer = balancer;
     this.#next = seed;
+    this.table = table;
   }
 
-  /** Where `entry` of `control` can be met; null when there is no place. `below`: that of the entry it adjoins. */
-  find(control: ConnectionEntry, entry: RelatedEntry, below: Endpoint | null): Endpoint | null {
+  /**
+   * Where `entry` of `control` can be met; null when there is no place. `below`: that of the entry it adjoins; `answered`: the
+   * client's end of the same flow.
+   */
+  find(
+    control: ConnectionEntry,
+    entry: RelatedEntry,
+    below: Endpoint | null,
+    answered: RelatedEntry | null = null,
+  ): Endpoint | null {
     if (entry.opener === "reply") return entry.target;
     const { address } = control.virtual;
     const { transport, target } = entry;
+    const running = answered === null ? 0 : this.#running(transport, target, answered.target, address);
+    if (running !== 0 && this.#free(transport, address, running)) return { address, port: running };
     const any = below === null || hasVip(control.realserver);
     const port = any ? this.port(control, transport, target.port) : this.#above(transport, address, below.port);
     return port === 0 ? null : { address, port };
@@ -49,6 +67,19 @@ export class Placing {
   /** What was offered as `row`. */
   offered(row: number): RelatedEntry {
     return this.balancer.related.entry(row);
+  }
+
+  /**
+   * The port at which the client knows the flow between these ends, if there is one: an end is said again while its media flow
+   * (SIP's 183 and 200, another INVITE).
+   */
+  #running(transport: Transport, real: Endpoint, client: Endpoint, address: Address): Port | 0 {
+    const { table } = this;
+    if (table === null) return 0;
+    putKey(transport, real, client, this.#key, 0);
+    const row = (table.find(this.#key, 0, table.hash(this.#key, 0)) >>> 1) << ROW_SHIFT;
+    if (row === 0 || table.rows[row + VIRTUAL] !== address.low) return 0;
+    return (table.rows[row + OUTER_PORTS]! & 0xffff) as Port;
   }
 
   /** Media's port is even, and its reports go to the next (RFC 3550 §11), which is announced after it. */
@@ -86,3 +117,9 @@ export class Placing {
 /** Whether `above` belongs on the port beside that of `entry`, with which it was announced (RTP and RTCP, say). */
 export const adjoins = ({ transport, target }: RelatedEntry, above: RelatedEntry): boolean =>
   transport === above.transport && target.port + 1 === above.target.port && target.address.equals(above.target.address);
+
+/** `related` and `answered` are the two ends of a flow. */
+export function join(related: RelatedEntry, answered: RelatedEntry): void {
+  if (related.opener === "reply") related.other = answered;
+  else answered.other = related;
+}

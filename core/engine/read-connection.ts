@@ -17,7 +17,7 @@ import { likenessIn, putLikeness } from "./control/rest-rows.ts";
 import type { Segment } from "./control/segment.ts";
 import { type Shift, sameShift } from "./control/shift.ts";
 import { type Envelope, likenessOf, NO_LIKENESS } from "./envelope.ts";
-import { adjoins, type Placing } from "./placing.ts";
+import { adjoins, join, type Placing } from "./placing.ts";
 import type { Sent } from "./sent.ts";
 
 /** How the control connections of a service are read. */
@@ -120,10 +120,11 @@ export class ReadConnection implements ControlHost, ControlSink {
     envelope.datagram(this.#id, direction, this.#likeness(direction), bytes, sent!);
   }
 
-  prepare(related: RelatedEntry, _answered: RelatedEntry | null, before: RelatedEntry | null): void {
+  prepare(related: RelatedEntry, answered: RelatedEntry | null, before: RelatedEntry | null): void {
     const { placing, told, now } = this.#common;
+    if (answered !== null) join(related, answered);
     const below = before !== null && adjoins(before, related) ? this.#given : null;
-    const seen = placing.find(this.#entry, related, below);
+    const seen = placing.find(this.#entry, related, below, answered);
     this.#given = seen;
     if (seen !== null) told.placed?.(related, seen);
     (this.flow ?? this.stream!).prepared(related, seen, now);

@@ -105,8 +105,8 @@ export class RelatedFlows {
   }
 
   #announced(transport: Transport, client: Endpoint, real: Endpoint, now: Ms): Opening | number {
-    const leaves = ({ leaves }: RelatedEntry, { virtual, realserver }: ConnectionEntry): Port =>
-      hasVip(realserver) ? real.port : this.#port(transport, client, virtual.address, leaves ?? real.port, real.port);
+    const leaves = (entry: RelatedEntry, { virtual, realserver }: ConnectionEntry): Port =>
+      hasVip(realserver) ? real.port : this.#port(transport, client, virtual.address, leavesAs(entry, real), real.port);
     const claimed = this.balancer.claim(transport, client, real, now, leaves, "reply");
     if (typeof claimed !== "string") return claimed;
     if (claimed === "no-related-entry") return this.#originated(transport, client, real, now);
@@ -141,4 +141,10 @@ export class RelatedFlows {
     putKey(transport, client, virtual, this.#key, 0);
     return this.flows.table.find(this.#key, 0, this.flows.table.hash(this.#key, 0)) === 0;
   }
+}
+
+/** Where the client expects it from: what it was told of this very end of the realserver's, if it was. */
+function leavesAs({ leaves, other }: RelatedEntry, { port }: Endpoint): Port {
+  if (other?.seen != null && other.target.port === port) return other.seen.port;
+  return leaves ?? port;
 }

@@ -20,6 +20,8 @@ export interface RelatedEntry {
   readonly uses: 1 | "many";
   /** Opened by the realserver: the port of the VIP that it leaves from where that is free; null: its own. */
   readonly leaves: Port | null;
+  /** The realserver's end of the same flow, announced for itself (RTSP: server_port, SIP: the other description), if it was. */
+  other: RelatedEntry | null;
   readonly expires: Ms;
   readonly ttl: Ms;
   /** `reserved` → `pending` (in place) → `claimed`; or `gone`. */

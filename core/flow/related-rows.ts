@@ -218,6 +218,7 @@ export class RelatedRows {
       seen: place === 0 ? null : { address: virtual.address, port: portIn(place) as Endpoint["port"] },
       uses: 1,
       leaves: null,
+      other: null,
       ttl,
       expires: this.#times[at + EXPIRES] as Ms,
       state: place === 0 ? "reserved" : "pending",

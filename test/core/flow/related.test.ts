@@ -26,6 +26,7 @@ const entry = (target: number, rest: Partial<RelatedEntry> = {}): RelatedEntry =
   seen: null,
   uses: 1,
   leaves: null,
+  other: null,
   expires: seconds(30),
   ttl: seconds(30),
   state: "reserved",

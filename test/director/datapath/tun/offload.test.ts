@@ -30,6 +30,7 @@ const announced = (rest: Partial<RelatedEntry> = {}): RelatedEntry => ({
   seen: null,
   uses: 1,
   leaves: null,
+  other: null,
   expires: ms(30_000),
   ttl: ms(30_000),
   state: "reserved",
