@@ -128,6 +128,65 @@ const cases: readonly Case[] = [
     says: /ftp-epsv/,
   },
   {
+    name: "a port that is announced to the next client after the first one hung",
+    record(recording) {
+      recording
+        .ftp()
+        .client(...PASV)
+        .server(REPLY)
+        .client("ABOR\r\n")
+        .close();
+      const next = recording
+        .ftp("10.0.0.6:40000")
+        .client(...PASV)
+        .server(REPLY);
+      recording.transfer("10.0.0.6:40001", DATA);
+      next.close();
+    },
+    found: ["error announced-not-opened"],
+    frames: [8],
+  },
+  {
+    name: "a port that is announced to the same client again after it hung",
+    record(recording) {
+      const control = recording
+        .ftp()
+        .client(...PASV)
+        .server(REPLY)
+        .client(...PASV)
+        .server(REPLY);
+      recording.transfer(`${CLIENT}:40001`, DATA);
+      control.close();
+    },
+    found: ["error announced-not-opened"],
+    frames: [8],
+  },
+  {
+    name: "a port that serves one transfer after the other",
+    record(recording) {
+      for (const n of [1, 2]) {
+        const control = recording
+          .ftp(`${CLIENT}:4000${n}`)
+          .client(...PASV)
+          .server(REPLY);
+        recording.transfer(`${CLIENT}:4010${n}`, DATA);
+        control.close();
+      }
+    },
+    found: [],
+  },
+  {
+    name: "both sides of a director: the client's port is announced on either, and is opened on either",
+    record(recording) {
+      const outside = recording.ftp(`${CLIENT}:40000`, `${SERVER}:21`);
+      const inside = recording.ftp(`${CLIENT}:40000`, "192.168.0.2:21");
+      for (const side of [outside, inside]) side.client("PORT 10,0,0,5,200,10\r\n").server("200 fine\r\n");
+      recording.transfer("192.168.0.2:20", `${CLIENT}:51210`).transfer(`${SERVER}:20`, `${CLIENT}:51210`);
+      for (const side of [outside, inside]) side.close();
+    },
+    found: [],
+  },
+  {
     name: "a file that is not there needs no connection",
     record: (recording) =>
       void recording

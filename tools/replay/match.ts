@@ -71,17 +71,49 @@ export function matchFlows(related: readonly Related[], flows: Flows, controls: 
   if (wanted.size === 0) return;
   for (const row of flows.having(wanted.keys())) {
     for (const end of [A, B] as const) {
-      const candidates = wanted.get(flows.port(row, end));
-      for (const one of candidates ?? []) consider(one, flows, row, end, byRow.get(row));
+      const control = byRow.get(row);
+      const fitting = (wanted.get(flows.port(row, end)) ?? []).filter(
+        (one) => fits(one, flows, row, end) && (control === undefined || speaksOf(one, control)),
+      );
+      const heirs = heirsOf(fitting, flows, row);
+      for (const one of fitting) if (!isInherited(one, heirs, flows, row)) consider(one, flows, row);
     }
   }
 }
 
-function consider(one: Related, flows: Flows, row: number, end: End, control: Control | undefined): void {
-  if (!fits(one, flows, row, end) || (control !== undefined && !speaksOf(one, control))) return;
+function consider(one: Related, flows: Flows, row: number): void {
   if (one.flow < 0 || one.flow === one.control.row || rank(one, flows, row) > rank(one, flows, one.flow))
     one.flow = row;
 }
+
+/** Of those whose single connection `row` may be, the latest announced before it: in all, and of those from whom it comes. */
+interface Heirs {
+  readonly any: number;
+  readonly expected: number;
+}
+
+function heirsOf(fitting: readonly Related[], flows: Flows, row: number): Heirs {
+  let [any, expected] = [0, 0];
+  if (fitting.length < 2) return { any, expected };
+  const first = flows.firstFrame(row);
+  for (const one of fitting) {
+    const { frame } = one.observed;
+    if (!isSingle(one) || frame >= first) continue;
+    any = Math.max(any, frame);
+    if (isExpected(one, flows, row)) expected = Math.max(expected, frame);
+  }
+  return { any, expected };
+}
+
+/** The same end was announced again before `row` began, to whom it is as good: what was announced first was in vain. */
+function isInherited(one: Related, { any, expected }: Heirs, flows: Flows, row: number): boolean {
+  if (!isSingle(one)) return false;
+  return one.observed.frame < (isExpected(one, flows, row) ? expected : any);
+}
+
+/** A connection of TCP that is used up by being opened, whatever it is about. */
+const isSingle = ({ observed: { announcement } }: Related): boolean =>
+  announcement.transport === "tcp" && announcement.uses === 1 && announcement.about === undefined;
 
 /**
  * Whether a control connection is what was announced: from whom it was, and about that. On one that broke before
@@ -105,9 +137,13 @@ function fits({ control, observed, listener }: Related, flows: Flows, row: numbe
  * The best of several: one that began behind the announcement, rather than one that goes on from before it; then one
  * that comes from where it was announced to; then the first. Rows are in the order of their first frames.
  */
-function rank({ observed, from }: Related, flows: Flows, row: number): number {
-  const later = flows.firstFrame(row) > observed.frame;
+function rank(one: Related, flows: Flows, row: number): number {
+  const later = flows.firstFrame(row) > one.observed.frame;
+  return (later ? 2 : 0) + (isExpected(one, flows, row) ? 1 : 0);
+}
+
+/** It comes from where it was announced to. */
+function isExpected({ from }: Related, flows: Flows, row: number): boolean {
   const opener = flows.listener(row) === A ? B : A;
-  const expected = from.address !== null && flows.hasAddress(row, opener, from.address);
-  return (later ? 2 : 0) + (expected ? 1 : 0);
+  return from.address !== null && flows.hasAddress(row, opener, from.address);
 }
