@@ -38,6 +38,22 @@ const ask = (recording: Recording, client: string, server: string, times: number
   }
 };
 
+/** A control connection whose transfer has taken ten minutes. */
+const long = (recording: Recording, closed = true) => {
+  const control = recording
+    .ftp()
+    .client(...PASV)
+    .server(REPLY);
+  const data = recording.connection(`${CLIENT}:40001`, DATA).open();
+  control.client("RETR x\r\n").server("150 here\r\n");
+  for (let n = 0; n < 10; n++) {
+    data.server("more");
+    recording.wait(60);
+  }
+  if (closed) data.close();
+  return control;
+};
+
 /** XDMCP Request of display 12 (opcode 7): connection types, addresses, no authentication, no authorization. */
 const xdmcpRequest = (...addresses: readonly string[]): string => {
   const short = (n: number) => String.fromCharCode(n >> 8, n & 255);
@@ -491,6 +507,41 @@ const cases: readonly Case[] = [
       control.server("226 done\r\n").client("QUIT\r\n");
     },
     found: ["warning control-idle-during-transfer"],
+  },
+  {
+    name: "one that survives its long transfer, and is closed with a reset at its end",
+    record(recording) {
+      const control = long(recording);
+      control.server("226 done\r\n").client("QUIT\r\n").server("221 bye\r\n").reset("client");
+    },
+    found: ["warning control-idle-during-transfer"],
+  },
+  {
+    name: "one whose client does not hear any more that its long transfer is done",
+    record(recording) {
+      const control = long(recording);
+      for (let n = 0; n < 4; n++) {
+        control.server("226 done\r\n");
+        recording.wait(2 ** n);
+      }
+    },
+    found: ["error control-idle-during-transfer"],
+    says: /one end alone was heard/,
+  },
+  {
+    name: "a long transfer that goes on when the capture ends",
+    record: (recording) => void long(recording, false),
+    found: ["warning control-idle-during-transfer"],
+    says: /until the capture ends/,
+  },
+  {
+    name: "a long transfer behind which nothing is said",
+    record(recording) {
+      long(recording);
+      recording.wait(60).transfer("10.0.0.7:40000", "192.0.2.1:80");
+    },
+    found: ["error control-idle-during-transfer"],
+    says: /nothing came on it afterwards/,
   },
   {
     name: "a user who thinks for an hour while nothing is transferred",

@@ -22,8 +22,22 @@ t.test("a silence of half a minute is kept with its frames, a shorter one is not
   ] as const) {
     transcript.packet("original", frame, time, 0, bytesOf(""));
   }
-  t.same(transcript.silences, [{ since: 120, sinceFrame: 2, until: 150, untilFrame: 5 }]);
+  t.same(transcript.silences, [{ since: 120, sinceFrame: 2, until: 150, untilFrame: 5, survived: false }]);
   t.equal(transcript.lastFrame, 9);
+});
+
+t.test("a silence is survived when both ends are heard behind it", async (t) => {
+  const behind = (...packets: readonly ["original" | "reply", boolean][]) => {
+    const transcript = new Transcript(null);
+    transcript.packet("reply", 1, 100, 0, bytesOf(""));
+    for (const [index, [direction, reset]] of packets.entries())
+      transcript.packet(direction, index + 2, 200 + index, 0, bytesOf(""), reset);
+    return transcript.silences[0]!.survived;
+  };
+  t.equal(behind(["reply", false], ["reply", false]), false);
+  t.equal(behind(["reply", false], ["original", false], ["original", true]), true);
+  t.equal(behind(["reply", false], ["original", true], ["reply", false]), false);
+  t.equal(behind(["reply", true], ["original", false]), false);
 });
 
 t.test("segments are kept as they came, up to a budget, and the rest is counted", async (t) => {

@@ -240,7 +240,9 @@ export class Tracker {
     segment.flags = flags;
     segment.length = Math.max(0, wireEnd - at - header);
     const payload = bytes.subarray(at + header, end);
-    control.transcript.packet(control.direction(this.flows.sender), number, timeOf(frame), segment.sequence, payload);
+    const direction = control.direction(this.flows.sender);
+    const reset = (flags & tcp.RST) !== 0;
+    control.transcript.packet(direction, number, timeOf(frame), segment.sequence, payload, reset);
     control.segment(this.flows.sender, segment, payload, number);
     this.#forgetWrong(control);
   }

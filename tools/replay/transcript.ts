@@ -22,6 +22,8 @@ export interface Silence {
   readonly sinceFrame: number;
   readonly until: number;
   readonly untilFrame: number;
+  /** Afterwards both ends were heard, and neither gave it up. */
+  survived: boolean;
 }
 
 /** Shared by the control connections of a capture: how many bytes of transcript may be kept in all. */
@@ -50,14 +52,26 @@ export class Transcript {
   /** The last frame with payload; 0: none. */
   saidFrame = 0;
   readonly #budget: TranscriptBudget | null;
+  /** The latest silence while one end alone was heard behind it, and which one that is. */
+  #broken: Silence | null = null;
+  #brokenBy: Direction = "original";
 
   /** `budget` null: keep no segments. */
   constructor(budget: TranscriptBudget | null) {
     this.#budget = budget;
   }
 
-  packet(direction: Direction, frame: number, time: number, sequence: number, payload: Uint8Array): void {
-    this.#silence(frame, time);
+  /** `reset`: whoever sends it gives the connection up. */
+  packet(
+    direction: Direction,
+    frame: number,
+    time: number,
+    sequence: number,
+    payload: Uint8Array,
+    reset = false,
+  ): void {
+    this.#silence(frame, time, direction);
+    if (this.#broken !== null) this.#heard(this.#broken, direction, reset);
     if (payload.length > 0) this.saidFrame = frame;
     const budget = this.#budget;
     if (budget === null || payload.length === 0) return;
@@ -70,11 +84,19 @@ export class Transcript {
     this.said.push({ frame, time, direction, sequence, length: payload.length, bytes: payload.slice(0, kept) });
   }
 
-  #silence(frame: number, time: number): void {
+  #silence(frame: number, time: number, direction: Direction): void {
     const { lastTime: since, lastFrame: sinceFrame } = this;
     this.lastTime = time;
     this.lastFrame = frame;
     if (sinceFrame === 0 || time - since < SILENCE_SECONDS || this.silences.length >= SILENCES) return;
-    this.silences.push({ since, sinceFrame, until: time, untilFrame: frame });
+    this.#broken = { since, sinceFrame, until: time, untilFrame: frame, survived: false };
+    this.#brokenBy = direction;
+    this.silences.push(this.#broken);
+  }
+
+  #heard(broken: Silence, direction: Direction, reset: boolean): void {
+    if (!reset && direction === this.#brokenBy) return;
+    broken.survived = !reset;
+    this.#broken = null;
   }
 }

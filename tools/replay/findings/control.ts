@@ -1,10 +1,13 @@
 /** The control connection itself: encrypted, or silent for too long. */
 import type { Flows } from "../flows.ts";
-import { type Finding, finding, type NumberedControl, type Scene } from "./finding.ts";
-import { flowText, secondsText, wasReset } from "./flow.ts";
+import type { Silence } from "../transcript.ts";
+import { type Finding, finding, type NumberedControl, type Scene, type Severity } from "./finding.ts";
+import { flowText, secondsText, wasClosed, wasReset } from "./flow.ts";
 
-/** A silence that many a middlebox does not sit through. */
-const IDLE_SECONDS = 300;
+/** A silence that many a middlebox does not sit through: cloud balancers' 4 minutes are among the shortest. */
+const IDLE_SECONDS = 240;
+/** How long the other end takes to be heard. */
+const ANSWER_SECONDS = 1;
 
 export function* controlFindings({ flows, controls }: Scene): Generator<Finding> {
   for (const numbered of controls) {
@@ -26,38 +29,42 @@ function encryptedIn({ control: { groups, notes } }: NumberedControl): number | 
   return frames.length === 0 ? null : Math.min(...frames.map(({ frame }) => frame));
 }
 
-interface Idle {
+interface Idle extends Silence {
   readonly seconds: number;
   readonly flow: number;
-  readonly sinceFrame: number;
-  /** 0: nothing came any more. */
-  readonly untilFrame: number;
 }
 
 function idleFinding(flows: Flows, numbered: NumberedControl): Finding | null {
   const idle = longestIdle(flows, numbered);
   if (idle === null) return null;
   const { seconds, flow, sinceFrame, untilFrame } = idle;
-  const end =
-    untilFrame === 0 ? "nothing came on it afterwards" : wasReset(flows, numbered.control.row) ? "it was reset" : null;
-  const busy = `no frame on the control connection for ${secondsText(seconds)} while ${flowText(flows, flow)} was busy`;
-  const message = end === null ? `${busy}; it survived that here` : `${busy}, and ${end}`;
-  const severity = end === null ? "warning" : "error";
+  const [severity, end] = outcomeOf(flows, numbered, idle);
+  const message = `no frame on the control connection for ${secondsText(seconds)} while ${flowText(flows, flow)} was busy${end}`;
   return finding("control-idle-during-transfer", severity, numbered.id, [sinceFrame, untilFrame], message);
+}
+
+/** What became of the control connection behind its silence. */
+function outcomeOf(flows: Flows, { control }: NumberedControl, idle: Idle): [Severity, string] {
+  if (idle.survived) return ["warning", "; it survived that here"];
+  if (idle.untilFrame > 0 && wasReset(flows, control.row)) return ["error", ", and it was reset"];
+  const heard = idle.untilFrame > 0 ? idle.until : flows.lastTime(idle.flow);
+  const over = idle.untilFrame === 0 && !wasClosed(flows, idle.flow);
+  if (over || flows.end() - heard < ANSWER_SECONDS) return ["warning", ", until the capture ends"];
+  return ["error", idle.untilFrame > 0 ? ", and then one end alone was heard" : ", and nothing came on it afterwards"];
 }
 
 /** The longest silence of a control connection in which a connection that it announced was busy. */
 function longestIdle(flows: Flows, { control, related }: NumberedControl): Idle | null {
   const { lastTime, lastFrame, silences } = control.transcript;
-  const end = { since: lastTime, sinceFrame: lastFrame, until: Number.POSITIVE_INFINITY, untilFrame: 0 };
+  const until = Number.POSITIVE_INFINITY;
+  const end: Silence = { since: lastTime, sinceFrame: lastFrame, until, untilFrame: 0, survived: false };
   const idles = related
     .filter(({ flow }) => flow >= 0)
     .flatMap(({ flow }) =>
-      [...silences, end].map(({ since, sinceFrame, until, untilFrame }) => ({
-        seconds: Math.min(until, flows.lastTime(flow)) - Math.max(since, flows.firstTime(flow)),
+      [...silences, end].map((silence) => ({
+        ...silence,
+        seconds: Math.min(silence.until, flows.lastTime(flow)) - Math.max(silence.since, flows.firstTime(flow)),
         flow,
-        sinceFrame,
-        untilFrame,
       })),
     )
     .filter(({ seconds }) => seconds >= IDLE_SECONDS);
