@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Test } from "tap";
+import { Address } from "../../core/wire/address.ts";
 import type { Report } from "../../tools/replay/report.ts";
 import { type ReplayOptions, runReplay } from "../../tools/replay.ts";
 import { tcp, udp } from "../packets.ts";
@@ -46,15 +47,21 @@ export class Recording {
     return this.ip(udp({ from, to, payload: latin1(text) }));
   }
 
-  /** `address` is-at the hardware address that ends in `mac`. */
-  arpReply(address: string, mac: number): this {
+  /** `address` is-at the hardware address that ends in `mac`. `tags`: 16-bit words before the EtherType. */
+  arpReply(address: string, mac: number, tags: readonly number[] = []): this {
     const sender = [2, 0, 0, 0, 0, mac, ...address.split(".").map(Number)];
-    return this.ethernet(
-      0x0806,
-      Uint8Array.from([0, 1, 8, 0, 6, 4, 0, 2, ...sender, 2, 0, 0, 0, 0, 9, 10, 0, 0, 9]),
-      9,
-      mac,
-    );
+    const types = [...tags, 0x0806].flatMap((word) => [word >>> 8, word & 255]);
+    const packet = [...types.slice(2), 0, 1, 8, 0, 6, 4, 0, 2, ...sender, 2, 0, 0, 0, 0, 9, 10, 0, 0, 9];
+    return this.ethernet(tags[0] ?? 0x0806, Uint8Array.from(packet), 9, mac);
+  }
+
+  /** Neighbor Advertisement (RFC 4861 §4.4) without a checksum. */
+  advertisement(address: string, mac: number): this {
+    const { words } = Address.parse(address)!;
+    const target = [...words].flatMap((word) => [word >>> 24, (word >>> 16) & 255, (word >>> 8) & 255, word & 255]);
+    const message = [136, 0, 0, 0, 0xe0, 0, 0, 0, ...target, 2, 1, 2, 0, 0, 0, 0, mac];
+    const header = [0x60, 0, 0, 0, 0, message.length, 58, 255, ...target, 0xff, 2, ...Array(13).fill(0), 1];
+    return this.ethernet(0x86dd, Uint8Array.from([...header, ...message]), 9, mac);
   }
 
   connection(client: string, server: string): Conversation {

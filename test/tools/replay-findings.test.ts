@@ -566,6 +566,42 @@ const cases: readonly Case[] = [
     says: /192\.0\.2\.1 is claimed by 2 .*02:00:00:00:00:01 .*02:00:00:00:00:03/,
   },
   {
+    name: "the VIP claimed by the director, and by a realserver to the same question",
+    record(recording) {
+      recording.ftp().close();
+      arp(recording, 1, 3);
+    },
+    found: ["error vip-two-macs"],
+  },
+  {
+    name: "the VIP taken over by another director",
+    record(recording) {
+      recording.ftp().close();
+      arp(recording, 1, 1);
+      recording.wait(5);
+      arp(recording, 3, 3);
+    },
+    found: ["warning vip-two-macs"],
+    says: /goes from one hardware address to another, as in a failover: 02:00:00:00:00:01 /,
+  },
+  {
+    name: "the VIP claimed within two VLAN tags",
+    record(recording) {
+      recording.ftp().close();
+      for (const mac of [1, 3, 1]) recording.arpReply(SERVER, mac, [0x88a8, 10, 0x8100, 20]);
+    },
+    found: ["error vip-two-macs"],
+  },
+  {
+    name: "an IPv6 VIP advertised by two hardware addresses",
+    record(recording) {
+      recording.ftp("[2001:db8::5]:40000", "[2001:db8::1]:21").close();
+      for (const mac of [1, 3, 1]) recording.advertisement("2001:db8::1", mac);
+    },
+    found: ["error vip-two-macs"],
+    says: /2001:db8::1 is claimed by 2 /,
+  },
+  {
     name: "the VIP claimed over and over by the same",
     record(recording) {
       recording.ftp().close();
@@ -591,6 +627,17 @@ const cases: readonly Case[] = [
     },
     found: ["error ident-untranslated"],
     says: /whose server is 192\.0\.2\.1; nothing answers 3 SYNs/,
+  },
+  {
+    name: "two servers that each ask their common client by their own address",
+    record(recording) {
+      for (const server of ["192.0.2.1", "192.0.2.2"]) {
+        const control = recording.ftp(`${CLIENT}:4000${server.at(-1)}`, `${server}:21`);
+        recording.transfer(`${server}:50000`, `${CLIENT}:113`, "");
+        control.close();
+      }
+    },
+    found: [],
   },
   {
     name: "an ident query that nobody answers",

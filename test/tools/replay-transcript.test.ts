@@ -80,13 +80,18 @@ t.test("ARP replies and announcements claim an address, questions do not", async
   const tagged = arp(2, 3, VIP, [10, 0, 0, 1]);
   tagged.bytes = Uint8Array.from([...tagged.bytes.subarray(0, 12), 0x81, 0, 0, 5, ...tagged.bytes.subarray(12)]);
   neighbours.other(tagged, 5);
-  t.same(Object.fromEntries([...neighbours.claimed].map(([address, who]) => [address, [...who]])), {
-    "203.0.113.5": [
-      ["02:00:00:00:00:01", 2],
-      ["02:00:00:00:00:02", 3],
-      ["02:00:00:00:00:03", 5],
-    ],
-  });
+  t.same(
+    Object.fromEntries(
+      [...neighbours.claimed].map(([address, who]) => [address, [...who].map(([mac, { frame }]) => [mac, frame])]),
+    ),
+    {
+      "203.0.113.5": [
+        ["02:00:00:00:00:01", 2],
+        ["02:00:00:00:00:02", 3],
+        ["02:00:00:00:00:03", 5],
+      ],
+    },
+  );
 });
 
 t.test(

@@ -1,23 +1,37 @@
 /** Who answers for an address: on the link, and when a realserver asks the client back. */
 import type { End, Flows } from "../flows.ts";
-import type { Sightings } from "../neighbours.ts";
+import type { Claim, Sightings } from "../neighbours.ts";
 import { type Finding, finding, type NumberedControl, type Scene } from "./finding.ts";
 import { endText, listenerOf, otherEnd, secondsText, unanswered } from "./flow.ts";
 
 const IDENT = 113;
 
 export function* addressFindings(scene: Scene): Generator<Finding> {
-  yield* twoMacs(scene);
+  yield* claimedByTwo(scene);
+  yield* reachedAtTwo(scene);
   yield* ident(scene);
 }
 
-function* twoMacs({ neighbours, controls }: Scene): Generator<Finding> {
+/** A claim behind all of another's is a takeover: one that was asked for at the same time would be answered by both. */
+const TAKEOVER_SECONDS = 1;
+
+function* claimedByTwo({ neighbours, controls }: Scene): Generator<Finding> {
   const servers = new Set(controls.map(({ control }) => control.serverText));
-  for (const [address, sightings] of neighbours.claimed) {
-    if (sightings.size < 2) continue;
-    const message = `${address} is claimed by ${sightings.size} hardware addresses: ${sightingsText(sightings)}`;
-    yield finding("vip-two-macs", servers.has(address) ? "error" : "warning", null, [...sightings.values()], message);
+  for (const [address, claims] of neighbours.claimed) {
+    if (claims.size < 2) continue;
+    const sightings = new Map([...claims].map(([mac, { frame }]) => [mac, frame]));
+    const frames = [...sightings.values()];
+    if (isTakenOver([...claims.values()])) {
+      const message = `${address} goes from one hardware address to another, as in a failover: ${sightingsText(sightings)}`;
+      yield finding("vip-two-macs", "warning", null, frames, message);
+      continue;
+    }
+    const message = `${address} is claimed by ${claims.size} hardware addresses: ${sightingsText(sightings)}`;
+    yield finding("vip-two-macs", servers.has(address) ? "error" : "warning", null, frames, message);
   }
+}
+
+function* reachedAtTwo({ neighbours }: Scene): Generator<Finding> {
   for (const [address, bySender] of neighbours.reached) {
     if ((neighbours.claimed.get(address)?.size ?? 0) > 1) continue;
     for (const [sender, sightings] of bySender) {
@@ -28,20 +42,28 @@ function* twoMacs({ neighbours, controls }: Scene): Generator<Finding> {
   }
 }
 
+/** `claims` in the order of their first frames: none goes on when the next begins. */
+const isTakenOver = (claims: readonly Claim[]): boolean =>
+  claims.every(({ until }, index) => (claims[index + 1]?.since ?? Number.POSITIVE_INFINITY) - until > TAKEOVER_SECONDS);
+
 const sightingsText = (sightings: Sightings): string =>
   [...sightings].map(([mac, frame]) => `${mac} (frame ${frame})`).join(", ");
 
 /** A server that asks who its client is (RFC 1413) must ask from the address that the client knows. */
 function* ident({ flows, controls }: Scene): Generator<Finding> {
-  const byClient = new Map<string, NumberedControl>();
+  const byClient = new Map<string, NumberedControl[]>();
   for (const one of controls) {
     const key = String(one.control.client.address);
-    if (!byClient.has(key)) byClient.set(key, one);
+    if (!byClient.has(key)) byClient.set(key, []);
+    byClient.get(key)!.push(one);
   }
   for (const row of flows.having([IDENT])) {
     const listener = flows.isTcp(row) ? listenerOf(flows, row) : null;
     if (listener === null || flows.port(row, listener) !== IDENT) continue;
-    const asked = byClient.get(String(flows.address(row, listener)));
+    const ofClient = byClient.get(String(flows.address(row, listener)));
+    const opener = otherEnd(listener);
+    const asked =
+      ofClient?.find(({ control }) => flows.hasAddress(row, opener, control.server.address)) ?? ofClient?.[0];
     if (asked !== undefined) yield* identFinding(flows, row, listener, asked);
   }
 }
