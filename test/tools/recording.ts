@@ -121,6 +121,11 @@ export class Conversation {
     return this;
   }
 
+  /** The answer to a SYN that is not in the capture, and what its receiver says to that. */
+  answer(): this {
+    return this.#send("server", "SA").#send("client", "R");
+  }
+
   client(...texts: readonly string[]): this {
     for (const text of texts) this.#send("client", "PA", text);
     return this;

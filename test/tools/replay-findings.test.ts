@@ -54,6 +54,17 @@ const long = (recording: Recording, closed = true) => {
   return control;
 };
 
+/** A player that has been told where its film comes from. `more`: what else the answer says. */
+const rtsp = (recording: Recording, more = "") =>
+  recording
+    .connection(`${CLIENT}:40000`, `${SERVER}:554`)
+    .open()
+    .client("SETUP rtsp://x/y RTSP/1.0\r\nCSeq: 2\r\nTransport: RTP/AVP;unicast;client_port=5000-5001\r\n\r\n")
+    .server(
+      "RTSP/1.0 200 OK\r\nCSeq: 2\r\nSession: 7\r\n" +
+        `Transport: RTP/AVP;unicast;client_port=5000-5001;server_port=6000-6001${more}\r\n\r\n`,
+    );
+
 /** XDMCP Request of display 12 (opcode 7): connection types, addresses, no authentication, no authorization. */
 const xdmcpRequest = (...addresses: readonly string[]): string => {
   const short = (n: number) => String.fromCharCode(n >> 8, n & 255);
@@ -289,6 +300,109 @@ const cases: readonly Case[] = [
     },
     found: ["error opened-not-answered"],
     says: /answered by a reset/,
+  },
+  {
+    name: "SYNs to the announced port that the realserver answers past the director",
+    record(recording) {
+      const control = recording
+        .ftp()
+        .client(...PASV)
+        .server(REPLY);
+      for (let n = 0; n < 3; n++) {
+        recording.connection(`${CLIENT}:40001`, DATA).syn();
+        recording.connection(`${CLIENT}:40001`, "192.168.0.2:51210").answer();
+      }
+      control.client("ABOR\r\n");
+    },
+    found: ["error opened-not-answered", "error realserver-leaked"],
+    says: /was answered by 192\.168\.0\.2:51210 instead/,
+  },
+  {
+    name: "a control connection that nothing answers",
+    record: (recording) => void recording.connection(`${CLIENT}:40000`, `${SERVER}:21`).syn(3),
+    found: ["error opened-not-answered"],
+    says: /a control connection, was not answered \(3 frames\)/,
+  },
+  {
+    name: "a scan of ports",
+    record(recording) {
+      for (let n = 0; n < 20; n++) recording.connection(`${CLIENT}:40000`, `192.0.2.${n}:21`).syn();
+    },
+    found: [],
+  },
+  {
+    name: "a control connection that the realserver answers past the director",
+    record(recording) {
+      recording.connection(`${CLIENT}:40000`, `${SERVER}:21`).syn();
+      recording.connection(`${CLIENT}:40000`, "192.168.0.2:21").answer();
+    },
+    found: ["error opened-not-answered", "error realserver-leaked"],
+  },
+  {
+    name: "data that are not let through while the control connection is encrypted",
+    record(recording) {
+      const control = recording.ftp().client("AUTH TLS\r\n").server("234 go ahead\r\n").client("x");
+      recording.connection(`${CLIENT}:40001`, DATA).syn().reset();
+      recording.transfer(`${CLIENT}:40002`, `${SERVER}:51211`);
+      control.close();
+    },
+    found: ["error opened-not-answered", "warning control-encrypted"],
+    says: /cannot be read, was answered by a reset/,
+  },
+  {
+    name: "a file that is asked for by TFTP, again and again",
+    record(recording) {
+      for (let n = 0; n < 3; n++) recording.datagram(`${CLIENT}:40000`, `${SERVER}:69`, "\0\x01a\0octet\0").wait(5);
+    },
+    found: ["error announced-not-opened"],
+    says: /the server sends nothing/,
+  },
+  {
+    name: "a file that is asked for by TFTP at the end of the capture, and one that comes",
+    record(recording) {
+      recording.datagram(`${CLIENT}:40001`, `${SERVER}:69`, "\0\x01a\0octet\0");
+      recording.datagram(`${SERVER}:50000`, `${CLIENT}:40001`, "\0\x03\0\x01data").wait(9);
+      recording.datagram(`${CLIENT}:40000`, `${SERVER}:69`, "\0\x01a\0octet\0");
+    },
+    found: [],
+  },
+  {
+    name: "a file that comes from the realserver's own address, and that the client does not want from there",
+    record(recording) {
+      recording.datagram(`${CLIENT}:40001`, `${SERVER}:69`, "\0\x01a\0octet\0");
+      recording.datagram("192.168.0.2:50000", `${CLIENT}:40001`, "\0\x03\0\x01data");
+    },
+    found: ["error realserver-leaked"],
+  },
+  {
+    name: "a film that a player asks for, and that does not come",
+    record(recording) {
+      const control = rtsp(recording);
+      recording.datagram(`${CLIENT}:5000`, `${SERVER}:6000`, "punch").wait(10);
+      control.close();
+    },
+    found: ["error announced-not-opened"],
+    says: /10\.0\.0\.5:5000 -> 192\.0\.2\.1:6000 asks for what was announced in frame 5 \(rtsp-rtp\)/,
+  },
+  {
+    name: "a film that comes",
+    record(recording) {
+      const control = rtsp(recording);
+      recording.datagram(`${CLIENT}:5000`, `${SERVER}:6000`, "punch");
+      recording.datagram(`${SERVER}:6000`, `${CLIENT}:5000`, "film").wait(10);
+      control.close();
+    },
+    found: [],
+  },
+  {
+    name: "a film that comes from the realserver's own address",
+    record(recording) {
+      const control = rtsp(recording, ";source=192.168.0.2");
+      recording.datagram("192.168.0.2:6000", `${CLIENT}:5000`, "film").wait(10);
+      control.close();
+    },
+    found: ["warning realserver-leaked"],
+    says: /comes from 192\.168\.0\.2:6000, the server is 192\.0\.2\.1/,
   },
   {
     name: "active data from port 20 that nobody announced",

@@ -6,6 +6,7 @@ import { Detours, elsewhere, isForeign, mattering } from "./elsewhere.ts";
 import { type Finding, finding, type NumberedControl, type Scene } from "./finding.ts";
 import { endText, listenerOf, otherEnd, saidText, unanswered } from "./flow.ts";
 import { Openings, transfersBy } from "./opening.ts";
+import { senderOf, silentFindings } from "./silent.ts";
 
 export function* announcedFindings(scene: Scene): Generator<Finding> {
   const detours = new Detours(scene);
@@ -13,16 +14,19 @@ export function* announcedFindings(scene: Scene): Generator<Finding> {
   for (const numbered of scene.controls) {
     const split = new Set<number>();
     const transfers = transfersBy(numbered);
+    yield* openings.ofControl(numbered);
     for (const related of mattering(numbered.related)) {
       const foreign = isForeign(related);
       const transfer = transfers.get(related);
       if (foreign) yield* elsewhere(scene, numbered, related, detours.of(numbered, related), transfer);
       if (!foreign || related.flow >= 0) yield* openings.of(numbered, related, transfer);
       yield* otherSource(scene, numbered, related);
+      yield* otherSender(scene, numbered, related);
       const { begun, complete } = related.observed.message;
       if (begun !== complete && !split.has(complete)) yield splitFinding(numbered, related);
       split.add(complete);
     }
+    yield* silentFindings(scene, numbered);
     yield* otherPort(scene, numbered);
   }
 }
@@ -34,14 +38,27 @@ function openerOf({ flows }: Scene, { observed, flow }: Related): End | null {
   return listener === null ? null : otherEnd(listener);
 }
 
-function* otherSource(scene: Scene, { id }: NumberedControl, related: Related): Generator<Finding> {
+function* otherSource(scene: Scene, numbered: NumberedControl, related: Related): Generator<Finding> {
   const { flows } = scene;
   const { observed, flow, from, to } = related;
   const opener = openerOf(scene, related);
   if (opener === null || from.address === null || flows.hasAddress(flow, opener, from.address)) return;
   const seen = endText(flows, flow, opener);
   const message = `the connection to ${endpointText(to)} comes from ${seen}, the server is ${from.address}`;
-  yield finding("realserver-leaked", "error", id, [observed.frame, flows.firstFrame(flow)], message);
+  yield finding("realserver-leaked", "error", numbered.id, [observed.frame, flows.firstFrame(flow)], message);
+}
+
+/** The same of datagrams (TFTP, RTSP's media). They are taken for wrong where the client answers none of them. */
+function* otherSender({ flows }: Scene, { id, control }: NumberedControl, related: Related): Generator<Finding> {
+  const { observed, flow, from, to } = related;
+  const { opener, kind } = observed.announcement;
+  const sender = senderOf(flows, related);
+  if (sender === null || opener !== "reply" || from.address === null || kind.endsWith("-rtcp")) return;
+  if (flows.framesOf(flow, sender) === 0 || flows.hasAddress(flow, sender, control.server.address)) return;
+  const seen = endText(flows, flow, sender);
+  const message = `what is sent to ${endpointText(to)} (${kind}) comes from ${seen}, the server is ${control.server.address}`;
+  const severity = kind === "tftp" && flows.framesOf(flow, otherEnd(sender)) === 0 ? "error" : "warning";
+  yield finding("realserver-leaked", severity, id, [observed.frame, flows.firstFrame(flow)], message);
 }
 
 /** RFC 959 §3.2: the server's data port is the one before its control port. Once for each control connection. */

@@ -2,7 +2,7 @@
 import type { Flows } from "../flows.ts";
 import type { Silence } from "../transcript.ts";
 import { type Finding, finding, type NumberedControl, type Scene, type Severity } from "./finding.ts";
-import { flowText, secondsText, wasClosed, wasReset } from "./flow.ts";
+import { endOf, flowText, secondsText, wasClosed, wasReset } from "./flow.ts";
 
 /** A silence that many a middlebox does not sit through: cloud balancers' 4 minutes are among the shortest. */
 const IDLE_SECONDS = 240;
@@ -49,7 +49,7 @@ function outcomeOf(flows: Flows, { control }: NumberedControl, idle: Idle): [Sev
   if (idle.untilFrame > 0 && wasReset(flows, control.row)) return ["error", ", and it was reset"];
   const heard = idle.untilFrame > 0 ? idle.until : flows.lastTime(idle.flow);
   const over = idle.untilFrame === 0 && !wasClosed(flows, idle.flow);
-  if (over || flows.end() - heard < ANSWER_SECONDS) return ["warning", ", until the capture ends"];
+  if (over || endOf(flows) - heard < ANSWER_SECONDS) return ["warning", ", until the capture ends"];
   return ["error", idle.untilFrame > 0 ? ", and then one end alone was heard" : ", and nothing came on it afterwards"];
 }
 

@@ -4,9 +4,20 @@ import { A, B, type End, type Flows, UNKNOWN } from "../flows.ts";
 import type { Related } from "../match.ts";
 
 const FIN = 1;
-const SYN = 2;
+export const SYN = 2;
 const RST = 4;
 const ACK = 16;
+
+const ends = new WeakMap<Flows, number>();
+
+/** When the last packet of the capture was sent. Every flow is asked, once. */
+export function endOf(flows: Flows): number {
+  const known = ends.get(flows);
+  if (known !== undefined) return known;
+  const end = flows.end();
+  ends.set(flows, end);
+  return end;
+}
 
 export const otherEnd = (end: End): End => (end === A ? B : A);
 

@@ -4,7 +4,8 @@ import type { Flows } from "../flows.ts";
 import type { Related } from "../match.ts";
 import type { Transfer } from "../transfers.ts";
 import { type Finding, finding, type NumberedControl, type Scene } from "./finding.ts";
-import { answerText, flowText, unanswered, wasClosed } from "./flow.ts";
+import { answerText, endOf, endText, flowText, listenerOf, unanswered, wasClosed } from "./flow.ts";
+import { Strays } from "./strays.ts";
 
 /** Whoever has not opened it by then will not, or waits for something. */
 const AT_ONCE_SECONDS = 1;
@@ -36,10 +37,22 @@ export const saysText = (transfer: Transfer | undefined): string =>
 /** Somebody waits for a connection that did not come, or was not let through. */
 export class Openings {
   readonly #flows: Flows;
-  #end: number | null = null;
+  readonly #strays: Strays;
 
-  constructor({ flows }: Scene) {
-    this.#flows = flows;
+  constructor(scene: Scene) {
+    this.#flows = scene.flows;
+    this.#strays = new Strays(scene);
+  }
+
+  /** The control connection itself. One try in vain is anybody's port scan, and ident has a finding of its own. */
+  *ofControl({ id, control: { row, helper } }: NumberedControl): Generator<Finding> {
+    const flows = this.#flows;
+    if (helper.name === "ident" || unanswered(flows, row) !== "silence") return;
+    const stray = this.#strays.of(row);
+    if (stray < 0 && flows.frames(row) < 2) return;
+    const message = `${flowText(flows, row)}, a control connection, was ${this.#answerText(row, "silence", stray)}`;
+    yield finding("opened-not-answered", "error", id, [flows.firstFrame(row)], message);
+    if (stray >= 0) yield this.#leaked(id, row, stray);
   }
 
   *of(numbered: NumberedControl, related: Related, transfer: Transfer | undefined): Generator<Finding> {
@@ -53,10 +66,27 @@ export class Openings {
     const how = unanswered(flows, flow);
     if (how === null) return;
     const { frame, announcement } = observed;
+    const stray = this.#strays.of(flow);
     const message =
       `${flowText(flows, flow)}, announced in frame ${frame} (${announcement.kind}), ` +
-      `was ${answerText(flows, flow, how)}${saysText(transfer)}`;
+      `was ${this.#answerText(flow, how, stray)}${saysText(transfer)}`;
     yield finding("opened-not-answered", "error", id, [frame, flows.firstFrame(flow), transfer?.frame ?? 0], message);
+    if (stray >= 0) yield this.#leaked(id, flow, stray);
+  }
+
+  #answerText(row: number, how: "silence" | "reset", stray: number): string {
+    const flows = this.#flows;
+    return stray < 0
+      ? answerText(flows, row, how)
+      : `answered by ${endText(flows, stray, listenerOf(flows, stray)!)} instead`;
+  }
+
+  /** Whose answer went past the director. */
+  #leaked(id: number, row: number, stray: number): Finding {
+    const flows = this.#flows;
+    const other = endText(flows, stray, listenerOf(flows, stray)!);
+    const message = `the SYN of ${flowText(flows, row)} is answered by ${other}, which its sender does not know`;
+    return finding("realserver-leaked", "error", id, [flows.firstFrame(row), flows.firstFrame(stray)], message);
   }
 
   *#unopened(numbered: NumberedControl, related: Related, transfer: Transfer | undefined): Generator<Finding> {
@@ -89,7 +119,6 @@ export class Openings {
   }
 
   #endsWith(row: number): boolean {
-    this.#end ??= this.#flows.end();
-    return this.#end - this.#flows.lastTime(row) < AT_ONCE_SECONDS;
+    return endOf(this.#flows) - this.#flows.lastTime(row) < AT_ONCE_SECONDS;
   }
 }

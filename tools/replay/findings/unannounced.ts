@@ -1,7 +1,7 @@
 /** Connections between the ends of a control connection that nobody announced on it. */
 import { A, B, type End, type Flows } from "../flows.ts";
 import { type Finding, finding, type NumberedControl, type Scene } from "./finding.ts";
-import { endText, flowText, listenerOf, otherEnd } from "./flow.ts";
+import { answerText, endText, flowText, listenerOf, otherEnd, unanswered } from "./flow.ts";
 
 const FIRST_UNRESERVED_PORT = 1024;
 const DATA_PORT = 20;
@@ -9,11 +9,11 @@ const DATA_PORT = 20;
 const TRANSPORTS: Readonly<Record<string, "tcp" | "udp">> = { ftp: "tcp", rtsp: "udp", pnm: "udp", wms: "udp" };
 
 export function* unannouncedFindings({ flows, controls }: Scene): Generator<Finding> {
-  const readable = controls.filter(({ control }) => control.helper.name in TRANSPORTS && control.groups.length === 0);
-  if (readable.length === 0) return;
+  const speaking = controls.filter(({ control }) => control.helper.name in TRANSPORTS);
+  if (speaking.length === 0) return;
   const known = new Set(controls.flatMap(({ control, related }) => [control.row, ...related.map(({ flow }) => flow)]));
   const pairs = new Map<number, NumberedControl[]>();
-  for (const numbered of readable) {
+  for (const numbered of speaking) {
     const pair = flows.between(numbered.control.row);
     if (!pairs.has(pair)) pairs.set(pair, []);
     pairs.get(pair)!.push(numbered);
@@ -25,7 +25,7 @@ export function* unannouncedFindings({ flows, controls }: Scene): Generator<Find
     if (near === undefined || known.has(row) || announced.has(row)) continue;
     // Pairs that only seem to be the same are told apart by their addresses.
     const during = near.find((one) => between(flows, row, one) && alive(flows, row, one));
-    if (during !== undefined) yield found(flows, row, during);
+    if (during !== undefined) yield* found(flows, row, during);
   }
 }
 
@@ -49,11 +49,20 @@ function between(flows: Flows, row: number, { control }: NumberedControl): boole
 const alive = (flows: Flows, row: number, { control }: NumberedControl): boolean =>
   flows.firstFrame(row) > flows.firstFrame(control.row) && flows.firstFrame(row) < flows.lastFrame(control.row);
 
-function found(flows: Flows, row: number, { id }: NumberedControl): Finding {
+function* found(flows: Flows, row: number, { id, control }: NumberedControl): Generator<Finding> {
+  const frames = [flows.firstFrame(row)];
+  if (control.groups.length > 0) {
+    // What cannot be read may have announced it.
+    const how = unanswered(flows, row);
+    if (how === null) return;
+    const message = `${flowText(flows, row)}, opened while what this control connection says cannot be read, was ${answerText(flows, row, how)}`;
+    yield finding("opened-not-answered", "error", id, frames, message);
+    return;
+  }
   const listener = listenerOf(flows, row);
   const opener = listener === null ? null : otherEnd(listener);
   const fromDataPort = opener !== null && flows.port(row, opener) === 20;
   const from = fromDataPort ? `active data from ${endText(flows, row, opener)}` : flowText(flows, row);
   const message = `${from} was opened while this control connection lived, and no announcement names it`;
-  return finding("opened-not-announced", fromDataPort ? "warning" : "info", id, [flows.firstFrame(row)], message);
+  yield finding("opened-not-announced", fromDataPort ? "warning" : "info", id, frames, message);
 }
