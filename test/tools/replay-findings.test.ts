@@ -226,6 +226,30 @@ const cases: readonly Case[] = [
     found: [],
   },
   {
+    name: "a PORT that no transfer is asked for after",
+    record: (recording) =>
+      void recording
+        .ftp()
+        .client("PORT 10,0,0,5,200,10\r\n")
+        .server("200 fine\r\n")
+        .client("SIZE x\r\n")
+        .server("550 no\r\n")
+        .client("QUIT\r\n"),
+    found: [],
+  },
+  {
+    name: "a PORT whose transfer hangs without a word",
+    record: (recording) =>
+      void recording
+        .ftp()
+        .client("PORT 10,0,0,5,200,10\r\n")
+        .server("200 fine\r\n")
+        .client("LIST\r\n")
+        .server("150 here\r\n")
+        .client("ABOR\r\n"),
+    found: ["error announced-not-opened"],
+  },
+  {
     name: "a wrong address in a 227, and a transfer that the server says is done",
     record: (recording) =>
       void recording

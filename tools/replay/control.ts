@@ -153,7 +153,7 @@ export class TcpControl extends Control {
   }
 
   override get transfers(): readonly Transfer[] {
-    return this.#session?.readings[0]?.transfers?.ended ?? NO_TRANSFERS;
+    return this.#session?.readings[0]?.transfers?.asked ?? NO_TRANSFERS;
   }
 
   override begins(direction: Direction): number | null {

@@ -6,13 +6,15 @@ import type { Direction } from "../../core/units.ts";
 import { LF } from "../../core/wire/text.ts";
 
 export interface Transfer {
-  /** The frame of the first reply to the command: 1yz, or what ended it. */
-  readonly answered: number;
+  /** The frame of the command. */
+  readonly asked: number;
+  /** The frame of the first reply to it: 1yz, or what ended it. 0: none yet, nor of those below. */
+  answered: number;
+  /** 1yz came: the server had begun. */
+  begun: boolean;
   /** The frame of the reply that ended it, and its code. */
-  readonly frame: number;
-  readonly code: number;
-  /** 1yz came before: the server had begun. */
-  readonly begun: boolean;
+  frame: number;
+  code: number;
 }
 
 const COMMANDS: ReadonlySet<string> = new Set(["RETR", "STOR", "STOU", "APPE", "LIST", "NLST", "MLSD"]);
@@ -23,11 +25,10 @@ const TELLING = 5;
 
 /** Bytes of both directions in order. */
 export class Transfers {
-  readonly ended: Transfer[] = [];
+  readonly asked: Transfer[] = [];
   readonly #lines: Record<Direction, string> = { original: "", reply: "" };
-  #asked = false;
-  /** The frame of its 1yz; 0: none yet. */
-  #begun = 0;
+  /** The latest, until it has ended. */
+  #open: Transfer | null = null;
 
   data(direction: Direction, bytes: Uint8Array, frame: number): void {
     let at = 0;
@@ -47,26 +48,23 @@ export class Transfers {
   #line(direction: Direction, line: string, frame: number): void {
     if (direction === "reply") this.#reply(line, frame);
     else if (COMMANDS.has(line.slice(0, 4).toUpperCase()) && line.charCodeAt(4) <= 0x20) {
-      this.#asked = true;
-      this.#begun = 0;
+      this.#open = { asked: frame, answered: 0, begun: false, frame: 0, code: 0 };
+      if (this.asked.length < MOST) this.asked.push(this.#open);
     }
   }
 
   /** Of a reply in several lines the last. */
   #reply(line: string, frame: number): void {
-    if (!this.#asked || !/^[1-5]\d\d /.test(line)) return;
+    const open = this.#open;
+    if (open === null || !/^[1-5]\d\d /.test(line)) return;
+    open.answered ||= frame;
     if (line.startsWith("1")) {
-      this.#begun ||= frame;
+      open.begun = true;
       return;
     }
-    this.#asked = false;
-    if (this.ended.length >= MOST) return;
-    this.ended.push({
-      answered: this.#begun || frame,
-      frame,
-      code: Number(line.slice(0, 3)),
-      begun: this.#begun > 0,
-    });
+    open.frame = frame;
+    open.code = Number(line.slice(0, 3));
+    this.#open = null;
   }
 }
 

@@ -16,23 +16,31 @@ const DATA_FAILED: ReadonlySet<number> = new Set([421, 425, 426]);
 const NOT_CAPTURED =
   "Capture without a filter for the control port, and where both connections pass; nothing has failed here.";
 
-/** The transfer that each announcement was made for: the last one before the server's answer. */
+/** The transfer that each announcement was made for: of those before the server's answer the last. */
 export function transfersBy({ control, related }: NumberedControl): ReadonlyMap<Related, Transfer> {
   const found = new Map<Related, Transfer>();
   let next = 0;
   let last: Related | null = null;
   for (const transfer of control.transfers) {
-    while (next < related.length && related[next]!.observed.frame <= transfer.answered) last = related[next++]!;
+    const until = transfer.answered || transfer.asked;
+    while (next < related.length && related[next]!.observed.frame <= until) last = related[next++]!;
     if (last !== null && !found.has(last)) found.set(last, transfer);
   }
   return found;
 }
 
-export const wasDone = (transfer: Transfer | undefined): boolean => transfer?.begun === true && transfer.code < 300;
+/** A server that refuses the command needs no connection, nor opens one that no command asks for. */
+function isSpared({ observed: { announcement } }: Related, transfer: Transfer | undefined): boolean {
+  if (transfer === undefined) return announcement.kind === "ftp-active" || announcement.kind === "ftp-eprt";
+  return transfer.code > 0 && !transfer.begun && !DATA_FAILED.has(transfer.code);
+}
+
+export const wasDone = (transfer: Transfer | undefined): boolean =>
+  transfer?.begun === true && transfer.code > 0 && transfer.code < 300;
 
 /** `, the server says 425 in frame 12` */
 export const saysText = (transfer: Transfer | undefined): string =>
-  transfer === undefined ? "" : `; the server says ${transfer.code} in frame ${transfer.frame}`;
+  transfer === undefined || transfer.code === 0 ? "" : `; the server says ${transfer.code} in frame ${transfer.frame}`;
 
 /** Somebody waits for a connection that did not come, or was not let through. */
 export class Openings {
@@ -93,8 +101,7 @@ export class Openings {
     const { observed, to } = related;
     const { frame, state, announcement } = observed;
     if (state === "rejected" || state === "unanswered" || announcement.transport === "udp") return;
-    // A server that refuses the command needs no connection.
-    if (transfer !== undefined && !transfer.begun && !DATA_FAILED.has(transfer.code)) return;
+    if (isSpared(related, transfer)) return;
     const { id } = numbered;
     const announced = `${announcement.kind} ${endpointText(to)} was announced in frame ${frame}`;
     const frames = [frame, transfer?.frame ?? 0];
