@@ -65,15 +65,15 @@ export class Director {
     this.#operator = operator;
     try {
       this.#control = await openControl(this.#config.control, { operator, events: this.#events, log });
+      this.#events.watched = (watched) => path.watched?.(watched);
+      path.confine?.();
     } catch (error) {
-      health?.stop();
-      path.abort();
+      // Else it would go on serving, with nobody to end it.
+      this.abort();
       throw error;
     }
-    this.#events.watched = (watched) => path.watched?.(watched);
-    path.confine?.();
     health?.start();
-    if (this.#watch) this.#watcher = watchFile(this.#config.file, () => void this.reload());
+    if (this.#watch) this.#watchFile();
     log("info", "ready", {
       services: this.#config.services.length + this.#config.groups.length,
       ...path.about,
@@ -109,6 +109,16 @@ export class Director {
       const { body } = refusalOf(error);
       const problems = body.problems?.map(problemText) ?? [`${body.message}; ${body.remedy}`];
       this.#events.log("error", "reload-failed", { reason: body.error, problems });
+    }
+  }
+
+  /** The kernel has so many watches for each user (fs.inotify.max_user_instances): no reason not to serve. */
+  #watchFile(): void {
+    const { file } = this.#config;
+    try {
+      this.#watcher = watchFile(file, () => void this.reload());
+    } catch (error) {
+      this.#events.log("warn", "not-watched", { file, reason: (error as Error).message });
     }
   }
 
