@@ -60,7 +60,9 @@ const SAFE = { "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff" 
 
 async function answer(asked: Asked, route: Route, { operator, events, access }: ApiOptions): Promise<Response> {
   if (route.stream) {
-    return new Response(eventLines(events), { headers: { "Content-Type": "application/x-ndjson", ...SAFE } });
+    // Of HEAD nobody would read the lines, or say that he reads no more.
+    const lines = asked.req.method === "HEAD" ? null : eventLines(events);
+    return new Response(lines, { headers: { "Content-Type": "application/x-ndjson", ...SAFE } });
   }
   const input = {
     params: shaped(route.params, asked.req.param(), "the path"),
@@ -100,10 +102,16 @@ async function bodyOf({ req }: Asked, { takes, most }: Route): Promise<unknown> 
 async function textOf(body: ReadableStream<Uint8Array> | null, most: number): Promise<string> {
   const chunks: Uint8Array[] = [];
   let length = 0;
-  for await (const chunk of body ?? []) {
-    length += chunk.length;
-    if (length > most) throw new Refusal(413, "too-long", `the body is longer than ${most} bytes`, "send less");
-    chunks.push(chunk);
+  try {
+    for await (const chunk of body ?? []) {
+      length += chunk.length;
+      if (length > most) throw new Refusal(413, "too-long", `the body is longer than ${most} bytes`, "send less");
+      chunks.push(chunk);
+    }
+  } catch (error) {
+    if (error instanceof Refusal) throw error;
+    // Who sent it has gone, or took too long.
+    throw new Refusal(400, "cut-short", "the body ended before it was whole", "send all of it");
   }
   return Buffer.concat(chunks).toString("utf8");
 }

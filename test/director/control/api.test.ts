@@ -2,6 +2,10 @@
 import { once } from "node:events";
 import { request } from "node:http";
 import t, { type Test } from "tap";
+import { socketAccess } from "../../../director/control/access.ts";
+import { makeApi } from "../../../director/control/api.ts";
+import { Events } from "../../../director/control/events.ts";
+import type { Operator } from "../../../director/control/operator.ts";
 import { FtpClient } from "../../../tools/demo/ftp-client.ts";
 import { freePort } from "../../../tools/demo/realserver.ts";
 import { CLIENT, dial, ftpConfig, listen, plainConfig, REAL_A, REAL_B, until, VIP } from "../live.ts";
@@ -201,4 +205,26 @@ t.test("a realserver that is marked as down gets nothing, and is shown so", asyn
   const path = "/v1/services/plain/realservers/192.0.2.10:80/mark";
   t.same((await ask(director.socket, path, { method: "PATCH", body: { up: false } })).body, { marked: true });
   t.match((await ask(director.socket, "/v1/services")).body.items[0].realservers, [{ condition: "down" }]);
+});
+
+/** Its lines had nobody who would ever stop them: each such request stayed with the director, and ten thousand events with it. */
+t.test("HEAD of the events begins no stream of them", async (t) => {
+  const events = new Events(() => {});
+  const begun: boolean[] = [];
+  events.watched = (watched) => begun.push(watched);
+  const api = makeApi({ events, access: socketAccess, log: () => {}, operator: {} as Operator });
+  const { status } = await api.request("/v1/events", { method: "HEAD" }, { incoming: { headers: {} } });
+  t.equal(status, 200);
+  t.same(begun, []);
+});
+
+t.test("who leaves in the middle of a body is no fault of the director's", async (t) => {
+  const director = await farm(t);
+  const headers = { "content-type": "application/json", "content-length": "100" };
+  const asked = request({ ...director.socket, path: "/v1/flush", method: "POST", headers });
+  asked.on("error", () => {}).write("{");
+  await until(() => asked.writableLength === 0 && asked.socket?.connecting === false, "it is on its way");
+  asked.destroy();
+  await until(() => director.log.some(({ reason }) => reason === "cut-short"), "it is told");
+  t.notOk(director.log.some(({ event }) => event === "control-failed"));
 });
