@@ -41,7 +41,7 @@ export function judgeOffer(
   if (objection !== undefined) return objection;
   if (!isPort(port)) return port === 0 ? "port-zero" : "bad-port";
   if (port < FIRST_UNRESERVED_PORT) return "port-reserved";
-  if (address < 0 || isIpv4(real.address, address)) return null;
+  if (address <= 0 || isIpv4(real.address, address)) return null;
   for (const other of declared) if (isIpv4(other, address)) return null;
   return strange(4, real.address);
 }
@@ -59,9 +59,8 @@ function wrongAddress(
   if (address === null) return null;
   const own = ownAddress(side, speaker, connection);
   if (address.equals(own)) return null;
-  // A client that listens on all of its addresses may name them so (lftp from ::1). The entry leads to its own address.
-  if (side === "original" && speaker === "original" && address.unspecified && address.family === own.family)
-    return null;
+  // Who listens on all of its addresses may name them so (lftp from ::1; a 227 of vsftpd's over IPv6). The entry leads to its own.
+  if (side === speaker && address.unspecified && (side === "reply" || address.family === own.family)) return null;
   if (side === "reply" && speaker === "reply" && declared.some((other) => other.equals(address))) return null;
   return strange(address.family, own);
 }

@@ -43,10 +43,11 @@ const table: [speaker: Direction, opener: Direction, to: string | null, refused:
   ["original", "reply", "10.0.0.5", null],
   ["original", "reply", "10.0.0.6", "bounce"],
   ["original", "reply", "192.168.0.2", "bounce"],
-  // lftp's EPRT from ::1; it leads to the client's own address. A server's 227 has no such excuse.
+  // lftp's EPRT from ::1; it leads to the client's own address. So does vsftpd's 227 over IPv6 to the realserver's.
   ["original", "reply", "0.0.0.0", null],
   ["original", "reply", "::", "family-mismatch"],
-  ["reply", "original", "0.0.0.0", "bounce"],
+  ["reply", "original", "0.0.0.0", null],
+  ["reply", "original", "::", null],
   // RTSP: a server repeats where the client listens, a client where the server does, as it knows it.
   ["reply", "reply", "10.0.0.5", null],
   ["reply", "reply", "10.0.0.6", "bounce"],

@@ -24,7 +24,7 @@ t.test("bounce: 1,000 PORTs and EPRTs to third parties make 0 entries and 1,000 
 
 t.test("PASV: a 227 that names another realserver, or the VIP, makes 0 entries unless declared", async (t) => {
   const two = ftpService({ realservers: [realserver("192.168.0.2"), realserver("192.168.0.3")] });
-  for (const address of ["192,168,0,3", "1,2,3,4", "127,0,0,1", "0,0,0,0", "10,0,0,5"]) {
+  for (const address of ["192,168,0,3", "1,2,3,4", "127,0,0,1", "10,0,0,5"]) {
     const ftp = session({ balancer: makeBalancer([two]) });
     ftp.client("PASV\r\n");
     t.equal(
