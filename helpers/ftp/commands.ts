@@ -64,9 +64,16 @@ export class Commands extends Reader {
   #other(command: Command, line: Line, actions: Actions): void {
     if (isEmpty(line.text, line.textEnd)) return;
     this.#remember(command, line.text, null, actions);
+    if (command.verb === EPSV && line.simple) this.#extended(command, line, actions);
     if (line.simple || !isHidden(line)) return;
     const whole = { start: 0, end: line.end + 1 };
     actions.refuse("hidden", whole, { ...whole, text: () => `${REFUSED_COMMAND}\r\n` });
+  }
+
+  /** `EPSV 2` of a client that came by IPv6 (wget) is `EPSV 1` to a realserver that is reached by IPv4, and the reverse. */
+  #extended({ argument, end }: Command, { text }: Line, actions: Actions): void {
+    const { client, real } = this.#session.networks;
+    if (client !== real && latin1(text, argument, end) === client) actions.write(argument, end, real);
   }
 
   #remember({ verb, argument, end }: Command, text: Uint8Array, ref: Ref | null, actions: Actions): void {

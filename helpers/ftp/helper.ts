@@ -45,7 +45,8 @@ class FtpInspector implements Inspector {
   constructor({ virtual, real }: Connection, { strict, hold }: Settings) {
     this.#hold = hold;
     // Many servers' data connections come from any other port.
-    this.#session = new Session(strict ? dataPort(real) : null, dataPort(virtual));
+    const networks = { client: networkOf(virtual), real: networkOf(real) };
+    this.#session = new Session(strict ? dataPort(real) : null, dataPort(virtual), networks);
     this.#commands = new Commands(this.#session);
     this.#replies = new Replies(this.#session);
   }
@@ -185,6 +186,9 @@ class FtpInspector implements Inspector {
 
 /** RFC 959 §3.2: the server's data port is the one before its control port. */
 const dataPort = ({ port: control }: Endpoint): Port | null => (control > 1 ? port(control - 1) : null);
+
+/** RFC 2428 §2. */
+const networkOf = ({ address }: Endpoint): string => (address.family === 4 ? "1" : "2");
 
 const blind = ({ length }: Uint8Array): Inspection => ({ verdict: "detach", consumed: length });
 

@@ -12,11 +12,14 @@ export class Session extends Dialogue {
   readonly dataPort: Port | null;
   /** Where the client expects active data connections to come from. */
   readonly virtualDataPort: Port | null;
+  /** RFC 2428 §2: the network protocols by which the client and the realserver know the control connection. */
+  readonly networks: { readonly client: string; readonly real: string };
   /** RFC 2428 §4: after EPSV ALL the client may use nothing else. */
   epsvAll = false;
 
-  constructor(dataPort: Port | null, virtualDataPort: Port | null) {
+  constructor(dataPort: Port | null, virtualDataPort: Port | null, networks: Session["networks"]) {
     super();
+    this.networks = networks;
     this.dataPort = dataPort;
     this.virtualDataPort = virtualDataPort;
   }

@@ -1,6 +1,6 @@
 import t from "tap";
 import { ftp } from "../../../helpers/ftp/helper.ts";
-import { endpoint } from "../../addresses.ts";
+import { address, endpoint } from "../../addresses.ts";
 import { holdsContract, inspect } from "../../contract.ts";
 import { Conversation, ftpService, makeBalancer, REAL, realserver } from "../../conversation.ts";
 
@@ -227,6 +227,50 @@ t.test("IPv6: EPRT and EPSV", async (t) => {
     "ftp-eprt 2001:db8:1::2:any -> [2001:db8::5]:1025 => [2001:db8::5]:1025",
     "ftp-epsv 2001:db8::5:any -> [2001:db8::1]:5001 => [2001:db8:1::2]:5001",
   ]);
+});
+
+/** A client that is reached as `near`, and a realserver by the other family. */
+function acrossFamilies(near: 4 | 6) {
+  const [client, virtual] = near === 4 ? ["10.0.0.5", "1.2.3.4"] : ["2001:db8::5", "2001:db8::1"];
+  const service = ftpService({
+    address: address(virtual!),
+    realservers: [realserver(near === 4 ? "2001:db8:1::2" : REAL)],
+  });
+  const ends = { client: endpoint(client!, 40000), virtual: endpoint(virtual!, 21) };
+  return session({ balancer: makeBalancer([service]), ...ends });
+}
+
+// wget over IPv6 says EPSV 2, to which vsftpd says 522 where the director reaches it by IPv4.
+t.test(
+  "EPSV for the client's network protocol is EPSV for the realserver's; another is left to the server",
+  async (t) => {
+    for (const [near, own, other] of [
+      [4, "1", "2"],
+      [6, "2", "1"],
+    ] as const) {
+      const ftp = acrossFamilies(near);
+      t.equal(ftp.client(`epsv ${own} \r\n`), `epsv ${other} \r\n`);
+      ftp.server("229 Entering Extended Passive Mode (|||5001|)\r\n");
+      t.equal(ftp.pending.length, 1);
+      for (const said of [`EPSV ${other}\r\n`, "EPSV\r\n", "EPSV ALL\r\n", `EPSV ${own}1\r\n`])
+        t.equal(ftp.client(said), said);
+    }
+    const same = session();
+    t.equal(same.client("EPSV 1\r\nEPSV 2\r\n"), "EPSV 1\r\nEPSV 2\r\n");
+  },
+);
+
+// vsftpd's answer to a PASV that came by IPv6; every client takes it for the server that says it.
+t.test("0.0.0.0 in a 227 stands for the realserver", async (t) => {
+  for (const ftp of [session(), acrossFamilies(4)]) {
+    ftp.client("PASV\r\n");
+    const heard = ftp.server("227 Entering Passive Mode (0,0,0,0,19,137).\r\n");
+    t.equal(heard, "227 Entering Passive Mode (1,2,3,4,19,137).\r\n");
+    t.match(ftp.pending, [/^ftp-passive 10\.0\.0\.5:any -> 1\.2\.3\.4:5001 => .*:5001$/]);
+  }
+  const none = acrossFamilies(6);
+  none.client("PASV\r\n");
+  t.equal(none.server("227 ok (0,0,0,0,19,137)\r\n"), refused("family-mismatch"));
 });
 
 t.test("onRefuse forward: what is refused passes as it is, counted, and opens nothing", async (t) => {
