@@ -1,6 +1,7 @@
 /** What SETUP and its answer announce (RFC 2326 §10.4, RFC 7826 §13.3). */
 import type { Actions, Announcement, Connection, Direction, Ref, Render, Replacement } from "../../core/helper/api.ts";
 import { type ByteRange, type Endpoint, isPort, opposite, type PartialEndpoint, type Port } from "../../core/units.ts";
+import type { Address } from "../../core/wire/address.ts";
 import type { Header } from "../../core/wire/head.ts";
 import { latin1 } from "../../core/wire/text.ts";
 import { Dialogue, type Offered, type Pending, Tracks } from "./dialogue.ts";
@@ -158,19 +159,22 @@ export class Exchange {
   #serverEnds(head: Head, { server }: TransportSpec, taken: readonly Offered[], answers: Ref): Bundle {
     const bundle = new Bundle();
     for (const [index, at] of server.ports.entries()) {
+      const address = addressOf(server.addresses, index);
+      const same = indexOf(bundle, address, at.port);
+      bundle.places.push({ at, index: same < 0 ? bundle.announcements.length : same, render: renderPort });
+      if (same >= 0) continue;
       const client = taken.find((offered) => offered.index === index)?.port;
       bundle.announcements.push({
         ...this.#answered(head, index),
         opener: "original",
         // A client behind a NAT of its own comes from another port than it knows.
         from: { address: null, port: this.#strict ? portOrAny(client) : null },
-        to: { address: addressOf(server.addresses, index), port: at.port },
+        to: { address, port: at.port },
         answers,
       });
-      bundle.places.push({ at, index, render: renderPort });
     }
     for (const [index, at] of server.addresses.entries()) {
-      bundle.places.push({ at, index: Math.min(index, server.ports.length - 1), render: renderAddress(at) });
+      bundle.places.push({ at, index: Math.min(index, bundle.announcements.length - 1), render: renderAddress(at) });
     }
     return bundle;
   }
@@ -302,19 +306,17 @@ function offers(specs: readonly TransportSpec[], whole: ByteRange, instead: Repl
 
 /** Where in the bundle this end is; it is put there if it is new. */
 function place(
-  { announcements }: Bundle,
+  bundle: Bundle,
   offered: Offered[],
   end: Offered,
   to: Announcement["to"],
   bytes: ByteRange,
   instead: Replacement,
 ): number {
-  const same = announcements.findIndex(
-    (one) => one.to.port === to.port && String(one.to.address) === String(to.address),
-  );
+  const same = indexOf(bundle, to.address, to.port);
   if (same >= 0) return same;
   offered.push(end);
-  announcements.push({
+  bundle.announcements.push({
     kind: kindOf(end.index),
     said: "SETUP",
     transport: "udp",
@@ -327,6 +329,10 @@ function place(
   });
   return offered.length - 1;
 }
+
+/** Which announcement of the bundle is of this end already: one end is one flow, however often it is named. */
+const indexOf = ({ announcements }: Bundle, address: Address | null, port: number): number =>
+  announcements.findIndex(({ to }) => to.port === port && String(to.address) === String(address));
 
 /** Those of the ends that were offered that the answer names. It may know them by other numbers (a director's). */
 function takenUp(offered: readonly Offered[], { client }: TransportSpec): readonly Offered[] {

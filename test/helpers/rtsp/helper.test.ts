@@ -119,6 +119,23 @@ t.test("one port: RTP alone (RTP/GNSS), and an odd base is as good as an even on
   t.match(odd.pending[2], /=> 192\.168\.0\.2:58547$/);
 });
 
+// Announced twice, it took its own place, and the answer was refused.
+t.test("a server that has media and reports on one port: one flow", async (t) => {
+  const rtsp = talk({ seen: asSockets });
+  rtsp.client(setup(UDP));
+  const said = (port: number, source: string) => agreed(`${UDP};source=${source};server_port=${port}-${port}`);
+  t.equal(rtsp.server(said(6256, "192.168.0.2").replaceAll("4588-4589", "24588-24589")), said(16256, "1.2.3.4"));
+  t.match(rtsp.pending.slice(2), [/^rtsp-rtp .* => 192\.168\.0\.2:6256$/]);
+});
+
+t.test("0.0.0.0 as source stands for the realserver", async (t) => {
+  const rtsp = talk();
+  rtsp.client(setup(UDP));
+  const said = (source: string) => agreed(`${UDP};source=${source};server_port=6256-6257`);
+  t.equal(rtsp.server(said("0.0.0.0")), said("1.2.3.4"));
+  t.equal(rtsp.pending.length, 4);
+});
+
 t.test("strict: the client's datagrams come from the port that it named", async (t) => {
   const rtsp = talk({ strict: true });
   rtsp.client(setup(UDP));
