@@ -109,7 +109,7 @@ function observe(helper: Helper, pieces: readonly Piece[], inBrief = false): unk
     const side = sides[direction];
     let rest = Buffer.concat([side.held, bytes]) as Uint8Array;
     while (rest.length > 0 && !detached) {
-      const before = rest.slice();
+      const before = new Uint8Array(rest);
       recorder.clear();
       const inspection = inspected(helper, inspector, rest, direction, recorder, inBrief);
       check(keepsContract(inspection, recorder, rest.length, helper.transport === "udp"), "keepsContract");

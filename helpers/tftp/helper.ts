@@ -70,7 +70,7 @@ class TftpInspector implements Inspector {
       // Nothing goes on: the client asks again.
       instead: { ...whole, text: () => "" },
     });
-    this.#asked = { payload: payload.slice(), ref };
+    this.#asked = { payload: new Uint8Array(payload), ref };
     this.#here = false;
   }
 

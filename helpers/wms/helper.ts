@@ -154,7 +154,7 @@ class WmsInspector implements Inspector {
       bytes: whole,
       instead,
     });
-    const copy = packet.slice();
+    const copy = new Uint8Array(packet);
     actions.rewrite(whole.start, whole.end, ref, (seen) =>
       seen.address.equals(address) && seen.port === port
         ? latin1(copy, 0, copy.length)

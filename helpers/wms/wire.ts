@@ -118,10 +118,11 @@ export function renderFunnel(packet: Uint8Array, message: Message, name: string)
   const room = nameRange(message);
   const needed = 2 * (name.length + 1);
   const longer = Math.max(0, Math.ceil((needed - (room.end - room.start)) / CHUNK) * CHUNK);
-  const header = packet.slice(0, HEADER);
+  // Copies: `slice()` of a Node Buffer is none.
+  const header = new Uint8Array(packet.subarray(0, HEADER));
   put32(header, 8, u32le(packet, 8) + longer);
   put32(header, 16, u32le(packet, 16) + longer / CHUNK);
-  const fixed = packet.slice(message.start, room.start);
+  const fixed = new Uint8Array(packet.subarray(message.start, room.start));
   put32(fixed, 0, (message.end - message.start + longer) / CHUNK);
   const before = latin1(packet, HEADER, message.start);
   const after = latin1(packet, message.end, packet.length);

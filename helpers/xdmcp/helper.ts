@@ -158,7 +158,7 @@ class XdmcpInspector implements Inspector {
         instead: { ...whole, text: () => "" },
       }),
     );
-    const asked: Asked = { payload: payload.slice(), request, ref: actions.expect(...bundle), told: null };
+    const asked: Asked = { payload: new Uint8Array(payload), request, ref: actions.expect(...bundle), told: null };
     actions.rewrite(LENGTH_AT, end, asked.ref, (seen) => {
       const text = renderRequest(seen, payload.length - end);
       if (text !== null) asked.told = seen;

@@ -85,6 +85,12 @@ t.test("a name of another length: message, packet and their lengths grow by whol
   }
 });
 
+t.test("what is written anew is another packet: that of the client stays as it came", async (t) => {
+  const said = bytes(udp());
+  talk({ seen: () => endpoint("192.168.100.200", 65535) }).client(said);
+  t.same(said, bytes(udp()));
+});
+
 t.test("left-overs behind the name (VLC has some) mean nothing", async (t) => {
   const wms = talk();
   const said = packet(funnel("\\\\10.0.0.5\\UDP\\7000", "\0\x000\0\0\0"));

@@ -153,6 +153,16 @@ t.test("two clients that are both display 0 get display numbers of the director'
   }
 });
 
+// `slice()` of a Node Buffer shares its memory: whatever came next in it was taken for the same Request said again.
+t.test("a Request is remembered as it was said, whatever its buffer holds later", async (t) => {
+  const talk = conversationOf(xdmcp);
+  const buffer = Buffer.from(REQUEST);
+  talk.client(buffer);
+  buffer.set(request(1, OWN));
+  t.equal(talk.client(buffer), latin1(request(1, OWN)));
+  t.equal(talk.pending.length, 2);
+});
+
 t.test("an IPv6 realserver is told an IPv6 address, whatever the client has", async (t) => {
   const talk = session({ seen: () => endpoint("fd00::1", 6001) });
   const address = [0xfd, 0, ...Array(13).fill(0), 1];
