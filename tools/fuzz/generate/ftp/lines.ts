@@ -39,7 +39,7 @@ const BEHIND = all(").", ")", "", " ", ".", "]", "> ok", ") for 1 client");
 const BEFORE_EXTENDED = all("229 Entering Extended Passive Mode (", "229 (", "229 Port ", "229 ok (");
 const BEHIND_EXTENDED = all(")", ").", "", ") go on");
 const DELIMITERS = bytes("|||||!#$%&*+;@^_~/x");
-const STRANGERS = ["10.9.9.9", "8.8.8.8", "192.168.0.99", "127.0.0.1", "0.0.0.0", "255.255.255.255"];
+const STRANGERS = ["10.9.9.9", "8.8.8.8", "192.168.0.99", "127.0.0.1", "0.0.0.1", "255.255.255.255"];
 const NOTHING = all(
   "425 Can't open.",
   "500 Unknown command.",
