@@ -16,7 +16,7 @@ export const keyOf = ({ address, port }: Pick<RealserverConfig, "address" | "por
   port === null ? address.toString() : endpointText({ address, port });
 
 /** `[2001:DB8::1]:21` as it is written everywhere. */
-function canonical(text: string): string {
+export function canonical(text: string): string {
   const address = Address.parse(text);
   if (address !== null) return address.toString();
   const both = endpoint(text);

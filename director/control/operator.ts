@@ -4,6 +4,7 @@
  */
 import { isDeepStrictEqual } from "node:util";
 import { endpointText } from "../../core/units.ts";
+import { quote } from "../config/problem.ts";
 import { type Config, checkDocument, type Document, loadConfig, parseConfig } from "../config.ts";
 import { ChangeError } from "../datapath/change-error.ts";
 import type { Datapath } from "../datapath/path.ts";
@@ -12,8 +13,8 @@ import type { Log } from "../log.ts";
 import type { PathName } from "../paths.ts";
 import { type Kept, WeightsByHand } from "./by-hand.ts";
 import { difference } from "./difference.ts";
-import { editRealserver, findRealserver } from "./document.ts";
-import type { FlowCounts, Measured, Operated, Page, Query, RelatedState, ServiceState } from "./operated.ts";
+import { canonical, editRealserver, findRealserver } from "./document.ts";
+import type { FlowCounts, Measured, Operated, Page, Query, RelatedState, Scope, ServiceState } from "./operated.ts";
 import { Refusal } from "./refusal.ts";
 
 export interface OperatorOptions {
@@ -101,6 +102,24 @@ export class Operator {
   /** None where the path cannot be operated. */
   async services(): Promise<readonly ServiceState[]> {
     return this.#options.path.operated?.services() ?? [];
+  }
+
+  /** `scope` with names as the path has them. Of nobody nothing is done, and that is not what was asked for. */
+  async known<S extends Scope>(scope: S): Promise<S> {
+    const { service, realserver } = scope;
+    if (service === undefined && realserver === undefined) return scope;
+    const all = await this.path.services();
+    const those = all.filter(({ name }) => service === undefined || name === service);
+    if (those.length === 0) {
+      const known = `known: ${all.map(({ name }) => name).join(", ")}`;
+      throw new Refusal(404, "no-such-service", `${quote(service)} is no service`, known);
+    }
+    if (realserver === undefined) return scope;
+    const keys = new Set(those.flatMap(({ realservers }) => realservers.map((one) => one.realserver)));
+    const key = canonical(realserver);
+    if (keys.has(key)) return { ...scope, realserver: key };
+    const known = `known: ${[...keys].join(", ")}`;
+    throw new Refusal(404, "no-such-realserver", `${quote(realserver)} is no realserver here`, known);
   }
 
   /** null: the path measures nothing. */

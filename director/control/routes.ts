@@ -3,6 +3,7 @@
  * the table and tries each without the right.
  */
 import { z } from "zod";
+import { Address } from "../../core/wire/address.ts";
 import { configSchema } from "../config/json-schema.ts";
 import { readDump } from "../ipvs/dump.ts";
 import { helperOf } from "../ipvs/helper-of.ts";
@@ -121,6 +122,15 @@ const WRITTEN = z.record(z.string(), z.unknown());
 const said = <T extends object>(input: T): { [K in keyof T]: Exclude<T[K], undefined> } =>
   Object.fromEntries(Object.entries(input).filter(([, value]) => value !== undefined)) as never;
 
+type Asked = z.output<typeof PAGE>;
+
+/** Where a list begins it is looked whether there is what it is narrowed to: pages that follow may outlive that. */
+async function asked(operator: Operator, { client, ...query }: Asked) {
+  const address = client === undefined ? null : Address.parse(client);
+  const narrowed = said({ ...query, client: address?.toString() ?? client });
+  return query.after === 0 ? operator.known(narrowed) : narrowed;
+}
+
 async function dropped(served: Served, plan: Plan, service: string, realserver?: string): Promise<unknown> {
   const scope = realserver === undefined ? { service } : { service, realserver };
   return { ...plan, dropped: await served.operator.path.drop(scope) };
@@ -203,19 +213,19 @@ export const routes: readonly Route[] = [
 
   route("GET", "/v1/connections", "read", "control, related, data and plain connections", {
     query: PAGE,
-    handle: ({ operator }, { query }) => operator.path.connections(said(query)),
+    handle: async ({ operator }, { query }) => operator.path.connections(await asked(operator, query)),
   }),
   route("GET", "/v1/related", "read", "announced connections that have not come yet", {
     query: PAGE,
-    handle: ({ operator }, { query }) => operator.path.related(said(query)),
+    handle: async ({ operator }, { query }) => operator.path.related(await asked(operator, query)),
   }),
   route("GET", "/v1/groups", "read", "port groups that helpers made", {
     query: PAGE,
-    handle: ({ operator }, { query }) => operator.path.groups(said(query)),
+    handle: async ({ operator }, { query }) => operator.path.groups(await asked(operator, query)),
   }),
   route("GET", "/v1/persistence", "read", "templates of persistence", {
     query: PAGE,
-    handle: ({ operator }, { query }) => operator.path.persistence(said(query)),
+    handle: async ({ operator }, { query }) => operator.path.persistence(await asked(operator, query)),
   }),
   route("GET", "/v1/counters", "read", "counters by name", { handle: ({ operator }) => operator.path.counts() }),
   route("GET", "/v1/refusals", "read", "the last refusals, with their reasons", {
@@ -226,11 +236,13 @@ export const routes: readonly Route[] = [
 
   route("POST", "/v1/drop", "write", "cuts flows", {
     body: SCOPE,
-    handle: async ({ operator }, { body }) => ({ dropped: await operator.path.drop(said(body)) }),
+    handle: async ({ operator }, { body }) => ({ dropped: await operator.path.drop(await operator.known(said(body))) }),
   }),
   route("POST", "/v1/flush", "write", "forgets who was served by whom; open flows stay", {
     body: SCOPE,
-    handle: async ({ operator }, { body }) => ({ forgotten: await operator.path.forget(said(body)) }),
+    handle: async ({ operator }, { body }) => ({
+      forgotten: await operator.path.forget(await operator.known(said(body))),
+    }),
   }),
   route("PATCH", "/v1/services/:service/realservers/:realserver/mark", "write", "up or down, as a health check does", {
     params: REALSERVER,

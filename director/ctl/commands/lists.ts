@@ -1,8 +1,10 @@
 /** Lists of what is there: services, realservers, connections, announcements, counters, refusals. */
 import type { Command } from "commander";
+import { quote } from "../../config/problem.ts";
 import type { Event } from "../../control/events.ts";
 import type { ServiceState } from "../../control/operated.ts";
 import { pages } from "../ask.ts";
+import { Refused } from "../client.ts";
 import { doing } from "../context.ts";
 import * as lists from "../lists.ts";
 import type { Column } from "../output.ts";
@@ -31,6 +33,10 @@ export function listCommands(ctl: Command): void {
     doing(realservers, async ({ client, show }, service: string | undefined) => {
       const { items } = await client.send<{ items: ServiceState[] }>({ method: "GET", path: "/v1/services" });
       const wanted = items.filter(({ name }) => service === undefined || name === service);
+      if (service !== undefined && wanted.length === 0) {
+        const remedy = `known: ${items.map(({ name }) => name).join(", ")}`;
+        throw new Refused(404, { error: "no-such-service", message: `${quote(service)} is no service`, remedy });
+      }
       show(
         wanted.flatMap(({ name, realservers }) => realservers.map((one) => ({ service: name, ...one }))),
         lists.realservers,
