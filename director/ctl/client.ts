@@ -28,6 +28,15 @@ export class Refused extends Error {
   }
 }
 
+/** What was given is no address of a director. */
+class WrongUrl extends Error {
+  override readonly name = "WrongUrl";
+  readonly code = "KINDRED_URL";
+}
+
+/** How long nothing may come before it is taken for dead: milliseconds. */
+const PATIENCE = 30_000;
+
 /** There is no director to be heard. */
 export class Unreachable extends Error {
   override readonly name = "Unreachable";
@@ -44,8 +53,14 @@ export class Client {
   readonly #options: RequestOptions;
   readonly #at: string;
   readonly #tls: boolean;
+  readonly #patience: number;
 
-  constructor({ socket, url, tokenFile, ca, cert, key }: Where, env: NodeJS.ProcessEnv = process.env) {
+  constructor(
+    { socket, url, tokenFile, ca, cert, key }: Where,
+    env: NodeJS.ProcessEnv = process.env,
+    patience = PATIENCE,
+  ) {
+    this.#patience = patience;
     const token = tokenFile ?? env["KINDRED_TOKEN_FILE"];
     if (url === undefined) {
       const socketPath = socket ?? env["KINDRED_SOCKET"] ?? usualSocket(env);
@@ -54,7 +69,7 @@ export class Client {
       this.#tls = false;
       return;
     }
-    const { protocol, hostname, port } = new URL(url);
+    const { protocol, hostname, port } = parsed(url);
     this.#tls = protocol === "https:";
     this.#at = url;
     const files = Object.entries({ ca, cert, key }).flatMap(([name, file]) =>
@@ -69,19 +84,40 @@ export class Client {
   }
 
   async send<T>(send: Send): Promise<T> {
-    const text = await textOf(await this.#request(send));
-    return JSON.parse(text) as T;
+    const answer = jsonIn(await this.#textOf(await this.#request(send)));
+    if (answer === null) throw this.#stranger();
+    return answer as T;
   }
 
   /** Lines as they come. */
   async *lines(path: string): AsyncGenerator<string> {
     const response = await this.#request({ method: "GET", path });
+    // From here on nothing may happen for as long as nothing does.
+    response.socket.setTimeout(0);
     let rest = "";
-    for await (const chunk of response.setEncoding("utf8")) {
-      const lines = (rest + String(chunk)).split("\n");
+    for await (const chunk of this.#chunks(response)) {
+      const lines = (rest + chunk).split("\n");
       rest = lines.pop()!;
       yield* lines;
     }
+  }
+
+  async *#chunks(response: IncomingMessage): AsyncGenerator<string> {
+    try {
+      for await (const chunk of response.setEncoding("utf8")) yield String(chunk);
+    } catch {
+      throw new Unreachable(`${this.#at}: the director ended before it had said all`);
+    }
+  }
+
+  async #textOf(response: IncomingMessage): Promise<string> {
+    let text = "";
+    for await (const chunk of this.#chunks(response)) text += chunk;
+    return text;
+  }
+
+  #stranger(): Unreachable {
+    return new Unreachable(`${this.#at}: what answers there is no director; check the address`);
   }
 
   async #request({ method, path, query = {}, body }: Send): Promise<IncomingMessage> {
@@ -101,35 +137,43 @@ export class Client {
     const response = await new Promise<IncomingMessage>((resolve, reject) => {
       const asking = (this.#tls ? tlsRequest : request)(options, resolve);
       asking.on("error", (error: NodeJS.ErrnoException) => reject(this.#unreachable(error)));
+      asking.setTimeout(this.#patience, () => asking.destroy(Object.assign(new Error(), { code: "ETIMEDOUT" })));
       asking.end(sent);
     });
     if (response.statusCode === 200) return response;
-    throw new Refused(response.statusCode!, refusalIn(await textOf(response)));
+    const refusal = jsonIn(await this.#textOf(response));
+    throw isErrorBody(refusal) ? new Refused(response.statusCode!, refusal) : this.#stranger();
   }
 
   #unreachable({ code, message }: NodeJS.ErrnoException): Unreachable {
     const why: Record<string, string> = {
       ENOENT: "no director is there; start one (kindred run), or name its socket with --socket or KINDRED_SOCKET",
       ECONNREFUSED: "no director listens there any more; start one (kindred run)",
+      ETIMEDOUT: `no answer for ${this.#patience / 1000} s; it hangs, or is stopped, and what it was told may still be done`,
       EACCES: 'it is another user\'s; use sudo, or "control.mode"',
     };
     return new Unreachable(`${this.#at}: ${why[code ?? ""] ?? `cannot be reached: ${code ?? message}`}`);
   }
 }
 
-async function textOf(response: IncomingMessage): Promise<string> {
-  let text = "";
-  for await (const chunk of response.setEncoding("utf8")) text += String(chunk);
-  return text;
+function parsed(text: string): URL {
+  const url = URL.canParse(text) ? new URL(text) : null;
+  if (url !== null && /^https?:$/.test(url.protocol)) return url;
+  throw new WrongUrl(`--url ${text}: write it as http://127.0.0.1:9421, or https`);
 }
 
-function refusalIn(text: string): ErrorBody {
+/** null: it is no mapping of JSON, which every answer is. */
+function jsonIn(text: string): object | null {
   try {
-    return JSON.parse(text) as ErrorBody;
+    const value: unknown = JSON.parse(text);
+    return typeof value === "object" ? value : null;
   } catch {
-    return { error: "no-director", message: "what answers there is no director", remedy: "check the address" };
+    return null;
   }
 }
+
+const isErrorBody = (body: Partial<ErrorBody> | null): body is ErrorBody =>
+  typeof body?.error === "string" && typeof body.message === "string" && typeof body.remedy === "string";
 
 /** A part of a path: realservers have brackets and colons in their names. */
 export const part = encodeURIComponent;

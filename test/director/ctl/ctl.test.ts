@@ -3,8 +3,9 @@ import { once } from "node:events";
 import { readFile, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import t, { type Test } from "tap";
+import { Client } from "../../../director/ctl/client.ts";
 import { freePort } from "../../../tools/demo/realserver.ts";
-import { CLIENT, dial, ftpConfig, REAL_A, REAL_B, until, VIP } from "../live.ts";
+import { CLIENT, dial, ftpConfig, listen, REAL_A, REAL_B, until, VIP } from "../live.ts";
 import { built, Process } from "../process.ts";
 import { announced, type Scripted, scripted } from "../scripted.ts";
 
@@ -107,6 +108,25 @@ t.test("a number that is none is refused, and changes nothing", built, async (t)
   t.match(JSON.parse((await ctl("realservers", "-o", "json")).stdout), [{ realserver: at, weight: 3 }, { weight: 1 }]);
 });
 
+/** The list was empty, nothing was cut, and the status said that all was well. */
+t.test("what is narrowed to somebody who is not there is refused", built, async (t) => {
+  const { ctl, reals } = await farm(t);
+  for (const args of [
+    ["drop", "--service", "fpt"],
+    ["drop", "--realserver", REAL_A],
+    ["flush", "--service", "fpt"],
+    ["connections", "--service", "fpt"],
+    ["persistence", "--realserver", "192.0.2.1:21"],
+    ["realservers", "fpt"],
+  ]) {
+    const { status, stdout, stderr } = await ctl(...args);
+    t.same([status, stdout], [1, ""], args.join(" "));
+    t.match(stderr, /^kindred ctl: ".*" is no (service|realserver).*; known: /);
+  }
+  const at = `${REAL_A}:${reals[0].port}`;
+  t.equal((await ctl("drop", "--service", "ftp", "--realserver", at)).stdout, "0 flows were cut\n");
+});
+
 t.test("exit statuses say what kind of failure it was", built, async (t) => {
   const { director, ctl } = await farm(t);
   const refused = await ctl("weight", "ftp", "192.0.2.1", "5");
@@ -132,4 +152,53 @@ t.test("exit statuses say what kind of failure it was", built, async (t) => {
   const nowhere = await ctl("--socket", join(dirname(director.file), "nothing.sock"), "services");
   t.equal(nowhere.status, 3);
   t.match(nowhere.stderr, /no director is there; start one/);
+});
+
+/** Answers each connection with `text`, and hangs up; null: never says anything. */
+async function answering(t: Test, text: string | null): Promise<string> {
+  const port = await listen(t, REAL_A, (socket) => {
+    socket
+      .on("error", () => {})
+      .once("data", () => {
+        if (text !== null) socket.end(text);
+      });
+  });
+  return `http://${REAL_A}:${port}`;
+}
+
+const http = (body: string, more = "", length = body.length): string =>
+  `HTTP/1.1 ${more || "200 OK"}\r\nContent-Length: ${length}\r\n\r\n${body}`;
+
+t.test("what answers and is no director, or is one no more, is that there is none", async (t) => {
+  const cases: [text: string, why: RegExp][] = [
+    [http("<html>"), /is no director/],
+    [http("null"), /is no director/],
+    [http("{}", "404 Not Found"), /is no director/],
+    [http('{"message":"no"}', "403 Forbidden"), /is no director/],
+    [http('{"items":', "", 4000), /the director ended before it had said all/],
+    ["nonsense\r\n\r\n", /cannot be reached: HPE_/],
+  ];
+  for (const [text, why] of cases) {
+    const client = new Client({ url: await answering(t, text) });
+    await t.rejects(client.send({ method: "GET", path: "/v1/services" }), { name: "Unreachable", message: why }, text);
+  }
+  const lines = new Client({ url: await answering(t, http('{"event":"watching"}\n', "", 4000)) }).lines("/v1/events");
+  t.match(await lines.next(), { value: '{"event":"watching"}' });
+  await t.rejects(lines.next(), { name: "Unreachable" });
+});
+
+/** One that is stopped (SIGSTOP), or whose loop hangs: the kernel takes connections for it all the same. */
+t.test("who takes a connection and says nothing is not waited for without end", async (t) => {
+  const client = new Client({ url: await answering(t, null) }, {}, 50);
+  await t.rejects(client.send({ method: "GET", path: "/v1/status" }), {
+    name: "Unreachable",
+    message: /no answer for/,
+  });
+});
+
+t.test("a URL that names no way is refused: nobody is asked on another port instead", (t) => {
+  for (const url of ["localhost:9421", "ftp://127.0.0.1:9421", "127.0.0.1"]) {
+    t.throws(() => new Client({ url }), { code: "KINDRED_URL", message: /write it as http:/ }, url);
+  }
+  t.end();
 });
