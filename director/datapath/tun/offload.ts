@@ -15,7 +15,7 @@ import type { Endpoint } from "../../../core/units.ts";
 import type { Address } from "../../../core/wire/address.ts";
 import type { Calls } from "./calls.ts";
 import { POLLIN } from "./calls.ts";
-import { emptied, MARK, SERVICES, STAYS, TRANSLATED, VIPS } from "./service-rules.ts";
+import { ENTRANCES, emptied, MARK, SERVICES, SOURCES, STAYS, TRANSLATED, toSources, VIPS } from "./service-rules.ts";
 
 const TABLE = "inet kindred";
 const MAPS = { 4: "related4", 6: "related6" } as const;
@@ -40,12 +40,15 @@ export const offloadRules = [
   `add chain ${TABLE} ${TRANSLATED} { type filter hook prerouting priority dstnat + 1; }`,
   `add chain ${TABLE} ${SERVICES}`,
   `add chain ${TABLE} ${STAYS}`,
+  `add chain ${TABLE} ${SOURCES}`,
+  `add set ${TABLE} ${ENTRANCES} { type ifname; }`,
   // Of directors before this one.
   `add chain ${TABLE} replies`,
   `delete chain ${TABLE} replies`,
   `flush chain ${TABLE} translate`,
   ...emptied,
   ...([4, 6] as const).map((family) => `flush map ${TABLE} ${MAPS[family]}`),
+  `add rule ${TABLE} translate ${toSources}`,
   ...([4, 6] as const).map(ruleOf),
   `add rule ${TABLE} translate jump ${SERVICES}`,
 ].join("; ");
@@ -56,6 +59,15 @@ export const ours = (vip: Address) => ({
   nft: `add table ${TABLE}; ${setOf(vip.family)}; add ${elementOf(vip)}`,
   undo: `delete ${elementOf(vip)}`,
 });
+const LOCAL_SOURCE = "meta nfproto ipv4 fib saddr type local drop";
+const entrance = (device: string): string => `element ${TABLE} ${ENTRANCES} { "${device}" }`;
+/** What comes in by `device` and claims to be from this host itself is dropped here. */
+export const ownSourcesDropped = (device: string) => ({
+  nft: `add table ${TABLE}; add chain ${TABLE} ${SOURCES}; flush chain ${TABLE} ${SOURCES}; add rule ${TABLE} ${SOURCES} ${LOCAL_SOURCE}; add set ${TABLE} ${ENTRANCES} { type ifname; }; add ${entrance(device)}`,
+  undo: `delete ${entrance(device)}`,
+});
+/** For `nft --check`: whether nftables has what that needs. */
+export const ownSourcesCheck = `add table inet kindred-check; add chain inet kindred-check sources; add rule inet kindred-check sources ${LOCAL_SOURCE}`;
 /** What a rule of ip(8) knows them by. */
 export const exemption = ["fwmark", `${MARK}/${MARK}`] as const;
 

@@ -27,6 +27,13 @@ export const STAYS = "stays";
 export const TRANSLATED = "translated";
 /** The sets of addresses that the kernel translates for us: whatever else it translates is not ours to mark. */
 export const VIPS = { 4: "vips4", 6: "vips6" } as const;
+/**
+ * The chain that drops what claims to be from this host itself, and the set of devices that it is asked of: the kernel does
+ * not look there any more (setup.ts).
+ */
+export const SOURCES = "sources";
+export const ENTRANCES = "entrances";
+export const toSources = `iifname @${ENTRANCES} jump ${SOURCES}`;
 /** A bit of the mark of what the kernel translates: it exempts it from the rules that lead here (setup.ts). */
 export const MARK = "0x1000000";
 /**
@@ -70,15 +77,17 @@ interface RuleOptions {
   takes(service: string, realserver: string): boolean;
 }
 
+/** What is ours goes no further in the chain: none of its first packets got past the same question (offload.ts). */
 const marked = (family: 4 | 6): string =>
-  `add rule ${TABLE} ${TRANSLATED} ct status dnat ct original ${family === 4 ? "ip" : "ip6"} daddr @${VIPS[family]} meta mark set meta mark or ${MARK}`;
+  `ct status dnat ct original ${family === 4 ? "ip" : "ip6"} daddr @${VIPS[family]} meta mark set meta mark or ${MARK} accept`;
+const toStays = `ct status dnat ct direction original jump ${STAYS}`;
 
-/** Commands that leave every service to the engine. */
-export const emptied: readonly string[] = [
+/** Commands that leave every service to the engine. `first`: of the packets that are translated. */
+const emptiedWith = (...first: readonly string[]): readonly string[] => [
   ...[SERVICES, STAYS, TRANSLATED].map((chain) => `flush chain ${TABLE} ${chain}`),
-  ...([4, 6] as const).map(marked),
+  ...[...first, marked(4), marked(6), toSources].map((rule) => `add rule ${TABLE} ${TRANSLATED} ${rule}`),
 ];
-const toStays = `add rule ${TABLE} ${TRANSLATED} ct status dnat ct direction original jump ${STAYS}`;
+export const emptied = emptiedWith();
 
 /** A set of clients: whose they are, and what it gets of them: new ones, those that it has, nothing. */
 export interface ClientSet {
@@ -101,8 +110,7 @@ export function serviceRules(
   const shared = services.filter(fitsKernel).map((service) => [service, sharesOf(service, options)] as const);
   const sets = new Map(shared.flatMap(([service, shares]) => setsOf(service, shares)));
   const rules = [
-    ...emptied,
-    ...(sets.size > 0 ? [toStays] : []),
+    ...emptiedWith(...(sets.size > 0 ? [toStays] : [])),
     ...shared.flatMap(([service, shares]) => rulesOf(service, shares)),
     ...flushed(sets, before),
   ];

@@ -9,7 +9,7 @@
 import type { Address } from "../../../core/wire/address.ts";
 import type { Config, RealserverConfig } from "../../config.ts";
 import { PathError } from "./error.ts";
-import { exemption, offloadRules, offloadUndo, ours } from "./offload.ts";
+import { exemption, offloadRules, offloadUndo, ours, ownSourcesCheck, ownSourcesDropped } from "./offload.ts";
 import type { Surroundings, Way } from "./surroundings.ts";
 
 export type Change =
@@ -89,6 +89,7 @@ class Planning {
     if (this.#offload) this.#exempt();
     this.#replies();
     this.#directs();
+    if (this.#offload) this.#askNoSources();
     const tunnelled = this.#realservers.filter(({ method }) => method === "tunnel");
     const from = [...new Set(tunnelled.flatMap(({ way }) => way.source ?? []))];
     return { changes: this.#changes, direct: this.#direct, tunnels: { from, mtu: this.#mtu } };
@@ -198,25 +199,54 @@ class Planning {
   }
 
   /**
-   * What the kernel translates itself goes by the rules behind ours, however many those are. A client's packet, too: its
-   * source is looked up as if the realserver answered, and would be found here, were it not for its mark (src_valid_mark).
+   * What the kernel translates itself goes by the rules behind ours, however many those are. A packet's source, too, where
+   * it is looked up: as if it were answered, and a client's would be found here, were it not for its mark (src_valid_mark).
    */
   #exempt(): void {
     this.#changes.push({ nft: offloadRules, undo: offloadUndo }, ...this.#vips.map(ours));
     this.#set("net/netfilter/nf_conntrack_acct", "1");
-    for (const device of this.#entrances()) this.#set(`net/ipv4/conf/${device}/src_valid_mark`, "1");
+    const routed = this.#vips.some((vip) => vip.family === 4 && this.#fronts(vip).length === 0);
+    for (const device of routed ? ["all"] : this.#entrances()) {
+      this.#set(`net/ipv4/conf/${device}/src_valid_mark`, "1");
+    }
     for (const family of this.#families) {
       this.#lasting(family, ["pref", String(BEHIND), "nop"]);
       this.#lasting(family, ["pref", String(PREFERENCE - 1), ...exemption, "goto", String(BEHIND)]);
     }
   }
 
-  /** Where clients come by a device that looks at sources (rp_filter); by which one those of a routed VIP do, nobody knows. */
+  /** Devices by which clients' and realservers' IPv4 packets come; by which one those of a routed VIP do, nobody knows. */
   #entrances(): string[] {
-    const fronts = this.#vips.filter(({ family }) => family === 4).map((vip) => this.#fronts(vip));
-    if (fronts.some((devices) => devices.length === 0)) return ["all"];
-    const strictness = (device: string) => Number(this.#host.setting(`net/ipv4/conf/${device}/rp_filter`) ?? 0);
-    return [...new Set(fronts.flat())].filter((device) => Math.max(strictness("all"), strictness(device)) === 1);
+    const fronts = this.#vips.filter(({ family }) => family === 4).flatMap((vip) => this.#fronts(vip));
+    const backs = this.#realservers.filter(({ address, method }) => address.family === 4 && method === "nat");
+    return [...new Set([...fronts, ...backs.map(({ way }) => way.device)])];
+  }
+
+  /**
+   * Since there are rules, the kernel looks up every source, twice where it finds another way there, if only to see that it
+   * is none of its own addresses. Where it looks for nothing else, nftables does that: of a connection's first packet, and of
+   * what is not translated by us. So it costs nothing to the rest.
+   */
+  #askNoSources(): void {
+    const devices = this.#entrances().filter(
+      (device) => this.#isOff(device, "rp_filter") && this.#isOff(device, "accept_local"),
+    );
+    if (devices.length === 0 || !this.#host.nftTakes(ownSourcesCheck)) return;
+    for (const device of devices) {
+      this.#changes.push(ownSourcesDropped(device));
+      this.#set(`net/ipv4/conf/${device}/accept_local`, "1");
+    }
+  }
+
+  /** When all is set up; everybody's counts as well. */
+  #isOff(device: string, name: string): boolean {
+    return ["all", device].every((one) => {
+      const path = `net/ipv4/conf/${one}/${name}`;
+      const planned = this.#changes.flatMap((change) =>
+        "setting" in change && change.setting === path ? [change.value] : [],
+      );
+      return (planned.at(-1) ?? this.#host.setting(path)) === "0";
+    });
   }
 
   #lasting(family: Family, selector: readonly string[]): void {

@@ -31,6 +31,8 @@ export interface Surroundings {
   wayTo(address: Address): Way | null;
   /** A setting below /proc/sys; null: there is none of that name. */
   setting(path: string): string | null;
+  /** Whether nftables would take that script. */
+  nftTakes(script: string): boolean;
 }
 
 export const SETTINGS = "/proc/sys";
@@ -54,6 +56,7 @@ export function lookAround(): Surroundings {
         return null;
       }
     },
+    nftTakes: (script) => spawnSync("nft", ["--check", script]).status === 0,
   };
 }
 

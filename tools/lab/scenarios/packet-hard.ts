@@ -167,7 +167,10 @@ const TRACES: readonly (readonly string[])[] = [
   ["ip", "neigh", "show", "proxy"],
   ["ip", "-o", "link", "show", "type", "tun"],
   ["sysctl", "net.ipv4.ip_forward", "net.ipv4.neigh.front.proxy_delay", "net.ipv4.conf.all.src_valid_mark"],
-  ["sysctl", "net.ipv4.conf.front.rp_filter", "net.ipv4.conf.back.rp_filter"],
+  ...["rp_filter", "src_valid_mark", "accept_local"].map((name) => [
+    "sysctl",
+    ...["front", "back"].map((device) => `net.ipv4.conf.${device}.${name}`),
+  ]),
 ];
 
 async function tracesOf(host: Host): Promise<string> {

@@ -6,6 +6,7 @@ import { packetGroups } from "./packet-groups.ts";
 import { packetHard } from "./packet-hard.ts";
 import { packetRest } from "./packet-rest.ts";
 import { packetServices } from "./packet-services.ts";
+import { packetSpoofed } from "./packet-spoofed.ts";
 import { packetUdp } from "./packet-udp.ts";
 import { packetVip } from "./packet-vip.ts";
 import { packetWatched } from "./packet-watched.ts";
@@ -20,6 +21,7 @@ export const packet: readonly Scenario[] = [
   ...packetVip,
   ...packetHard,
   ...packetServices,
+  ...packetSpoofed,
   ...packetChanged,
   ...packetWatched,
 ];

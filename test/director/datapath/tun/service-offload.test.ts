@@ -14,8 +14,9 @@ const NONE = [
   ...["services", "stays", "translated"].map((chain) => `flush chain inet kindred ${chain}`),
   ...["ip daddr @vips4", "ip6 daddr @vips6"].map(
     (ours) =>
-      `add rule inet kindred translated ct status dnat ct original ${ours} meta mark set meta mark or 0x1000000`,
+      `add rule inet kindred translated ct status dnat ct original ${ours} meta mark set meta mark or 0x1000000 accept`,
   ),
+  "add rule inet kindred translated iifname @entrances jump sources",
 ].join("\n");
 
 interface Kernel {

@@ -75,8 +75,9 @@ const NONE = [
   ...["services", "stays", "translated"].map((chain) => `flush chain inet kindred ${chain}`),
   ...["ip daddr @vips4", "ip6 daddr @vips6"].map(
     (ours) =>
-      `add rule inet kindred translated ct status dnat ct original ${ours} meta mark set meta mark or 0x1000000`,
+      `add rule inet kindred translated ct status dnat ct original ${ours} meta mark set meta mark or 0x1000000 accept`,
   ),
+  "add rule inet kindred translated iifname @entrances jump sources",
 ];
 
 t.test("a service is a rule, and a chain with a counter for each realserver", async (t) => {
@@ -173,7 +174,12 @@ t.test("who stays is asked for first, put into the set by the first packet, and 
   const keepers = "{ 192.168.0.2 : goto keep2, 192.168.0.3 : goto keep3 }";
   t.equal(rules.at(-1), `add rule inet kindred stays ${each} vmap ${keepers}`);
   const led = "add rule inet kindred translated ct status dnat ct direction original jump stays";
-  t.equal(rules[NONE.length], led, "each of a client's packets comes there, and only where somebody stays");
+  t.equal(
+    rules.indexOf(led),
+    3,
+    "each of a client's packets comes there before it goes on, and only where somebody stays",
+  );
+  t.same([...rules.slice(0, 3), ...rules.slice(4, NONE.length + 1)], NONE);
 });
 
 // Of several in a set nft 1.0.6 lists "0x50 [invalid type]", and cannot read it again.

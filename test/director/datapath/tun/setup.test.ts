@@ -33,6 +33,7 @@ const host = (settings: Readonly<Record<string, string>> = {}): Surroundings => 
     };
   },
   setting: (path) => settings[path] ?? "0",
+  nftTakes: () => true,
 });
 
 const config = (vip: string, ...realservers: string[]) =>
@@ -146,18 +147,58 @@ t.test("offload: a packet's source is looked up with its mark; how strictly, nob
   const strict = { "net/ipv4/conf/front/rp_filter": "1" };
   const plain = config("10.77.1.100", real("10.77.2.2"));
   const offloaded = { ...plain, offload: "nftables" as const };
-  t.same(changed(offloaded, strict), ["sysctl -w net/ipv4/conf/front/src_valid_mark=1"]);
-  t.same(changed(offloaded, { "net/ipv4/conf/all/rp_filter": "1" }), [
-    "sysctl -w net/ipv4/conf/front/src_valid_mark=1",
-  ]);
-  t.same(changed(offloaded), [], "nobody looks there");
-  t.same(changed(offloaded, { ...strict, "net/ipv4/conf/all/rp_filter": "2" }), [], "nor for the very way back");
+  const both = ["front", "back"].map((device) => `sysctl -w net/ipv4/conf/${device}/src_valid_mark=1`);
+  t.same(changed(offloaded, strict), both);
+  t.same(changed(offloaded), both, "it is looked up where nobody asks how it came, too");
   const routed = { ...config("203.0.113.10", real("10.77.2.2")), offload: "nftables" as const };
   t.same(changed(routed), ["sysctl -w net/ipv4/conf/all/src_valid_mark=1"], "a routed VIP's clients may come by any");
   t.same(changed(plain, strict), [], "and nothing without offload");
   const six = { ...config("fd77:1::100", real("fd77:2::2")), offload: "nftables" as const };
   t.same(changed(six, strict), [], "nor for IPv6, which has no rp_filter");
 });
+
+t.test(
+  "offload: that no source is the host's own is asked by nftables, where the kernel asks nothing else",
+  async (t) => {
+    const asked = (
+      one: ReturnType<typeof config>,
+      settings: Record<string, string> = {},
+      more: Partial<Surroundings> = {},
+    ) =>
+      planSetup(one, { ...host(settings), ...more })
+        .changes.map(changeText)
+        .filter((text) => /@?entrances \{ "|(front|back|all)\/accept_local/.test(text))
+        .map((text) => /"(\w+)" \}'$|conf\/(\w+)\//.exec(text)!.slice(1).join(""));
+    const plain = config("10.77.1.100", real("10.77.2.2"));
+    const offloaded = { ...plain, offload: "nftables" as const };
+    t.same(asked(offloaded), ["front", "front", "back", "back"], "of each first nftables' rule, then the setting");
+    t.same(asked(plain), [], "not without offload");
+    const six = { ...config("fd77:1::100", real("fd77:2::2")), offload: "nftables" as const };
+    t.same(asked(six), [], "nor for IPv6, which never asks");
+    for (const rp_filter of ["1", "2"]) {
+      t.same(
+        asked(offloaded, { "net/ipv4/conf/front/rp_filter": rp_filter }),
+        ["back", "back"],
+        "the way is asked for, too",
+      );
+      t.same(asked(offloaded, { "net/ipv4/conf/all/rp_filter": rp_filter }), [], "everywhere");
+    }
+    t.same(
+      asked(offloaded, { "net/ipv4/conf/back/rp_filter": "1" }),
+      ["front", "front", "back", "back"],
+      "it is not, by then",
+    );
+    t.same(
+      asked(offloaded, { "net/ipv4/conf/front/accept_local": "1" }),
+      ["back", "back"],
+      "whoever accepts it gets it",
+    );
+    t.same(asked(offloaded, { "net/ipv4/conf/all/accept_local": "1" }), []);
+    t.same(asked(offloaded, {}, { nftTakes: () => false }), [], "and not by a kernel that cannot");
+    const direct = { ...config("203.0.113.10", real("10.77.2.2", "dr")), offload: "nftables" as const };
+    t.same(asked(direct), [], "what realservers send that the kernel does not translate is the engine's");
+  },
+);
 
 t.test("every change but those that go with the device can be taken back", async (t) => {
   const { changes } = planSetup(config("10.77.1.100", real("10.77.2.2", "dr")), host());
