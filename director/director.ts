@@ -127,7 +127,7 @@ export class Director {
     // Other commands end when nobody reads on. Whoever read the log may go: that is no reason to drop connections.
     process.stdout.removeAllListeners("error").on("error", () => {});
     process.on("SIGHUP", () => void this.reload());
-    await this.start();
+    // Before anything is begun, and anybody told that it is ready: what has been changed by then is to be taken back.
     const signal = new Promise<void>((resolve) => {
       let signals = 0;
       const signalled = (): void => {
@@ -137,6 +137,7 @@ export class Director {
       };
       process.on("SIGTERM", signalled).on("SIGINT", signalled);
     });
+    await this.start();
     const failure = await Promise.race([signal, this.#path?.failure ?? signal]);
     if (failure instanceof Error) {
       this.#events.log("error", "failed", { reason: failure.message });

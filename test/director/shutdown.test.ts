@@ -3,16 +3,20 @@ import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import type { Socket } from "node:net";
 import t, { type Test } from "tap";
+import { parseConfig } from "../../director/config.ts";
+import { Director } from "../../director/director.ts";
 import { FtpClient } from "../../tools/demo/ftp-client.ts";
 import { freePort, startRealserver } from "../../tools/demo/realserver.ts";
 import {
   CLIENT,
   dial,
   ending,
+  folder,
   ftpConfig,
   ftpDirector,
   knock,
   listen,
+  onBackend,
   plainConfig,
   plainDirector,
   REAL_A,
@@ -25,6 +29,28 @@ import { built, Process } from "./process.ts";
 import { announced, scripted } from "./scripted.ts";
 
 const SIZE = 20_000_000;
+
+// SIGTERM found nobody who would have heard it, once in some hundred runs: on the packet path, routes and rules stayed.
+t.test("whoever is told that it is ready can end it at once", async (t) => {
+  const socket = `${await folder(t)}/control.sock`;
+  const text = plainConfig(
+    VIP,
+    await freePort(VIP),
+    [{ address: REAL_A, port: 9 }],
+    "",
+    `control: { socket: ${socket} }`,
+  );
+  const deaf = process.listenerCount("SIGTERM");
+  let heard = false;
+  const log = (_level: string, event: string): void => {
+    if (event !== "ready") return;
+    heard = process.listenerCount("SIGTERM") > deaf;
+    setImmediate(() => process.emit("SIGTERM"));
+  };
+  const director = new Director(parseConfig(onBackend(text), "test.yaml"), { log });
+  t.equal(await director.run(), 0);
+  t.ok(heard);
+});
 
 t.test(
   "SIGTERM lets a transfer finish, ends idle control connections, takes nothing new, and exits 0",
