@@ -5,25 +5,30 @@ import { MOST_CLIENTS } from "./service-rules.ts";
 
 export class Overflows {
   readonly #log: Pick<LogLimit, "log">;
-  /** Realservers whose sets have been full, and of whom it was said. */
-  readonly #said = new Set<string>();
+  /** Connections by realserver, as told last; those of who was taken away stay in the sum. */
+  readonly #counted = new Map<string, number>();
 
   constructor(log: Pick<LogLimit, "log">) {
     this.#log = log;
   }
 
-  /** Tells of each realserver in `found` once, since nobody would see it otherwise. How many connections they are in all. */
-  tell(found: readonly Overflow[]): number {
-    for (const { service, realserver } of found) {
+  /** Of all realservers, since the director began. */
+  get connections(): number {
+    return [...this.#counted.values()].reduce((sum, count) => sum + count, 0);
+  }
+
+  /** Tells of each realserver in `found` once, since nobody would see it otherwise. */
+  tell(found: readonly Overflow[]): void {
+    for (const { service, realserver, connections } of found) {
       const name = `${service} ${realserver}`;
-      if (this.#said.has(name)) continue;
-      this.#said.add(name);
+      const known = this.#counted.has(name);
+      this.#counted.set(name, connections);
+      if (known) continue;
       this.#log.log("warn", "clients-full", {
         ...{ service, realserver, clients: MOST_CLIENTS },
         remedy:
           "the engine has those beyond: shorten persistence, or know clients by their network (persistenceNetmask)",
       });
     }
-    return found.reduce((sum, { connections }) => sum + connections, 0);
   }
 }

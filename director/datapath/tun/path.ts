@@ -70,7 +70,7 @@ export class PacketPath implements Datapath, Operated {
     this.#log = new LogLimit(log);
     this.#overflows = new Overflows(this.#log);
     this.#nftThere = config.offload === "none" || hasNft();
-    this.#config = this.#possible(config);
+    this.#config = this.#told(config);
     this.failure = new Promise((failed) => {
       this.#failed = failed;
     });
@@ -116,6 +116,7 @@ export class PacketPath implements Datapath, Operated {
   async stop(): Promise<void> {
     this.#stopping = true;
     await this.#changing.catch(() => {});
+    await this.#lookForOverflows();
     if (this.#spread !== null) this.#log.log("info", "withdrawn", await this.#spread.withdraw());
     const thread = this.#thread!;
     const { flows, connections } = await thread.snapshot();
@@ -146,14 +147,20 @@ export class PacketPath implements Datapath, Operated {
     this.#thread?.ask({ what: "watched", watched }).catch(() => {});
   }
 
-  /** Where there was no nft the engine has everything, until a restart; each reload says what that one needs. */
+  /** Where there was no nft the engine has everything, until a restart. */
   #possible(config: Config): Config {
-    if (config.offload === "none" || this.#nftThere) return config;
+    return this.#nftThere ? config : { ...config, offload: "none" };
+  }
+
+  /** `config` as it can be had; the log says what a restart needs for more. */
+  #told(config: Config): Config {
+    const possible = this.#possible(config);
+    if (possible.offload === config.offload) return possible;
     const [reason, remedy] = hasNft()
       ? ["nft could not be run at the start", "restart the director"]
       : ["nft cannot be run", "install nftables, and restart the director"];
     this.#log.log("warn", "no-offload", { reason, remedy });
-    return { ...config, offload: "none" };
+    return possible;
   }
 
   async #startSpreading(): Promise<void> {
@@ -190,7 +197,7 @@ export class PacketPath implements Datapath, Operated {
     this.#staying?.advance(at);
     if (at >= this.#nextLook) {
       this.#nextLook = at + LOOK_EVERY;
-      void this.#overflown();
+      void this.#lookForOverflows();
     }
     if (!this.#ground.stale || at < this.#nextSettle) return;
     this.#nextSettle = at + SETTLE_EVERY;
@@ -205,20 +212,18 @@ export class PacketPath implements Datapath, Operated {
     this.#ground.settle([...left, ...(this.#kernel?.addresses() ?? [])], left.length > 0);
   }
 
-  /** Connections that the engine has since nftables had no room for their clients. */
-  async #overflown(): Promise<number> {
-    return this.#overflows.tell((await this.#spread?.overflows()) ?? []);
+  async #lookForOverflows(): Promise<void> {
+    this.#overflows.tell((await this.#spread?.overflows()) ?? []);
   }
 
   // --- Operated ---------------------------------------------------------------------------------------------------
 
   refuse(wanted: Config): void {
-    this.#allowed(wanted);
+    this.#mustAllow(this.#possible(wanted));
   }
 
-  /** `wanted` as it can be had. Throws a ChangeError where the running one cannot become that. */
-  #allowed(wanted: Config): Config {
-    const config = this.#possible(wanted);
+  /** Throws a ChangeError where the running one cannot become that. */
+  #mustAllow(config: Config): void {
     if (this.#stopping)
       throw new ChangeError("stopping", "the director is stopping", "start it with the new configuration");
     if (config.offload !== this.#config.offload) {
@@ -229,7 +234,6 @@ export class PacketPath implements Datapath, Operated {
       );
     }
     refuseOtherVips(this.#config, config);
-    return config;
   }
 
   apply(config: Config): Promise<void> {
@@ -240,7 +244,8 @@ export class PacketPath implements Datapath, Operated {
 
   /** Whatever can fail comes first: the ground, then helpers; what changes, changes at once. */
   async #apply(wanted: Config): Promise<void> {
-    const config = this.#allowed(wanted);
+    const config = this.#told(wanted);
+    this.#mustAllow(config);
     const { direct, tunnels, commit, abandon } = this.#extend(config);
     try {
       await this.#thread!.ask({ what: "apply", config: packConfig(config), direct, tunnels });
@@ -252,6 +257,7 @@ export class PacketPath implements Datapath, Operated {
     this.#kernel?.update(servicesOf(config));
     if (this.#stopping) return;
     commit();
+    await this.#lookForOverflows();
     await this.#spread?.update(config);
   }
 
@@ -296,18 +302,19 @@ export class PacketPath implements Datapath, Operated {
   }
 
   async counts(): ReturnType<Operated["counts"]> {
-    if (this.#stopping) return (await this.#thread!.snapshot()).counters;
+    const full = this.#overflows.connections;
+    const ours = full > 0 ? { "offload.clients-full": full } : {};
+    if (this.#stopping) return { ...(await this.#thread!.snapshot()).counters, ...ours };
     const counts = await this.#thread!.ask({ what: "counts" });
-    if (this.#kernel === null) return counts;
+    if (this.#kernel === null) return { ...counts, ...ours };
     const { packets, bytes } = this.#kernel.traffic();
     const more = Object.entries({ packets, bytes }).flatMap(([what, ways]) =>
       Object.entries(ways).map(([way, count]) => [`traffic.${what}.${way}`, count] as const),
     );
-    const full = await this.#overflown();
     return {
       ...counts,
       ...Object.fromEntries(more.map(([name, count]) => [name, (counts[name] ?? 0) + count])),
-      ...(full > 0 ? { "offload.clients-full": full } : {}),
+      ...ours,
     };
   }
 

@@ -6,11 +6,11 @@ import type { Nft } from "./nft.ts";
 import {
   type ClientSet,
   type ClientSets,
+  counterOf,
   emptied,
   FULL,
   flush,
   isClients,
-  numberOf,
   REALSERVER,
   serviceRules,
 } from "./service-rules.ts";
@@ -40,6 +40,8 @@ export class ServiceOffload {
   /** Numbers of realservers, by name: chains and counters keep them. */
   readonly #numbers = new Map<string, number>();
   #config: Config | null = null;
+  /** What counters said before the first transaction, of a director that was killed; by their names. */
+  #before: ReadonlyMap<string, number> = new Map();
   /** As the last transaction left them. */
   #sets: ReadonlyMap<string, ClientSet> | null = null;
   /** One transaction after the other. What changes while one is made is all in the next, which has not begun yet. */
@@ -96,7 +98,7 @@ export class ServiceOffload {
     return "printed" in told ? forgotten : 0;
   }
 
-  /** Of realservers whose sets have been full. */
+  /** Of realservers whose sets have been full since this director began. */
   async overflows(): Promise<readonly Overflow[]> {
     const sets = [...(this.#sets?.values() ?? [])];
     if (sets.length === 0) return [];
@@ -118,10 +120,15 @@ export class ServiceOffload {
   }
 
   /** By the realserver's name: how many connections there have been. */
-  async #counted(what: Parameters<typeof numberOf>[1]): Promise<ReadonlyMap<string, number>> {
+  async #counted(what: Parameters<typeof counterOf>[1]): Promise<ReadonlyMap<string, number>> {
+    const counters = await this.#counters();
+    const counted = (name: string): number => (counters.get(name) ?? 0) - (this.#before.get(name) ?? 0);
+    return new Map([...this.#numbers].map(([name, number]) => [name, counted(counterOf(number, what))]));
+  }
+
+  async #counters(): Promise<ReadonlyMap<string, number>> {
     const counters = (await this.#list("list", "counters", "table", ...TABLE)).flatMap(({ counter }) => counter ?? []);
-    const packets = new Map(counters.map(({ name, packets }) => [numberOf(name, what), packets]));
-    return new Map([...this.#numbers].map(([name, number]) => [name, packets.get(number) ?? 0]));
+    return new Map(counters.map(({ name, packets }) => [name, packets]));
   }
 
   /** Nothing where there is nothing of that kind. */
@@ -140,7 +147,7 @@ export class ServiceOffload {
     this.#next = null;
     const config = this.#config;
     if (config === null) return;
-    const before = this.#sets ?? (await this.#setsLeft());
+    const before = this.#sets ?? (await this.#left());
     const options = {
       number: (service: string, realserver: string) => this.#number(nameOf(service, realserver)),
       takes: (service: string, realserver: string) => !this.#down.has(nameOf(service, realserver)),
@@ -157,8 +164,9 @@ export class ServiceOffload {
     this.#failed("printed" in none ? told.reason : `${told.reason}; and those of before stay: ${none.reason}`);
   }
 
-  /** Of a director that was killed: some of them may be nobody's now. */
-  async #setsLeft(): Promise<ClientSets> {
+  /** Sets and counts of a director that was killed: some of the sets may be nobody's now. */
+  async #left(): Promise<ClientSets> {
+    this.#before = await this.#counters();
     const names = (await this.#list("--terse", "list", "sets", "table", ...TABLE)).flatMap(
       ({ set }) => set?.name ?? [],
     );

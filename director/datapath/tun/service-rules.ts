@@ -285,14 +285,12 @@ const ALL_BITS = {
   6: Address.parse("ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff")!,
 };
 
+/** The name of a realserver's counter, of connections or of those for whose clients there was no room. */
+export const counterOf = (number: number, what: typeof REALSERVER | typeof FULL): string => `${what}${number}`;
 /** Its counter's name too. */
-const chainName = ({ number }: Numbered): string => `${REALSERVER}${number}`;
-const fullName = ({ number }: Numbered): string => `${FULL}${number}`;
+const chainName = ({ number }: Numbered): string => counterOf(number, REALSERVER);
+const fullName = ({ number }: Numbered): string => counterOf(number, FULL);
 const keeperName = ({ number }: Numbered): string => `${KEEPER}${number}`;
-
-/** The realserver's number; null: that is no counter of one, or one of something else. */
-export const numberOf = (counter: string, what: typeof REALSERVER | typeof FULL): number | null =>
-  counter.startsWith(what) ? Number(counter.slice(what.length)) : null;
 
 /** A cycle of smooth weighted round robin, as the engine's: whose turn it is. */
 function turnsOf(weights: readonly number[]): number[] {

@@ -30,7 +30,7 @@ interface Kernel {
 }
 
 /** An nft that keeps what it is told, and does it or not. */
-function kernel(sets: Kernel["sets"] = new Map()): Kernel {
+function kernel(sets: Kernel["sets"] = new Map(), counts = { full: 3 }): Kernel {
   const told: string[] = [];
   const failures: string[] = [];
   const counter = () => /goto (to\d+)/.exec(told.find((rules) => rules.includes("goto")) ?? "")?.[1] ?? "";
@@ -38,7 +38,7 @@ function kernel(sets: Kernel["sets"] = new Map()): Kernel {
   const lists: Readonly<Record<string, (name: string) => readonly object[]>> = {
     counters: () => [
       ...[{ counter: { name: counter(), packets: 7 } }, { counter: { name: "other", packets: 9 } }],
-      { counter: { name: full(), packets: 3 } },
+      { counter: { name: full(), packets: counts.full } },
     ],
     sets: () => ["other", ...sets.keys()].map((name) => ({ set: { name } })),
     set: (name) => [{ set: { name, elem: Object.entries(sets.get(name) ?? {}).map(([val, expires]) => ({ elem: { val, expires } })) } }], // biome-ignore format: one line
@@ -117,6 +117,20 @@ t.test("who found no room in a set is counted by realserver", async (t) => {
   t.same(await offload.overflows(), [], "no sets, and nobody is asked");
   await offload.update(configOf(web(STAYING)));
   t.same(await offload.overflows(), [{ service: "web", realserver: "192.168.0.2:8080", connections: 3 }]);
+});
+
+// The next director said of it once more that its set was full.
+t.test("what was counted before a director was killed is not its successor's", async (t) => {
+  const before = kernel();
+  await before.offload.update(configOf(web(STAYING)));
+  const counts = { full: 3 };
+  const { offload, told } = kernel(new Map(), counts);
+  // Its counters are there already.
+  told.push(before.told[0]!);
+  await offload.update(configOf(web(STAYING)));
+  t.same(await offload.overflows(), []);
+  counts.full = 5;
+  t.same(await offload.overflows(), [{ service: "web", realserver: "192.168.0.2:8080", connections: 2 }]);
 });
 
 t.test("where nft refuses, no rule stays, and it is said", async (t) => {
