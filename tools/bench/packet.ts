@@ -27,7 +27,7 @@ import {
   startLoop,
 } from "./packet-farms.ts";
 import { LOAD, pinned } from "./place.ts";
-import { compared, median, type Result, ratioOfPairs, round } from "./report.ts";
+import { compared, median, type Result, ratioOfPairs, round, uncertaintyOfPairs } from "./report.ts";
 import { type Contestant, type Settings, takeTurns } from "./rounds.ts";
 
 const PORTS = [FTP, ANSWER];
@@ -206,7 +206,7 @@ const CASES: readonly Case[] = [
 ];
 
 /** Turns where it is close. */
-const CLOSE = { rounds: 40, seconds: 0.4 };
+const CLOSE = { rounds: 60, seconds: 0.4 };
 
 async function compete(
   { name, unit, subject, floor, close, measure }: Case,
@@ -221,7 +221,9 @@ async function compete(
   );
   const runs = await takeTurns(contestants, rounds);
   const [ours, kernels] = [runs.get(subject)!, runs.get(KERNEL) ?? []];
-  const note = close ? `the ratio is the median of those of ${rounds} pairs of turns of ${seconds} s` : undefined;
+  const about = round(uncertaintyOfPairs(ours, kernels) ?? 0);
+  const pairs = `the ratio is the median of those of ${rounds} pairs of turns of ${seconds} s, ± ${about}`;
+  const note = close ? pairs : undefined;
   const absent = contenders.length < 2 ? "nft is not installed" : undefined;
   const peer = { name: KERNEL, runs: kernels, absent };
   const result = compared({ case: name, unit, runs: ours, note }, peer, ratioOfPairs);

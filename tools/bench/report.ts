@@ -63,9 +63,18 @@ export function median(runs: readonly number[]): number | null {
   return sorted.length === 0 ? null : (sorted[middle - 1]! + sorted[middle]!) / 2;
 }
 
+const ratiosOf = (runs: readonly number[], peerRuns: readonly number[]): number[] =>
+  runs.slice(0, peerRuns.length).map((run, i) => run / peerRuns[i]!);
+
 /** Of runs in turns: what disturbs the machine for a while disturbs both of a pair. */
-export const ratioOfPairs: Ratio = (runs, peerRuns) =>
-  peerRuns.length === 0 ? null : median(runs.slice(0, peerRuns.length).map((run, i) => run / peerRuns[i]!));
+export const ratioOfPairs: Ratio = (runs, peerRuns) => median(ratiosOf(runs, peerRuns));
+
+/** How far that may be from the truth, in 19 of 20 cases: the notches of a box plot (McGill, Tukey and Larsen 1978). */
+export function uncertaintyOfPairs(runs: readonly number[], peerRuns: readonly number[]): number | null {
+  const ratios = ratiosOf(runs, peerRuns).sort((a, b) => a - b);
+  const quartile = (share: number): number => ratios[Math.floor(share * ratios.length)]!;
+  return ratios.length === 0 ? null : (1.57 * (quartile(0.75) - quartile(0.25))) / Math.sqrt(ratios.length);
+}
 
 const ratioOfMedians: Ratio = (runs, peerRuns) => {
   const [value, peerValue] = [median(runs), median(peerRuns)];

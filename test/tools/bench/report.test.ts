@@ -1,5 +1,5 @@
 import t from "tap";
-import { compared, median, ratioOfPairs, table } from "../../../tools/bench/report.ts";
+import { compared, median, ratioOfPairs, table, uncertaintyOfPairs } from "../../../tools/bench/report.ts";
 
 t.test("the median of runs", async (t) => {
   t.equal(median([3, 1, 2]), 2);
@@ -28,6 +28,18 @@ t.test("in pairs, the ratio is the median of the pairs' own, not that of the med
   const peer = { name: "haproxy", runs: [4, 40, 6] };
   t.match(compared({ ...subject, runs: [2, 30, 1] }, peer, ratioOfPairs), { value: 2, peerValue: 6, ratio: 0.5 });
   t.equal(compared(subject, { name: "haproxy", runs: [] }, ratioOfPairs).ratio, null);
+});
+
+t.test("what a ratio of pairs is uncertain by falls with the root of their number", async (t) => {
+  const runs = [1, 2, 3, 4, 5, 6, 7, 8];
+  const ones = runs.map(() => 1);
+  t.equal(uncertaintyOfPairs(runs, ones), (1.57 * 4) / Math.sqrt(8));
+  t.equal(
+    uncertaintyOfPairs([...runs, ...runs, ...runs, ...runs], [...ones, ...ones, ...ones, ...ones]),
+    0.785 * Math.sqrt(2),
+  );
+  t.equal(uncertaintyOfPairs(ones, ones), 0);
+  t.equal(uncertaintyOfPairs(runs, []), null);
 });
 
 t.test("a peer that is not installed is named, with no figure made up for it", async (t) => {
