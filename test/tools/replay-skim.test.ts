@@ -206,6 +206,7 @@ function read(bytes: Uint8Array, chunk: number, short: boolean) {
   const reader = short ? tracker.newReader() : new CaptureReader();
   for (let at = 0; at < bytes.length; at += chunk) {
     reader.push(bytes.subarray(at, at + chunk));
+    if (short) tracker.skim(reader);
     while (reader.next()) {
       tracker.frame(reader.frame, reader.frames);
       if (short) tracker.skim(reader);

@@ -63,9 +63,9 @@ t.test("of a piece that the memory has no room for, nothing is skimmed", async (
   const memory = new Memory();
   const reader = memory.newReader();
   reader.push(new Uint8Array(1000));
-  t.ok(memory.has(reader.bytes));
+  t.ok(memory.has(reader.queue.bytes));
   reader.push(new Uint8Array(BYTES_LENGTH));
-  t.notOk(memory.has(reader.bytes));
+  t.notOk(memory.has(reader.queue.bytes));
 });
 
 t.test("the memory of a capture that is done with is the next one's, as if it were new", async (t) => {

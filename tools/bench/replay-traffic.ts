@@ -3,7 +3,7 @@
  * the lengths of "IMIX" (7 of 64 bytes, 4 of 570, 1 of 1518), and among them FTP sessions that each announce a transfer.
  * However many packets there are, the flows are the same.
  */
-import { closeSync, openSync, writeSync } from "node:fs";
+import { closeSync, fsyncSync, openSync, writeSync } from "node:fs";
 import { putU16, putU32 } from "../../core/wire/bytes.ts";
 
 export interface Traffic {
@@ -97,6 +97,8 @@ class Writer {
 
   close(): void {
     this.#flush();
+    // What is written to the disk while somebody reads the file takes that one's time.
+    fsyncSync(this.#file);
     closeSync(this.#file);
   }
 

@@ -10,7 +10,7 @@ export type Progress = (read: number, size: number | null) => void;
 /** Who is shown the frames that can be read. */
 export interface FrameSink {
   frame(frame: Frame, number: number): void;
-  /** Takes those that come next and that `reader.find` finds, if it is one of `newReader`; `frame` is not shown them. */
+  /** Takes those that come next and are common, if `reader` is one of `newReader`; `frame` is not shown them. */
   skim?(reader: CaptureReader): void;
   newReader?(): CaptureReader;
   /** There are no more. */
@@ -87,6 +87,8 @@ class Frames implements Receiver {
     const reader = this.#reader;
     const sink = this.#sink;
     const { frame } = reader;
+    // It goes on where the chunk before ended.
+    sink.skim?.(reader);
     while (reader.next()) {
       if (frame.linkType !== this.#linkType) this.#turnTo(frame.linkType);
       if (!this.#readable) {

@@ -20,11 +20,26 @@ export const WANTED = 64;
 /** Of an IPv6 packet, both addresses: eight words. */
 export const ENDS = 128;
 
-/** Where the frames lie that come next: a column for each number, of `MOST` frames. */
-export const MOST = 64;
-export const STARTS = 1024;
-export const FRAME_ENDS = 1280;
-export const TIMES = 1536;
+/** The records that `skim` takes: where the next one is, and where the bytes end that are there. */
+export const AT = 160;
+export const END = 164;
+/** The record that it took last; how many there were, and how many bytes their frames had. */
+export const RECORD = 168;
+export const FRAMES = 172;
+export const CAPTURED = 176;
+/** What they are like: `PCAP` or `PCAPNG`, 1: in network byte order, and of which interface those of pcapng have to be. */
+export const FORMAT = 180;
+export const BIG = 184;
+export const INTERFACE = 188;
+/** 64-bit floats: how their times are counted, and from when on. */
+export const TICKS_PER_SECOND = 192;
+export const OFFSET = 200;
+
+export const PCAP = 0;
+export const PCAPNG = 1;
+
+/** Words up to here. */
+export const WORDS_END = 1024;
 
 /** By the first byte that is said, 1: may a helper know its protocol by that? */
 export const TELLING_OF_TCP = 4096;

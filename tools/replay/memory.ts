@@ -4,7 +4,7 @@
  * it runs; of JavaScript it interprets the first hundred thousand packets, and optimizes beside.
  */
 import { readFileSync } from "node:fs";
-import { Extents } from "../../core/wire/capture/extents.ts";
+import type { CommonRecords } from "../../core/wire/capture/common.ts";
 import { ByteQueue } from "../../core/wire/capture/queue.ts";
 import { CaptureReader } from "../../core/wire/capture/reader.ts";
 import * as layout from "./layout.ts";
@@ -21,7 +21,7 @@ export interface Assembly {
   opened(row: number, flags: number, sequence: number, acknowledgment: number): number;
   add(row: number, time: number, frame: number, octets: number, flags: number): void;
   hashKey(at: number): number;
-  skim(index: number, count: number, before: number): number;
+  skim(): number;
 }
 
 /** As much of it as is used; the types of Node have none. */
@@ -92,7 +92,7 @@ export class Memory {
     const instance = new WebAssembly.Instance(compiled, { env: { memory: this.#memory }, flows: { full } });
     this.assembly = instance.exports as Assembly;
     const { buffer } = this.#memory;
-    this.words = new Int32Array(buffer, 0, layout.STARTS >> 2);
+    this.words = new Int32Array(buffer, 0, layout.WORDS_END >> 2);
     this.#all = new Int32Array(buffer);
     this.#floats = new Float64Array(buffer);
     this.tunnel = new Uint8Array(buffer, layout.TUNNEL, 65_536);
@@ -109,18 +109,22 @@ export class Memory {
   /** One whose frames may be skimmed. */
   newReader(): CaptureReader {
     const { buffer } = this.words;
-    const extents = new Extents(
-      new Int32Array(buffer, layout.STARTS, layout.MOST),
-      new Int32Array(buffer, layout.FRAME_ENDS, layout.MOST),
-      new Float64Array(buffer, layout.TIMES, layout.MOST),
-    );
     return new CaptureReader(
-      extents,
       new ByteQueue((length) =>
         // What comes in larger pieces than files do goes the long way.
         length > layout.BYTES_LENGTH ? new Uint8Array(length) : new Uint8Array(buffer, layout.BYTES, length),
       ),
     );
+  }
+
+  /** What the records are like that are skimmed next. */
+  describe({ format, big, interface: id, ticksPerSecond, offset }: CommonRecords): void {
+    const { words } = this;
+    words[layout.FORMAT >> 2] = format === "pcap" ? layout.PCAP : layout.PCAPNG;
+    words[layout.BIG >> 2] = big ? 1 : 0;
+    words[layout.INTERFACE >> 2] = id;
+    this.#floats[layout.TICKS_PER_SECOND >> 3] = ticksPerSecond;
+    this.#floats[layout.OFFSET >> 3] = offset;
   }
 
   /** Are these of a reader made here, and in this memory? */

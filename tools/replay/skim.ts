@@ -8,7 +8,7 @@ import * as tcp from "../../core/wire/tcp.ts";
 import { TUNNEL_PORTS } from "../../core/wire/tunnel.ts";
 import * as udp from "../../core/wire/udp.ts";
 import type { Flows } from "./flows.ts";
-import { FOUND, STOP, TRANSPORT, WIRE_END } from "./layout.ts";
+import { AT, BYTES, CAPTURED, END, FOUND, FRAMES, RECORD, STOP, TRANSPORT, WIRE_END } from "./layout.ts";
 import type { Memory } from "./memory.ts";
 
 const EN10MB = 1;
@@ -33,33 +33,38 @@ export class Skimmer {
     for (const port of TUNNEL_PORTS) memory.tunnel[port] = 1;
   }
 
-  /** Counts the frames that come next, as long as `reader.find` finds them, if it is one of the memory's. */
+  /** Counts the frames that come next, as long as their records are of the common kind, if `reader` is one of the memory's. */
   skim(reader: CaptureReader): void {
-    if (reader.frame.linkType !== EN10MB || !this.#memory.has(reader.bytes)) return;
-    while (reader.find()) this.#count(reader);
-  }
-
-  #count(reader: CaptureReader): void {
+    const { queue, common } = reader;
+    if (common === null || reader.frame.linkType !== EN10MB || !this.#memory.has(queue.bytes)) return;
     const { assembly, words } = this.#memory;
-    const { count } = reader.extents;
-    const before = reader.frames - count;
-    for (let index = assembly.skim(0, count, before); index < count; ) {
-      const number = before + index + 1;
-      const row = words[FOUND >> 2]!;
-      if (row < 0) this.#longWay.frame(reader.show(index), number);
-      else this.#look(row, reader, index, number);
-      index = assembly.skim(index + 1, count, before);
-    }
+    this.#memory.describe(common);
+    const { at } = queue;
+    words[AT >> 2] = BYTES + at;
+    words[END >> 2] = BYTES + at + queue.length;
+    words[FRAMES >> 2] = reader.frames;
+    words[CAPTURED >> 2] = 0;
+    while (assembly.skim() !== 0) this.#stopped(reader);
+    reader.took(words[FRAMES >> 2]! - reader.frames, words[CAPTURED >> 2]!, words[AT >> 2]! - BYTES - at);
   }
 
-  #look(row: number, reader: CaptureReader, index: number, number: number): void {
+  #stopped(reader: CaptureReader): void {
+    const { words } = this.#memory;
+    const frame = reader.show(words[RECORD >> 2]! - BYTES);
+    const number = words[FRAMES >> 2]!;
+    const row = words[FOUND >> 2]!;
+    if (row < 0) this.#longWay.frame(frame, number);
+    else this.#look(row, frame, number);
+  }
+
+  #look(row: number, frame: Frame, number: number): void {
     const { words } = this.#memory;
     const packet = this.#packet;
-    packet.bytes = reader.bytes;
+    packet.bytes = frame.bytes;
     packet.at = words[TRANSPORT >> 2]!;
     packet.end = words[STOP >> 2]!;
     packet.wireEnd = words[WIRE_END >> 2]!;
     packet.protocol = this.#longWay.flows.isTcp(row) ? tcp.PROTOCOL : udp.PROTOCOL;
-    this.#longWay.look(row, reader.show(index), number);
+    this.#longWay.look(row, frame, number);
   }
 }

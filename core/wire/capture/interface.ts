@@ -56,38 +56,43 @@ export class Clock {
   /** Of the packet asked for last: seconds since 1970-01-01 UTC, and what is behind them. */
   seconds = 0;
   nanoseconds = 0;
-  readonly #ticksPerSecond: number;
-  readonly #offset: number;
+  readonly ticksPerSecond: number;
+  readonly offset: number;
   /** The upper half of the tick count, and what the lower one was, or would have been, when the present second began. */
   #upper = -1;
   #begun = 0;
 
   constructor(ticksPerSecond: number, offset: number) {
-    this.#ticksPerSecond = ticksPerSecond;
-    this.#offset = offset;
+    this.ticksPerSecond = ticksPerSecond;
+    this.offset = offset;
+  }
+
+  /** No number on the way to a time is rounded. */
+  get exact(): boolean {
+    return this.ticksPerSecond <= EXACT;
   }
 
   /** The time is the 64-bit tick count `upper`, `lower`. */
   set(upper: number, lower: number): void {
     let ticks = lower - this.#begun;
-    if (upper !== this.#upper || ticks < 0 || ticks >= this.#ticksPerSecond) ticks = this.#divide(upper, lower);
-    this.nanoseconds = Math.floor((ticks / this.#ticksPerSecond) * 1e9);
+    if (upper !== this.#upper || ticks < 0 || ticks >= this.ticksPerSecond) ticks = this.#divide(upper, lower);
+    this.nanoseconds = Math.floor((ticks / this.ticksPerSecond) * 1e9);
   }
 
   /** The second that the tick count lies in; the ticks behind it. */
   #divide(upper: number, lower: number): number {
-    const ticksPerSecond = this.#ticksPerSecond;
-    if (ticksPerSecond > EXACT) {
+    const ticksPerSecond = this.ticksPerSecond;
+    if (!this.exact) {
       const total = upper * 2 ** 32 + lower;
       const seconds = Math.floor(total / ticksPerSecond);
-      this.seconds = seconds + this.#offset;
+      this.seconds = seconds + this.offset;
       return total - seconds * ticksPerSecond;
     }
     const middle = (upper % ticksPerSecond) * 65536 + (lower >>> 16);
     const low = (middle % ticksPerSecond) * 65536 + (lower & 0xffff);
     const quotient = Math.floor(upper / ticksPerSecond) * 65536 + Math.floor(middle / ticksPerSecond);
     const ticks = low % ticksPerSecond;
-    this.seconds = quotient * 65536 + Math.floor(low / ticksPerSecond) + this.#offset;
+    this.seconds = quotient * 65536 + Math.floor(low / ticksPerSecond) + this.offset;
     this.#upper = upper;
     this.#begun = lower - ticks;
     return ticks;

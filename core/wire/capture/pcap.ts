@@ -18,7 +18,7 @@
  *     +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
  */
 import { type ByteOrder, bigEndian, littleEndian, u32, u32le } from "../bytes.ts";
-import type { Extents } from "./extents.ts";
+import type { CommonRecords } from "./common.ts";
 import { type Damage, type Frame, LONGEST_FRAME } from "./frame.ts";
 import type { ByteQueue } from "./queue.ts";
 
@@ -43,8 +43,8 @@ export class PcapDecoder {
   readonly #order: ByteOrder;
   readonly #little: boolean;
   #header = false;
-  /** Records have the usual header, and are in the usual order. */
-  #common = false;
+  /** Null: records have another header than the usual, or it is in another order, or is not known yet. */
+  common: CommonRecords | null = null;
   #nanosecondsPerTick = 1000;
   #recordHeader = RECORD_HEADER;
   /** Files before version 2.3 hold the two lengths of a record the other way round, files of 2.3 perhaps. */
@@ -62,30 +62,15 @@ export class PcapDecoder {
     return this.#linkType < 0 ? [] : [this.#linkType];
   }
 
-  /** The records that come next, as long as they are whole, sound and of the common kind; `next` tells what is not. */
-  find(queue: ByteQueue, extents: Extents): void {
-    if (!this.#common) return;
-    const { bytes } = queue;
-    const { i32 } = this.#order;
-    const nanosecondsPerTick = this.#nanosecondsPerTick;
-    let { at } = queue;
-    const end = at + queue.length;
-    while (!extents.full && end - at >= RECORD_HEADER) {
-      const start = at + RECORD_HEADER;
-      const length = i32(bytes, at + 8);
-      if (length < 0 || length > LONGEST_FRAME || length > end - start) break;
-      const ticks = i32(bytes, at + 4) >>> 0;
-      extents.add(start, start + length, (i32(bytes, at) >>> 0) + (ticks * nanosecondsPerTick) / 1e9);
-      at = start + length;
-    }
-    this.#records += extents.count;
-    queue.skip(at - queue.at);
+  /** So many records were taken by somebody else. */
+  took(records: number): void {
+    this.#records += records;
   }
 
-  /** Fills `frame` with number `index` of those that `find` found. */
-  show({ starts, ends }: Extents, index: number, { bytes, view }: ByteQueue, frame: Frame): void {
-    const start = starts[index]!;
-    this.#fill(frame, bytes, view, start - RECORD_HEADER, start, ends[index]!);
+  /** Fills `frame` with that of the common record at `at`. */
+  show(at: number, { bytes, view }: ByteQueue, frame: Frame): void {
+    const start = at + RECORD_HEADER;
+    this.#fill(frame, bytes, view, at, start, start + view.getUint32(at + 8, this.#little));
   }
 
   /** The next record into `frame`: true. False: more bytes are needed. */
@@ -155,8 +140,13 @@ export class PcapDecoder {
     if (magic === MODIFIED) this.#recordHeader = MODIFIED_RECORD_HEADER;
     this.#linkType = this.#order.u32(bytes, at + 20) & 0xffff;
     this.#header = true;
-    this.#common = this.#recordHeader === RECORD_HEADER && this.#minor >= 4;
+    if (this.#recordHeader === RECORD_HEADER && this.#minor >= 4) this.common = this.#commonRecords();
     queue.skip(FILE_HEADER);
     return null;
+  }
+
+  #commonRecords(): CommonRecords {
+    const ticksPerSecond = 1e9 / this.#nanosecondsPerTick;
+    return { format: "pcap", big: this.#order.big, interface: 0, ticksPerSecond, offset: 0 };
   }
 }

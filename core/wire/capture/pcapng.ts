@@ -12,7 +12,7 @@
  *     +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
  */
 import { type ByteOrder, bigEndian, littleEndian, u32, u32le } from "../bytes.ts";
-import type { Extents } from "./extents.ts";
+import type { CommonRecords } from "./common.ts";
 import { type Damage, type Frame, LONGEST_FRAME, NO_LINK } from "./frame.ts";
 import { type Interface, parseInterface } from "./interface.ts";
 import type { ByteQueue } from "./queue.ts";
@@ -35,14 +35,6 @@ const SHORTEST_PACKET = 32;
 const PACKET_DATA = 28;
 /** As in Wireshark; a longer block is damage, not data. */
 const LONGEST_BLOCK = 16 * 1024 * 1024;
-
-/** The length of the enhanced packet block at `at`; 0: it is something else, not whole, or damaged. */
-function enhanced(bytes: Uint8Array, at: number, end: number, i32: ByteOrder["i32"]): number {
-  if (end - at < SHORTEST_PACKET || i32(bytes, at) !== ENHANCED_PACKET) return 0;
-  const total = i32(bytes, at + 4);
-  if (total < SHORTEST_PACKET || (total & 3) !== 0 || total > end - at || total > LONGEST_BLOCK) return 0;
-  return i32(bytes, at + total - 4) === total ? total : 0;
-}
 
 export class PcapngDecoder {
   readonly format = "pcapng";
@@ -77,30 +69,19 @@ export class PcapngDecoder {
     }
   }
 
-  /** The blocks that come next, as long as they are whole and sound enhanced packet blocks of the interface before. */
-  find(queue: ByteQueue, extents: Extents): void {
-    const of = this.#interfaces[this.#id];
-    if (of === undefined) return;
-    const { clock } = of;
-    const { bytes } = queue;
-    const { i32 } = this.#order;
-    const end = queue.at + queue.length;
-    while (!extents.full) {
-      const { at } = queue;
-      const total = enhanced(bytes, at, end, i32);
-      if (total === 0 || i32(bytes, at + 8) !== this.#id) return;
-      const length = i32(bytes, at + 20);
-      if (length < 0 || length > LONGEST_FRAME || length > total - SHORTEST_PACKET) return;
-      clock.set(i32(bytes, at + 12) >>> 0, i32(bytes, at + 16) >>> 0);
-      const start = at + PACKET_DATA;
-      extents.add(start, start + length, clock.seconds + clock.nanoseconds / 1e9);
-      queue.skip(total);
-    }
+  /** Enhanced packet blocks of the interface of the packet before. */
+  get common(): CommonRecords | null {
+    const clock = this.#interfaces[this.#id]?.clock;
+    if (clock === undefined || !clock.exact) return null;
+    const { ticksPerSecond, offset } = clock;
+    return { format: "pcapng", big: this.#order.big, interface: this.#id, ticksPerSecond, offset };
   }
 
-  /** Fills `frame` with number `index` of those that `find` found. */
-  show({ starts }: Extents, index: number, { bytes }: ByteQueue, frame: Frame): void {
-    const at = starts[index]! - PACKET_DATA;
+  /** Blocks are not numbered. */
+  took(_blocks: number): void {}
+
+  /** Fills `frame` with that of the enhanced packet block at `at`. */
+  show(at: number, { bytes }: ByteQueue, frame: Frame): void {
     this.#packet(bytes, at, at + this.#order.u32(bytes, at + 4), frame, this.#order.u32);
   }
 

@@ -1,5 +1,5 @@
 import { u32 } from "../bytes.ts";
-import { Extents } from "./extents.ts";
+import type { CommonRecords } from "./common.ts";
 import { type Damage, Frame } from "./frame.ts";
 import { PcapDecoder, pcapByteOrder } from "./pcap.ts";
 import { PcapngDecoder, SECTION_HEADER } from "./pcapng.ts";
@@ -17,27 +17,25 @@ export type CaptureFormat = "pcap" | "pcapng";
  *
  *   for each chunk:  reader.push(chunk); while (reader.next()) use(reader.frame)
  *   or:              reader.filled(fill(reader.room(count))); while ... the same, without a copy
- *   or:              while (reader.next()) { use(reader.frame); while (reader.find()) use(reader.bytes, reader.extents) }
+ *   or:              while (reader.next()) { use(reader.frame); take(reader.queue, reader.common); reader.took(...) }
  *   at its end:      reader.end(); reader.damage says whether, and where, the file is broken
  *
  * What stands before the damage is read as if nothing were wrong; what stands behind it is not read.
  */
 export class CaptureReader {
   readonly frame = new Frame();
-  /** Of the frames that `find` found. */
-  readonly extents: Extents;
   /** Frames read so far; the number of the present one, as Wireshark counts. */
   frames = 0;
   /** Bytes of theirs that were captured. */
   captured = 0;
   damage: Damage | null = null;
   #decoder: PcapDecoder | PcapngDecoder | null = null;
-  readonly #queue: ByteQueue;
+  /** The bytes that are not read yet. */
+  readonly queue: ByteQueue;
 
-  /** Both in memory of their owner's, where he wants them there. */
-  constructor(extents = new Extents(), queue = new ByteQueue()) {
-    this.extents = extents;
-    this.#queue = queue;
+  /** In memory of its owner's, where he wants it there. */
+  constructor(queue = new ByteQueue()) {
+    this.queue = queue;
   }
 
   /** Null until the first bytes tell. */
@@ -52,7 +50,7 @@ export class CaptureReader {
 
   /** Bytes of the file that were read so far. */
   get position(): number {
-    return this.#queue.position;
+    return this.queue.position;
   }
 
   /** The next bytes of the file, which are copied. All frames of earlier ones must have been read. */
@@ -63,19 +61,19 @@ export class CaptureReader {
 
   /** Where the next `count` bytes of the file, or fewer, are to be put. The present frame's bytes are stale then. */
   room(count: number): Uint8Array {
-    return this.#queue.room(count);
+    return this.queue.room(count);
   }
 
   /** So many bytes were put there. */
   filled(count: number): void {
-    this.#queue.filled(count);
+    this.queue.filled(count);
   }
 
   /** Fills `frame` with the next frame. False: none without more bytes. */
   next(): boolean {
     if (this.damage !== null) return false;
     if (this.#decoder === null && !this.#detect()) return false;
-    const result = this.#decoder!.next(this.#queue, this.frame);
+    const result = this.#decoder!.next(this.queue, this.frame);
     if (result === true) {
       this.frames++;
       this.captured += this.frame.end - this.frame.start;
@@ -85,40 +83,34 @@ export class CaptureReader {
     return false;
   }
 
-  /** What `extents` are in; perhaps others after each `room`. */
-  get bytes(): Uint8Array {
-    return this.#queue.bytes;
+  /** What the records are like that come next, for who takes them where they lie; null: `next` has to tell. */
+  get common(): CommonRecords | null {
+    return this.damage === null ? (this.#decoder?.common ?? null) : null;
   }
 
-  /**
-   * Finds the frames that come next, some at a time, and says in `extents` where they lie, if they are of the common kind and
-   * of the link type of the one before. False: `next` tells what it is that comes.
-   */
-  find(): boolean {
-    const { extents } = this;
-    extents.clear();
-    if (this.damage !== null || this.#decoder === null) return false;
-    this.#decoder.find(this.#queue, extents);
-    this.frames += extents.count;
-    this.captured += extents.captured;
-    return extents.count > 0;
+  /** So many frames were taken so, which have so many bytes, from so many of the file. */
+  took(frames: number, captured: number, bytes: number): void {
+    this.frames += frames;
+    this.captured += captured;
+    this.#decoder!.took(frames);
+    this.queue.skip(bytes);
   }
 
-  /** Fills `frame` with number `index` of those that `find` found. */
-  show(index: number): Frame {
-    this.#decoder!.show(this.extents, index, this.#queue, this.frame);
+  /** Fills `frame` with that of the common record at `at` of the queue's bytes. */
+  show(at: number): Frame {
+    this.#decoder!.show(at, this.queue, this.frame);
     return this.frame;
   }
 
   /** There are no more bytes. */
   end(): void {
     if (this.damage !== null) return;
-    if (this.#decoder !== null) this.damage = this.#decoder.end(this.#queue);
-    else this.damage = { message: `too short for a capture: ${this.#queue.length} bytes`, byte: 0 };
+    if (this.#decoder !== null) this.damage = this.#decoder.end(this.queue);
+    else this.damage = { message: `too short for a capture: ${this.queue.length} bytes`, byte: 0 };
   }
 
   #detect(): boolean {
-    const { bytes, at, length } = this.#queue;
+    const { bytes, at, length } = this.queue;
     if (length < (bytes[at] === PPPDUMP_BEGIN ? 6 : 4)) return false;
     const byteOrder = pcapByteOrder(bytes, at);
     if (byteOrder !== null) this.#decoder = new PcapDecoder(byteOrder);

@@ -6,23 +6,25 @@
 
 import {
   A,
+  AT,
   BOUND_OF_TCP,
   BOUND_OF_UDP,
   BYTES,
+  CAPTURED,
   CONTROL,
   COUNTED,
+  END,
   ENDS,
   FOUND,
-  FRAME_ENDS,
+  FRAMES,
   KEY,
   MARK,
+  RECORD,
   SENDER,
   SILENT,
-  STARTS,
   STOP,
   TELLING_OF_TCP,
   TELLING_OF_UDP,
-  TIMES,
   TRANSPORT,
   TUNNEL,
   UNSEEN,
@@ -30,6 +32,7 @@ import {
 } from "../layout.ts";
 import { add as addTo, findIpv4, findIpv6, opened, rowAt, tally } from "./flows.ts";
 import { hashKey, PORTS } from "./key.ts";
+import { frame, frameEnd, take, time } from "./records.ts";
 
 export { addTo as add, findIpv4, findIpv6, hashKey, opened };
 
@@ -127,38 +130,51 @@ function reopens(at: usize, flags: i32): bool {
   return (flags & ACK) === 0 && load<i32>(at + MARK) === CONTROL;
 }
 
-/**
- * Counts the frames from `index` on, of `count`, the first of which is number `before` plus 1. The index of one that is to be
- * looked at, or goes the long way from its start (`FOUND` is -1 then); `count`: all are counted.
- */
-export function skim(index: i32, count: i32, before: i32): i32 {
-  for (; index < count; index++) {
-    const start = BYTES + load<i32>(STARTS + (index << 2));
-    const end = BYTES + load<i32>(FRAME_ENDS + (index << 2));
-    store<i32>(FOUND, -1);
-    const family = familyOf(start, end);
-    if (family === 0) return index;
-    const stop = min(wireEnd, end);
-    const header = headerLength(stop);
-    if (header === 0) return index;
-    let row = rowOf(family);
-    let at = rowAt(row);
-    const flags: i32 = protocol === TCP ? load<u8>(transport + 13) : 0;
-    if ((flags & SYN) !== 0) {
-      if (reopens(at, flags)) return index;
-      row = opened(row, flags, i32be(transport + 4), i32be(transport + 8));
-      at = rowAt(row);
-    }
-    // What its header says is there is, so that nothing is negative.
-    const payload = transport + header;
-    const time = load<f64>(TIMES + (index << 3));
-    tally(at, load<i32>(SENDER) - A, time, before + index + 1, wireEnd - payload, flags);
-    if (!concerns(at, payload, stop)) continue;
-    store<i32>(FOUND, row);
-    store<i32>(TRANSPORT, transport - BYTES);
-    store<i32>(STOP, stop - BYTES);
-    store<i32>(WIRE_END, wireEnd - BYTES);
-    return index;
+/** Counts the frame that was taken last, number `number`, from what its headers say. False: it is to be looked at, or goes the long way from its start (`FOUND` is -1 then). */
+function count(number: i32): bool {
+  store<i32>(FOUND, -1);
+  const family = familyOf(frame, frameEnd);
+  if (family === 0) return false;
+  const stop = min(wireEnd, frameEnd);
+  const header = headerLength(stop);
+  if (header === 0) return false;
+  let row = rowOf(family);
+  let at = rowAt(row);
+  const flags: i32 = protocol === TCP ? load<u8>(transport + 13) : 0;
+  if ((flags & SYN) !== 0) {
+    if (reopens(at, flags)) return false;
+    row = opened(row, flags, i32be(transport + 4), i32be(transport + 8));
+    at = rowAt(row);
   }
-  return index;
+  // What its header says is there is, so that nothing is negative.
+  const payload = transport + header;
+  tally(at, load<i32>(SENDER) - A, time, number, wireEnd - payload, flags);
+  if (!concerns(at, payload, stop)) return true;
+  store<i32>(FOUND, row);
+  store<i32>(TRANSPORT, transport - BYTES);
+  store<i32>(STOP, stop - BYTES);
+  store<i32>(WIRE_END, wireEnd - BYTES);
+  return false;
+}
+
+/** Takes the records that come next. 1: up to one that `count` leaves to others; 0: as far as they are of the common kind. */
+export function skim(): i32 {
+  const end = load<i32>(END);
+  let frames = load<i32>(FRAMES);
+  let captured = load<i32>(CAPTURED);
+  let record = load<i32>(AT);
+  let next = take(record, end);
+  let counted: bool = true;
+  while (next !== 0) {
+    captured += frameEnd - frame;
+    counted = count(++frames);
+    if (!counted) break;
+    record = next;
+    next = take(record, end);
+  }
+  store<i32>(FRAMES, frames);
+  store<i32>(CAPTURED, captured);
+  store<i32>(RECORD, record);
+  store<i32>(AT, counted ? record : next);
+  return i32(!counted);
 }
