@@ -9,7 +9,7 @@ type Replay = typeof import("./replay.ts");
 
 /** An `import` of these from a module would load all that they load when they are asked for. */
 const require = createRequire(import.meta.url);
-const { existsSync, readFileSync, statSync } = require("node:fs") as typeof import("node:fs");
+const { existsSync, readFileSync } = require("node:fs") as typeof import("node:fs");
 const { Script } = require("node:vm") as typeof import("node:vm");
 
 const SCRIPT = fileURLToPath(new URL("./replay.cjs", import.meta.url));
@@ -20,11 +20,10 @@ const SCRIPT = fileURLToPath(new URL("./replay.cjs", import.meta.url));
 export const CODE = `${SCRIPT}.${process.version}-${process.platform}-${process.arch}.code`;
 /**
  * How much of a function is run before it is optimized, in bytes of bytecode; fifteen times the usual. What is run for each
- * packet is so all the same at once, and what is run a few thousand times is not worth it. Of a long file it is.
+ * packet is WebAssembly, the rest is run some thousand times, whatever the length of the file: to optimize that takes other
+ * processors, or this one's time, and comes too late.
  */
 const WORTH_OPTIMIZING = 1_000_000;
-/** Bytes of a long file. */
-const LONG = 16_000_000;
 
 interface Compiled {
   readonly script: InstanceType<typeof Script>;
@@ -42,10 +41,10 @@ export function compiledReplay(): Compiled | null {
   return { script, replay };
 }
 
-/** The same, ready for `files`. */
-export function replayFor(files: readonly string[]): Replay | null {
+/** The same, ready for a capture. */
+export function replayFor(): Replay | null {
   const compiled = compiledReplay();
-  if (!files.some(isLong)) optimizeAfter(WORTH_OPTIMIZING);
+  optimizeAfter(WORTH_OPTIMIZING);
   return compiled?.replay ?? null;
 }
 
@@ -58,5 +57,3 @@ function optimizeAfter(bytecode: number): void {
   const { setFlagsFromString } = require("node:v8") as typeof import("node:v8");
   setFlagsFromString(`--interrupt-budget=${bytecode}`);
 }
-
-const isLong = (file: string): boolean => (statSync(file, { throwIfNoEntry: false })?.size ?? 0) > LONG;

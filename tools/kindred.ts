@@ -73,7 +73,7 @@ async function withIpvsWords([node, kindred, ctl, ...args]: readonly string[]): 
 
 /** Compiled, where it was built. */
 async function runReplay(files: readonly string[], options: ReplayOptions): Promise<number> {
-  const replay = replayFor(files) ?? (await import("./replay.ts"));
+  const replay = replayFor() ?? (await import("./replay.ts"));
   return replay.runReplay(files, options);
 }
 

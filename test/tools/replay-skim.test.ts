@@ -105,6 +105,7 @@ function putIp(bytes: Uint8Array, at: number, { ipv6, protocol, fragment, reply,
   putU16(bytes, at + (ipv6 ? 4 : 2), length);
   if (!ipv6) putU16(bytes, at + 6, fragment);
   bytes[at + (ipv6 ? 6 : 9)] = protocol;
+  if (ipv6) for (const prefix of [8, 24]) putU32(bytes, at + prefix, 0xfd000000);
   putU32(bytes, at + (ipv6 ? 20 : 12), reply ? SERVER : client);
   putU32(bytes, at + (ipv6 ? 36 : 16), reply ? client : SERVER);
 }

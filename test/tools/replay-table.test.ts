@@ -1,8 +1,9 @@
 /** The table of flows, which is WebAssembly, and the memory that it shares. */
+import assert from "node:assert/strict";
 import fc from "fast-check";
 import t from "tap";
 import * as key from "../../core/flow/key.ts";
-import { Flows } from "../../tools/replay/flows.ts";
+import { A, B, Flows } from "../../tools/replay/flows.ts";
 import { BYTES_LENGTH, SEED, WANTED } from "../../tools/replay/layout.ts";
 import { Memory } from "../../tools/replay/memory.ts";
 
@@ -13,6 +14,8 @@ const ends = (n: number, family: 4 | 6 = 4) => ({
   words: Uint32Array.of(0xfd000000, 0, 0xffff, 0x0a000000 + (n >>> 3), 0xfd000000, 0, 0xffff, 0xc0000201),
   protocol: 6,
 });
+
+const ipv4 = (word: number): number[] => [0, 0, 0xffff, word];
 
 t.test("a key has the hash that the engine gives it", async (t) => {
   const { assembly, words } = new Memory();
@@ -38,6 +41,34 @@ t.test("a flow has the same row from both ends, however many come between", asyn
     "in the order that they came",
   );
   t.ok(rows.every((row, n) => find(n) === row));
+});
+
+t.test("property: the ends of a flow are those of its packets, and either end finds it", async () => {
+  const word = fc.oneof(
+    fc.constantFrom(0, 1, 0x7fffffff, 0x80000000, 0xffffffff),
+    fc.integer({ min: 0, max: 2 ** 32 - 1 }),
+  );
+  const words = fc.array(word, { minLength: 8, maxLength: 8 });
+  const port = fc.integer({ min: 0, max: 65_535 });
+  const flow = fc.record({ ipv6: fc.boolean(), words, ports: fc.tuple(port, port) });
+  fc.assert(
+    fc.property(fc.array(flow, { minLength: 1, maxLength: 20 }), (all) => {
+      const flows = new Flows();
+      for (const { ipv6, words, ports } of all) {
+        const [source, destination] = ipv6 ? [words.slice(0, 4), words.slice(4)] : [ipv4(words[0]!), ipv4(words[1]!)];
+        const find = (one: number[], other: number[], [from, to]: readonly [number, number]) =>
+          flows.find({ family: ipv6 ? 6 : 4, words: Uint32Array.from([...one, ...other]), protocol: 6 }, from, to);
+        const row = find(source, destination, ports);
+        const [from, to] = flows.sender === A ? ([A, B] as const) : ([B, A] as const);
+        const seen = [from, to].map((end) => [...flows.address(row, end).words, flows.port(row, end)]);
+        assert.deepEqual(seen, [
+          [...source, ports[0]],
+          [...destination, ports[1]],
+        ]);
+        assert.equal(find(destination, source, [ports[1], ports[0]]), row);
+      }
+    }),
+  );
 });
 
 t.test("ends that were used again lead to the newest row, also when the table has grown", async (t) => {

@@ -34,6 +34,8 @@ export const INTERFACE = 188;
 /** 64-bit floats: how their times are counted, and from when on. */
 export const TICKS_PER_SECOND = 192;
 export const OFFSET = 200;
+/** What was read for its being fetched only: no number that anybody needs. */
+export const FETCHED = 208;
 
 export const PCAP = 0;
 export const PCAPNG = 1;
@@ -44,6 +46,9 @@ export const WORDS_END = 1024;
 /** By the first byte that is said, 1: may a helper know its protocol by that? */
 export const TELLING_OF_TCP = 4096;
 export const TELLING_OF_UDP = 4352;
+/** What `assembly/packets.ts` reads ahead. */
+export const PACKETS = 8192;
+
 /** By port, 1: may datagrams carry packets; is a helper bound to it? */
 export const TUNNEL = 65536;
 export const BOUND_OF_TCP = 131072;

@@ -50,7 +50,7 @@ export class Skimmer {
 
   #stopped(reader: CaptureReader): void {
     const { words } = this.#memory;
-    const frame = reader.show(words[RECORD >> 2]! - BYTES);
+    const frame = reader.show(words[RECORD >> 2]!);
     const number = words[FRAMES >> 2]!;
     const row = words[FOUND >> 2]!;
     if (row < 0) this.#longWay.frame(frame, number);

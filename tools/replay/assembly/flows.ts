@@ -4,7 +4,6 @@ import {
   A,
   B,
   COUNT,
-  ENDS,
   FIRST_FRAME,
   FIRST_TIME,
   FLAGS,
@@ -27,7 +26,7 @@ import {
   WANTED,
 } from "../layout.ts";
 import * as key from "./key.ts";
-import { hashKey } from "./key.ts";
+import { equalKeys, hashKey } from "./key.ts";
 
 const ACK = 16;
 const PAGE = 65536;
@@ -53,78 +52,57 @@ function slotAt(slot: i32): usize {
 
 /** The row of a packet of IPv4 that goes from `source` to `destination`. */
 export function findIpv4(source: i32, destination: i32, ports: i32, protocol: i32): i32 {
-  // Which way a packet goes nobody can foretell: a branch on it would be mistaken every other time, arithmetic never is.
-  const side = i32(source === destination ? ports >>> 16 > (ports & 0xffff) : source > destination);
-  const exchanged = (source ^ destination) & -side;
-  store<i32>(WANTED + key.SOURCE, source ^ exchanged);
-  store<i32>(WANTED + key.DESTINATION, destination ^ exchanged);
-  store<i32>(WANTED + key.PORTS, ports ^ ((ports ^ rotl(ports, 16)) & -side));
-  store<i32>(WANTED + key.KIND, protocol);
-  store<i32>(SENDER, A + side);
-  return find();
+  store<i32>(SENDER, A + key.putIpv4(WANTED, source, destination, ports, protocol));
+  return find(WANTED, hashKey(WANTED));
 }
 
 /** The same of IPv6, whose addresses are at `ENDS`. */
 export function findIpv6(ports: i32, protocol: i32): i32 {
-  let unequal = ENDS;
-  while (unequal < ENDS + 16 && load<i32>(unequal) === load<i32>(unequal + 16)) unequal += 4;
-  const forward = unequal < ENDS + 16 ? load<u32>(unequal) < load<u32>(unequal + 16) : ports >>> 16 <= (ports & 0xffff);
-  const lower = forward ? ENDS : ENDS + 16;
-  const higher = forward ? ENDS + 16 : ENDS;
-  memory.copy(WANTED + key.SOURCE_PREFIX, lower, 12);
-  memory.copy(WANTED + key.DESTINATION_PREFIX, higher, 12);
-  store<i32>(WANTED + key.SOURCE, load<i32>(lower + 12));
-  store<i32>(WANTED + key.DESTINATION, load<i32>(higher + 12));
-  store<i32>(WANTED + key.PORTS, forward ? ports : rotl(ports, 16));
-  store<i32>(WANTED + key.KIND, protocol | key.IPV6);
-  store<i32>(SENDER, forward ? A : B);
-  return find();
+  store<i32>(SENDER, A + key.putIpv6(WANTED, ports, protocol));
+  return find(WANTED, hashKey(WANTED));
 }
 
-function find(): i32 {
-  if (holds(last)) return last;
-  const hash = hashKey(WANTED);
-  const slot = slotOf(hash);
+/** The row of the key that is at `wanted`. */
+export function find(wanted: usize, hash: i32): i32 {
+  if (holds(last, wanted)) return last;
+  const slot = slotOf(wanted, hash);
   const found = load<i32>(slotAt(slot));
-  last = found === 0 ? insert(hash, slot) : (found & mask) - 1;
+  last = found === 0 ? insert(wanted, hash, slot) : (found & mask) - 1;
   return last;
 }
 
-function holds(row: i32): bool {
-  const own = rowAt(row) + KEY;
-  if (
-    load<i64>(own + key.PORTS) !== load<i64>(WANTED + key.PORTS) ||
-    load<i64>(own + key.SOURCE) !== load<i64>(WANTED + key.SOURCE)
-  ) {
-    return false;
-  }
-  if (load<i32>(WANTED + key.KIND) < key.IPV6) return true;
-  for (let at = 0; at < key.SOURCE; at += 8) if (load<i64>(own + at) !== load<i64>(WANTED + at)) return false;
-  return true;
+function holds(row: i32, wanted: usize): bool {
+  return equalKeys(rowAt(row) + KEY, wanted);
+}
+
+/** Has what `find` will read of the key with this `hash` fetched; it returns what nobody needs. */
+export function fetch(hash: i32): i32 {
+  const row = load<i32>(slotAt(hash & mask)) & mask;
+  return load<i32>(rowAt(max(row, 1) - 1) + LAST_FRAME);
 }
 
 /**
  * Where the wanted key is, or where it belongs. A slot is a row plus 1, and in the bits that no row has, those of its key's
  * hash: nearly always only the row that is looked for is fetched, and slots are few enough to stay in the processor's cache.
  */
-function slotOf(hash: i32): i32 {
+function slotOf(wanted: usize, hash: i32): i32 {
   let slot = hash & mask;
   let found = load<i32>(slotAt(slot));
-  while (found !== 0 && !(((found ^ hash) & ~mask) === 0 && holds((found & mask) - 1))) {
+  while (found !== 0 && !(((found ^ hash) & ~mask) === 0 && holds((found & mask) - 1, wanted))) {
     slot = (slot + 1) & mask;
     found = load<i32>(slotAt(slot));
   }
   return slot;
 }
 
-/** A row for the wanted key in its `slot`, in the place of another that may have it. */
-function insert(hash: i32, slot: i32): i32 {
+/** A row for the key at `wanted` in its `slot`, in the place of another that may have it. */
+function insert(wanted: usize, hash: i32, slot: i32): i32 {
   const row = load<i32>(COUNT);
   const at = rowAt(row);
   reach(<u64>at + ROW);
   store<i32>(COUNT, row + 1);
-  const first = load<i32>(WANTED + key.KIND) < key.IPV6 ? key.SOURCE : 0;
-  memory.copy(at + KEY + first, WANTED + first, key.LENGTH - first);
+  const first = load<i32>(wanted + key.KIND) < key.IPV6 ? key.SOURCE : 0;
+  memory.copy(at + KEY + first, wanted + first, key.LENGTH - first);
   store<i32>(slotAt(slot), (hash & ~mask) | (row + 1));
   if ((row + 1) * 2 > mask) rehash();
   return row;
@@ -182,7 +160,7 @@ function renew(row: i32): i32 {
   store<i32>(at + LISTENER, load<i32>(at + LISTENER) | RENEWED);
   memory.copy(WANTED, at + KEY, key.LENGTH);
   const hash = hashKey(WANTED);
-  last = insert(hash, slotOf(hash));
+  last = insert(WANTED, hash, slotOf(WANTED, hash));
   return last;
 }
 

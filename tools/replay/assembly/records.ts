@@ -37,7 +37,8 @@ function takePcap(at: i32, end: i32): i32 {
 
 /** An enhanced packet block of the same interface as the packet before. */
 function takePcapng(at: i32, end: i32): i32 {
-  if (end - at < <i32>SHORTEST_PACKET || u32Of(at) !== ENHANCED_PACKET || u32Of(at + 8) !== load<u32>(INTERFACE)) return 0;
+  if (end - at < <i32>SHORTEST_PACKET || u32Of(at) !== ENHANCED_PACKET || u32Of(at + 8) !== load<u32>(INTERFACE))
+    return 0;
   const total = u32Of(at + 4);
   if (total < SHORTEST_PACKET || (total & 3) !== 0 || total > LONGEST_BLOCK || <i32>total > end - at) return 0;
   if (u32Of(at + total - 4) !== total) return 0;
