@@ -1,4 +1,4 @@
-import type { CaptureFormat } from "./reader.ts";
+export type CaptureFormat = "pcap" | "pcapng";
 
 /**
  * What nearly all records of a capture are: those of pcap with the usual header, or enhanced packet blocks of one interface.

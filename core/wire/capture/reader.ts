@@ -1,5 +1,5 @@
 import { u32 } from "../bytes.ts";
-import type { CommonRecords } from "./common.ts";
+import type { CaptureFormat, CommonRecords } from "./common.ts";
 import { type Damage, Frame } from "./frame.ts";
 import { PcapDecoder, pcapByteOrder } from "./pcap.ts";
 import { PcapngDecoder, SECTION_HEADER } from "./pcapng.ts";
@@ -9,8 +9,6 @@ export type { Damage, Frame } from "./frame.ts";
 
 /** The kind of a pppdump file's first record, which says when it was begun in four bytes; then comes one of six kinds. */
 const PPPDUMP_BEGIN = 7;
-
-export type CaptureFormat = "pcap" | "pcapng";
 
 /**
  * Reads a capture file of either format, a chunk at a time:
