@@ -111,6 +111,31 @@ t.test("in Chromium", { skip: chromiumMissing }, async (t) => {
     t.ok(Number.parseFloat(columns[0]!) < 100, columns.join(" "));
   });
 
+  t.test("captures of different days begin at 0 each, and those of the same time have one clock", async (t) => {
+    const recordings = [0, 1e6, 1e6 + 0.1].map((later) => transfer(new Recording().wait(later)));
+    const files = recordings.map((recording, index) => fileOf(t, recording, `${index}.pcap`));
+    const file = join(dirname(files[0]!), "page.html");
+    await replayed(files, { html: file });
+    const { page } = await open(browser, file);
+    const starts = await texts(page, "#connections tbody td:nth-child(7)");
+    t.same(
+      starts.filter((_start, index) => index % 2 === 0),
+      ["+0.0 ms", "+0.0 ms", "+100.0 ms"],
+    );
+    t.same(await texts(page, ".timeline .ticks span:last-child"), ["280.0 ms"]);
+    t.match(await texts(page, "#ladder tbody td:nth-child(5)"), ["0.pcap", "1.pcap", "2.pcap"]);
+  });
+
+  t.test("the worst of all captures is shown first", async (t) => {
+    const quiet = new Recording();
+    quiet.ftp().client("PASV\r\n").server("227 (192,0,2,1,200,11)\r\n");
+    const files = [fileOf(t, quiet), fileOf(t, hung(new Recording()))];
+    const file = join(dirname(files[0]!), "page.html");
+    await replayed(files, { html: file });
+    const { page } = await open(browser, file);
+    t.match(await texts(page, ".detail h3"), [/10\.0\.0\.6:40000/]);
+  });
+
   t.test("search narrows every part, Escape takes it back", async (t) => {
     const { page, troubles } = await open(browser, (await pageOf(t, hung(transfer()))).file);
     const shown = async () => [

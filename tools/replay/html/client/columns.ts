@@ -3,12 +3,19 @@ import type { PageConnection, PageControl, PageRelated } from "../data.ts";
 import { badge, el, offsetText, sizeText } from "./dom.ts";
 import type { Column } from "./table.ts";
 
-export function controlColumns(): Column<PageControl>[] {
+/** `captures`: how many there are to tell apart. */
+export function controlColumns(captures: number): Column<PageControl>[] {
+  const file: Column<PageControl> = {
+    title: "Capture",
+    value: (one) => one.file.replace(/.*\//, ""),
+    className: "wide",
+  };
   return [
     { title: "#", value: (one) => one.id, className: "number" },
     { title: "Protocol", value: (one) => one.helper },
     { title: "Client", value: (one) => one.client, className: "mono" },
     { title: "Server", value: (one) => one.server, className: "mono" },
+    ...(captures > 1 ? [file] : []),
     { title: "Frame", value: (one) => one.firstFrame, className: "number" },
     {
       title: "Found",
@@ -43,7 +50,7 @@ export function relatedColumns(): Column<PageRelated>[] {
   ];
 }
 
-export function connectionColumns(origin: number): Column<PageConnection>[] {
+export function connectionColumns(originOf: (file: string) => number): Column<PageConnection>[] {
   return [
     { title: "Role", value: (one) => one.role, show: (one) => badge(one.role, one.role) },
     { title: "Transport", value: (one) => one.transport },
@@ -54,7 +61,7 @@ export function connectionColumns(origin: number): Column<PageConnection>[] {
     {
       title: "Start",
       value: (one) => one.start,
-      show: (one) => `+${offsetText(one.start - origin)}`,
+      show: (one) => `+${offsetText(one.start - originOf(one.file))}`,
       className: "number",
     },
     {

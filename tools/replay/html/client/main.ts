@@ -1,5 +1,6 @@
 import type { FindingRecord } from "../../report.ts";
 import type { PageControl, PageData } from "../data.ts";
+import { originsOf } from "./clock.ts";
 import { connectionColumns, controlColumns, explanationColumns, relatedColumns } from "./columns.ts";
 import { add, badge, button, el, plural } from "./dom.ts";
 import { ladder } from "./ladder.ts";
@@ -14,9 +15,7 @@ type Pick = (control: number) => void;
 
 export function start(): void {
   const data = JSON.parse(document.getElementById("data")!.textContent!) as PageData;
-  const starts = data.connections.map(({ start }) => start);
-  const origin = starts.reduce((one, other) => Math.min(one, other), Number.POSITIVE_INFINITY);
-  const end = data.connections.reduce((latest, one) => Math.max(latest, one.end), 0);
+  const originOf = originsOf(data.connections);
   const filters = new Map<HTMLElement, Filter>();
   const main = document.querySelector("main")!;
   const section = (id: string, title: string, total: number, filter: Filter | null, ...parts: HTMLElement[]): void => {
@@ -27,20 +26,22 @@ export function start(): void {
     main.append(element);
   };
   const detail = el("div", "detail");
-  const controls = makeTable("Control connections", controlColumns(), data.controls, (one) => select(one.id));
+  const controls = makeTable("Control connections", controlColumns(data.captures.length), data.controls, (one) =>
+    select(one.id),
+  );
   const select = (id: number, move = false): void => {
     const index = data.controls.findIndex((one) => one.id === id);
     if (index < 0) return;
     controls.select(index);
-    detail.replaceChildren(...controlDetail(data, data.controls[index]!, origin));
+    detail.replaceChildren(...controlDetail(data, data.controls[index]!, originOf(data.controls[index]!.file)));
     if (move) detail.scrollIntoView({ block: "start" });
   };
   const findings = findingList(data.findings, (id) => select(id, true));
-  const timeline = makeTimeline(data.connections, origin, end, (id) => select(id, true));
+  const timeline = makeTimeline(data.connections, originOf, (id) => select(id, true));
   const related = makeTable("Announced connections", relatedColumns(), data.related, (one) =>
     select(one.control, true),
   );
-  const connections = makeTable("Connections", connectionColumns(origin), data.connections);
+  const connections = makeTable("Connections", connectionColumns(originOf), data.connections);
   const names = [...new Set(data.explanations.flatMap(({ helpers }) => helpers.map(({ helper }) => helper)))];
   const explanations = makeTable("Explanations", explanationColumns(names), data.explanations);
   section("findings", "Findings", data.findings.length, findings.filter, findings.root);
@@ -56,8 +57,13 @@ export function start(): void {
   section("explanations", "Explanations", data.explanations.length, explanations.filter, explanations.root);
   section("connections", "All connections", data.connections.length, connections.filter, connections.root);
   summary(data);
-  const worst = data.controls.find(({ findings }) => findings > 0) ?? data.controls[0];
-  if (worst !== undefined) select(worst.id);
+  // Findings are told the worst first, of each capture.
+  const order = ["error", "warning", "info"];
+  const worst = [...data.findings]
+    .sort((one, other) => order.indexOf(one.severity) - order.indexOf(other.severity))
+    .find(({ control }) => control !== undefined);
+  const first = worst?.control ?? data.controls[0]?.id;
+  if (first !== undefined) select(first);
   searchBox(filters, findings.severities);
   themeButton();
 }
@@ -88,7 +94,7 @@ export function controlDetail(data: PageData, control: PageControl, origin: numb
   return parts;
 }
 
-/** Findings by their codes, with a switch for each severity. */
+/** Findings by severity, code and remedy, with a switch for each severity. */
 export function findingList(findings: readonly FindingRecord[], pick: Pick) {
   const on = new Set(["error", "warning", "info"]);
   const texts = findings.map((one) => `${one.severity} ${one.code} ${one.message} ${one.control ?? ""}`.toLowerCase());
@@ -108,7 +114,7 @@ export function findingList(findings: readonly FindingRecord[], pick: Pick) {
 export function findingGroups(findings: readonly FindingRecord[], pick: Pick | null): HTMLElement[] {
   const groups = new Map<string, FindingRecord[]>();
   for (const one of findings) {
-    const key = `${one.severity} ${one.code}`;
+    const key = `${one.severity} ${one.code} ${one.remedy}`;
     if (!groups.has(key)) groups.set(key, []);
     groups.get(key)!.push(one);
   }
@@ -136,7 +142,8 @@ export function findingGroup(same: readonly FindingRecord[], pick: Pick | null):
 
 export function findingLine(one: FindingRecord, pick: Pick | null): HTMLElement {
   const line = el("li", "", `${one.message} `);
-  const { control } = one;
+  const { control, file } = one;
+  line.title = file;
   if (control !== undefined && pick !== null) line.append(button("link", `connection ${control}`, () => pick(control)));
   if (one.frames.length > 0) line.append(el("span", "dim", ` frame ${one.frames.join(", ")}`));
   return line;

@@ -9,13 +9,12 @@ export interface Timeline {
 /** Every connection as a bar over the time of the capture; `pick`: a control connection, or one that it announced. */
 export function makeTimeline(
   connections: readonly PageConnection[],
-  origin: number,
-  end: number,
+  originOf: (file: string) => number,
   pick: (control: number) => void,
 ): Timeline {
   const most = 250;
   const ordered = [...connections].sort((one, other) => one.start - other.start || one.firstFrame - other.firstFrame);
-  const span = Math.max(end - origin, 1e-6);
+  const span = connections.reduce((longest, { file, end }) => Math.max(longest, end - originOf(file)), 1e-6);
   const list = el("div", "bars");
   const note = el("p", "empty");
   const texts = ordered.map((one) =>
@@ -23,7 +22,7 @@ export function makeTimeline(
   );
   const filter = (matches: (text: string) => boolean): number => {
     const visible = ordered.filter((_one, index) => matches(texts[index]!));
-    list.replaceChildren(...visible.slice(0, most).map((one) => bar(one, origin, span, pick)));
+    list.replaceChildren(...visible.slice(0, most).map((one) => bar(one, originOf(one.file), span, pick)));
     note.textContent =
       visible.length > most ? `The first ${most} of ${visible.length} are drawn; search for the others.` : "";
     if (visible.length === 0) note.textContent = "Nothing matches.";
