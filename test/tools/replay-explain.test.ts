@@ -156,6 +156,37 @@ t.test("passwords are struck out, whatever the segments", async (t) => {
   }
 });
 
+t.test("passwords in URLs are struck out, whatever the segments; ports are none", async (t) => {
+  const urls = "SETUP rtsp://bob:hunter2@host:554/a RTSP/1.0\r\nContact: <sip:al:hunter:2@host:5060;lr>\r\n";
+  t.equal(
+    new Redactor().show(Buffer.from(urls)),
+    "SETUP rtsp://bob: ****@host:554/a RTSP/1.0\\r\\nContact: <sip:al: ****@host:5060;lr>\\r\\n",
+  );
+  for (let size = 1; size < 40; size++) {
+    const redactor = new Redactor();
+    let shown = "";
+    for (let at = 0; at < urls.length; at += size) shown += redactor.show(Buffer.from(urls.slice(at, at + size)));
+    t.notMatch(shown, /hunter|ter2|ter:|er:2/, `${size} bytes a segment: ${shown}`);
+    t.match(shown, /@host.*@host/, `${size} bytes a segment: ${shown}`);
+  }
+  const ports = "SETUP rtsp://host:554/a RTSP/1.0\r\nVia: SIP/2.0/UDP host:5060\r\nTo: <sip:bob@host:5060>\r\n";
+  t.equal(new Redactor().show(Buffer.from(ports)), ports.replaceAll("\r\n", "\\r\\n"));
+});
+
+t.test("a refusal of another protocol's is explained without FTP's rules", async (t) => {
+  const recording = new Recording();
+  const transport = "Transport: RTP/AVP;unicast;client_port=5000-5001;server_port=6000-6001";
+  recording
+    .connection("10.0.0.5:40000", "192.0.2.1:554")
+    .open()
+    .client("OPTIONS rtsp://x/y RTSP/1.0\r\nCSeq: 1\r\n\r\n")
+    .server(`RTSP/1.0 200 OK\r\nCSeq: 2\r\nSession: 7\r\n${transport}\r\n\r\n`);
+  const { explanations } = await reportOf(t, recording, { explain: true });
+  const refusals = explanations!.filter(({ what }) => what === "refusal");
+  t.ok(refusals.length > 0);
+  for (const { rule } of refusals) t.notMatch(rule, /959/);
+});
+
 t.test("telnet bytes, blanks and gaps do not uncover them", async (t) => {
   for (const line of [
     "\u00ff\u00f4PASS hunter2\r\n",

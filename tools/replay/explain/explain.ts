@@ -69,7 +69,7 @@ export function explain({ id, control, related }: NumberedControl): Explanation[
       ...common(frame, source),
       what: "refusal",
       subject: code,
-      rule: refusalRule(code, message),
+      rule: refusalRule(control.helper.name, code, message),
       helpers: verdicts(control, judgements, source, toOf(related.find(({ observed }) => observed.message === source))),
     }),
   );

@@ -10,6 +10,10 @@ const SECRET_COMMANDS: ReadonlySet<string> = new Set(["PASS", "ACCT", "ADAT"]);
 const SECRET_HEADERS: readonly string[] = ["AUTHORIZATION", "PROXY-AUTHORIZATION"];
 const LONGEST_NAME = 19;
 const STRUCK = " ****";
+/** RFC 3986 §3.2.1, RFC 3261 §19.1.1: `rtsp://user:password@host`, `sip:user:password@host`, or as much of it as there is. */
+const USERINFO = /((?:\/\/|sips?:)[^\s/@:<>"\\]+:)(?:((?:(?!\\[rn])[^\s/<>"])+)(?=@)|((?:(?!\\[rn])[^\s/<>"])+)$)/gi;
+/** Of a word that goes on in the next piece this much is remembered. */
+const LONGEST_WORD = 512;
 
 /** Protocols whose messages are lines of text. Of others only the length is shown. */
 const TEXT: ReadonlySet<string> = new Set(["ftp", "rtsp", "sip", "ident"]);
@@ -21,6 +25,8 @@ export class Redactor {
   #name = "";
   #secret = false;
   #struck = false;
+  /** What was said since the latest blank. */
+  #word = "";
 
   /** Bytes are missing before the next: they may be the rest of a secret. */
   gap(): void {
@@ -31,6 +37,24 @@ export class Redactor {
   show(bytes: Uint8Array): string {
     let shown = "";
     for (const byte of bytes) shown += this.#byte(byte);
+    return this.#withoutUserinfo(shown);
+  }
+
+  /** Without passwords in URLs, which may have begun in a piece before; what may yet become one is struck out, too. */
+  #withoutUserinfo(piece: string): string {
+    const all = this.#word + piece;
+    const known = this.#word.length;
+    let shown = "";
+    let at = known;
+    for (const { index, 1: before, 2: whole, 3: begun } of all.matchAll(USERINFO)) {
+      const start = index + before!.length;
+      const end = start + (whole ?? begun)!.length;
+      if (end <= known) continue;
+      shown += all.slice(at, Math.max(at, start)) + (start >= known ? STRUCK : "");
+      at = end;
+    }
+    shown += all.slice(at);
+    this.#word = all.slice(Math.max(all.lastIndexOf(" "), all.lastIndexOf("\\n")) + 1).slice(-LONGEST_WORD);
     return shown;
   }
 

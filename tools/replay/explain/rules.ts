@@ -19,6 +19,7 @@ const KINDS: Readonly<Record<string, string>> = {
   "sip-udptl": "RFC 4566 §5.14: m= and c= tell where media is received",
 };
 
+/** Of FTP. */
 const REFUSALS: Readonly<Record<string, string>> = {
   bounce: "RFC 2577 §3: an endpoint must be its speaker's own",
   "family-mismatch": "RFC 2428 §2: the address must be of the family of the control connection",
@@ -37,6 +38,16 @@ const REFUSALS: Readonly<Record<string, string>> = {
   hidden: "RFC 959 §2.2, RFC 854: both peers must read the same line",
 };
 
+/** Of protocols that have no rule of their own for it. */
+const OTHER_REFUSALS: Readonly<Record<string, string>> = {
+  bounce: "an endpoint must be its speaker's own, as RFC 2577 §3 has it for FTP",
+  "family-mismatch": "the address must be of the family of the control connection",
+  "port-reserved": "no port below 1024, as RFC 2577 §3 has it for FTP",
+  "port-zero": "no port below 1024, as RFC 2577 §3 has it for FTP",
+  "bad-port": "a port is a number from 1 to 65535",
+  unsolicited: "an answer belongs to a request; an address that nobody asked for is none of ours to open",
+};
+
 const GROUPS: Readonly<Record<string, string>> = {
   tls: "RFC 4217 §4: from here on nothing that is announced can be read; a port group leads the client's connections to the same realserver",
   protected:
@@ -46,5 +57,6 @@ const GROUPS: Readonly<Record<string, string>> = {
 
 /** `sources`: the helper's documents, for what has no entry. */
 export const ruleOf = (kind: string, sources: readonly string[]): string => KINDS[kind] ?? sources.join(", ");
-export const refusalRule = (code: string, message: string): string => REFUSALS[code] ?? message;
+export const refusalRule = (helper: string, code: string, message: string): string =>
+  (helper === "ftp" ? REFUSALS : OTHER_REFUSALS)[code] ?? message;
 export const groupRule = (reason: string): string => GROUPS[reason] ?? reason;
