@@ -126,6 +126,26 @@ export class Conversation {
     return this.#send("server", "SA").#send("client", "R");
   }
 
+  /** The ICMP error (destination unreachable) of `by` about the client's SYN. */
+  unreachable(by: string, code: number): this {
+    const packet = tcp({ from: this.#client, to: this.#server, flags: "S", sequence: this.#sent.client });
+    const v6 = packet[0]! >>> 4 === 6;
+    const address = (text: string) => {
+      const { words } = Address.parse(text)!;
+      return words
+        .slice(v6 ? 0 : 3)
+        .flatMap((word) => [word >>> 24, (word >>> 16) & 255, (word >>> 8) & 255, word & 255]);
+    };
+    const client = this.#client.replace(/^\[?(.*?)\]?:\d+$/, "$1");
+    const message = [v6 ? 1 : 3, code, 0, 0, 0, 0, 0, 0, ...packet];
+    const ends = [...address(by), ...address(client)];
+    const header = v6
+      ? [0x60, 0, 0, 0, 0, message.length, 58, 64, ...ends]
+      : [0x45, 0, 0, 20 + message.length, 0, 0, 0, 0, 64, 1, 0, 0, ...ends];
+    this.#recording.ip(Uint8Array.from([...header, ...message]));
+    return this;
+  }
+
   client(...texts: readonly string[]): this {
     for (const text of texts) this.#send("client", "PA", text);
     return this;

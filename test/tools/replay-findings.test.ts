@@ -342,6 +342,45 @@ const cases: readonly Case[] = [
     says: /was answered by 192\.168\.0\.2:51210 instead/,
   },
   {
+    name: "a SYN to the announced port that a firewall refuses",
+    record(recording) {
+      const control = recording
+        .ftp()
+        .client(...PASV)
+        .server(REPLY);
+      recording.connection(`${CLIENT}:40001`, DATA).syn().unreachable("10.0.0.1", 13);
+      control.client("QUIT\r\n");
+    },
+    found: ["error opened-not-answered"],
+    says: /was answered by ICMP: administratively prohibited, from 10\.0\.0\.1 in frame 10$/,
+  },
+  {
+    name: "the same over IPv6",
+    record(recording) {
+      const control = recording
+        .ftp("[2001:db8::5]:40000", "[2001:db8::1]:21")
+        .client("EPSV\r\n")
+        .server("229 x (|||51210|)\r\n");
+      recording.connection("[2001:db8::5]:40001", "[2001:db8::1]:51210").syn().unreachable("2001:db8::9", 4);
+      control.client("QUIT\r\n");
+    },
+    found: ["error opened-not-answered"],
+    says: /was answered by ICMP: port unreachable, from 2001:db8::9 in frame 10$/,
+  },
+  {
+    name: "an ICMP message about the MTU refuses nothing",
+    record(recording) {
+      const control = recording
+        .ftp()
+        .client(...PASV)
+        .server(REPLY);
+      recording.connection(`${CLIENT}:40001`, DATA).syn().unreachable("10.0.0.1", 4);
+      control.client("QUIT\r\n");
+    },
+    found: ["error opened-not-answered"],
+    says: /was not answered \(1 frame\)/,
+  },
+  {
     name: "a control connection that nothing answers",
     record: (recording) => void recording.connection(`${CLIENT}:40000`, `${SERVER}:21`).syn(3),
     found: ["error opened-not-answered"],

@@ -126,7 +126,7 @@ export function addCapture(
   tracker: Tracker,
   controls = numbered(tracker, report.controls.length),
 ): void {
-  const { flows, neighbours } = tracker;
+  const { flows, neighbours, unreachables } = tracker;
   const { file } = capture;
   report.captures.push(capture);
   for (const { id, control, related } of controls) {
@@ -139,7 +139,7 @@ export function addCapture(
     for (const { frame, code, message } of faults) report.faults.push({ control: id, frame, code, message });
     report.explanations?.push(...explain({ id, control, related }));
   }
-  for (const { control, code, severity, ...rest } of findingsOf({ flows, neighbours, controls })) {
+  for (const { control, code, severity, ...rest } of findingsOf({ flows, neighbours, unreachables, controls })) {
     report.findings.push({ code, severity, ...(control === null ? {} : { control }), file, ...rest });
   }
 }

@@ -17,6 +17,7 @@ import { Memory } from "./memory.ts";
 import { Neighbours } from "./neighbours.ts";
 import { Skimmer } from "./skim.ts";
 import { TRANSCRIPT_BYTES, Transcript, type TranscriptBudget } from "./transcript.ts";
+import { Unreachables } from "./unreachables.ts";
 
 /** Helpers by the server ports they are bound to. */
 export type Bindings = Readonly<Record<Transport, ReadonlyMap<number, Helper>>>;
@@ -32,6 +33,7 @@ export class Tracker {
   readonly #memory = new Memory();
   readonly flows = new Flows(this.#memory);
   readonly neighbours = new Neighbours();
+  readonly unreachables = new Unreachables();
   /** In the order of their first frames; some may not have shown yet whether they are what they seem. */
   readonly controls: Control[] = [];
   readonly #packet = new Packet();
@@ -73,6 +75,7 @@ export class Tracker {
     const packet = this.#packet;
     if (!packet.read(frame)) {
       this.neighbours.other(frame, number);
+      this.unreachables.other(frame, number);
       return;
     }
     const { bytes, at, wireEnd } = packet;

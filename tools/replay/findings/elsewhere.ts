@@ -42,12 +42,13 @@ const OTHER_PROTOCOL = {
 
 /** An address that is not the speaker's own. `detour`: the connection that was opened to the speaker instead, or -1. */
 export function* elsewhere(
-  { flows }: Scene,
+  scene: Scene,
   { id, control, related: all }: NumberedControl,
   related: Related,
   detour: number,
   transfer: Transfer | undefined,
 ): Generator<Finding> {
+  const { flows } = scene;
   const { observed, to, flow } = related;
   const { speaker, frame } = observed;
   const own = speaker === "reply" ? control.server.address : control.client.address;
@@ -58,7 +59,7 @@ export function* elsewhere(
   const severity = severityOf(flows, related, detour, isInner, transfer);
   const frames = [frame, detour >= 0 ? flows.firstFrame(detour) : null, transfer?.frame ?? null];
   const who = speaker === "reply" ? "server" : "client";
-  const message = `${saidText(related)} in frame ${frame} names ${to.address}, the ${who} is ${own}; ${cameText(flows, flow, detour)}${saysText(transfer)}`;
+  const message = `${saidText(related)} in frame ${frame} names ${to.address}, the ${who} is ${own}; ${cameText(scene, flow, detour)}${saysText(transfer)}`;
   const code = speaker === "reply" ? "reply-names-another-address" : "command-names-another-address";
   const remedy = control.helper.name === "ftp" ? REMEDIES[code] : OTHER_PROTOCOL[speaker];
   yield finding(code, severity, id, frames, message, remedy);
@@ -84,10 +85,11 @@ function severityOf(
   return isMedia(related) && !isInner ? "info" : "error";
 }
 
-function cameText(flows: Flows, flow: number, detour: number): string {
+function cameText(scene: Scene, flow: number, detour: number): string {
+  const { flows } = scene;
   if (detour >= 0) {
     const how = unanswered(flows, detour);
-    const answer = how === null ? "" : `, which was ${answerText(flows, detour, how)}`;
+    const answer = how === null ? "" : `, which was ${answerText(scene, detour, how)}`;
     return `the client ignored that and opened ${flowText(flows, detour)}${answer}`;
   }
   return flow >= 0

@@ -3,6 +3,7 @@ import type { Control } from "../control.ts";
 import type { Flows } from "../flows.ts";
 import type { Related } from "../match.ts";
 import type { Neighbours } from "../neighbours.ts";
+import type { Unreachables } from "../unreachables.ts";
 
 /**
  * - `error`    it explains a transfer that failed or hung
@@ -33,6 +34,7 @@ export interface NumberedControl {
 export interface Scene {
   readonly flows: Flows;
   readonly neighbours: Neighbours;
+  readonly unreachables: Unreachables;
   readonly controls: readonly NumberedControl[];
 }
 

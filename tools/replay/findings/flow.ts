@@ -2,6 +2,7 @@
 import { endpointText } from "../../../core/units.ts";
 import { A, B, type End, type Flows, UNKNOWN } from "../flows.ts";
 import type { Related } from "../match.ts";
+import type { Scene } from "./finding.ts";
 
 const FIN = 1;
 export const SYN = 2;
@@ -43,9 +44,20 @@ export function unanswered(flows: Flows, row: number): "silence" | "reset" | nul
   return (answer & RST) !== 0 ? "reset" : null;
 }
 
-export function answerText(flows: Flows, row: number, how: "silence" | "reset"): string {
-  const tries = flows.frames(row);
+/** What became of a SYN that has no answer of its own. */
+export function answerText(scene: Scene, row: number, how: "silence" | "reset"): string {
+  const icmp = icmpText(scene, row, otherEnd(listenerOf(scene.flows, row) ?? B));
+  if (icmp !== "") return `answered${icmp}`;
+  const tries = scene.flows.frames(row);
   return how === "reset" ? "answered by a reset" : `not answered (${tries} frame${tries === 1 ? "" : "s"})`;
+}
+
+/** ` by ICMP: port unreachable, from 10.0.0.1 in frame 9`, where something `end` sent was; else nothing. */
+export function icmpText({ flows, unreachables }: Scene, row: number, end: End): string {
+  const to = otherEnd(end);
+  const ends = [flows.address(row, end), flows.port(row, end), flows.address(row, to), flows.port(row, to)] as const;
+  const found = unreachables.of(...ends);
+  return found === undefined ? "" : ` by ICMP: ${found.reason}, from ${found.by} in frame ${found.frame}`;
 }
 
 /** `227 (192.0.2.1:5001)` */

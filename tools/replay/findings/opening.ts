@@ -44,10 +44,12 @@ export const saysText = (transfer: Transfer | undefined): string =>
 
 /** Somebody waits for a connection that did not come, or was not let through. */
 export class Openings {
+  readonly #scene: Scene;
   readonly #flows: Flows;
   readonly #strays: Strays;
 
   constructor(scene: Scene) {
+    this.#scene = scene;
     this.#flows = scene.flows;
     this.#strays = new Strays(scene);
   }
@@ -85,7 +87,7 @@ export class Openings {
   #answerText(row: number, how: "silence" | "reset", stray: number): string {
     const flows = this.#flows;
     return stray < 0
-      ? answerText(flows, row, how)
+      ? answerText(this.#scene, row, how)
       : `answered by ${endText(flows, stray, listenerOf(flows, stray)!)} instead`;
   }
 

@@ -1,8 +1,10 @@
 /** Datagrams that were announced and asked for, and that the server never sent. */
+
+import type { Control } from "../control.ts";
 import { A, B, type End, type Flows } from "../flows.ts";
 import type { Related } from "../match.ts";
 import { type Finding, finding, type NumberedControl, type Scene } from "./finding.ts";
-import { endOf, endText, flowText, otherEnd } from "./flow.ts";
+import { endOf, endText, icmpText, otherEnd } from "./flow.ts";
 
 /** For what no answer is waited for in vain, and how long that takes to tell. */
 const KINDS: ReadonlySet<string> = new Set(["tftp", "rtsp-rtp", "pnm-udp", "mms-udp"]);
@@ -19,39 +21,32 @@ export function senderOf(flows: Flows, { flow, to, listener }: Related): End | n
   return receiver === undefined ? null : otherEnd(receiver);
 }
 
-export function* silentFindings(scene: Scene, numbered: NumberedControl): Generator<Finding> {
+export function* silentFindings(scene: Scene, { id, control, related }: NumberedControl): Generator<Finding> {
   const { flows } = scene;
-  for (const related of numbered.related) {
-    const { announcement, state, frame } = related.observed;
+  for (const one of related) {
+    const { announcement, state, frame } = one.observed;
     if (!KINDS.has(announcement.kind) || announcement.opener !== "reply" || state === "rejected") continue;
-    const asked = askedBy(flows, numbered, related);
-    if (asked === null || endOf(flows) - flows.firstTime(asked) < WAIT_SECONDS) continue;
-    const from = asked === numbered.control.row ? flowText(flows, asked) : punchText(flows, related);
-    const message = `${from} asks for what was announced in frame ${frame} (${announcement.kind}), and the server sends nothing`;
-    yield finding(
-      "announced-not-opened",
-      "error",
-      numbered.id,
-      [frame, flows.firstFrame(asked), flows.lastFrame(asked)],
-      message,
-    );
+    const asking = askingFor(flows, control, one);
+    if (asking === null || endOf(flows) - flows.firstTime(asking.row) < WAIT_SECONDS) continue;
+    const { row, end } = asking;
+    const icmp = icmpText(scene, row, end);
+    const message =
+      `${endText(flows, row, end)} -> ${endText(flows, row, otherEnd(end))} asks for what was announced in frame ${frame} ` +
+      `(${announcement.kind}), and the server sends nothing${icmp === "" ? "" : `; answered${icmp}`}`;
+    const frames = [frame, flows.firstFrame(row), flows.lastFrame(row)];
+    yield finding("announced-not-opened", "error", id, frames, message);
   }
 }
 
-/** The row of what asks for it and is not answered: the client's own datagrams to where they are to come from, or its request. */
-function askedBy(flows: Flows, { control }: NumberedControl, related: Related): number | null {
+/** Which end of which row asks, and is not answered: the client's own datagrams to where they are to come from, or its request. */
+function askingFor(flows: Flows, { row, clientEnd }: Control, related: Related): { row: number; end: End } | null {
+  const isHeard = flows.framesOf(row, otherEnd(clientEnd)) > 0;
   const sender = senderOf(flows, related);
-  if (sender !== null) {
-    // Where the server's side of the control connection was not captured, its datagrams were not either.
-    const heard = flows.framesOf(control.row, otherEnd(control.clientEnd)) > 0;
-    const silent = heard && flows.framesOf(related.flow, sender) === 0;
-    return silent && flows.frames(related.flow) <= MOST_PUNCHES ? related.flow : null;
+  if (sender === null) {
+    const isRequest = related.flow < 0 && related.observed.announcement.kind === "tftp";
+    return isRequest && !isHeard ? { row, end: clientEnd } : null;
   }
-  const isRequest = related.flow < 0 && related.observed.announcement.kind === "tftp";
-  return isRequest && flows.framesOf(control.row, otherEnd(control.clientEnd)) === 0 ? control.row : null;
+  // Where the server's side of the control connection was not captured, its datagrams were not either.
+  const isSilent = isHeard && flows.framesOf(related.flow, sender) === 0;
+  return isSilent && flows.frames(related.flow) <= MOST_PUNCHES ? { row: related.flow, end: otherEnd(sender) } : null;
 }
-
-const punchText = (flows: Flows, related: Related): string => {
-  const sender = senderOf(flows, related)!;
-  return `${endText(flows, related.flow, otherEnd(sender))} -> ${endText(flows, related.flow, sender)}`;
-};

@@ -8,7 +8,8 @@ const DATA_PORT = 20;
 /** What a connection of these protocols goes by. */
 const TRANSPORTS: Readonly<Record<string, "tcp" | "udp">> = { ftp: "tcp", rtsp: "udp", pnm: "udp", wms: "udp" };
 
-export function* unannouncedFindings({ flows, controls }: Scene): Generator<Finding> {
+export function* unannouncedFindings(scene: Scene): Generator<Finding> {
+  const { flows, controls } = scene;
   const speaking = controls.filter(({ control }) => control.helper.name in TRANSPORTS);
   if (speaking.length === 0) return;
   const known = new Set(controls.flatMap(({ control, related }) => [control.row, ...related.map(({ flow }) => flow)]));
@@ -25,7 +26,7 @@ export function* unannouncedFindings({ flows, controls }: Scene): Generator<Find
     if (near === undefined || known.has(row) || announced.has(row)) continue;
     // Pairs that only seem to be the same are told apart by their addresses.
     const during = near.find((one) => between(flows, row, one) && alive(flows, row, one));
-    if (during !== undefined) yield* found(flows, row, during);
+    if (during !== undefined) yield* found(scene, row, during);
   }
 }
 
@@ -49,13 +50,14 @@ function between(flows: Flows, row: number, { control }: NumberedControl): boole
 const alive = (flows: Flows, row: number, { control }: NumberedControl): boolean =>
   flows.firstFrame(row) > flows.firstFrame(control.row) && flows.firstFrame(row) < flows.lastFrame(control.row);
 
-function* found(flows: Flows, row: number, { id, control }: NumberedControl): Generator<Finding> {
+function* found(scene: Scene, row: number, { id, control }: NumberedControl): Generator<Finding> {
+  const { flows } = scene;
   const frames = [flows.firstFrame(row)];
   if (control.groups.length > 0) {
     // What cannot be read may have announced it.
     const how = unanswered(flows, row);
     if (how === null) return;
-    const message = `${flowText(flows, row)}, opened while what this control connection says cannot be read, was ${answerText(flows, row, how)}`;
+    const message = `${flowText(flows, row)}, opened while what this control connection says cannot be read, was ${answerText(scene, row, how)}`;
     yield finding("opened-not-answered", "error", id, frames, message);
     return;
   }
