@@ -5,7 +5,7 @@ export const LENGTH = 40;
 export const SOURCE_PREFIX = 0;
 export const DESTINATION_PREFIX = 12;
 export const SOURCE = 24;
-export const DESTINATION = 28;
+const DESTINATION = 28;
 export const PORTS = 32;
 export const KIND = 36;
 
