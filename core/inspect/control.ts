@@ -21,7 +21,10 @@ import { offer, type RunOptions } from "../helper/run.ts";
 import type { Direction, Endpoint, Ms } from "../units.ts";
 import { part } from "../wire/bytes.ts";
 import { Executor } from "./executor.ts";
+import { joinInto, Room } from "./held.ts";
 import type { ControlOptions } from "./host.ts";
+import { Message } from "./message.ts";
+import { Outlet } from "./outlet.ts";
 import { NEVER, Side } from "./side.ts";
 import { OFFSETS, STATE, type StreamRows } from "./stream-rows.ts";
 
@@ -30,6 +33,10 @@ export type { BriefHost, ControlHost, ControlOptions } from "./host.ts";
 
 /** Of all streams: what a helper asked for is dealt with before anything else is read. */
 const recorder = new Recorder();
+/** And the message that it asked for it about. */
+const message = new Message();
+/** What was held of a message, and what came behind it; not of streams that hand their bytes to who keeps them. */
+const joint = new Room();
 
 export class ControlStream {
   readonly #options: ControlOptions;
@@ -37,6 +44,7 @@ export class ControlStream {
   readonly #running: RunOptions;
   readonly #original = new Side("original");
   readonly #reply = new Side("reply");
+  readonly #outlet: Outlet;
   readonly #executor: Executor;
   #detached = false;
   /** The helper's last verdict was `drop`. */
@@ -45,7 +53,8 @@ export class ControlStream {
 
   constructor(options: ControlOptions) {
     this.#options = options;
-    this.#executor = new Executor(options);
+    this.#outlet = new Outlet(options);
+    this.#executor = new Executor(options, this.#outlet);
     this.#running = { onFailure: options.onFailure, datagram: options.entry.transport === "udp" };
     this.#reader = new HelperReader(options.helper, options.entry, options.settings);
   }
@@ -103,10 +112,10 @@ export class ControlStream {
   feed(direction: Direction, bytes: Uint8Array, now: Ms, start = 0, end = bytes.length): void {
     const side = this.#side(direction);
     if (this.#aborted) return;
-    if (side.barrier !== null) this.#wait(side, part(bytes, start, end));
-    else if (this.#detached) this.#executor.forward(side, bytes, start, end);
+    if (side.barrier !== null) this.#wait(side, bytes, start, end);
+    else if (this.#detached) this.#outlet.forward(side, bytes, start, end);
     else if (side.held === 0) this.#read(side, bytes, start, end, now);
-    else this.#readAll(side, side.take(part(bytes, start, end)), now);
+    else this.#readOn(side, bytes, start, end, now);
   }
 
   /** `direction` ends here: an unfinished announcement is not let out, other unfinished bytes are. */
@@ -132,7 +141,7 @@ export class ControlStream {
       if (side.barrier !== null) {
         this.#lift(side, now);
       } else {
-        this.#executor.fault(side, "message-too-slow");
+        this.#outlet.fault(side, "message-too-slow");
         this.#flushUnread(side);
         if (!this.#reader.ends) this.#detach();
       }
@@ -140,13 +149,18 @@ export class ControlStream {
   }
 
   /** What comes while `side` stands still. */
-  #wait(side: Side, bytes: Uint8Array): void {
-    if (this.#datagrams) side.wait(bytes);
-    else side.holdBehind(bytes);
+  #wait(side: Side, bytes: Uint8Array, start: number, end: number): void {
+    if (this.#datagrams) side.wait(part(bytes, start, end));
+    else side.holdBehind(bytes, start, end);
   }
 
-  #readAll(side: Side, view: Uint8Array, now: Ms): void {
-    this.#read(side, view, 0, view.length, now);
+  /** Reads what is held, and bytes `[start, end)` behind it. */
+  #readOn(side: Side, bytes: Uint8Array, start: number, end: number, now: Ms): void {
+    const held = side.take();
+    const length = held.length + end - start;
+    const all = this.#options.host.append === undefined ? new Uint8Array(length) : joint.reach(length);
+    joinInto(all, held, bytes, start, end);
+    this.#read(side, all, 0, length, now);
   }
 
   /** Reads messages until the rest of `[start, end)` is incomplete, or one of them raises the barrier. */
@@ -160,9 +174,9 @@ export class ControlStream {
       at = behind;
     }
     const done = this.#detached ? end : at;
-    this.#executor.forward(side, view, side.sent, done);
+    this.#outlet.forward(side, view, side.sent, done);
     if (done === end) side.release();
-    else this.#hold(side, part(view, done, end), done === start, now);
+    else this.#hold(side, view, done, end, done === start, now);
     if (this.#detached) this.#detach();
   }
 
@@ -171,8 +185,8 @@ export class ControlStream {
     const behind = this.#reader.brief(view, at, end, side.direction);
     if (behind === at) return 0;
     if (behind === UNFINISHED) return UNFINISHED;
-    if (offer.form !== null && !this.#executor.carryOutInBrief(side, view, at, behind, now)) return 0;
-    if (side.barrier !== null) this.#standStill(side, part(view, behind, end));
+    if (offer.form !== null && !this.#executor.carryOutInBrief(side, message.show(view, at, behind), now)) return 0;
+    if (side.barrier !== null) this.#standStill(side, view, behind, end);
     else side.offset += behind - at;
     return behind;
   }
@@ -183,10 +197,11 @@ export class ControlStream {
     if (consumed === 0) return 0;
     const behind = at + consumed;
     if (!recorder.empty || this.#dropping) {
-      this.#executor.forward(side, view, side.sent, at);
-      side.sent = this.#executor.carryOut(recorder, side, part(view, at, behind), this.#dropping, now) ? at : behind;
+      this.#outlet.forward(side, view, side.sent, at);
+      message.show(view, at, behind);
+      side.sent = this.#executor.carryOut(recorder, side, message, this.#dropping, now) ? at : behind;
       if (side.barrier !== null) {
-        this.#standStill(side, part(view, behind, end));
+        this.#standStill(side, view, behind, end);
         return behind;
       }
     }
@@ -194,10 +209,10 @@ export class ControlStream {
     return behind;
   }
 
-  /** The barrier is up, and `rest` behind it. */
-  #standStill(side: Side, rest: Uint8Array): void {
+  /** The barrier is up, and bytes `[start, end)` are behind it. */
+  #standStill(side: Side, bytes: Uint8Array, start: number, end: number): void {
     side.release();
-    side.holdBehind(rest);
+    side.holdBehind(bytes, start, end);
   }
 
   /** How many bytes of `rest` the helper has done with; what it asked for is in the recorder. */
@@ -206,7 +221,7 @@ export class ControlStream {
     if (verdict === "detach") this.#detached = true;
     this.#dropping = verdict === "drop";
     if (consumed > 0) return consumed;
-    this.#executor.remarks(recorder, side, 0);
+    this.#outlet.remarks(recorder, side, 0);
     if (verdict === "abort") {
       this.#aborted = true;
       this.#options.host.abort("helper-failed");
@@ -214,11 +229,11 @@ export class ControlStream {
     return 0;
   }
 
-  /** `rest` waits for more; `goesOn`: it did so before. */
-  #hold(side: Side, rest: Uint8Array, goesOn: boolean, now: Ms): void {
-    side.hold(rest, goesOn, now);
+  /** Bytes `[start, end)` wait for more; `goesOn`: they did so before. */
+  #hold(side: Side, bytes: Uint8Array, start: number, end: number, goesOn: boolean, now: Ms): void {
+    side.hold(bytes, start, end, goesOn, now);
     if (side.held <= this.#options.settings.hold || this.#aborted) return;
-    this.#executor.fault(side, "message-too-long");
+    this.#outlet.fault(side, "message-too-long");
     this.#flushUnread(side);
     this.#detach();
   }
@@ -230,8 +245,8 @@ export class ControlStream {
     side.offset += length;
     this.#readWaiting(side, now);
     const rest = side.take();
-    if (this.#detached) this.#executor.forward(side, rest);
-    else if (rest.length > 0) this.#readAll(side, rest, now);
+    if (this.#detached) this.#outlet.forward(side, rest);
+    else if (rest.length > 0) this.#read(side, rest, 0, rest.length, now);
     if (side.ended && side.barrier === null) this.#flushUnread(side);
   }
 
@@ -250,11 +265,12 @@ export class ControlStream {
     side.release();
     if (this.#detached) recorder.clear();
     else this.#reader.end(bytes, side.direction, recorder, side.ended);
-    this.#executor.remarks(recorder, side, bytes.length);
+    this.#outlet.remarks(recorder, side, bytes.length);
     const refusal = recorder.refusals[0];
+    message.show(bytes, 0, bytes.length);
     const whole =
-      refusal === undefined || this.#executor.refuse(side, bytes, refusal.code, refusal.at, refusal.instead);
-    if (whole) this.#executor.forward(side, bytes);
+      refusal === undefined || this.#outlet.refuse(side, message, refusal.code, refusal.at, refusal.instead);
+    if (whole) this.#outlet.pass(side, message);
     side.offset += bytes.length;
   }
 

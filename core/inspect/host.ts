@@ -6,10 +6,8 @@ import type { OnFailure } from "../helper/run.ts";
 import type { Direction, Port, Transport } from "../units.ts";
 import type { Decision } from "./decision.ts";
 
-/** What a host can do that puts announcements in place at once, and keeps nothing that it is handed. */
+/** What a host can do that puts announcements in place at once. */
 export interface BriefHost {
-  /** As `forward`, of bytes `[start, end)`, which are valid during the call only. */
-  append(direction: Direction, bytes: Uint8Array, start: number, end: number): void;
   /**
    * As `prepare`, of the realserver's `port`, which is offered as `row` of the balancer's related entries: the port of the
    * virtual service at which it can be met; 0: there is none.
@@ -25,6 +23,8 @@ export interface ControlHost {
   readonly brief?: BriefHost | null;
   /** `bytes` may go on. They are not written to again, unless the caller of `feed` writes to its own. */
   forward(direction: Direction, bytes: Uint8Array): void;
+  /** The same of bytes `[start, end)`, which are valid during the call only; absent: `forward` is given a copy. */
+  append?(direction: Direction, bytes: Uint8Array, start: number, end: number): void;
   /**
    * Make `entry` reachable and answer with `prepared`, now or within two seconds. `answered`: the flow of the same kind
    * that it is the other end of (`Announcement.answers`). `before`: the one before it in the same announcement.

@@ -19,7 +19,7 @@ import { announcementOf, offer, type RunOptions } from "../helper/run.ts";
 import type { Direction, PortRange } from "../units.ts";
 import type { Address } from "../wire/address.ts";
 import { part } from "../wire/bytes.ts";
-import { joined, kept, NOTHING } from "./held.ts";
+import { joinInto, kept, NOTHING, Room } from "./held.ts";
 
 /**
  * - `announced`             the protocol has no answer to it
@@ -76,6 +76,9 @@ interface Mark {
 
 /** Nobody's addresses are declared. */
 const NOBODY: readonly Address[] = [];
+
+/** What was held of a message, and what came behind it, of whatever connection. */
+const joint = new Room();
 
 /** Bytes of a message that are remembered. */
 const REMEMBERED = 256;
@@ -139,24 +142,27 @@ export class ControlObserver {
     const side = this.#side(direction);
     side.latest = frame;
     if (side.held.length === 0) {
-      this.#keep(side, this.#read(side, bytes, start, end), frame);
+      this.#keep(side, bytes, this.#read(side, bytes, start, end), end, frame);
       return;
     }
-    const view = joined(side.held, part(bytes, start, end));
+    const { held } = side;
+    const length = held.length + end - start;
+    const all = joint.reach(length);
+    joinInto(all, held, bytes, start, end);
     side.held = NOTHING;
-    mark(side, view.length);
-    this.#keep(side, this.#read(side, view, 0, view.length), frame);
+    mark(side, length);
+    this.#keep(side, all, this.#read(side, all, 0, length), length, frame);
   }
 
-  /** An incomplete message waits for more. */
-  #keep(side: Side, rest: Uint8Array, frame: number): void {
-    if (rest.length > this.#helper.limits.hold) {
-      const source = this.#messageOf(side, rest, rest.length);
+  /** Bytes `[start, end)` are an incomplete message, which waits for more, or none. */
+  #keep(side: Side, bytes: Uint8Array, start: number, end: number, frame: number): void {
+    if (end - start > this.#helper.limits.hold) {
+      const source = this.#messageOf(side, bytes, end - start, start);
       this.faults.push({ code: "message-too-long", message: "a message is longer than what is held", frame, source });
       this.gap(side.direction);
       return;
     }
-    side.held = kept(rest);
+    side.held = kept(bytes, start, end);
   }
 
   /** Bytes of `direction` are missing here. */
@@ -179,10 +185,10 @@ export class ControlObserver {
   }
 
   /**
-   * Shows the helper all that it will consume. What is left: an incomplete message. Nearly always there is nothing to be said,
+   * Shows the helper all that it will consume. Returns where that ends: an incomplete message follows. Nearly always there is nothing to be said,
    * and then nobody asks which bytes came in which frame.
    */
-  #read(side: Side, view: Uint8Array, start: number, end: number): Uint8Array {
+  #read(side: Side, view: Uint8Array, start: number, end: number): number {
     let at = start;
     while (at < end && !this.#detached) {
       const consumed = this.#inBrief(side, view, at, end) || this.#inFull(side, view, at, end);
@@ -190,7 +196,7 @@ export class ControlObserver {
       at += consumed;
       forget(side, consumed);
     }
-    return this.#detached || at === end ? NOTHING : view.subarray(at, end);
+    return this.#detached ? end : at;
   }
 
   /** The length of the message at `at`, if that can be told, and is listed, in brief; or `UNFINISHED`; else 0. */

@@ -3,29 +3,18 @@
  * wants to read about it, and nothing speaks against it. Where any of that is not so, the general way is taken.
  */
 import type { Balancer, ConnectionEntry } from "../balancer.ts";
-import { type Limits, MOST_WRITTEN, type OfferForm } from "../helper/api.ts";
+import type { Limits, OfferForm } from "../helper/api.ts";
 import { offer } from "../helper/run.ts";
 import type { Ms, Port } from "../units.ts";
-import type { Address } from "../wire/address.ts";
-import { copyWords, viewOf } from "../wire/bytes.ts";
-import { decision } from "./decision.ts";
 import type { BriefHost, ControlOptions } from "./host.ts";
+import type { Message } from "./message.ts";
+import type { Outlet } from "./outlet.ts";
 import type { Side } from "./side.ts";
-
-const SMALLEST = 1024;
+import { sameView, Written } from "./written.ts";
 
 /** What `placeOffer` placed last, for whatever connection: its row, and what the client must see. */
-class Placed {
+class Placed extends Written {
   row = 0;
-  bytes = new Uint8Array(SMALLEST);
-  view = viewOf(this.bytes);
-
-  /** Room for so many bytes. */
-  reach(length: number): void {
-    if (this.bytes.length >= length) return;
-    this.bytes = new Uint8Array(2 * length);
-    this.view = viewOf(this.bytes);
-  }
 }
 export const placed = new Placed();
 
@@ -58,57 +47,33 @@ export function placeOffer(
   }
   const { address } = entry.virtual;
   const fits = related.placeOffer(placed.row, form.transport, address, port);
-  const length = fits ? write(form, address, port, view, from, at, end) : -1;
+  const length = fits ? placed.put(form, offer, address, port, view, from, at, end) : -1;
   if (length < 0) related.withdraw(placed.row);
   return length;
 }
 
 /**
- * Lets what was read before `at` on, and behind it the message `[at, end)` as `placeOffer` wrote it. False: nothing was let
- * on, and it is to be announced in full.
+ * Lets what was read before `message` on, and behind it the message as `placeOffer` wrote it. False: nothing was let on, and
+ * it is to be announced in full.
  */
 export function carryOutOffer(
-  { balancer, entry, helper, host }: ControlOptions,
+  { balancer, entry, helper }: ControlOptions,
+  host: BriefHost,
+  outlet: Outlet,
   side: Side,
-  view: Uint8Array,
-  at: number,
-  end: number,
+  { bytes, start, end }: Message,
   now: Ms,
 ): boolean {
-  const { brief } = host;
   const { kind, said } = offer.form as OfferForm;
-  if (brief == null || side.direction !== "reply") return false;
-  const length = placeOffer(balancer, entry, helper.limits, brief, viewOf(view), at, at, end, now);
+  if (side.direction !== "reply") return false;
+  const length = placeOffer(balancer, entry, helper.limits, host, sameView(bytes), start, start, end, now);
   if (length < 0) return false;
-  if (side.sent < at) brief.append(side.direction, view, side.sent, at);
+  outlet.forward(side, bytes, side.sent, start);
   side.sent = end;
-  if (!brief.count("expected", kind)) {
-    const whole = { start: 0, end: end - at };
+  if (!host.count("expected", kind)) {
     const entries = [balancer.related.entry(placed.row)];
-    host.explain(decision(side, "expected", kind, `${said} announces ${kind}`, whole, entries));
+    outlet.explain(side, "expected", kind, `${said} announces ${kind}`, { start: 0, end: end - start }, entries);
   }
-  brief.append(side.direction, placed.bytes, 0, length);
+  outlet.say(side, placed, length);
   return true;
-}
-
-/** Its length; -1: the helper failed. */
-function write(
-  form: OfferForm,
-  address: Address,
-  port: number,
-  view: DataView,
-  from: number,
-  at: number,
-  end: number,
-): number {
-  placed.reach(end - from + MOST_WRITTEN);
-  const start = copyWords(view, from, at + offer.start, placed.view, 0);
-  let behind = -1;
-  try {
-    behind = form.write(offer, address, port, placed.bytes, start);
-  } catch {
-    // As one that cannot be written.
-  }
-  const fits = Number.isInteger(behind) && behind >= start && behind <= start + MOST_WRITTEN;
-  return fits ? copyWords(view, at + offer.end, end, placed.view, behind) : -1;
 }

@@ -5,6 +5,7 @@ import type { Edit } from "../nat/splice.ts";
 import type { Direction, Endpoint, Ms } from "../units.ts";
 import { later } from "../units.ts";
 import { joined, kept, NOTHING } from "./held.ts";
+import type { Message } from "./message.ts";
 
 export const NEVER = Number.POSITIVE_INFINITY as Ms;
 
@@ -26,7 +27,7 @@ export interface Offering extends Offer {
 /** An announcement that waits for its entries to be put in place. */
 export interface Barrier {
   /** A copy of its own once it is raised. */
-  message: Uint8Array;
+  message: Message;
   readonly what: Announcing | Offering;
   readonly entries: readonly RelatedEntry[];
   /** The host's, for each entry: undefined until it comes, null when there is no end to be had. */
@@ -67,15 +68,15 @@ export class Side {
     return this.#held.length;
   }
 
-  /** Holds a copy of `bytes`, the beginning of a message; `goesOn`: it was held before. */
-  hold(bytes: Uint8Array, goesOn: boolean, now: Ms): void {
-    this.#held = kept(bytes);
+  /** Holds a copy of bytes `[start, end)`, the beginning of a message; `goesOn`: it was held before. */
+  hold(bytes: Uint8Array, start: number, end: number, goesOn: boolean, now: Ms): void {
+    this.#held = kept(bytes, start, end);
     if (!goesOn || this.#since === NOT_HELD) this.#since = now;
   }
 
-  /** Holds `bytes`, too, or instead: for the barrier's time, whatever that is. */
-  holdBehind(bytes: Uint8Array): void {
-    this.#held = this.#held.length === 0 ? kept(bytes) : joined(this.#held, bytes);
+  /** Holds bytes `[start, end)`, too, or instead: for the barrier's time, whatever that is. */
+  holdBehind(bytes: Uint8Array, start: number, end: number): void {
+    this.#held = this.#held.length === 0 ? kept(bytes, start, end) : joined(this.#held, bytes, start, end);
   }
 
   /** Nothing is waited for. */
@@ -83,9 +84,9 @@ export class Side {
     this.#since = NOT_HELD;
   }
 
-  /** Takes all that is held out, with `bytes` behind it. */
-  take(bytes: Uint8Array = NOTHING): Uint8Array {
-    const all = joined(this.#held, bytes);
+  /** Takes all that is held out. */
+  take(): Uint8Array {
+    const all = this.#held;
     this.#held = NOTHING;
     return all;
   }

@@ -8,18 +8,20 @@ export interface Edit {
   readonly text: string;
 }
 
-/** `bytes` with `edits` made, which ascend and do not overlap. Without edits, `bytes` itself. */
-export function splice(bytes: Uint8Array, edits: readonly Edit[]): Uint8Array {
-  if (edits.length === 0) return bytes;
-  let { length } = bytes;
-  for (const { start, end, text } of edits) length += text.length - (end - start);
-  const out = new Uint8Array(length);
-  let from = 0;
+/** How long what is `length` long becomes with `edits` made. */
+export function splicedLength(length: number, edits: readonly Edit[]): number {
+  let spliced = length;
+  for (const { start, end, text } of edits) spliced += text.length - (end - start);
+  return spliced;
+}
+
+/** Bytes `[first, last)` into `out`, from its beginning on, with `edits` made, which ascend, do not overlap, and count from `first`. */
+export function splice(bytes: Uint8Array, first: number, last: number, edits: readonly Edit[], out: Uint8Array): void {
+  let from = first;
   let to = 0;
   for (const { start, end, text } of edits) {
-    to = putText(text, out, copyBytes(bytes, from, start, out, to));
-    from = end;
+    to = putText(text, out, copyBytes(bytes, from, first + start, out, to));
+    from = first + end;
   }
-  copyBytes(bytes, from, bytes.length, out, to);
-  return out;
+  copyBytes(bytes, from, last, out, to);
 }
