@@ -1,24 +1,12 @@
 import type { Actions, Announcement, Ref } from "../../core/helper/api.ts";
 import type { ByteRange } from "../../core/units.ts";
 import { CR, latin1, skipBlanks } from "../../core/wire/text.ts";
+import { type Announced, type Malformed, parseExtended, parseHostPort } from "./ends.ts";
 import type { Line } from "./line.ts";
 import { isEmpty, Reader, type Session } from "./reader.ts";
 import { REFUSED_COMMAND, renderEprt, renderPort } from "./render.ts";
 import { skipTelnet } from "./telnet.ts";
-import {
-  type Announced,
-  announces,
-  behindBareCr,
-  type Command,
-  isKnown,
-  type Malformed,
-  mayOpen,
-  parseCommand,
-  parseExtended,
-  parseHostPort,
-  verb,
-  verbAt,
-} from "./wire.ts";
+import { announces, behindBareCr, type Command, isKnown, mayOpen, parseCommand, verb, verbAt } from "./wire.ts";
 
 const [PORT, LPRT, EPSV] = [verb("PORT"), verb("LPRT"), verb("EPSV")];
 const ANNOUNCING = ["PORT", "EPRT", "LPRT"];
@@ -139,5 +127,5 @@ function argumentOf({ verb, argument, end }: Command, { text }: Line): Announced
 /** From the verb to the end of the argument. With telnet bytes in it, all behind the first of them is written anew. */
 function written(command: Command, { raw, end, telnet }: Line): ByteRange {
   if (!telnet) return { start: command.start, end: command.end };
-  return { start: skipTelnet(raw.subarray(0, end)), end: raw[end - 1] === CR ? end - 1 : end };
+  return { start: skipTelnet(raw, end), end: raw[end - 1] === CR ? end - 1 : end };
 }

@@ -1,6 +1,6 @@
 /** One line as its readers see it: looked at once, so that what most lines are need not be found out again and again. */
 import { CR, LF } from "../../core/wire/text.ts";
-import { IAC, NUL, plain } from "./telnet.ts";
+import { IAC, NUL, putPlain } from "./telnet.ts";
 
 /**
  * A line, without its LF, as it came (`raw`) and as those read it that take telnet bytes out (`text`). One object serves
@@ -15,13 +15,22 @@ export class Line {
   /** There is nothing in it that peers differ about: no telnet bytes, and no CR but before its LF. `text` is `raw`. */
   simple = true;
 
+  /** What telnet bytes were taken out of. */
+  #plain = new Uint8Array(1024);
+
   /** From now on the line is bytes `[0, end)`. */
   show(bytes: Uint8Array, end: number): void {
     this.raw = bytes;
     this.end = end;
     this.simple = isSimple(bytes, end);
-    this.text = this.simple ? bytes : plain(bytes.subarray(0, end));
-    this.textEnd = this.simple ? end : this.text.length;
+    if (this.simple) {
+      this.text = bytes;
+      this.textEnd = end;
+      return;
+    }
+    if (this.#plain.length < end) this.#plain = new Uint8Array(2 * end);
+    this.text = this.#plain;
+    this.textEnd = putPlain(bytes, end, this.#plain);
   }
 
   /** It has telnet bytes in it; each costs a byte at least. */

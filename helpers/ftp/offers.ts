@@ -4,10 +4,10 @@
  */
 import type { Actions, Announcement, FaultForm, Offer, OfferForm, RefusalForm } from "../../core/helper/api.ts";
 import type { PartialEndpoint } from "../../core/units.ts";
-import { bytesOf, CR, decimal, isDigit, LF, skipDigits } from "../../core/wire/text.ts";
+import { bytesOf, CR, decimal, isDigit, LF, skipBlanks, skipDigits } from "../../core/wire/text.ts";
+import { type Announced, addressOf, type Found, found, type Malformed, seekExtended, seekHostPort } from "./ends.ts";
 import { extendedRenderer, refusedReply, renderHostPort, writeExtended, writeHostPort } from "./render.ts";
 import { IAC, NUL } from "./telnet.ts";
-import { type Announced, addressOf, type Found, found, type Malformed, seekExtended, seekHostPort } from "./wire.ts";
 
 const COMMA = 0x2c;
 const OPEN = 0x28;
@@ -139,7 +139,8 @@ export const insteadOf = (code: number): ((reason: string) => string) =>
   code === 425 ? cannotOpen : (reason) => refusedReply(code, reason);
 
 /**
- * Reads what the line `[at, lf)`, a passive reply, says; `asked`: a command asked for it. False: that is to be told in full.
+ * Reads what the line `[at, lf)`, a passive reply, says; `asked`: a command asked for it, and if it is a 227, `readOffered` made
+ * nothing of it. False: that is to be told in full.
  */
 export function readPassive(
   code: number,
@@ -150,14 +151,17 @@ export function readPassive(
   offer: Offer,
 ): boolean {
   offer.length = lf + 1 - at;
-  const isPlain =
-    code === 229 ? readExtended(bytes, at, lf, offer) : code === 227 && readHostPort(bytes, at, lf + 1, offer) === lf;
-  if (isPlain && offer.port > 0) {
+  if (isPlain(code, bytes, at, lf, asked, offer) && offer.port > 0) {
     offer.form = formOf(code, asked);
     return true;
   }
   const how = (code === 229 ? seekExtended : seekHostPort)(bytes, at + 3, lf);
   return how === "once" && code !== 228 ? readFound(code, bytes, at, asked, offer) : readRest(code, how, asked, offer);
+}
+
+function isPlain(code: number, bytes: Uint8Array, at: number, lf: number, asked: boolean, offer: Offer): boolean {
+  if (code === 229) return readExtended(bytes, at, lf, offer);
+  return code === 227 && !asked && readHostPort(bytes, at, lf + 1, offer) === lf;
 }
 
 const formOf = (code: number, asked: boolean): OfferForm =>
@@ -207,8 +211,8 @@ export function readOffered(bytes: Uint8Array, line: number, end: number, offer:
 }
 
 /**
- * Six numbers up to 255 with nothing but commas between them, and no other number or comma behind the code, in the line at
- * `line`, which opens with 227. Returns where its LF is; -1: it is no simple line (line.ts) that ends before `end`, or
+ * Six numbers up to 255 with nothing but commas and blanks between them, and no other number or comma behind the code, in the
+ * line at `line`, which opens with 227. Returns where its LF is; -1: it is no simple line (line.ts) that ends before `end`, or
  * not of this form. Each byte is looked at once.
  */
 function readHostPort(bytes: Uint8Array, line: number, end: number, offer: Offer): number {
@@ -242,7 +246,8 @@ function readNumbers(bytes: Uint8Array, start: number, end: number, offer: Offer
   let address = 0;
   let port = 0;
   for (let i = 0; i < NUMBERS; i++) {
-    if (i > 0 && (at >= end || bytes[at++] !== COMMA)) return -1;
+    if (i > 0) at = behindComma(bytes, at, end);
+    if (at < 0) return -1;
     const read = readNumber(bytes, at, end);
     const number = read >>> 2;
     if (read < 0 || number > 255) return -1;
@@ -253,6 +258,12 @@ function readNumbers(bytes: Uint8Array, start: number, end: number, offer: Offer
   offer.address = address >>> 0;
   offer.port = port;
   return at;
+}
+
+/** Behind the comma at `at` and the blanks around it; -1: there is none. */
+function behindComma(bytes: Uint8Array, at: number, end: number): number {
+  const comma = bytes[at] === COMMA ? at : skipBlanks(bytes, at, end);
+  return comma < end && bytes[comma] === COMMA ? skipBlanks(bytes, comma + 1, end) : -1;
 }
 
 /** The number at `at`, and in the lowest two bits how many digits it has, up to three; -1: none, or it is too near the end. */

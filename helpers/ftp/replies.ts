@@ -2,22 +2,12 @@ import type { Actions, Replacement } from "../../core/helper/api.ts";
 import type { ByteRange } from "../../core/units.ts";
 import { CR, latin1 } from "../../core/wire/text.ts";
 import type { Pending } from "./dialogue.ts";
+import { type Announced, findExtended, findHostPort, type Malformed } from "./ends.ts";
 import type { Line } from "./line.ts";
 import { announcePassive, insteadOf } from "./offers.ts";
 import { Reader, type Session } from "./reader.ts";
 import { refusedReply } from "./render.ts";
-import {
-  type Announced,
-  behindBareCr,
-  codeAt,
-  findExtended,
-  findHostPort,
-  isPassiveCode,
-  type Malformed,
-  mayOpen,
-  parseReply,
-  type Reply,
-} from "./wire.ts";
+import { behindBareCr, codeAt, isPassiveCode, mayOpen, parseReply, type Reply } from "./wire.ts";
 
 const PASSIVE = ["227", "228", "229"];
 

@@ -10,47 +10,49 @@ const SB = 0xfa;
 const SE = 0xf0;
 const WILL = 0xfb;
 
-/** The line without NULs and telnet commands, IAC IAC being one byte 255; `line` itself where it has none. */
-export function plain(line: Uint8Array): Uint8Array {
-  if (isPlain(line)) return line;
-  const out = new Uint8Array(line.length);
+/**
+ * Puts the line `[0, end)` into `out` without NULs and telnet commands, IAC IAC being one byte 255. Returns how long it is
+ * then.
+ */
+export function putPlain(line: Uint8Array, end: number, out: Uint8Array): number {
   let length = 0;
-  for (let at = 0; at < line.length; ) {
+  for (let at = 0; at < end; ) {
     const byte = line[at]!;
-    if (byte === IAC && line[at + 1] !== IAC) {
-      at = afterCommand(line, at);
-      continue;
+    if (byte !== IAC) {
+      if (byte !== NUL) out[length++] = byte;
+      at++;
+    } else if (isCommand(line, at, end)) {
+      at = afterCommand(line, at, end);
+    } else {
+      out[length++] = byte;
+      at += 2;
     }
-    if (byte !== NUL) out[length++] = byte;
-    at += byte === IAC ? 2 : 1;
   }
-  return out.subarray(0, length);
+  return length;
 }
 
-function isPlain(line: Uint8Array): boolean {
-  for (let at = 0; at < line.length; at++) if (line[at] === IAC || line[at] === NUL) return false;
-  return true;
-}
+/** Of an IAC. */
+const isCommand = (line: Uint8Array, at: number, end: number): boolean => at + 1 >= end || line[at + 1] !== IAC;
 
-/** How far telnet commands and NULs reach before the line's first other byte. */
-export function skipTelnet(line: Uint8Array): number {
+/** How far telnet commands and NULs reach before the first other byte of the line `[0, end)`. */
+export function skipTelnet(line: Uint8Array, end: number): number {
   let at = 0;
-  while (at < line.length) {
+  while (at < end) {
     if (line[at] === NUL) at++;
-    else if (line[at] === IAC && line[at + 1] !== IAC) at = afterCommand(line, at);
+    else if (line[at] === IAC && isCommand(line, at, end)) at = afterCommand(line, at, end);
     else break;
   }
   return at;
 }
 
 /** The first byte behind the telnet command at `at`. */
-function afterCommand(line: Uint8Array, at: number): number {
-  const command = line[at + 1] ?? 0;
+function afterCommand(line: Uint8Array, at: number, end: number): number {
+  const command = at + 1 < end ? line[at + 1]! : 0;
   if (command === SB) {
-    for (let stop = at + 2; stop + 1 < line.length; stop++) {
+    for (let stop = at + 2; stop + 1 < end; stop++) {
       if (line[stop] === IAC && line[stop + 1] === SE) return stop + 2;
     }
-    return line.length;
+    return end;
   }
-  return Math.min(line.length, at + (command >= WILL && command < IAC ? 3 : 2));
+  return Math.min(end, at + (command >= WILL && command < IAC ? 3 : 2));
 }

@@ -12,7 +12,7 @@ export interface Mutant {
 export const mutants: readonly Mutant[] = [
   {
     name: "octet-wrap",
-    file: "helpers/ftp/wire.js",
+    file: "helpers/ftp/ends.js",
     from: `for (let i = 0; i < 6; i++)
         if (numbers[i] > 255)
             return "bad-octet";`,
@@ -58,7 +58,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: "regular-expression-blow-up",
-    file: "helpers/ftp/wire.js",
+    file: "helpers/ftp/ends.js",
     from: "export function seekHostPort(bytes, start, end) {",
     to: `export function seekHostPort(bytes, start, end) {
     /(\\d+,?)+[^\\d,]?$/.test(latin1(bytes, start, end));`,
@@ -71,9 +71,9 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: "forgotten-telnet-bytes",
-    file: "helpers/ftp/telnet.js",
-    from: "if (isPlain(line))",
-    to: "if (line.length >= 0)",
+    file: "helpers/ftp/line.js",
+    from: "this.textEnd = putPlain(bytes, end, this.#plain);",
+    to: "this.textEnd = end, this.#plain.set(bytes.subarray(0, end));",
   },
 ];
 
@@ -81,14 +81,14 @@ export const mutants: readonly Mutant[] = [
 export const deadly: readonly Mutant[] = [
   {
     name: "never-returns",
-    file: "helpers/ftp/wire.js",
+    file: "helpers/ftp/ends.js",
     from: "export function seekHostPort(bytes, start, end) {",
     to: `export function seekHostPort(bytes, start, end) {
     while (end - start > 60);`,
   },
   {
     name: "holds-all",
-    file: "helpers/ftp/wire.js",
+    file: "helpers/ftp/ends.js",
     from: "export function seekHostPort(bytes, start, end) {",
     to: `export function seekHostPort(bytes, start, end) {
     for (const held = []; end - start > 60; ) held.push(new Array(1e6).fill(end));`,
