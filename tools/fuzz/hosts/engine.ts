@@ -8,10 +8,11 @@ import { type Batch, createBatch, createOutput, NEEDS_CSUM, Side, Verdict } from
 import { Engine } from "../../../core/engine.ts";
 import type { Decision } from "../../../core/inspect/control.ts";
 import type { Direction, Endpoint, Ms } from "../../../core/units.ts";
-import { copyBytes, putU16, putU32, u16, u32 } from "../../../core/wire/bytes.ts";
+import { copyWords, putU16, putU32, u16, u32, viewOf } from "../../../core/wire/bytes.ts";
 import type { Choices } from "../generate/choices.ts";
 import { BLOCKS, OPENING, type Script } from "../generate/ftp/script.ts";
 import { balancerFor, clientOf, type Place, realOf, SEED, virtualOf } from "./service.ts";
+import { Views } from "./views.ts";
 
 const [SYN, RST, PSH, ACK] = [2, 4, 8, 16];
 const TCP = 20;
@@ -31,11 +32,14 @@ const COARSELY = 16;
 const FINE = 8;
 const COARSE = 400;
 /** As a SYN tells it (RFC 9293 §3.7.1). */
-const LARGEST = new Uint8Array([2, 4, SEGMENT >> 8, SEGMENT & 255]);
+const LARGEST = viewOf(new Uint8Array([2, 4, SEGMENT >> 8, SEGMENT & 255]));
+
+const views = new Views();
 
 /** One end of the connection that is open. */
 class End {
   readonly heard = new Uint8Array(MOST_HEARD);
+  readonly #heard = viewOf(this.heard);
   /** Bytes it has heard. */
   length = 0;
   /** Of the next byte that it says, and of the next that it waits for. */
@@ -43,12 +47,13 @@ class End {
   next = 0;
   readonly side: number;
   readonly self: Endpoint;
-  readonly #headers = new Uint8Array(HEADERS);
+  readonly #headers: DataView;
 
   constructor(side: number, self: Endpoint, peer: Endpoint) {
     this.side = side;
     this.self = self;
-    const headers = this.#headers;
+    const headers = new Uint8Array(HEADERS);
+    this.#headers = viewOf(headers);
     headers[0] = 0x45;
     headers[8] = 64;
     headers[9] = PROTOCOL;
@@ -67,24 +72,35 @@ class End {
   }
 
   /** A packet of it into `batch`, with bytes `[start, end)` of what it says from `sequence` on. */
-  write(batch: Batch, flags: number, sequence: number, said: Uint8Array, start: number, end: number): void {
+  write(batch: Batch, flags: number, sequence: number, said: DataView, start: number, end: number): void {
     const { bytes } = batch;
+    const view = views.of(bytes);
     const i = batch.count++;
     const at = i * (HEADERS + SEGMENT);
     batch.offset[i] = at;
     batch.length[i] = HEADERS + end - start;
     batch.side[i] = this.side;
     batch.offload[i] = NEEDS_CSUM;
-    copyBytes(this.#headers, 0, HEADERS, bytes, at);
+    copyWords(this.#headers, 0, HEADERS, view, at);
     putU16(bytes, at + 2, HEADERS + end - start);
     putU32(bytes, at + TCP + 4, sequence + start);
     putU32(bytes, at + TCP + 8, (flags & ACK) === 0 ? 0 : this.next);
     bytes[at + TCP + 13] = flags;
-    copyBytes(said, start, end, bytes, at + HEADERS);
+    copyWords(said, start, end, view, at + HEADERS);
+  }
+
+  /** Those bytes `[from, to)`, which are said as `sequence`, that are new. False: some before them are missing. */
+  hear(sequence: number, bytes: Uint8Array, from: number, to: number): boolean {
+    const known = (this.next - sequence) | 0;
+    if (known < 0) return false;
+    if (known >= to - from) return true;
+    this.length = copyWords(views.of(bytes), from + known, to, this.#heard, this.length);
+    this.next = (sequence + to - from) >>> 0;
+    return true;
   }
 }
 
-const NOTHING = new Uint8Array(0);
+const NOTHING = viewOf(new Uint8Array(0));
 
 /** Where a segment ends that begins at `at`. The largest are not cut at all. */
 const cut = (at: number, end: number, most: number, choices: Choices): number =>
@@ -168,14 +184,15 @@ export class EngineHost {
     // Of the byte at 0, were it said, too.
     const begun = (from.sequence - start) >>> 0;
     from.sequence = (begun + end) >>> 0;
-    for (let at = start; at < end; ) at = this.#sayMany(from, begun, said, at, end, most, choices);
+    const view = views.of(said);
+    for (let at = start; at < end; ) at = this.#sayMany(from, begun, view, at, end, most, choices);
   }
 
   /** As many segments as a batch has room for. Returns where they end. */
   #sayMany(
     from: End,
     begun: number,
-    said: Uint8Array,
+    said: DataView,
     start: number,
     end: number,
     most: number,
@@ -202,8 +219,8 @@ export class EngineHost {
   #send(from: End, flags: number, options = NOTHING): void {
     const batch = this.#batch;
     batch.count = 0;
-    from.write(batch, flags, from.sequence, options, 0, options.length);
-    batch.bytes[batch.offset[0]! + TCP + 12] = ((TCP + options.length) / 4) << 4;
+    from.write(batch, flags, from.sequence, options, 0, options.byteLength);
+    batch.bytes[batch.offset[0]! + TCP + 12] = ((TCP + options.byteLength) / 4) << 4;
     this.#process();
   }
 
@@ -236,15 +253,7 @@ export class EngineHost {
     if ((flags & ACK) !== 0 && ((u32(bytes, at + TCP + 8) - end.sequence) | 0) > 0) {
       this.wrong ??= "what was not said is acknowledged";
     }
-    this.#hear(end, sequence, bytes, at + TCP + (bytes[at + TCP + 12]! >> 4) * 4, at + length);
-  }
-
-  /** What is new of it. */
-  #hear(end: End, sequence: number, bytes: Uint8Array, from: number, to: number): void {
-    const known = (end.next - sequence) | 0;
-    if (known < 0) this.wrong ??= "bytes go on before those in front of them";
-    if (known < 0 || known >= to - from) return;
-    end.length = copyBytes(bytes, from + known, to, end.heard, end.length);
-    end.next = (sequence + to - from) >>> 0;
+    const from = at + TCP + (bytes[at + TCP + 12]! >> 4) * 4;
+    if (!end.hear(sequence, bytes, from, at + length)) this.wrong ??= "bytes go on before those in front of them";
   }
 }

@@ -8,10 +8,11 @@ import type { RelatedEntry } from "../../../core/flow/related.ts";
 import type { Helper } from "../../../core/helper/api.ts";
 import { type ControlHost, ControlStream, type Decision } from "../../../core/inspect/control.ts";
 import type { Direction, Endpoint, Ms } from "../../../core/units.ts";
-import { copyBytes } from "../../../core/wire/bytes.ts";
+import { copyWords, viewOf } from "../../../core/wire/bytes.ts";
 import { BLOCKS, LINES, OPENING, type Script, SESSION } from "../generate/ftp/script.ts";
 import type { Pace } from "../properties/pace.ts";
 import { balancerFor, clientOf, type Place, SEED, virtualOf } from "./service.ts";
+import { Views } from "./views.ts";
 
 const NOW = 0 as Ms;
 const MOST_HEARD = 0x40000;
@@ -37,6 +38,8 @@ export class StreamHost implements ControlHost {
   stream: ControlStream | null = null;
   /** The control connection of the session before. */
   #before: ConnectionEntry | null = null;
+  readonly #heard = viewOf(this.heard);
+  readonly #views = new Views();
   readonly #client: Endpoint;
   readonly #virtual: Endpoint;
   #placing: Placing;
@@ -102,11 +105,12 @@ export class StreamHost implements ControlHost {
   }
 
   forward(direction: Direction, bytes: Uint8Array): void {
-    if (direction === "original") {
-      this.commands += bytes.length;
-      return;
-    }
-    this.length = copyBytes(bytes, 0, bytes.length, this.heard, this.length);
+    this.append(direction, bytes, 0, bytes.length);
+  }
+
+  append(direction: Direction, bytes: Uint8Array, start: number, end: number): void {
+    if (direction === "original") this.commands += end - start;
+    else this.length = copyWords(this.#views.of(bytes), start, end, this.#heard, this.length);
   }
 
   prepare(entry: RelatedEntry): void {

@@ -2,17 +2,17 @@
  * Single-line replies, made or changed in one buffer: as fast as they can be read. The grammar is that of replies.ts, with
  * numbers and pieces put together anew for each.
  */
-import { copyBytes } from "../../../../core/wire/bytes.ts";
+import { viewOf } from "../../../../core/wire/bytes.ts";
 import type { Random } from "../choices.ts";
 import { sixOf } from "./ends.ts";
 import type { Ends } from "./model.ts";
+import { type Piece, pieceOf, putDecimal, putPiece, SPILT } from "./piece.ts";
 import { PIECES as TEXTS } from "./pieces.ts";
 
 /** What must come of a line. `UNKNOWN`: its bytes were changed. */
 export const Fate = { UNKNOWN: 0, SAME: 1, ANNOUNCED: 2, REFUSED: 3 } as const;
 
-const bytes = (text: string): Uint8Array => new Uint8Array(Buffer.from(text, "latin1"));
-const all = (...texts: string[]): readonly Uint8Array[] => texts.map(bytes);
+const all = (...texts: string[]): readonly Piece[] => texts.map(pieceOf);
 
 /** No longer than this before it is changed. */
 export const LONGEST = 400;
@@ -38,7 +38,7 @@ const BEFORE = all(
 const BEHIND = all(").", ")", "", " ", ".", "]", "> ok", ") for 1 client");
 const BEFORE_EXTENDED = all("229 Entering Extended Passive Mode (", "229 (", "229 Port ", "229 ok (");
 const BEHIND_EXTENDED = all(")", ").", "", ") go on");
-const DELIMITERS = bytes("|||||!#$%&*+;@^_~/x");
+const DELIMITERS = Buffer.from("|||||!#$%&*+;@^_~/x");
 const STRANGERS = ["10.9.9.9", "8.8.8.8", "192.168.0.99", "127.0.0.1", "0.0.0.1", "255.255.255.255"];
 const NOTHING = all(
   "425 Can't open.",
@@ -48,13 +48,15 @@ const NOTHING = all(
   "229 none",
   "227 1,2,3",
 );
+const ENDS = pieceOf(" end\r\n");
 const SEPARATORS = all(",", ",", ",", ",", ", ", " ,", ",\t");
 
 /** What is put into lines that are changed. */
 const PIECES = all(...TEXTS);
 
 export class LineMaker {
-  readonly buffer = new Uint8Array(LONGEST_CHANGED);
+  readonly buffer = new Uint8Array(LONGEST_CHANGED + SPILT);
+  readonly view = viewOf(this.buffer);
   length = 0;
   fate: number = Fate.UNKNOWN;
   /** Of an announced one: the port, and the bytes that name the end. */
@@ -103,9 +105,19 @@ export class LineMaker {
     for (let n = 1 + random.below(3); n > 0; n--) this.#change();
   }
 
-  #copy(line: Uint8Array): void {
+  /** The last line of a reply of several lines with this code. */
+  finish(code: number): void {
     this.length = 0;
-    this.#piece(line);
+    this.fate = Fate.UNKNOWN;
+    if (code < 100) this.#put(ZERO);
+    if (code < 10) this.#put(ZERO);
+    this.#decimal(code);
+    this.#piece(ENDS);
+  }
+
+  #copy(line: Uint8Array): void {
+    this.buffer.set(line);
+    this.length = line.length;
   }
 
   #freePort(): number {
@@ -116,17 +128,16 @@ export class LineMaker {
     this.buffer[this.length++] = byte;
   }
 
-  #piece(piece: Uint8Array): void {
-    this.length = copyBytes(piece, 0, piece.length, this.buffer, this.length);
+  #piece(piece: Piece): void {
+    this.length = putPiece(piece, this.view, this.length);
   }
 
-  #oneOf(pieces: readonly Uint8Array[]): void {
+  #oneOf(pieces: readonly Piece[]): void {
     this.#piece(pieces[this.#random.below(pieces.length)]!);
   }
 
   #decimal(value: number): void {
-    if (value >= 10) this.#decimal(Math.floor(value / 10));
-    this.#put(ZERO + (value % 10));
+    this.length = putDecimal(value, this.view, this.length);
   }
 
   /** 227 with an address and a port. */
@@ -226,9 +237,9 @@ export class LineMaker {
     this.#makeRoom(at, count);
   }
 
-  #insert(piece: Uint8Array, at: number): void {
-    this.#makeRoom(at, piece.length);
-    for (let i = 0; i < piece.length; i++) this.buffer[at + i] = piece[i]!;
+  #insert({ view, length }: Piece, at: number): void {
+    this.#makeRoom(at, length);
+    for (let i = 0; i < length; i++) this.buffer[at + i] = view.getUint8(i);
   }
 
   /** What is at `at` and behind it moves `count` further; where it was it stays, too. */

@@ -3,9 +3,10 @@
  * replies, and so on. In two buffers, and columns of numbers, which serve all sessions.
  */
 import type { Direction } from "../../../../core/units.ts";
-import { copyBytes } from "../../../../core/wire/bytes.ts";
+import { copyWords, viewOf } from "../../../../core/wire/bytes.ts";
 import type { Random } from "../choices.ts";
-import { type LineMaker, LONGEST_CHANGED } from "./lines.ts";
+import { Fate, type LineMaker, LONGEST_CHANGED } from "./lines.ts";
+import { pieceOf, putPiece, SPILT } from "./piece.ts";
 
 export const BLOCKS = 16;
 /** Replies of a block, and the questions before them. */
@@ -14,8 +15,10 @@ export const LINES = 16;
 export const SESSION = BLOCKS * LINES;
 
 const bytes = (text: string): Uint8Array => new Uint8Array(Buffer.from(text, "latin1"));
-const QUESTIONS = [bytes("PASV\r\n"), bytes("EPSV\r\n")];
-const QUESTION = 6;
+const QUESTIONS = [pieceOf("PASV\r\n"), pieceOf("EPSV\r\n")];
+/** What asks for nothing, though it may look so. */
+const OTHERS = [pieceOf("STOR PASV\r\n"), pieceOf("RETR EPSV a\r\n"), pieceOf("CWD 227\r\n"), pieceOf("XPASV\r\n")];
+const LONGEST_QUESTION = 16;
 
 export type Said = readonly [direction: Direction, bytes: Uint8Array];
 
@@ -26,27 +29,53 @@ export const OPENING: readonly Said[] = [
   ["reply", bytes("230 ok\r\n")],
 ];
 
+/** A reply of several lines, which a change may begin, goes on for so many, more or less: none of them offers anything. */
+const GOES_ON = 8;
+/** Of a final reply to a command. */
+const FIRST_FINAL = 200;
+/** One session of so many never asks: in it nothing may be offered. */
+const MUTE = 16;
 /** One session of so many asks a question for each reply, however many of those before it answered none. */
 const DEEP = 16;
-const [ZERO, TWO, NINE, HYPHEN] = [0x30, 0x32, 0x39, 0x2d];
+const [ZERO, NINE, HYPHEN] = [0x30, 0x39, 0x2d];
 
 const isDigit = (byte: number): boolean => byte >= ZERO && byte <= NINE;
 
-/** Whether a line may be the end of a reply to a command: three digits, the first 2 or more, and no more lines to come. */
-const answers = ({ buffer }: LineMaker): boolean =>
-  buffer[0]! >= TWO &&
-  isDigit(buffer[0]!) &&
-  isDigit(buffer[1]!) &&
-  isDigit(buffer[2]!) &&
-  !isDigit(buffer[3]!) &&
-  buffer[3] !== HYPHEN;
+/** The code that a line opens with, if no more lines follow, negative if they do; 0: it opens with none. */
+function codeOf({ buffer }: LineMaker): number {
+  const [first, second, third, next] = [buffer[0]! - ZERO, buffer[1]! - ZERO, buffer[2]! - ZERO, buffer[3]!];
+  if (!isDigit(buffer[0]!) || !isDigit(buffer[1]!) || !isDigit(buffer[2]!) || isDigit(next)) return 0;
+  const code = first * 100 + second * 10 + third;
+  return next === HYPHEN ? -code : code;
+}
+
+/** What a client makes of the replies so far. */
+class Course {
+  /** Questions that wait. */
+  open = 0;
+  /** The code of a reply of several lines that has not ended; 0: none. */
+  within = 0;
+
+  /** As of `codeOf`. */
+  hear(code: number): void {
+    if (this.within === 0) this.within = Math.max(0, -code);
+    else if (this.within === code) this.within = 0;
+    if (this.open > 0 && this.within === 0 && code >= FIRST_FINAL) this.open--;
+  }
+}
 
 export class Script {
-  readonly questions = new Uint8Array(SESSION * QUESTION);
+  /** How many there are that ask. */
+  questionCount = 0;
+  readonly questions = new Uint8Array(SESSION * LONGEST_QUESTION + SPILT);
+  readonly #questions = viewOf(this.questions);
   /** Of each block: where its questions end. */
   readonly asked = new Int32Array(BLOCKS);
   /** One behind the other. */
   readonly replies = new Uint8Array(SESSION * LONGEST_CHANGED);
+  readonly #replies = viewOf(this.replies);
+  /** Nothing is asked for in this session. */
+  #mute = false;
   /** Of each reply: where it ends, and the next one begins. */
   readonly behind = new Int32Array(SESSION);
   /** What must come of it: one of `Fate`. */
@@ -55,11 +84,6 @@ export class Script {
   readonly port = new Int32Array(SESSION);
   readonly start = new Int32Array(SESSION);
   readonly end = new Int32Array(SESSION);
-
-  /** Questions of the session. */
-  get questionCount(): number {
-    return this.questionsAt(BLOCKS) / QUESTION;
-  }
 
   /** Where reply `line` begins. */
   at(line: number): number {
@@ -82,29 +106,34 @@ export class Script {
    */
   make(maker: LineMaker, random: Random, exact: boolean): void {
     const deep = random.below(DEEP) === 0;
-    let open = 0;
+    this.#mute = random.below(MUTE) === 0;
+    this.questionCount = 0;
+    const course = new Course();
     for (let block = 0; block < BLOCKS; block++) {
-      open += this.#ask(block, deep ? LINES : Math.max(0, LINES - open), random);
+      course.open += this.#ask(block, deep ? LINES : Math.max(0, LINES - course.open), random);
       for (let line = block * LINES; line < (block + 1) * LINES; line++) {
         if (exact) maker.make();
+        else if (course.within !== 0 && random.below(GOES_ON) === 0) maker.finish(course.within);
         else maker.bend();
         this.#take(line, maker);
-        if (open > 0 && answers(maker)) open--;
+        course.hear(codeOf(maker));
       }
     }
   }
 
   /** How many. */
   #ask(block: number, count: number, random: Random): number {
+    const questions = this.#mute ? OTHERS : QUESTIONS;
     let at = this.questionsAt(block);
-    for (let i = 0; i < count; i++) at = copyBytes(QUESTIONS[random.below(2)]!, 0, QUESTION, this.questions, at);
+    for (let i = 0; i < count; i++) at = putPiece(questions[random.below(questions.length)]!, this.#questions, at);
     this.asked[block] = at;
+    if (!this.#mute) this.questionCount += count;
     return count;
   }
 
   #take(line: number, maker: LineMaker): void {
-    this.behind[line] = copyBytes(maker.buffer, 0, maker.length, this.replies, this.at(line));
-    this.fate[line] = maker.fate;
+    this.behind[line] = copyWords(maker.view, 0, maker.length, this.#replies, this.at(line));
+    this.fate[line] = this.#mute && maker.fate === Fate.ANNOUNCED ? Fate.REFUSED : maker.fate;
     this.port[line] = maker.port;
     this.start[line] = maker.start;
     this.end[line] = maker.end;
