@@ -56,7 +56,11 @@ export const sip: Helper = {
 /** Messages that carry offers and answers (RFC 3264, RFC 3311, RFC 3262). Elsewhere a description only says what might be. */
 const DESCRIBING: ReadonlySet<string> = new Set(["INVITE", "ACK", "UPDATE", "PRACK"]);
 /** Headers whose hosts are ends of this signalling. Others are covered by digests, or name calls. */
-const NAMING: ReadonlySet<string> = new Set(["via", "contact", "record-route", "route", "from", "to"]);
+const NAMING: ReadonlySet<string> = new Set([
+  ...["via", "contact", "record-route", "route", "from", "to"],
+  // RFC 3608, RFC 3327: what a registrar has its client's further requests go by.
+  ...["service-route", "path"],
+]);
 /** Those by which the client is reached. On the socket path it is another end to the realserver. */
 const REACHING: ReadonlySet<string> = new Set(["via", "contact"]);
 const SDP = "application/sdp";

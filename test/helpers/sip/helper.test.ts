@@ -250,6 +250,8 @@ t.test("the service's names: the VIP to the client, the realserver to it; what a
       "",
       `Via: SIP/2.0/UDP ${host}:5060;branch=1`,
       `Record-Route: <sip:${host};lr>`,
+      `Service-Route: <sip:${host}:5060;lr>, <sip:${host};lr>`,
+      `Path: <sip:${host};lr>`,
       `Contact: "x" <sip:a@${host}:7000>`,
       `From: <sip:a@${host}>;tag=1`,
       'Authorization: Digest uri="sip:192.168.0.2", realm="1.2.3.4"',
