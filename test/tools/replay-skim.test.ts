@@ -4,6 +4,7 @@ import { join, resolve } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import fc from "fast-check";
 import t from "tap";
+import type { Helper } from "../../core/helper/api.ts";
 import { putU16, putU32 } from "../../core/wire/bytes.ts";
 import { CaptureReader } from "../../core/wire/capture/reader.ts";
 import { helpers } from "../../helpers/index.ts";
@@ -201,9 +202,8 @@ function append(file: Numbers, { sent, kind, epoch, wrong }: Block, id: number, 
   file.words(total + wrong[1]);
 }
 
-/** What comes of a capture that comes in chunks of `chunk` bytes. */
-function read(bytes: Uint8Array, chunk: number, short: boolean) {
-  const tracker = newTracker();
+/** Shows `tracker` a capture that comes in chunks of `chunk` bytes. */
+function show(tracker: Tracker, bytes: Uint8Array, chunk: number, short: boolean): CaptureReader {
   const reader = short ? tracker.newReader() : new CaptureReader();
   for (let at = 0; at < bytes.length; at += chunk) {
     reader.push(bytes.subarray(at, at + chunk));
@@ -214,8 +214,14 @@ function read(bytes: Uint8Array, chunk: number, short: boolean) {
     }
   }
   reader.end();
+  return reader;
+}
+
+/** What comes of it. */
+function read(bytes: Uint8Array, chunk: number, short: boolean) {
+  const tracker = newTracker();
+  const { frames, damage, position, captured } = show(tracker, bytes, chunk, short);
   tracker.end();
-  const { frames, damage, position, captured } = reader;
   const report = emptyReport(true);
   const capture = { file: "", format: null, linkType: null, packets: 0, bytes: 0, truncated: false, error: null };
   addCapture(report, capture, tracker);
@@ -290,5 +296,67 @@ t.test("a record too long to be one is where the short way ends, and the damage 
     const short = read(bytes, bytes.length, true);
     t.match(short.damage, { byte: 24 + 3 * (16 + 54), message: `record 4 claims ${length} bytes` });
     t.same(short, read(bytes, bytes.length, false));
+  }
+});
+
+const plain: Sent = {
+  tag: false,
+  ipv6: false,
+  protocol: 6,
+  client: 0x0a000001,
+  reply: false,
+  port: 21,
+  flags: 0x18,
+  sequence: 1,
+  text: "",
+  cut: 0,
+  wrong: 0,
+  fragment: 0,
+};
+
+t.test("a control connection whose ends are used again is over then: what it still waited for is read", async (t) => {
+  const opened = [
+    { ...plain, flags: 0x02, sequence: 999 },
+    { ...plain, flags: 0x12, sequence: 999, reply: true },
+  ];
+  // Between the banner and the reply something is missing.
+  const replies = ["220 ftp\r\n", "227 (192,0,2,1,19,137)\r\n"].map((text, n) => {
+    return { ...plain, reply: true, sequence: 1000 + 100 * n, text };
+  });
+  const again = { ...plain, flags: 0x02, sequence: 5000 };
+  for (const short of [false, true]) {
+    const before = newTracker();
+    show(before, pcapOf([...opened, ...replies], true), 1e6, short);
+    t.equal(before.controls[0]?.announcements.length, 0, "more may come");
+    const tracker = newTracker();
+    show(tracker, pcapOf([...opened, ...replies, again], true), 1e6, short);
+    t.equal(tracker.controls[0]?.announcements.length, 1, short ? "the short way" : "the long way");
+  }
+});
+
+t.test("a datagram that says itself that it is empty is shown so, whatever stands behind it", async (t) => {
+  const said: number[] = [];
+  const curious: Helper = {
+    ...helpers.find(({ name }) => name === "tftp")!,
+    initials: "\0",
+    detect: ({ original, reply }) => {
+      said.push(original.length + reply.length);
+      return null;
+    },
+  };
+  // Of its 20 bytes the UDP header knows nothing: its length is written by hand.
+  const bytes = pcapOf(
+    [
+      { ...plain, flags: 0x10 },
+      { ...plain, protocol: 17, port: 7000, text: "x".repeat(20) },
+    ],
+    true,
+  );
+  const datagram = 24 + (16 + 54) + 16 + ETHERNET + 20;
+  putU16(bytes, datagram + 4, 8);
+  for (const short of [false, true]) {
+    said.length = 0;
+    show(new Tracker(bind([], []) as Bindings, [curious]), bytes, 1e6, short);
+    t.same(said, [0, 0], short ? "the short way" : "the long way");
   }
 });
