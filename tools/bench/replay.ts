@@ -35,7 +35,7 @@ const PEERS: readonly Peer[] = [
   {
     name: "tshark -q -z conv,tcp",
     command: (file) => ["tshark", "-nr", file, "-q", "-z", "conv,tcp"],
-    most: 5_000_000,
+    most: 10_000_000,
   },
 ];
 
