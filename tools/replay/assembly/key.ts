@@ -4,8 +4,8 @@ import { ENDS, SEED } from "../layout.ts";
 export const LENGTH = 40;
 export const SOURCE_PREFIX = 0;
 export const DESTINATION_PREFIX = 12;
+/** The destination follows. */
 export const SOURCE = 24;
-const DESTINATION = 28;
 export const PORTS = 32;
 export const KIND = 36;
 
