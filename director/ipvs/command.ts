@@ -51,6 +51,10 @@ async function run(format: string, file: string, { mark: marks, as }: ImportOpti
   const say = (problem: Problem): unknown => process.stderr.write(`${problemText(problem)}\n`);
   try {
     const document = applyRules({}, imported, name, { marks, helperOf });
+    if (imported.rules.length === 0 && as === "yaml") {
+      process.stderr.write(`${name}: no virtual service is in it; is it of ${format}?\n`);
+      return 1;
+    }
     // A director of the packet path may do all that ipvsadm can ask for.
     const config = checkDocument(document, name, { path: "tun" });
     for (const warning of imported.warnings) say({ ...warning, message: `warning: ${warning.message}` });

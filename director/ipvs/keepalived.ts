@@ -2,6 +2,7 @@
 
 import { isDeepStrictEqual } from "node:util";
 import type { Transport } from "../../core/units.ts";
+import { nearest } from "../config/nearest.ts";
 import { quote } from "../config/problem.ts";
 import { readBlocks, type Statement } from "./blocks.ts";
 import { type Imported, Reading } from "./reading.ts";
@@ -28,13 +29,18 @@ export function readKeepalived(text: string, file: string): Imported {
 type Block = readonly Statement[];
 type Method = "nat" | "dr" | "tunnel";
 
-const CHECKS = ["TCP_CHECK", "HTTP_GET", "SSL_GET", "SMTP_CHECK", "DNS_CHECK", "MISC_CHECK", "UDP_CHECK", "PING_CHECK"];
-/** Of the checks and of the process: nothing that a rule says. */
-const ELSEWHERE = [
-  ...["delay_loop", "delay_before_retry", "retry", "warmup", "alpha", "omega", "quorum", "hysteresis"],
-  ...["quorum_up", "quorum_down", "notify_up", "notify_down", "virtualhost", "smtp_alert", "ha_suspend"],
-  ...["ip_family", "connect_timeout", "sorry_server_inhibit", "FILE_CHECK", "BFD_CHECK"],
+const CHECKS = [
+  ...["TCP_CHECK", "HTTP_GET", "SSL_GET", "SMTP_CHECK", "DNS_CHECK", "MISC_CHECK", "UDP_CHECK", "PING_CHECK"],
+  ...["FILE_CHECK", "BFD_CHECK"],
 ];
+/** Of the checks, of which each is told by itself, and of VRRP. */
+const ELSEWHERE = [
+  ...["delay_loop", "delay_before_retry", "retry", "warmup", "virtualhost", "connect_timeout"],
+  ...["ip_family", "ha_suspend", "sorry_server_inhibit"],
+];
+/** Programs that are run when a realserver or a service goes up or down. */
+const NOTICES = ["quorum_up", "quorum_down", "notify_up", "notify_down", "smtp_alert"];
+const SERVERS = ["virtual_server", "virtual_server_group"];
 
 class KeepalivedReader {
   readonly #reading: Reading;
@@ -49,7 +55,7 @@ class KeepalivedReader {
       const statements = readBlocks(text);
       for (const { words, block } of statements) {
         if (words[0]!.text === "virtual_server_group" && words[1]) this.#groups.set(words[1].text, block ?? []);
-        else if (words[0]!.text === "include") this.#reading.attempt(() => refuseInclude(words[0]!));
+        else this.#reading.attempt(() => refuseUnread(words[0]!));
       }
       for (const statement of statements) {
         if (statement.words[0]!.text === "virtual_server") this.#reading.attempt(() => this.#virtualServer(statement));
@@ -62,7 +68,7 @@ class KeepalivedReader {
     const settings = new Settings(body);
     const check = miscCheck(body);
     this.#report(body, check === null ? TAKEN_OVER : [...TAKEN_OVER, "MISC_CHECK"]);
-    for (const service of this.#services(words, settings.transport())) {
+    for (const service of this.#services(words, settings)) {
       const rule = addService(service, settings);
       this.#reading.rules.push({ at: words[0]!, rule: check === null ? rule : { ...rule, check } });
       this.#reading.attempt(() => {
@@ -74,16 +80,18 @@ class KeepalivedReader {
   }
 
   /** One, or those of its group. */
-  #services([at, first, second]: readonly Word[], transport: Transport): VirtualService[] {
+  #services([at, first, second, third]: readonly Word[], settings: Settings): VirtualService[] {
+    const transport = settings.transport();
+    const family = (third ?? settings.word("ip_family"))?.text === "inet6" ? 6 : 4;
     if (first === undefined) throw new Trouble(at!, "names no virtual service", "write its address and port");
-    if (first.text === "fwmark") return [markOf(second ?? at!, 4)];
+    if (first.text === "fwmark") return [markOf(second ?? at!, family)];
     if (first.text !== "group") return virtualServices(first, second, transport);
     const group = this.#groups.get(second?.text ?? "");
     if (group === undefined) {
       throw new Trouble(second ?? first, `no virtual_server_group ${quote(second?.text ?? "")}`, "write one");
     }
     return group.flatMap(({ words: [one, two] }) =>
-      one!.text === "fwmark" ? [markOf(two ?? one!, 4)] : virtualServices(one!, two, transport),
+      one!.text === "fwmark" ? [markOf(two ?? one!, family)] : virtualServices(one!, two, transport),
     );
   }
 
@@ -123,13 +131,21 @@ class KeepalivedReader {
       const name = at!.text;
       if (name === "real_server") this.#report(block ?? [], known);
       else if (known.includes(name) || ELSEWHERE.includes(name)) continue;
+      // Its own default.
+      else if (name === "quorum" && words[1]?.text === "1") continue;
       else if (CHECKS.includes(name)) {
         this.#reading.warn(at!, `${name} is not taken over`, 'write it as the service\'s "check"');
       } else {
-        this.#reading.warn(at!, `${quote(name)} is not taken over`, "keepalived.conf(5) says what it does");
+        this.#reading.warn(at!, `${quote(name)} is not taken over`, remedyFor(name));
       }
     }
   }
+}
+
+function remedyFor(name: string): string {
+  if (NOTICES.includes(name)) return "nobody runs it here: `kindred ctl events` tells who goes up and down";
+  if (name === "alpha") return 'write "initially: down" in the service\'s "check"';
+  return "keepalived.conf(5) says what it does";
 }
 
 const TAKEN_OVER = [
@@ -139,6 +155,9 @@ const TAKEN_OVER = [
 
 /** Seconds: keepalived's own. */
 const DELAY_LOOP = 60;
+
+/** Of a check here at most so many may fail in a row. */
+const MOST_RETRIES = 99;
 
 /** The MISC_CHECK that all of a service's realservers have, each of itself; null: none, or they differ. */
 function miscCheck(body: Block): ScriptCheck | null {
@@ -154,7 +173,9 @@ function miscCheck(body: Block): ScriptCheck | null {
       const weighs = misc.some(({ words }) => words[0]!.text === "misc_dynamic");
       if (words === null || words.length === 0 || weighs || address === undefined) return null;
       const command = ofEach(words, { address: addressOf(address), port: seconds(port, 0) });
-      return scriptCheck(command, interval, seconds(wordsAfter(misc, "misc_timeout")[0], interval));
+      const retries = [misc, block!, body].map((one) => wordsAfter(one, "retry")[0]).find((one) => one !== undefined);
+      const timeout = seconds(wordsAfter(misc, "misc_timeout")[0], interval);
+      return scriptCheck(command, interval, timeout, 1 + Math.min(seconds(retries, 0), MOST_RETRIES));
     });
   const [first] = checks;
   return first !== null && first !== undefined && checks.every((one) => isDeepStrictEqual(one, first)) ? first : null;
@@ -248,6 +269,14 @@ function realServer(address: Word, port: Word | undefined, service: VirtualServi
   return { address: addressOf(address), port: method === "nat" && !("mark" in service) ? given : own };
 }
 
-function refuseInclude(at: Word): never {
-  throw new Trouble(at, "other files are not read", "give them one by one, or put them in here");
+/** What stands beside the virtual servers is of VRRP and of the process, but for what may hold, or hide, one of them. */
+function refuseUnread(at: Word): void {
+  const { text } = at;
+  if (/^include/.test(text))
+    throw new Trouble(at, "other files are not read", "give them one by one, or put them in here");
+  if (text.startsWith("@")) {
+    throw new Trouble(at, `${quote(text)} holds for some hosts only`, "write it without, or leave the line out");
+  }
+  const meant = SERVERS.includes(text) ? null : nearest(text, SERVERS);
+  if (meant !== null) throw new Trouble(at, `${quote(text)} is nothing of keepalived's`, `did you mean "${meant}"?`);
 }

@@ -1,6 +1,7 @@
 /** The virtual services of an ldirectord.cf as rules (ldirectord(8)). */
 import type { Transport } from "../../core/units.ts";
 import { Address } from "../../core/wire/address.ts";
+import { nearest } from "../config/nearest.ts";
 import { quote } from "../config/problem.ts";
 import { type Imported, Reading } from "./reading.ts";
 import type { VirtualService } from "./rule.ts";
@@ -34,6 +35,24 @@ interface Fallback {
 
 const FALLBACK = /^fallback6?$/;
 
+/** Of each service, and of all (ldirectord(8)); of how they are checked it is told once. */
+const OF_CHECKS = [
+  ...["checktype", "checkcommand", "checkinterval", "checktimeout", "checkcount", "checkport", "failurecount"],
+  ...["negotiatetimeout", "quiescent", "readdquiescent", "request", "receive", "service", "servicename", "httpmethod"],
+  ...["virtualhost", "login", "passwd", "database", "secret", "load"],
+];
+const NOT_HERE = ["fallbackcommand", "ops", "callback", "emailalert", "execute", "monitorfile"];
+const OF_PROCESS = [
+  ...OF_CHECKS,
+  ...["autoreload", "logfile", "supervised", "fork", "cleanstop", "smtp", "maintenancedir"],
+  ...["emailalertfreq", "emailalertfrom", "emailalertstatus"],
+];
+const OF_SERVICE = [
+  ...OF_CHECKS,
+  ...["scheduler", "persistent", "netmask", "protocol", "fallback", "fallback6", "cleanstop", "smtp"],
+  ...["emailalertfreq", "emailalertfrom", "emailalertstatus"],
+];
+
 const METHODS: Readonly<Record<string, "nat" | "dr" | "tunnel">> = { gate: "dr", masq: "nat", ipip: "tunnel" };
 /** ldirectord's own default. */
 const SCHEDULER = "wrr";
@@ -44,7 +63,9 @@ class LdirectordReader {
   /** Those that stand before the services, for those of their family that have none of their own. */
   readonly #usual = new Map<4 | 6, Fallback>();
   /** What else stands there, by key. */
-  readonly #global = new Map<string, Word>();
+  readonly #global = new Map<string, Directive>();
+
+  readonly #told = new Set<Word>();
 
   constructor(reading: Reading) {
     this.#reading = reading;
@@ -65,20 +86,21 @@ class LdirectordReader {
         if (/^virtual6?$/.test(key.text)) sections.push({ virtual: directive, directives: [] });
         else if (key.column > 1) belongTo(sections, directive);
         else if (FALLBACK.test(key.text)) this.#usual.set(key.text.endsWith("6") ? 6 : 4, this.#fallback(directive));
-        // Most of what else stands there is about the process.
-        else this.#global.set(key.text, directive.value);
+        else this.#global.set(key.text, directive);
       });
     }
+    // Most of it is about the process.
+    for (const directive of this.#global.values()) this.#report(directive, OF_PROCESS);
     return sections;
   }
 
   #section({ virtual, directives }: Section): void {
     const last = (key: string): Word | null => directives.findLast((one) => one.key.text === key)?.value ?? null;
-    const service = virtualService(virtual.value, last("protocol"));
+    const service = virtualService(virtual, last("protocol"));
     const persistent = last("persistent");
     const netmask = last("netmask");
     const family = "mark" in service ? service.family : service.address.family;
-    const check = "mark" in service ? null : externalCheck((key) => (last(key) ?? this.#global.get(key))?.text);
+    const check = "mark" in service ? null : externalCheck((key) => (last(key) ?? this.#global.get(key)?.value)?.text);
     const scheduler = last("scheduler") ?? { ...virtual.key, text: SCHEDULER };
     this.#reading.rules.push({
       at: virtual.key,
@@ -93,8 +115,9 @@ class LdirectordReader {
     });
     for (const directive of directives) {
       if (/^real6?$/.test(directive.key.text)) this.#reading.attempt(() => this.#realServers(service, directive));
-      else if (check === null) this.#report(directive);
+      else this.#report(directive, OF_SERVICE);
     }
+    if (check === null) this.#reportCheck(virtual, directives);
     const own = directives.findLast(({ key }) => FALLBACK.test(key.text));
     this.#reading.attempt(() => {
       const fallback = own === undefined ? this.#usual.get(family) : this.#fallback(own);
@@ -136,10 +159,28 @@ class LdirectordReader {
     }
   }
 
-  #report({ key, value }: Directive): void {
-    if (key.text === "checktype" && !/^(on|off)$/.test(value.text)) {
-      this.#reading.warn(key, `checktype ${quote(value.text)} is not taken over`, 'write it as the service\'s "check"');
+  /** What of it does not mean anything here; `known` may stand there. */
+  #report({ key, value }: Directive, known: readonly string[]): void {
+    const said = `${key.text}=${value.text}`;
+    if (said === "quiescent=no") {
+      this.#reading.warn(key, "quiescent=no is not taken over", 'write "onFailure: drop" in the service\'s "check"');
+    } else if (NOT_HERE.includes(key.text)) {
+      this.#reading.warn(key, `${quote(key.text)} is not taken over`, "ldirectord(8) says what it does");
+    } else if (!known.includes(key.text)) {
+      const meant = nearest(key.text, known);
+      const remedy = meant === null ? "ldirectord(8) lists its directives" : `did you mean "${meant}"?`;
+      this.#reading.warn(key, `${quote(key.text)} is nothing of ldirectord's`, remedy);
     }
+  }
+
+  /** Its own, that of all, or what ldirectord does where nothing is said; each told once. */
+  #reportCheck(virtual: Directive, directives: readonly Directive[]): void {
+    const said = directives.findLast(({ key }) => key.text === "checktype") ?? this.#global.get("checktype");
+    const { text } = said?.value ?? { text: "negotiate" };
+    const at = said?.key ?? virtual.key;
+    if (/^(on|off)$/.test(text) || this.#told.has(at)) return;
+    this.#told.add(at);
+    this.#reading.warn(at, `checktype ${quote(text)} is not taken over`, 'write it as the service\'s "check"');
   }
 }
 
@@ -190,8 +231,8 @@ const wordsOf = (value: Word): Word[] =>
     column: value.column + index,
   }));
 
-function virtualService(value: Word, protocol: Word | null): VirtualService {
-  if (/^\d+$/.test(value.text)) return markOf(value, 4);
+function virtualService({ key, value }: Directive, protocol: Word | null): VirtualService {
+  if (/^\d+$/.test(value.text)) return markOf(value, key.text.endsWith("6") ? 6 : 4);
   const both = hostPortOf(value);
   const name = protocol?.text ?? (both.port === 53 ? "udp" : "tcp");
   if (name !== "tcp" && name !== "udp") {

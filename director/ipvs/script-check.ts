@@ -12,9 +12,9 @@ export interface ScriptCheck {
 }
 
 /** Seconds; a program that may take longer than its turn comes is given that long. Each finding counts, as there. */
-export function scriptCheck(command: readonly string[], interval: number, timeout: number): ScriptCheck {
+export function scriptCheck(command: readonly string[], interval: number, timeout: number, fall = 1): ScriptCheck {
   const limit = Math.min(timeout, interval);
-  return { kind: "script", command, interval: `${interval}s`, timeout: `${limit}s`, rise: 1, fall: 1 };
+  return { kind: "script", command, interval: `${interval}s`, timeout: `${limit}s`, rise: 1, fall };
 }
 
 /** The words of a command line; null: it needs a shell. */

@@ -3,6 +3,7 @@
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import t from "tap";
+import { Address } from "../../../core/wire/address.ts";
 import { problemText } from "../../../director/config/problem.ts";
 import { ConfigError, checkDocument } from "../../../director/config.ts";
 import { applyRules } from "../../../director/ipvs/import.ts";
@@ -167,4 +168,75 @@ t.test("a wrong line of ldirectord.cf is named", async (t) => {
   t.match(wrong("ldirectord", "\treal=10.0.0.1:80 masq"), [/^file:1:2: indented, but below no virtual service/]);
   t.match(wrong("ldirectord", `${virtual}nonsense`), [/^file:2:1: "nonsense" is no directive/]);
   t.match(wrong("ldirectord", "virtual=www:80"), [/^file:1:9: "www" is no IP address/]);
+});
+
+const warned = (format: keyof typeof READERS, text: string): string[] =>
+  READERS[format](text, "file").warnings.map(({ line, message }) => `${line}: ${message}`);
+
+/** What a farm relies on and does not get here was left out without a word. */
+t.test("what keepalived does beside the kernel's rules is told of where it is not done", async (t) => {
+  const text = `virtual_server 192.0.2.1 80 {
+quorum 1
+alpha
+quorum_down /bin/x
+hysteresis 1
+real_server 10.0.0.1 80 {
+notify_down /bin/y
+FILE_CHECK {
+}
+}
+}
+`;
+  t.same(warned("keepalived", text), [
+    '3: "alpha" is not taken over',
+    '4: "quorum_down" is not taken over',
+    '5: "hysteresis" is not taken over',
+    '7: "notify_down" is not taken over',
+    "8: FILE_CHECK is not taken over",
+  ]);
+  t.match(wrong("keepalived", "virtual_servr 192.0.2.1 80 {\n}\n"), [/^file:1:1: .*did you mean "virtual_server"\?/]);
+  t.match(wrong("keepalived", "@main virtual_server 192.0.2.1 80 {\n}\n"), [/^file:1:1: "@main" holds for some hosts/]);
+  t.match(wrong("keepalived", "includer /etc/keepalived/*.conf\n"), [/^file:1:1: other files are not read/]);
+  t.same(wrong("keepalived", "global_defs {\n}\nvrrp_instance V {\n}\nstatic_routes {\n}\n"), []);
+});
+
+t.test("so often as a MISC_CHECK is tried again its script may fail", async (t) => {
+  const check = "MISC_CHECK {\nmisc_path /bin/check\n}\n";
+  const text = (service: string, real: string): string =>
+    `virtual_server 192.0.2.1 80 {\n${service}\nreal_server 10.0.0.1 80 {\n${real}\n${check}}\n}\n`;
+  t.match(checksIn("keepalived", text("retry 3", "")), [{ fall: 4 }]);
+  t.match(checksIn("keepalived", text("retry 3", "retry 1")), [{ fall: 2 }]);
+});
+
+t.test("a firewall mark of IPv6 is one, as both write it", async (t) => {
+  const marks = new Map([[5, { vip: Address.parse("2001:db8::1")!, ports: ["tcp/80"] }]]);
+  const real = "real_server fd00::2 80 {\n}\n";
+  for (const [format, text] of [
+    ["keepalived", `virtual_server fwmark 5 {\nip_family inet6\n${real}}\n`],
+    ["keepalived", `virtual_server fwmark 5 inet6 {\n${real}}\n`],
+    ["ldirectord", "virtual6=5\n\treal6=[fd00::2]:80 masq\n"],
+  ] as const) {
+    const document = applyRules({}, READERS[format](text, "file"), "file", { marks });
+    t.match(document, { groups: [{ name: "fwmark-5", realservers: [{ address: "fd00::2" }] }] }, text);
+  }
+});
+
+t.test("what ldirectord is told and does not happen here is told, each once", async (t) => {
+  const virtual = (n: number, inside = ""): string => `virtual=192.0.2.${n}:80\n\treal=10.0.0.1:80 masq\n${inside}`;
+  t.same(warned("ldirectord", `checktype=connect\nautoreload=yes\n${virtual(1)}${virtual(2)}`), [
+    '1: checktype "connect" is not taken over',
+  ]);
+  t.same(warned("ldirectord", virtual(1, "\tscheduler=wlc\n")), ['1: checktype "negotiate" is not taken over']);
+  t.same(
+    warned(
+      "ldirectord",
+      `checktype=on\nquiescent=no\nchecktimout=3\n${virtual(1, "\tshceduler=wlc\n\temailalert=a@b\n")}`,
+    ),
+    [
+      "2: quiescent=no is not taken over",
+      '3: "checktimout" is nothing of ldirectord\'s',
+      '6: "shceduler" is nothing of ldirectord\'s',
+      '7: "emailalert" is not taken over',
+    ],
+  );
 });
