@@ -36,6 +36,8 @@ export abstract class Control {
   /** Which end of the flow the client is. */
   readonly clientEnd: End;
   readonly transcript: Transcript;
+  /** The first frame that was not captured whole; 0: none. */
+  cutFrame = 0;
   /** The server's address as text. */
   readonly serverText: string;
 

@@ -8,6 +8,7 @@ import { type Explanation, explain } from "./explain/explain.ts";
 import type { NumberedControl, Severity } from "./findings/finding.ts";
 import { findingsOf } from "./findings/findings.ts";
 import type { Flows } from "./flows.ts";
+import { missingOf } from "./incomplete.ts";
 import { matchFlows, type Related, relatedOf, saidFirst } from "./match.ts";
 import type { Tracker } from "./tracker.ts";
 
@@ -31,6 +32,8 @@ export interface ControlRecord {
   readonly client: Endpoint;
   readonly server: Endpoint;
   readonly firstFrame: number;
+  /** What of it the capture does not have, in sentences. */
+  readonly missing?: readonly string[];
   /** Of protocols that ask in single datagrams: frames and codes of each request and its reply. */
   readonly requests?: readonly RequestRecord[];
   /** Frames of requests sent again, with that of the first. */
@@ -152,16 +155,20 @@ export function append(report: Report, other: Report): void {
   }
 }
 
-const controlRecord = (id: number, file: string, control: Control, flows: Flows): ControlRecord => ({
-  id,
-  file,
-  helper: control.helper.name,
-  transport: control.transport,
-  client: control.client,
-  server: control.server,
-  firstFrame: flows.firstFrame(control.row),
-  ...requestRecords(control),
-});
+function controlRecord(id: number, file: string, control: Control, flows: Flows): ControlRecord {
+  const missing = missingOf(control, flows);
+  return {
+    id,
+    file,
+    helper: control.helper.name,
+    transport: control.transport,
+    client: control.client,
+    server: control.server,
+    firstFrame: flows.firstFrame(control.row),
+    ...(missing.length > 0 ? { missing } : {}),
+    ...requestRecords(control),
+  };
+}
 
 function requestRecords({ requests: observed }: Control): Pick<ControlRecord, "requests" | "repeated" | "unsolicited"> {
   if (observed === null) return {};

@@ -46,7 +46,7 @@ function byControl<T extends { readonly control: number }>(records: readonly T[]
 
 /** What was said on one control connection, in the order of frames. */
 function controlLines(control: ControlRecord, said: SaidByControl, paint: Paint): string[] {
-  const { id, helper, client, server, firstFrame } = control;
+  const { id, helper, client, server, firstFrame, missing = [] } = control;
   const ends = `${endpointText(client)} -> ${endpointText(server)}`;
   const head = `  ${id}  ${paint("strong", helper)}  ${ends}  from frame ${firstFrame}`;
   const related = said.related.get(id) ?? [];
@@ -60,7 +60,8 @@ function controlLines(control: ControlRecord, said: SaidByControl, paint: Paint)
   told.sort((one, another) => one.frame - another.frame);
   const explained = new Explained(said.explanations.get(id) ?? [], paint);
   const lines = told.flatMap(({ frame, subject, line }) => [line, ...explained.lines(frame, subject)]);
-  return [head, ...(lines.length > 0 ? lines : [paint("dim", "     nothing was announced on it")])];
+  const gaps = missing.map((what) => paint("warning", `     incomplete: ${what}`));
+  return [head, ...gaps, ...(lines.length > 0 ? lines : [paint("dim", "     nothing was announced on it")])];
 }
 
 const groupLine = ({ frame, reason, ports }: GroupRecord): string =>

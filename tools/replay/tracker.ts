@@ -113,13 +113,14 @@ export class Tracker {
   }
 
   #udp(row: number, frame: Frame, number: number): void {
-    const { bytes, at, end } = this.#packet;
+    const { bytes, at, end, wireEnd } = this.#packet;
     const { sender } = this.flows;
     const length = udp.length(bytes, at);
     const payload = bytes.subarray(at + udp.HEADER, length < udp.HEADER ? end : Math.min(end, at + length));
     const control = this.flows.mark(row) === CONTROL ? this.#byRow.get(row) : this.#classifyUdp(row, payload);
     if (!(control instanceof UdpControl)) return;
     if (sender === control.clientEnd) this.neighbours.sent(frame, control.serverText, number);
+    if (wireEnd > end) control.cutFrame ||= number;
     control.transcript.packet(control.direction(sender), number, timeOf(frame), 0, payload);
     control.datagram(sender, payload, number);
     this.#forgetWrong(control);
@@ -243,6 +244,7 @@ export class Tracker {
     segment.flags = flags;
     segment.length = Math.max(0, wireEnd - at - header);
     const payload = bytes.subarray(at + header, end);
+    if (wireEnd > end) control.cutFrame ||= number;
     const direction = control.direction(this.flows.sender);
     const reset = (flags & tcp.RST) !== 0;
     control.transcript.packet(direction, number, timeOf(frame), segment.sequence, payload, reset);

@@ -1,5 +1,6 @@
 /** Connections between the ends of a control connection that nobody announced on it. */
 import { A, B, type End, type Flows } from "../flows.ts";
+import { isOneWay } from "../incomplete.ts";
 import { type Finding, finding, type NumberedControl, type Scene } from "./finding.ts";
 import { answerText, endText, flowText, listenerOf, otherEnd, unanswered } from "./flow.ts";
 
@@ -10,7 +11,9 @@ const TRANSPORTS: Readonly<Record<string, "tcp" | "udp">> = { ftp: "tcp", rtsp: 
 
 export function* unannouncedFindings(scene: Scene): Generator<Finding> {
   const { flows, controls } = scene;
-  const speaking = controls.filter(({ control }) => control.helper.name in TRANSPORTS);
+  const speaking = controls.filter(
+    ({ control }) => control.helper.name in TRANSPORTS && control.cutFrame === 0 && !isOneWay(control, flows),
+  );
   if (speaking.length === 0) return;
   const known = new Set(controls.flatMap(({ control, related }) => [control.row, ...related.map(({ flow }) => flow)]));
   const pairs = new Map<number, NumberedControl[]>();

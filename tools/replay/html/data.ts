@@ -4,6 +4,7 @@ import type { Explanation } from "../explain/explain.ts";
 import type { NumberedControl } from "../findings/finding.ts";
 import { endText, listenerOf, otherEnd } from "../findings/flow.ts";
 import { A, B, type End, type Flows } from "../flows.ts";
+import { missingOf } from "../incomplete.ts";
 import type { CaptureRecord, FaultRecord, FindingRecord, RelatedRecord, Report } from "../report.ts";
 import type { Tracker } from "../tracker.ts";
 import { type Message, messagesOf } from "./messages.ts";
@@ -29,6 +30,7 @@ export interface PageControl extends Span {
   readonly client: string;
   readonly server: string;
   readonly findings: number;
+  readonly missing: readonly string[];
   /** Null: not drawn. */
   readonly messages: readonly Message[] | null;
   readonly omitted: number;
@@ -194,6 +196,7 @@ function pageControl(
     client: endText(flows, row, clientEnd),
     server: endText(flows, row, otherEnd(clientEnd)),
     findings: found.get(id) ?? 0,
+    missing: missingOf(control, flows),
     messages: ladder ? messagesOf(control, LIMITS.messages) : null,
     omitted: transcript.omitted + Math.max(0, transcript.said.length - LIMITS.messages),
     ...spanOf(flows, row),

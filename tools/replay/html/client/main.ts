@@ -86,7 +86,8 @@ export function controlDetail(data: PageData, control: PageControl, origin: numb
   const { id, helper, client, server, omitted } = control;
   const title = add(el("h3"), badge("control", `${id} ${helper}`), el("span", "mono", ` ${client} → ${server}`));
   const found = data.findings.filter((one) => one.control === id);
-  const parts = [title, ...findingGroups(found, null)];
+  const gaps = control.missing.map((what) => el("p", "notice", `Incomplete: ${what}.`));
+  const parts = [title, ...gaps, ...findingGroups(found, null)];
   if (control.messages === null)
     return [...parts, el("p", "empty", "This connection has no ladder: there are too many.")];
   parts.push(ladder(data, control, origin));

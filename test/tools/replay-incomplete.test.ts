@@ -1,0 +1,65 @@
+/** What a capture does not have of a control connection is said, so that nobody takes it for silence. */
+import { writeFileSync } from "node:fs";
+import t, { type Test } from "tap";
+import type { Report } from "../../tools/replay/report.ts";
+import { fileOf, Recording, replayed, reportOf } from "./recording.ts";
+
+const REPLY = "227 Entering Passive Mode (192,0,2,1,200,10)\r\n";
+const FILE_HEADER = 24;
+const RECORD_HEADER = 16;
+
+/** As `tcpdump -s LENGTH` writes it. */
+function cut(bytes: Uint8Array, length: number): Uint8Array {
+  const pieces = [bytes.subarray(0, FILE_HEADER)];
+  for (let at = FILE_HEADER; at < bytes.length; ) {
+    const size = new DataView(bytes.buffer, at).getUint32(8, true);
+    const header = bytes.slice(at, at + RECORD_HEADER);
+    new DataView(header.buffer).setUint32(8, Math.min(size, length), true);
+    pieces.push(header, bytes.subarray(at + RECORD_HEADER, at + RECORD_HEADER + Math.min(size, length)));
+    at += RECORD_HEADER + size;
+  }
+  return Buffer.concat(pieces);
+}
+
+function session(): Recording {
+  const recording = new Recording();
+  const control = recording.ftp().client("PASV\r\n").server(REPLY);
+  recording.transfer("10.0.0.5:40001", "192.0.2.1:51210");
+  control.client("QUIT\r\n").close();
+  return recording;
+}
+
+async function missing(t: Test, recording: Recording): Promise<readonly string[] | undefined> {
+  return (await reportOf(t, recording)).controls[0]!.missing;
+}
+
+t.test("of a whole connection nothing is missing", async (t) => {
+  t.equal(await missing(t, session()), undefined);
+});
+
+t.test("packets that were cut are told of, and what they may have announced is no finding", async (t) => {
+  const file = fileOf(t, new Recording());
+  writeFileSync(file, cut(session().bytes(), 70));
+  const report = JSON.parse((await replayed([file], { json: true })).out) as Report;
+  t.match(report.controls[0]!.missing, [/cut when they were captured \(snap length\), from frame 8 on/]);
+  t.same(report.findings, []);
+  t.match((await replayed([file])).out, /^ {5}incomplete: its packets were cut .*frame 8 on$/m);
+});
+
+t.test("a connection that began before the capture", async (t) => {
+  const recording = new Recording();
+  recording.connection("10.0.0.5:40000", "192.0.2.1:21").client("PASV\r\n").server(REPLY);
+  t.same(await missing(t, recording), ["it began before the capture"]);
+});
+
+t.test("one of which one direction alone was captured", async (t) => {
+  const recording = new Recording();
+  recording.connection("10.0.0.5:40000", "192.0.2.1:21").server("220 ready\r\n", REPLY);
+  t.match(await missing(t, recording), [/only what the server sends is in the capture/, /it began/]);
+});
+
+t.test("a SYN without an answer has no other direction", async (t) => {
+  const recording = new Recording();
+  recording.connection("10.0.0.5:40000", "192.0.2.1:21").syn(3);
+  t.equal(await missing(t, recording), undefined);
+});
