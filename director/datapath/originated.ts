@@ -54,12 +54,18 @@ export class OriginatedListeners {
     this.#owner = owner;
   }
 
-  /** Listens where the realservers of `services` ask. A port that cannot be had is told, and is no failure. */
+  /** Listens where the realservers of `services` ask, and nowhere else. A port that cannot be had is told, and is no failure. */
   async listen(services: readonly ServicePlan[]): Promise<void> {
+    const asked = new Set<string>();
     for (const door of DOORS) {
       const those = services.filter(({ originates }) => lets(originates, door.port));
       for (const { name, realservers } of those)
-        for (const { address } of realservers) await this.#open(door, name, address);
+        for (const { address } of realservers) asked.add(await this.#open(door, name, address));
+    }
+    for (const [at, listener] of this.#listeners) {
+      if (asked.has(at)) continue;
+      listener.close();
+      this.#listeners.delete(at);
     }
   }
 
@@ -67,20 +73,25 @@ export class OriginatedListeners {
     for (const listener of this.#listeners.values()) listener.close();
   }
 
-  async #open(door: Door, service: string, real: Address): Promise<void> {
+  /** Returns where `real` asks; the empty text: there is no way to it. */
+  async #open(door: Door, service: string, real: Address): Promise<string> {
     const { backend, log } = this.#owner;
     const address = await addressTowards({ address: real, port: door.port });
-    if (typeof address === "string") return log("warn", "no-originated", { service, reason: address });
-    const at = { address, port: door.port };
-    if (this.#listeners.has(endpointText(at))) return;
+    if (typeof address === "string") {
+      log("warn", "no-originated", { service, reason: address });
+      return "";
+    }
+    const at = endpointText({ address, port: door.port });
+    if (this.#listeners.has(at)) return at;
     const listener = await backend.listen({
-      at,
+      at: { address, port: door.port },
       backlog: BACKLOG,
       accepted: (stream) => this.#accept(door, stream),
       failed: (reason) => log("error", "listener", { address: address.toString(), reason }),
     });
-    if (typeof listener !== "string") this.#listeners.set(endpointText(at), listener);
-    else log("warn", "no-originated", { service, address: endpointText(at), reason: listener });
+    if (typeof listener !== "string") this.#listeners.set(at, listener);
+    else log("warn", "no-originated", { service, address: at, reason: listener });
+    return at;
   }
 
   #accept(door: Door, stream: Stream): void {

@@ -48,6 +48,11 @@ export class ListenerPool {
     return this.#listeners.size;
   }
 
+  /** Nobody is waited for here. */
+  get idle(): boolean {
+    return this.#ports.taken === 0 && this.#opening === null;
+  }
+
   /** Opens listeners until `count` stand; fewer when the range, `tries` or the system have no more. */
   async open(count: number, tries = Number.POSITIVE_INFINITY): Promise<void> {
     const most = Math.min(count, this.#options.most);

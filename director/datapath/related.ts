@@ -47,17 +47,47 @@ export class RelatedListeners {
   readonly #pools = new Map<string, ListenerPool>();
   readonly #reserved = new Map<string, ListenerPool>();
   readonly #reservedPorts = new ReservedPorts();
+  /** Addresses of services whose helpers announce. */
+  #needed: ReadonlySet<string> = new Set();
+  /** Where clients were told to come, or will be. */
+  readonly #virtual = new Set<string>();
 
   constructor(plan: RelatedPlan, owner: RelatedOwner) {
     this.#plan = plan;
     this.#owner = owner;
   }
 
+  /** Standing listeners are kept open on `addresses` from now on, and on no others; returns where there were none. */
+  need(addresses: readonly Address[]): Address[] {
+    const before = this.#needed;
+    const fresh = new Map(addresses.map((address) => [address.toString(), address]));
+    this.#needed = new Set(fresh.keys());
+    for (const address of before) fresh.delete(address);
+    return [...fresh.values()];
+  }
+
   /** Opens the standing listeners of `address`; returns how many there are. */
   async stand(address: Address): Promise<number> {
     const pool = this.#pool(address);
+    this.#virtual.add(address.toString());
     await pool.open(this.#plan.standing);
     return pool.listening;
+  }
+
+  /**
+   * Closes the listeners of addresses that are needed no more, where nobody is waited for. A control connection that goes on
+   * there, and announces again, has others then.
+   */
+  sweep(): void {
+    for (const address of this.#virtual) {
+      if (this.#needed.has(address)) continue;
+      for (const pools of [this.#pools, this.#reserved]) {
+        const pool = pools.get(address);
+        if (pool?.idle !== true) continue;
+        pool.close();
+        pools.delete(address);
+      }
+    }
   }
 
   /** Finds a listener for `entry` on `address`. */

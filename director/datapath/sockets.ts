@@ -207,13 +207,12 @@ export class SocketPath implements Datapath {
       prepared.abandon();
       throw new ChangeError("stopping", "the director is stopping", "start it again with the new configuration");
     }
-    const before = this.#plan.services;
     this.#plan = { ...this.#plan, services, related, timeouts };
     this.balancer.change(services);
     this.balancer.related.limit(related);
     prepared.commit();
     await this.#originated.listen(services);
-    await this.#stand(services.filter(({ address }) => !before.some((other) => other.address.equals(address))));
+    await this.#stand(services);
   }
 
   #turnAway(stream: Stream, reason: Reason, fields: Fields): void {
@@ -230,21 +229,28 @@ export class SocketPath implements Datapath {
     this.#log.flush(at);
     this.#services.sweep(at);
     this.#media.sweep(at);
+    this.#related.sweep();
     this.#transfers.sweep(at, idle);
     this.#sessions.sweep(at, idle, this.#stopping !== null);
     if (this.#stopping !== null && this.balancer.connections.size === 0) this.#stopping();
   }
 
-  /** Opens the standing listeners for what is announced to clients of `services`. */
+  /** Opens the standing listeners for what is announced to clients of `services`, where there are none yet. */
   async #stand(services: readonly ServicePlan[]): Promise<void> {
     const { standing: wanted, ports } = this.#plan.related;
-    for (const { name, address, helper } of services) {
-      if (helper === null || helper.requests !== undefined) continue;
+    const announcing = services.filter(({ helper }) => helper !== null && helper.requests === undefined);
+    for (const address of this.#related.need(announcing.map((service) => service.address))) {
       const listening = await this.#related.stand(address);
       if (listening >= wanted) continue;
+      const { name } = announcing.find((service) => service.address.equals(address)) as ServicePlan;
       const range = ports === null ? "any" : `${ports.first}-${ports.last}`;
-      const fields = { service: name, address: address.toString(), ports: range, listening, wanted };
-      this.#say("warn", "few-listeners", fields);
+      this.#say("warn", "few-listeners", {
+        service: name,
+        address: address.toString(),
+        ports: range,
+        listening,
+        wanted,
+      });
     }
   }
 

@@ -1,6 +1,7 @@
 /** A director that is changed while it runs: what stays is not touched, what goes ends by itself, and all or nothing. */
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
+import { existsSync, readFileSync } from "node:fs";
 import type { Socket } from "node:net";
 import t, { type Test } from "tap";
 import { parseConfig } from "../../director/config.ts";
@@ -199,3 +200,52 @@ t.test("datagrams: a realserver comes and goes; who was served there is served t
   t.equal(await live.path.operated.drop({ realserver: `${REAL_A}:${reals[0]!.port}` }), 1);
   t.equal(await first(), REAL_B, "unless it is dropped: then its next datagram is the first of a new flow");
 });
+
+/** How many sockets listen on an IPv4 address of this host. */
+function listeningOn(address: string): number {
+  const digits = address.split(".").reverse();
+  const local = digits.map((digit) => Number(digit).toString(16).padStart(2, "0").toUpperCase()).join("");
+  const rows = readFileSync("/proc/self/net/tcp", "latin1").split("\n");
+  return rows.filter((row) => row.includes(` ${local}:`) && row.trim().split(/ +/)[3] === "0A").length;
+}
+
+const LEAVING = "127.0.77.2";
+const STANDING = 8;
+const unread = existsSync("/proc/self/net/tcp") ? false : "needs /proc/self/net/tcp";
+
+/** An FTP service on VIP, and another one that `comes` and goes. */
+const beside = (port: number, leaving: number, real: { address: string; port: number }, comes: boolean): string => {
+  const realservers = `realservers: [{ address: "${real.address}", port: ${real.port} }]`;
+  const service = (name: string, vip: string, at: number): string =>
+    `  - { name: ${name}, vip: ${vip}, ports: [tcp/${at}], helper: ftp, ${realservers} }\n`;
+  const services = service("stays", VIP, port) + (comes ? service("leaves", LEAVING, leaving) : "");
+  return `services:\n${services}helpers: { ftp: { ports: [${port}, ${leaving}] } }\nrelated: { standing: ${STANDING} }\n`;
+};
+
+t.test(
+  "listeners of a VIP that goes are closed, the one that somebody is waited for at too, in the end",
+  { skip: unread },
+  async (t) => {
+    const content = Buffer.alloc(100_000, "x");
+    const real = await scripted(t, REAL_A, { content });
+    const [port, leaving] = [await freePort(VIP), await freePort(LEAVING)];
+    const live = await Live.start(t, beside(port, leaving, real, false), port);
+    for (let round = 0; round < 3; round++) {
+      await apply(live, beside(port, leaving, real, true));
+      t.equal(listeningOn(LEAVING), 1 + STANDING);
+      await apply(live, beside(port, leaving, real, false));
+      await until(() => listeningOn(LEAVING) === 0, "all are closed");
+    }
+    await apply(live, beside(port, leaving, real, true));
+    const client = await FtpClient.login(LEAVING, leaving, CLIENT);
+    const told = announced(await client.command("PASV", 227)).port;
+    await apply(live, beside(port, leaving, real, false));
+    const data = await dial(t, LEAVING, told, CLIENT);
+    await client.command("RETR it", 150);
+    t.same(await readAll(data), content, "what was announced is met");
+    data.end();
+    await client.reply(226);
+    await until(() => listeningOn(LEAVING) === 0, "and closed then");
+    await client.command("QUIT", 221);
+  },
+);

@@ -2,8 +2,9 @@
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import t, { type Test } from "tap";
+import { parseConfig } from "../../director/config.ts";
 import { freePort } from "../../tools/demo/realserver.ts";
-import { CLIENT, dial, ending, Live, listen, REAL_A, until, VIP } from "./live.ts";
+import { CLIENT, dial, ending, Live, listen, onBackend, REAL_A, until, VIP } from "./live.ts";
 
 const IDENT = 113;
 const skip = process.getuid?.() === 0 ? false : `needs root, to listen on port ${IDENT}`;
@@ -16,6 +17,8 @@ interface Farm {
   /** What the client's host was asked, and by whom. */
   readonly asked: string[];
   readonly askers: string[];
+  /** Realservers may ask no more. */
+  readonly forbid: () => Promise<void>;
 }
 
 async function farm(t: Test, originates: string): Promise<Farm> {
@@ -32,11 +35,13 @@ async function farm(t: Test, originates: string): Promise<Farm> {
   await listen(t, CLIENT, answers, IDENT);
   const port = await freePort(VIP);
   const reals = `realservers: [{ address: ${REAL_A}, port: ${at} }]`;
-  const text = `groups: [{ name: talk, vip: ${VIP}, ports: [tcp/${port}], ${originates} ${reals} }]\nservices: []\n`;
-  const live = await Live.start(t, text, port);
+  const text = (what: string): string =>
+    `groups: [{ name: talk, vip: ${VIP}, ports: [tcp/${port}], ${what} ${reals} }]\nservices: []\n`;
+  const live = await Live.start(t, text(originates), port);
   const client = await dial(t, VIP, port, CLIENT);
   await until(() => accepted.length === 1, "the client is connected");
-  return { live, client, real: accepted[0]!, asked: asked!, askers: askers! };
+  const forbid = (): Promise<void> => live.path.operated.apply(parseConfig(onBackend(text("")), "test.yaml"));
+  return { live, client, real: accepted[0]!, asked: asked!, askers: askers!, forbid };
 }
 
 /** The realserver asks whom it takes for its client. */
@@ -91,4 +96,11 @@ t.test("a service that does not let its realservers ask has nobody listen for th
   await farm(t, "");
   const asking = connect({ host: REAL_A, port: IDENT });
   t.equal(await ending(asking), "ECONNREFUSED");
+});
+
+t.test("where realservers may not ask any more nobody listens for them", { skip }, async (t) => {
+  const { forbid } = await farm(t, "originates: [tcp/113],");
+  (await dial(t, REAL_A, IDENT, REAL_A)).end();
+  await forbid();
+  t.equal(await ending(connect({ host: REAL_A, port: IDENT })), "ECONNREFUSED");
 });
