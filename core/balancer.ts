@@ -59,8 +59,9 @@ export class Balancer {
   /** As they are now: always the same array. */
   readonly services: readonly Service[];
   readonly #services: Service[];
-  /** Their ports in numbers (`rangesOf`). */
+  /** Their ports in numbers (`rangesOf`), and all of them, of whatever address (`portsOf`). */
   #ranges: Int32Array;
+  #ports: Uint8Array;
   readonly #seed: number;
   readonly related: RelatedTable;
   readonly connections = new Slots<ConnectionEntry>();
@@ -71,6 +72,7 @@ export class Balancer {
     this.#services = makeServices(specs, seed);
     this.services = this.#services;
     this.#ranges = rangesOf(this.#services);
+    this.#ports = portsOf(this.#services);
     this.related = new RelatedTable(limits, gone ?? null, keys);
   }
 
@@ -78,6 +80,7 @@ export class Balancer {
   change(specs: readonly ServiceSpec[]): void {
     changeServices(this.#services, specs, this.#seed);
     this.#ranges = rangesOf(this.#services);
+    this.#ports = portsOf(this.#services);
   }
 
   /** Whether `realserver` serves: false, and it gets nothing new, and nobody is led back to it. */
@@ -93,6 +96,7 @@ export class Balancer {
 
   /** Asked for each port that is tried for what was announced: nothing is made for it, and hardly a service looked at. */
   serviceAt(transport: Transport, address: Address, port: Port): Service | null {
+    if (((this.#ports[port >>> 3]! >>> (port & 7)) & 1) === 0) return null;
     const ranges = this.#ranges;
     const { low } = address;
     for (let i = 0; i < ranges.length; i += RANGE) {
@@ -317,6 +321,17 @@ const rangesOf = (services: readonly Service[]): Int32Array =>
   Int32Array.from(
     services.flatMap(({ spec }, i) => spec.ports.flatMap(({ first, last }) => [spec.address.low, first, last, i])),
   );
+
+/** A bit for each port that any of them has. */
+function portsOf(services: readonly Service[]): Uint8Array {
+  const ports = new Uint8Array(0x10000 / 8);
+  for (const { spec } of services) {
+    for (const { first, last } of spec.ports) {
+      for (let port: number = first; port <= last; port++) ports[port >>> 3]! |= 1 << (port & 7);
+    }
+  }
+  return ports;
+}
 
 const endOf = (connection: Connection, side: Direction): Endpoint =>
   side === "original" ? connection.client : connection.real;

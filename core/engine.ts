@@ -7,6 +7,7 @@
  *   find the flow            core/flow/table.ts        or schedule a new one: core/engine/flows.ts
  *   the flow's state         core/flow/tcp-state.ts
  *   translate                core/nat/translate.ts     in place
+ *   place what is offered    core/engine/resting.ts    that of all sixteen, together
  *
  * In the steady state nothing is allocated. Only the first packet of a flow and its end are dearer.
  *
@@ -183,11 +184,16 @@ export class Engine {
     }
   };
 
+  /** What offers ports is put in place together. */
+  readonly #settle: Step = (_batch, _from, _count, out) => {
+    if (this.controls.unsettled) this.controls.settle(this.#now, out.sent);
+  };
+
   /**
-   * A call that may go to any of three is never inlined: so each is compiled by itself, and what V8 may inline into it does
+   * A call that may go to any of four is never inlined: so each is compiled by itself, and what V8 may inline into it does
    * not hang on what it has seen of the others by then.
    */
-  readonly #steps = [this.#read, this.#touch, this.#judgeAll] as const;
+  readonly #steps = [this.#read, this.#touch, this.#judgeAll, this.#settle] as const;
 
   /** Returns the reason; the verdict is in `out`. */
   #judge(batch: Batch, i: number, place: number, out: Output): number {
@@ -195,6 +201,7 @@ export class Engine {
     const { places } = stage;
     const what = places[place + WHAT]!;
     if (what === Kind.TRANSPORT) return this.#transport(batch, i, place, out);
+    this.#settleFirst(out);
     if (what === Kind.FRAGMENT) return this.#fragment(batch, i, place, out);
     if (what !== Kind.ICMP) return what >> 8;
     const objection = this.flows.objection(places, place, batch.side[i]!);
@@ -208,7 +215,13 @@ export class Engine {
     return found === 0 ? this.#open(batch, i, place, out) : this.#pass(batch, i, place, found, out);
   }
 
+  /** Before anything that may ask about what the packets before it have brought. */
+  #settleFirst({ sent }: Output): void {
+    if (this.controls.unsettled) this.controls.settle(this.#now, sent);
+  }
+
   #open(batch: Batch, i: number, place: number, out: Output): number {
+    this.#settleFirst(out);
     const stage = this.#stage;
     let flags: number = SYN;
     if (stage.protocol(place) === TCP) {
@@ -311,6 +324,7 @@ export class Engine {
 
   /** A SYN ACK that answers nothing opens nothing, so it ends nothing either: it goes to who would have sent the SYN. */
   #reopen(batch: Batch, i: number, place: number, found: number, state: number, out: Output): number {
+    this.#settleFirst(out);
     const { places } = this.#stage;
     if ((places[place + FLAGS]! & ACK) !== 0 && !this.related.mayAnswer(places, place)) {
       return this.special.pass(batch, i, place, found, state, this.#now, out);

@@ -8,4 +8,14 @@ export class ControlPacket {
   end = 0;
   /** Its checksum is a partial one. */
   partial = false;
+
+  /** The same as `other`. */
+  become({ bytes, view, at, transport, end, partial }: ControlPacket): void {
+    this.bytes = bytes;
+    this.view = view;
+    this.at = at;
+    this.transport = transport;
+    this.end = end;
+    this.partial = partial;
+  }
 }

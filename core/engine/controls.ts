@@ -102,8 +102,37 @@ export class Controls {
 
   /** Takes in a packet of flow `id`: one of `Taken`. */
   readonly take = (id: number, direction: Direction, packet: ControlPacket, now: Ms, sent: Sent): number => {
-    const rested = this.resting.take(id, this.rows[id]!, direction, packet, now, sent);
+    let rested = this.resting.take(id, this.rows[id]!, direction, packet, now, sent);
     if (rested === Rested.DONE) return Taken.READ;
+    if (rested === Rested.LEFT && this.resting.waiting > 0) {
+      this.settle(now, sent);
+      rested = this.resting.take(id, this.rows[id]!, direction, packet, now, sent);
+      if (rested === Rested.DONE) return Taken.READ;
+    }
+    return this.#follow(id, rested, direction, packet, now, sent);
+  };
+
+  /** Of what was taken, something waits for `settle`, before which nobody may ask about it. */
+  get unsettled(): boolean {
+    return this.resting.waiting > 0;
+  }
+
+  /** Does what there is left to do of packets that were taken. */
+  readonly settle = (now: Ms, sent: Sent): void => {
+    const { resting } = this;
+    const count = resting.waiting;
+    resting.touch();
+    for (let k = 0; k < count; k++) {
+      const rested = resting.place(k, now, sent);
+      if (rested === Rested.DONE) continue;
+      const { id, packet } = resting.offers[k]!;
+      this.#follow(id, rested, "reply", packet, now, sent);
+    }
+    resting.waiting = 0;
+  };
+
+  /** What rows alone did not do of a packet. */
+  #follow(id: number, rested: number, direction: Direction, packet: ControlPacket, now: Ms, sent: Sent): number {
     const control = this.#of(id);
     if (control === null) return this.#overhear(this.#overheard.get(id)!, direction, packet, now);
     this.common.sent = sent;
@@ -115,7 +144,7 @@ export class Controls {
     }
     this.#wait(id, control);
     return control.reset ? Taken.RESET : Taken.READ;
-  };
+  }
 
   #read(control: ReadConnection, direction: Direction, packet: ControlPacket, now: Ms): number {
     const { flow, shifts, stream } = control;

@@ -41,6 +41,13 @@ export class Envelope {
     return this.#isIpv6(id) ? ipv6.HEADER : ipv4.HEADER;
   }
 
+  /** Where the payload of the segment that is sent next begins, if it is of flow `id` and has options of this length. -1: there is no room for `length` bytes of it. */
+  payloadAt(id: number, options: number, length: number, sent: Sent): number {
+    const headers = this.header(id) + tcp.HEADER + options;
+    return sent.hasRoom(headers + length) ? sent.room(0) + headers : -1;
+  }
+
+  /** Its payload may be where `payloadAt` said. */
   readonly segment = (id: number, direction: Direction, likeness: number, segment: Segment, sent: Sent): void => {
     const header = this.header(id);
     const length = header + lengthOf(segment);

@@ -4,26 +4,35 @@
  * that is not enough for is left to the connection's `ControlFlow`, which comes to the same by the longer way.
  */
 import type { Balancer, ConnectionEntry } from "../balancer.ts";
-import { MOST_WRITTEN, STATE_WORDS } from "../helper/api.ts";
-import { offer, readBrief } from "../helper/run.ts";
-import { type Meet, placed, placeOffer } from "../inspect/offering.ts";
+import { slotOf } from "../flow/slots.ts";
+import { MOST_WRITTEN, type Offer, type OfferForm } from "../helper/api.ts";
+import { noOffer, readBrief } from "../helper/run.ts";
+import { type Meet, placeOffer } from "../inspect/offering.ts";
 import { OFFSETS, STATE } from "../inspect/stream-rows.ts";
 import type { Direction, Ms, Port, Transport } from "../units.ts";
 import { sumIn } from "../wire/checksum.ts";
 import * as tcp from "../wire/tcp.ts";
-import { canSay, hearAll, isOrdinary, oppositeOf, said, say, wayAt, windowDue } from "./control/ordinary.ts";
-import { putLikeness, READER, RestPage } from "./control/rest-rows.ts";
+import { STAGE } from "./batch.ts";
+import {
+  canSay,
+  hearAll,
+  isOrdinary,
+  oppositeOf,
+  optionsLength,
+  said,
+  say,
+  wayAt,
+  windowDue,
+} from "./control/ordinary.ts";
+import { KEPT, putLikeness, READER, RestPage } from "./control/rest-rows.ts";
 import { UNSUMMED } from "./control/segment.ts";
-import type { ControlPacket } from "./control-packet.ts";
+import { ControlPacket } from "./control-packet.ts";
 import { likenessOf } from "./envelope.ts";
 import { isIntactSegment } from "./intact.ts";
 import type { Common } from "./read-connection.ts";
 import type { Sent } from "./sent.ts";
 
 const NO_PAGE = new RestPage();
-
-/** What the helper knew before the packet that is looked at. */
-const known = new Int32Array(STATE_WORDS);
 
 /** What became of a packet. */
 export const Rested = {
@@ -35,19 +44,53 @@ export const Rested = {
   WINDOW_DUE: 2,
 } as const;
 
+const { LEFT } = Rested;
+/** From `#read`, beside those. */
+const WHOLE = 3;
+
+/** A packet that offers something: it was read, and waits with those of its stage until they are placed. */
+class Waiting {
+  readonly offer = noOffer();
+  readonly packet = new ControlPacket();
+  id = 0;
+  row = 0;
+  page = NO_PAGE;
+  place = 0;
+  reader = 0;
+  /** Where its payload begins, and the message in it that offers. */
+  from = 0;
+  message = 0;
+  /** What the helper knew before. */
+  first = 0;
+  second = 0;
+  third = 0;
+  fourth = 0;
+}
+
+/**
+ * Offers are placed a stage at a time, so that their cache misses overlap, and the code of either half stays in the processor.
+ * Until then nobody is READER of their rows: whoever comes for one finds that it does not rest, and has all of them placed.
+ */
 export class Resting implements Meet {
   declare private readonly balancer: Balancer;
   declare private readonly common: Common;
   /** By row. */
   readonly #entries: (ConnectionEntry | null)[] = [null];
-  /** Of the packet that is looked at: its row, and where that is. */
+  declare readonly offers: readonly Waiting[];
+  /** Of these, the slots of their connections. */
+  declare private readonly slots: Int32Array;
+  /** How many of these wait. */
+  waiting = 0;
+  /** The row whose offer is placed now. */
   #row = 0;
-  #page = NO_PAGE;
-  #place = 0;
+  /** What touching read; kept, so that the reading is not optimised away. */
+  touched = 0;
 
   constructor(balancer: Balancer, common: Common) {
     this.balancer = balancer;
     this.common = common;
+    this.slots = new Int32Array(STAGE);
+    this.offers = Array.from({ length: STAGE }, () => new Waiting());
   }
 
   /** The connection `entry` has this row. */
@@ -68,31 +111,47 @@ export class Resting implements Meet {
     now: Ms,
     sent: Sent,
   ): number => {
-    if (row === 0) return Rested.LEFT;
-    const { store, envelope } = this.common;
+    if (row === 0 || this.waiting === STAGE) return Rested.LEFT;
+    const { store } = this.common;
     const page = store.rows.page(row);
     const place = store.rows.place(row);
     if (page.words[place + READER] === 0) return Rested.LEFT;
     const way = wayAt(place, direction);
-    const back = oppositeOf(way);
     const { bytes, view, at, transport, end } = packet;
-    if (!isOrdinary(page, way, back, bytes, transport, end)) return Rested.LEFT;
+    if (!isOrdinary(page, way, oppositeOf(way), bytes, view, transport, end)) return Rested.LEFT;
     const from = transport + tcp.headerLength(bytes, transport);
     const sum = sumIn(view, from, end);
     // A damaged packet must not become a whole one.
     if (!packet.partial && !isIntactSegment(view, at, transport, from, end, sum)) return Rested.LEFT;
-    said.carry(view, from, end, sum);
-    this.#row = row;
-    this.#page = page;
-    this.#place = place;
-    if (from < end && !(canSay(page, way, end - from) && this.#read(way, direction, bytes, from, end, now))) {
-      return Rested.LEFT;
+    if (from < end) {
+      const read = canSay(page, way, end - from)
+        ? this.#read(id, row, page, place, way, direction, packet, from)
+        : LEFT;
+      if (read !== WHOLE) return read;
     }
+    said.carry(view, from, end, sum);
+    return this.#answer(id, page, place, direction, packet, from, now, sent);
+  };
+
+  /** Says `said` in the place of the packet. */
+  readonly #answer = (
+    id: number,
+    page: RestPage,
+    place: number,
+    direction: Direction,
+    { bytes, view, at, transport, end }: ControlPacket,
+    from: number,
+    now: Ms,
+    sent: Sent,
+  ): number => {
+    const way = wayAt(place, direction);
+    const back = oppositeOf(way);
     const likeness = likenessOf(bytes, at);
     putLikeness(page, place, direction, likeness);
-    hearAll(page, way, back, bytes, transport, end - from, now);
+    page.doubles[(place >> 1) + OFFSETS + (direction === "original" ? 0 : 1)]! += end - from;
+    hearAll(page, way, back, bytes, view, transport, end - from, now);
     say(page, way, back, now);
-    envelope.segment(id, direction, likeness, said, sent);
+    this.common.envelope.segment(id, direction, likeness, said, sent);
     return windowDue(page, way) ? Rested.WINDOW_DUE : Rested.DONE;
   };
 
@@ -100,68 +159,125 @@ export class Resting implements Meet {
     return this.common.placing.port(this.#entries[this.#row]!, transport, port);
   }
 
-  /** Reads all of `[from, end)`, and knows what is to be said of it. False: that takes more than words, and nothing changed. */
+  /**
+   * Reads all of the payload. `WHOLE`: it is to be let on as it is; `Rested.DONE`: it waits; `Rested.LEFT`: that takes more than
+   * words, and nothing changed.
+   */
   readonly #read = (
+    id: number,
+    row: number,
+    page: RestPage,
+    place: number,
     way: number,
     direction: Direction,
-    bytes: Uint8Array,
+    packet: ControlPacket,
     from: number,
-    end: number,
-    now: Ms,
-  ): boolean => {
-    const { store } = this.common;
-    const { words, doubles } = this.#page;
-    const reader = store.helpers.at(words[this.#place + READER]!);
-    const state = this.#place + STATE;
-    copyState(words, state, known, 0);
+  ): number => {
+    const { words } = page;
+    const { bytes, end } = packet;
+    const waiting = this.offers[this.waiting]!;
+    const { offer } = waiting;
+    const helper = this.common.store.helpers.at(words[place + READER]!);
+    const state = place + STATE;
+    // A loop takes longer.
+    waiting.first = words[state]!;
+    waiting.second = words[state + 1]!;
+    waiting.third = words[state + 2]!;
+    waiting.fourth = words[state + 3]!;
     let at = from;
     let behind = from;
     while (at < end) {
-      behind = readBrief(reader, bytes, at, end, direction, words, state);
+      behind = readBrief(helper, bytes, at, end, direction, words, state, offer);
       if (behind <= at || offer.form !== null) break;
       at = behind;
     }
-    const length = at === end ? 0 : this.#offered(way, direction, from, at, behind, end, now);
-    if (length < 0) {
-      copyState(known, 0, words, state);
-      return false;
+    if (at === end) return WHOLE;
+    if (behind === end && direction === "reply" && this.#mayWait(page, way, offer, from, at, end)) {
+      waiting.id = id;
+      waiting.row = row;
+      waiting.page = page;
+      waiting.place = place;
+      waiting.reader = words[place + READER]!;
+      waiting.from = from;
+      waiting.message = at;
+      waiting.packet.become(packet);
+      words[place + READER] = 0;
+      this.waiting++;
+      return Rested.DONE;
     }
-    if (length > 0) said.carry(placed.view, 0, length, UNSUMMED);
-    doubles[(this.#place >> 1) + OFFSETS + (direction === "original" ? 0 : 1)]! += end - from;
-    return true;
+    forgetRead(waiting, words, state);
+    return Rested.LEFT;
   };
 
-  /**
-   * Carries out what `[at, behind)` offers, which must be the last that is said: the length of what `placed` has to say. -1:
-   * that takes more than words; or there is no message, and no offer.
-   */
-  readonly #offered = (
+  /** Whether `offer`, the last that is said in `[from, end)`, in the message at `at`, can be carried out by words alone. */
+  #mayWait(
+    page: RestPage,
     way: number,
-    direction: Direction,
+    { form, start, end: stop }: Offer,
     from: number,
     at: number,
-    behind: number,
     end: number,
-    now: Ms,
-  ): number => {
-    const { store, counters, told } = this.common;
-    const { form } = offer;
-    if (behind !== end || form?.says !== "offer" || direction !== "reply") return -1;
-    if (told.explain !== undefined || told.placed !== undefined) return -1;
-    if (!canSay(this.#page, way, end - from + MOST_WRITTEN)) return -1;
+  ): boolean {
+    const { told } = this.common;
+    if (form?.says !== "offer" || told.explain !== undefined || told.placed !== undefined) return false;
     // Of what is nothing but an offer, nothing may be left to be said.
-    if (from === at && offer.end - offer.start === end - at) return -1;
-    const { limits } = store.helpers.at(this.#page.words[this.#place + READER]!);
-    const length = placeOffer(this.balancer, this.#entries[this.#row]!, limits, this, said.view, from, at, end, now);
-    if (length > 0) counters.countOf("expected", form.kind);
-    return length;
+    if (from === at && stop - start === end - at) return false;
+    return canSay(page, way, end - from + MOST_WRITTEN);
+  }
+
+  /** Reads what placing will need: loads that do not need one another, so that they wait together. */
+  touch(): void {
+    const { related } = this.balancer;
+    const { waiting, offers } = this;
+    const entries = this.#entries;
+    const slots = this.slots;
+    let touched = 0;
+    for (let k = 0; k < waiting; k++) {
+      const { row, page, place } = offers[k]!;
+      const { handle, virtual, real } = entries[row]!;
+      slots[k] = slotOf(handle);
+      touched ^= virtual.address.low ^ real.address.low ^ page.words[place + (KEPT >> 2)]!;
+    }
+    for (let k = 0; k < waiting; k++) touched ^= related.touchOwner(slots[k]!);
+    for (let k = 0; k < waiting; k++) touched ^= related.touchOldest(slots[k]!);
+    for (let k = 0; k < waiting; k++) {
+      const { row, offer } = offers[k]!;
+      touched ^= related.touchPlace(slots[k]!, entries[row]!.virtual.address, offer.port);
+    }
+    this.touched = touched;
+  }
+
+  /** Places the offer that waits as `k` and answers the packet: one of `Rested`. Its row is at rest again. */
+  readonly place = (k: number, now: Ms, sent: Sent): number => {
+    const waiting = this.offers[k]!;
+    const { id, row, page, place, reader, packet, from, offer } = waiting;
+    const { store, counters, envelope } = this.common;
+    page.words[place + READER] = reader;
+    this.#row = row;
+    const way = wayAt(place, "reply");
+    const { view, end } = packet;
+    const most = end - from + MOST_WRITTEN;
+    const at = envelope.payloadAt(id, optionsLength(page, way), most, sent);
+    const { limits } = store.helpers.at(reader);
+    const entry = this.#entries[row]!;
+    const length =
+      at < 0
+        ? -1
+        : placeOffer(this.balancer, entry, offer, limits, this, view, from, waiting.message, end, sent.view, at, now);
+    if (length < 0) {
+      forgetRead(waiting, page.words, place + STATE);
+      return Rested.LEFT;
+    }
+    counters.countOf("expected", (offer.form as OfferForm).kind);
+    said.carry(sent.view, at, at + length, UNSUMMED);
+    return this.#answer(id, page, place, "reply", packet, from, now, sent);
   };
 }
 
-/** `STATE_WORDS` of them: a loop takes longer than it does. */
-function copyState(from: Int32Array, at: number, to: Int32Array, place: number): void {
-  to[place] = from[at]!;
-  to[place + 1] = from[at + 1]!;
-  to[place + 2] = from[at + 2]!;
-  to[place + 3] = from[at + 3]!;
+/** The helper knows again what it knew before. */
+function forgetRead({ first, second, third, fourth }: Waiting, words: Int32Array, state: number): void {
+  words[state] = first;
+  words[state + 1] = second;
+  words[state + 2] = third;
+  words[state + 3] = fourth;
 }

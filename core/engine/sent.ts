@@ -35,9 +35,13 @@ export class Sent {
 
   /** Where in `bytes` a packet of `length` bytes may be written; -1: there is no room. `add` makes it one of these. */
   room(length: number): number {
-    if (this.count < this.offset.length && this.#used + length <= this.bytes.length) return this.#used;
+    if (this.hasRoom(length)) return this.#used;
     this.lost++;
     return -1;
+  }
+
+  hasRoom(length: number): boolean {
+    return this.count < this.offset.length && this.#used + length <= this.bytes.length;
   }
 
   /** The packet of `length` bytes that was written where `room` said. */

@@ -23,6 +23,11 @@ export class Chains {
     this.#heads = new Int32Array(2 * rows.capacity);
   }
 
+  /** Reads what `first` does. */
+  touch(hash: number): number {
+    return this.#heads[hash & (this.#heads.length - 1)]!;
+  }
+
   /** The first row that may have this hash; 0: none has it. */
   first(hash: number): number {
     return this.#like(this.#heads[hash & (this.#heads.length - 1)]!, hash);

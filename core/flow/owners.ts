@@ -11,9 +11,11 @@ const CLIENT = 2;
 const GENERATION = 3;
 /** Entries beyond those whose ports are known. */
 const OTHERS = 4;
+/** Where among the ports that of the oldest entry should be: entries come and go in turn, and nearly always it is. */
+const TURN = 5;
 const SHIFT = 4;
 /** The ports of its entries, half a word each, in no order: most announcements are seen to be new by them alone. */
-const PORTS = 10;
+const PORTS = 12;
 const MOST_PORTS = 16;
 const PORTS_SHIFT = SHIFT + 1;
 const SMALLEST = 16;
@@ -41,7 +43,16 @@ export class Owners {
 
   /** Whether an entry may have this port; false: certainly none. */
   mayHave(slot: number, port: number): boolean {
-    return this.#words[(slot << SHIFT) + OTHERS] !== 0 || this.#portAt(slot, port) >= 0;
+    const words = this.#words;
+    const at = slot << SHIFT;
+    if (words[at + OTHERS] !== 0) return true;
+    const first = at + (PORTS >> 1);
+    const end = first + ((words[at + COUNT]! + 1) >> 1);
+    for (let i = first; i < end; i++) {
+      const two = words[i]! ^ (port | (port << 16));
+      if ((two & 0xffff) === 0 || two >>> 16 === 0) return true;
+    }
+    return false;
   }
 
   oldest(slot: number): number {
@@ -67,6 +78,7 @@ export class Owners {
     const owners = this.#words;
     if (owners[at + COUNT] === 0) {
       owners[at + OLDEST] = 0;
+      owners[at + TURN] = 0;
       owners[at + CLIENT] = this.#clients.numberOf(name.toString());
       owners[at + GENERATION] = generationOf(master);
     }
@@ -82,7 +94,7 @@ export class Owners {
     const at = slot << SHIFT;
     const { words } = this.#rows;
     const row = this.#words[at + OLDEST]!;
-    const known = this.#portAt(slot, this.#portOf(row));
+    const known = this.#portInTurn(slot, this.#portOf(row));
     if (known >= 0) this.#ports[known] = portIn(ends);
     words[(row << ROW_SHIFT) + ENDS] = ends;
     this.#words[at + OLDEST] = words[(row << ROW_SHIFT) + NEWER]!;
@@ -124,6 +136,18 @@ export class Owners {
   #known(slot: number): number {
     const at = slot << SHIFT;
     return this.#words[at + COUNT]! - this.#words[at + OTHERS]!;
+  }
+
+  /** As `#portAt`, of the oldest entry, which gives way. */
+  #portInTurn(slot: number, port: number): number {
+    const at = slot << SHIFT;
+    const words = this.#words;
+    const first = (slot << PORTS_SHIFT) + PORTS;
+    const due = first + words[at + TURN]!;
+    const known = this.#ports[due] === port ? due : this.#portAt(slot, port);
+    const next = known < 0 ? 0 : known - first + 1;
+    words[at + TURN] = next < this.#known(slot) ? next : 0;
+    return known;
   }
 
   /** Where a port of the entries is among `#ports`; -1: it is not. */

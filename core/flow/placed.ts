@@ -32,9 +32,10 @@ export class Placed {
   /** Addresses that were asked about lately, each at its last bits, and their hashes. */
   readonly #addresses: (Address | null)[] = new Array(KNOWN).fill(null);
   readonly #hashes = new Int32Array(KNOWN);
-  /** Where nobody is waited for, as was found out last. */
+  /** Where nobody is waited for, as was found out last, and the hash of that. */
   #vacant: Address | null = null;
   #vacantPlace = 0;
+  #vacantHash = 0;
 
   constructor(rows: RelatedRows, seed: HashSeed) {
     this.#rows = rows;
@@ -54,7 +55,7 @@ export class Placed {
     if (!vacant && this.at(transport, address, port, from) !== 0) return false;
     const at = row << ROW_SHIFT;
     const { words } = this.#rows;
-    const hash = this.#hash(address, port);
+    const hash = vacant ? this.#vacantHash : this.#hash(address, port);
     words[at + PLACE] = place;
     words[at + END] = hash;
     this.#chains.add(row, hash);
@@ -68,6 +69,12 @@ export class Placed {
     if (words[at + PLACE] === 0) return;
     this.#chains.remove(row, words[at + END]!);
     words[at + PLACE] = 0;
+  }
+
+  /** Reads where `at` and `add` begin, and where `delete` does for `row`. */
+  touch(address: Address, port: number, row: number): number {
+    const end = this.#rows.words[(row << ROW_SHIFT) + END]!;
+    return this.#chains.touch(this.#hash(address, port)) ^ this.#chains.touch(end);
   }
 
   /** Who is waited for at this end, its row; `from` it, unless that is null. 0: nobody. */
@@ -85,6 +92,7 @@ export class Placed {
     }
     this.#vacant = vacant ? address : null;
     this.#vacantPlace = place;
+    this.#vacantHash = hash;
     return 0;
   }
 

@@ -103,6 +103,22 @@ export class RelatedTable {
     return row;
   }
 
+  /**
+   * Reads what `offer` will read of the control connection with this slot, what it will read of its oldest entry, and what
+   * `placeOffer` will: one after the other, for several of them, so that they wait for their memory together.
+   */
+  touchOwner(slot: number): number {
+    return this.#owners.oldest(slot);
+  }
+
+  touchOldest(slot: number): number {
+    return this.#rows.words[this.#owners.oldest(slot) << ROW_SHIFT]!;
+  }
+
+  touchPlace(slot: number, seen: Address, port: number): number {
+    return this.#placed.touch(seen, port, this.#owners.oldest(slot));
+  }
+
   /** Whether the oldest entry of a control connection has to give way to a new one, and its row can do so. */
   #mayTurn(slot: number, pending: number): boolean {
     const owners = this.#owners;

@@ -74,8 +74,13 @@ export function runHelper(
   return onFailure === "open" ? { verdict: "detach", consumed: payload.length } : { verdict: "abort", consumed: 0 };
 }
 
+/** As an offer is before there is one. */
+export function noOffer(): Offer {
+  return { form: null, address: -1, port: 0, start: 0, end: 0, length: 0, detail: 0 };
+}
+
 /** What the message offers that `readBrief` was shown last, of whatever stream. */
-export const offer: Offer = { form: null, address: -1, port: 0, start: 0, end: 0, length: 0, detail: 0 };
+export const offer: Offer = noOffer();
 
 /** That in full. */
 export const offerInFull: Inspector = {
@@ -92,7 +97,7 @@ export const THREW = -2;
 const BROKE = -3;
 
 /**
- * Asks the helper in brief about bytes `[at, end)`, by what is known in `state` alone: where the message ends, and in `offer`
+ * Asks the helper in brief about bytes `[at, end)`, by what is known in `state` alone: where the message ends, and in `into`
  * what it offers; `UNFINISHED`; or `at`, if there is more to be said. Below that: it failed, `failedLike` tells how, and
  * `state` may be anything.
  */
@@ -104,15 +109,16 @@ export function readBrief(
   direction: Direction,
   state: Int32Array,
   place: number,
+  into: Offer = offer,
 ): number {
-  offer.form = null;
+  into.form = null;
   try {
-    const behind = helper.brief!(payload, at, end, direction, state, place, offer);
-    if (behind > at && keepsBriefContract(behind, at, end)) return behind;
-    offer.form = null;
+    const behind = helper.brief!(payload, at, end, direction, state, place, into);
+    if (behind > at && keepsBriefContract(behind, at, end, into)) return behind;
+    into.form = null;
     return behind === at || behind === UNFINISHED ? behind : BROKE;
   } catch {
-    offer.form = null;
+    into.form = null;
     return THREW;
   }
 }
@@ -139,9 +145,9 @@ export function wakeHelper(inspector: Inspector, state: Int32Array, place: numbe
 /** What is left of a helper that failed while it was brief: it fails once more, and that is dealt with. */
 export const failedLike = (how: number): Inspector => (how === BROKE ? BROKEN : UNOPENED);
 
-function keepsBriefContract(behind: number, at: number, end: number): boolean {
+function keepsBriefContract(behind: number, at: number, end: number, into: Offer): boolean {
   if (!Number.isInteger(behind) || behind > end) return false;
-  return offer.form === null || (offer.length === behind - at && within(offer, offer.length));
+  return into.form === null || (into.length === behind - at && within(into, into.length));
 }
 
 /** The stream ended with `payload` unconsumed: what to refuse of it is in the recorder afterwards. */

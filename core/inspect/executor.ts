@@ -4,7 +4,7 @@
  * announced is settled or taken back; and everything is told to the host as a decision.
  */
 import type { RelatedEntry } from "../flow/related.ts";
-import type { Announcement, OfferForm, Ref } from "../helper/api.ts";
+import { type Announcement, MOST_WRITTEN, type OfferForm, type Ref } from "../helper/api.ts";
 import { explainRefusal, judgeOffer } from "../helper/judge.ts";
 import type { Expected, Recorder, Settlement } from "../helper/recorder.ts";
 import { inOrder, insteadOf, offer, renderAll, translateAll } from "../helper/run.ts";
@@ -19,7 +19,7 @@ import type { Message } from "./message.ts";
 import { carryOutOffer } from "./offering.ts";
 import type { Outlet } from "./outlet.ts";
 import type { Announcing, Barrier, Offering, Side } from "./side.ts";
-import { sameView, Written } from "./written.ts";
+import { sameView, Written, writeOffer } from "./written.ts";
 
 const BARRIER_PATIENCE = seconds(2);
 
@@ -172,7 +172,7 @@ export class Executor {
     const { form, address, port } = what;
     side.barrier = null;
     const ready = this.#place(entries, answers);
-    const length = ready ? writeOffer(what, message, answers[0]!) : -1;
+    const length = ready ? writeSeen(what, message, answers[0]!) : -1;
     if (length < 0) {
       const reason = this.#unplace(entries, ready);
       this.#outlet.decide(side, "refused", reason, this.#whyNot(form, address, port, reason), wholeOf(message));
@@ -295,8 +295,10 @@ export class Executor {
 }
 
 /** Into `written`; its length, or -1. */
-const writeOffer = (what: Offering, { bytes, start, end }: Message, { address, port }: Endpoint): number =>
-  written.put(what.form, what, address, port, sameView(bytes), start, start, end);
+function writeSeen(what: Offering, { bytes, start, end }: Message, { address, port }: Endpoint): number {
+  written.reach(end - start + MOST_WRITTEN);
+  return writeOffer(what, address, port, sameView(bytes), start, start, end, written.view, 0);
+}
 
 const wholeOf = ({ length }: Message): ByteRange => ({ start: 0, end: length });
 

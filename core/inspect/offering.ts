@@ -3,51 +3,55 @@
  * wants to read about it, and nothing speaks against it. Where any of that is not so, the general way is taken.
  */
 import type { Balancer, ConnectionEntry } from "../balancer.ts";
-import type { Limits, OfferForm } from "../helper/api.ts";
+import { type Limits, MOST_WRITTEN, type Offer, type OfferForm } from "../helper/api.ts";
 import { offer } from "../helper/run.ts";
 import type { Ms, Port } from "../units.ts";
 import type { BriefHost, ControlOptions } from "./host.ts";
 import type { Message } from "./message.ts";
 import type { Outlet } from "./outlet.ts";
 import type { Side } from "./side.ts";
-import { sameView, Written } from "./written.ts";
+import { sameView, Written, writeOffer } from "./written.ts";
 
-/** What `placeOffer` placed last, for whatever connection: its row, and what the client must see. */
+/** What `placeOffer` placed last, for whatever connection: its row, and room for what the client must see. */
 class Placed extends Written {
   row = 0;
 }
-export const placed = new Placed();
+const placed = new Placed();
 
 /** Of a host: see `BriefHost`. */
 export type Meet = Pick<BriefHost, "meet">;
 
 /**
- * Puts what the message `[at, end)` offers in place, and writes all from `from` on with the end that is met in the place of
- * the one it offers: the length of that. -1: that cannot be, nothing is left of it, and it is to be announced in full.
+ * Puts `what` the message `[at, end)` offers in place, and writes all from `from` on with the end that is met in the place of
+ * the one it offers, to `place` in `into`: the length of that, `MOST_WRITTEN` more at most. -1: that cannot be, nothing is left of
+ * it, and it is to be announced in full.
  */
 export function placeOffer(
   balancer: Balancer,
   entry: ConnectionEntry,
+  what: Offer,
   limits: Limits,
   host: Meet,
   view: DataView,
   from: number,
   at: number,
   end: number,
+  into: DataView,
+  place: number,
   now: Ms,
 ): number {
-  const form = offer.form as OfferForm;
+  const form = what.form as OfferForm;
   const { related } = balancer;
-  placed.row = balancer.offer(entry, offer, form, limits, now);
+  placed.row = balancer.offer(entry, what, form, limits, now);
   if (placed.row === 0) return -1;
-  const port = host.meet(placed.row, form.transport, offer.port as Port);
+  const port = host.meet(placed.row, form.transport, what.port as Port);
   if (port === 0) {
     related.withdraw(placed.row);
     return -1;
   }
   const { address } = entry.virtual;
   const fits = related.placeOffer(placed.row, form.transport, address, port);
-  const length = fits ? placed.put(form, offer, address, port, view, from, at, end) : -1;
+  const length = fits ? writeOffer(what, address, port, view, from, at, end, into, place) : -1;
   if (length < 0) related.withdraw(placed.row);
   return length;
 }
@@ -66,7 +70,9 @@ export function carryOutOffer(
 ): boolean {
   const { kind, said } = offer.form as OfferForm;
   if (side.direction !== "reply") return false;
-  const length = placeOffer(balancer, entry, helper.limits, host, sameView(bytes), start, start, end, now);
+  placed.reach(end - start + MOST_WRITTEN);
+  const view = sameView(bytes);
+  const length = placeOffer(balancer, entry, offer, helper.limits, host, view, start, start, end, placed.view, 0, now);
   if (length < 0) return false;
   outlet.forward(side, bytes, side.sent, start);
   side.sent = end;

@@ -15,33 +15,38 @@ export class Written {
     this.bytes = new Uint8Array(2 * length);
     this.view = viewOf(this.bytes);
   }
+}
 
-  /**
-   * Bytes `[from, end)` of `view`, the message `[at, end)` among them with this end in the place of the one that it offers.
-   * Returns the length; -1: the helper failed, or has no words for it.
-   */
-  put(
-    form: OfferForm,
-    offer: Offer,
-    address: Address,
-    port: number,
-    view: DataView,
-    from: number,
-    at: number,
-    end: number,
-  ): number {
-    if (offer.address >= 0 && address.family !== 4) return -1;
-    this.reach(end - from + MOST_WRITTEN);
-    const start = copyWords(view, from, at + offer.start, this.view, 0);
-    let behind = -1;
-    try {
-      behind = form.write(offer, address, port, this.bytes, start);
-    } catch {
-      // As one that cannot be written.
-    }
-    const fits = Number.isInteger(behind) && behind >= start && behind <= start + MOST_WRITTEN;
-    return fits ? copyWords(view, at + offer.end, end, this.view, behind) : -1;
+/** What a helper writes: nothing else is in its reach. */
+const words = new Uint8Array(MOST_WRITTEN);
+const wordsView = viewOf(words);
+
+/**
+ * Bytes `[from, end)` of `view`, the message `[at, end)` among them with this end in the place of the one that `offer` is, to
+ * `place` in `into`. Returns the length; -1: the helper failed, or has no words for it.
+ */
+export function writeOffer(
+  offer: Offer,
+  address: Address,
+  port: number,
+  view: DataView,
+  from: number,
+  at: number,
+  end: number,
+  into: DataView,
+  place: number,
+): number {
+  if (offer.address >= 0 && address.family !== 4) return -1;
+  let length = -1;
+  try {
+    length = (offer.form as OfferForm).write(offer, address, port, words, 0);
+  } catch {
+    // As one that cannot be written.
   }
+  if (!Number.isInteger(length) || length < 0 || length > MOST_WRITTEN) return -1;
+  const start = copyWords(view, from, at + offer.start, into, place);
+  const behind = copyWords(wordsView, 0, length, into, start);
+  return copyWords(view, at + offer.end, end, into, behind) - place;
 }
 
 let shown: Uint8Array = new Uint8Array(0);

@@ -19,6 +19,9 @@ import { u16, u32 } from "./bytes.ts";
 export const PROTOCOL = 6;
 export const HEADER = 20;
 export const SEQUENCE = 4;
+export const ACKNOWLEDGMENT = 8;
+/** Header length, flags and window in one word. */
+export const CONTROL = 12;
 export const CHECKSUM = 16;
 
 export const FIN = 0x01;
@@ -38,7 +41,7 @@ export function check(bytes: Uint8Array, at: number, end: number): boolean {
 export const sourcePort = (bytes: Uint8Array, at: number): number => u16(bytes, at);
 export const destinationPort = (bytes: Uint8Array, at: number): number => u16(bytes, at + 2);
 export const sequence = (bytes: Uint8Array, at: number): number => u32(bytes, at + SEQUENCE);
-export const acknowledgment = (bytes: Uint8Array, at: number): number => u32(bytes, at + 8);
+export const acknowledgment = (bytes: Uint8Array, at: number): number => u32(bytes, at + ACKNOWLEDGMENT);
 export const headerLength = (bytes: Uint8Array, at: number): number => (bytes[at + 12]! >>> 4) << 2;
 export const flags = (bytes: Uint8Array, at: number): number => bytes[at + 13]!;
 export const window = (bytes: Uint8Array, at: number): number => u16(bytes, at + 14);

@@ -204,9 +204,10 @@ export class ControlFlow implements ControlHost, BriefHost, Reader {
     const page = this.#page;
     const way = wayAt(this.#place, direction);
     const back = oppositeOf(way);
-    if (!isOrdinary(page, way, back, bytes, at, end)) return false;
-    const from = at + tcp.headerLength(bytes, at);
     const { spoken } = this.#store;
+    const view = spoken.viewOf(bytes);
+    if (!isOrdinary(page, way, back, bytes, view, at, end)) return false;
+    const from = at + tcp.headerLength(bytes, at);
     if (from < end) {
       spoken.begin(direction, bytes);
       this.stream.feed(direction, bytes, now, from, end);
@@ -216,7 +217,7 @@ export class ControlFlow implements ControlHost, BriefHost, Reader {
         return true;
       }
     }
-    hearAll(page, way, back, bytes, at, end - from, now);
+    hearAll(page, way, back, bytes, view, at, end - from, now);
     spoken.put(said);
     say(page, way, back, now);
     this.sink.emit(direction, said);

@@ -6,13 +6,13 @@
 import type { Direction, Ms } from "../../units.ts";
 import { copyWords } from "../../wire/bytes.ts";
 import * as tcp from "../../wire/tcp.ts";
-import { hasTimestampsOnly, putTimestamps, timestampOf } from "../../wire/tcp-options.ts";
+import { hasTimestampsOnly, putTimestamps, TIMESTAMPS_LENGTH, timestampOf } from "../../wire/tcp-options.ts";
 import * as rows from "./rest-rows.ts";
 import { smoothedWith, varianceWith } from "./retransmission.ts";
 import { Segment } from "./segment.ts";
 import { MOST_QUEUED, MOST_WINDOW } from "./way.ts";
 
-const { ACK, HEADER, PSH } = tcp;
+const { ACK, ACKNOWLEDGMENT, CONTROL, HEADER, PSH, SEQUENCE } = tcp;
 const { ACKNOWLEDGED, CLOCK, EDGE, HEARD, KEPT, LIMITS, MOST_KEPT, NEXT, ROOM, ROOM_READ, ROW_SHIFT } = rows;
 const { SCALE_SHIFT, SENT, SMOOTHED, TIMED, TIMED_AT, TIMESTAMPS, TOLD_EDGE, VARIANCE, WAY_SHIFT } = rows;
 const LIMIT_MASK = 0xffff;
@@ -43,18 +43,20 @@ export function isOrdinary(
   way: number,
   back: number,
   bytes: Uint8Array,
+  view: DataView,
   at: number,
   end: number,
 ): boolean {
-  if ((tcp.flags(bytes, at) | PSH) !== (ACK | PSH)) return false;
-  const from = at + tcp.headerLength(bytes, at);
+  const control = view.getInt32(at + CONTROL);
+  if ((((control >>> 16) & 0xff) | PSH) !== (ACK | PSH)) return false;
+  const from = at + ((control >>> 28) << 2);
   if (from > at + HEADER && !hasTimestampsOnly(bytes, at)) return false;
   const next = words[way + NEXT]!;
-  if ((tcp.sequence(bytes, at) | 0) !== next) return false;
-  if ((tcp.acknowledgment(bytes, at) | 0) !== words[back + SENT]! || words[way + SENT] !== words[way + HEARD])
-    return false;
+  if (view.getInt32(at + SEQUENCE) !== next) return false;
+  const sent = words[back + SENT]!;
+  if (view.getInt32(at + ACKNOWLEDGMENT) !== sent || words[way + SENT] !== words[way + HEARD]) return false;
   if (from < end) return end - from <= ((words[way + EDGE]! - next) | 0);
-  return words[back + HEARD] !== words[back + SENT] && words[back + ACKNOWLEDGED] !== words[back + NEXT];
+  return words[back + HEARD] !== sent && words[back + ACKNOWLEDGED] !== words[back + NEXT];
 }
 
 /** Whether `length` bytes of output are something to say, can be said to R in one segment, and kept in the row. */
@@ -69,14 +71,16 @@ export function hearAll(
   way: number,
   back: number,
   bytes: Uint8Array,
+  view: DataView,
   at: number,
   length: number,
   now: Ms,
 ): void {
-  if (tcp.headerLength(bytes, at) > HEADER) noteClock(words, way, timestampOf(bytes, at));
+  const control = view.getInt32(at + CONTROL);
+  if (control >>> 28 > HEADER >> 2) noteClock(words, way, timestampOf(bytes, at));
   const sent = words[back + SENT]!;
   const moved = words[back + HEARD] !== sent;
-  hearRoom(words, way, back, tcp.window(bytes, at), moved);
+  hearRoom(words, way, back, control & 0xffff, moved);
   words[way + NEXT] = words[way + NEXT]! + length;
   if (!moved) return;
   if (words[back + TIMED] !== words[back + HEARD]) measure(doubles, back >> 1, now);
@@ -108,6 +112,10 @@ function measure(doubles: Float64Array, line: number, now: Ms): void {
   doubles[line + SMOOTHED] = smoothedWith(smoothed, trip);
 }
 
+/** Of what `say` says this way. */
+export const optionsLength = ({ words }: rows.RestPage, way: number): number =>
+  (limitsOf(words, way) & TIMESTAMPS) === 0 ? 0 : TIMESTAMPS_LENGTH;
+
 /** Completes `said`: what became of the segment, or nothing but an acknowledgment. R has room for it, see `canSay`. */
 export function say(page: rows.RestPage, way: number, back: number, now: Ms): void {
   const { words } = page;
@@ -118,9 +126,7 @@ export function say(page: rows.RestPage, way: number, back: number, now: Ms): vo
   segment.flags = silent ? ACK : ACK | PSH;
   segment.window = tellWindow(words, back);
   segment.optionsLength =
-    (limitsOf(words, way) & TIMESTAMPS) === 0
-      ? 0
-      : putTimestamps(segment.options, 0, words[way + CLOCK]!, words[back + CLOCK]!);
+    optionsLength(page, way) === 0 ? 0 : putTimestamps(segment.options, 0, words[way + CLOCK]!, words[back + CLOCK]!);
   if (!silent) keep(page, way, segment, now);
 }
 

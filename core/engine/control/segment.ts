@@ -57,7 +57,9 @@ export function writeSegment(segment: Segment, ports: number, pseudo: number, in
   into.setInt32(at + 12, control);
   into.setInt32(at + tcp.CHECKSUM, (checksum << 16) | urgentPointer);
   if (optionsLength > 0) copyWords(optionsView, 0, optionsLength, into, at + tcp.HEADER);
-  return copyWords(view, start, end, into, at + tcp.HEADER + optionsLength);
+  const payload = at + tcp.HEADER + optionsLength;
+  // It may be there already.
+  return view === into && start === payload ? end : copyWords(view, start, end, into, payload);
 }
 
 const sumOfPayload = ({ sum, view, start, end }: Segment): number => (sum === UNSUMMED ? sumIn(view, start, end) : sum);

@@ -24,9 +24,16 @@ export class Spoken {
     this.#direction = direction;
     this.#start = 0;
     this.#end = 0;
-    if (packets === this.#packets) return;
-    this.#packets = packets;
-    this.#view = viewOf(packets);
+    this.viewOf(packets);
+  }
+
+  /** All that is let on as it came is from `packets`. */
+  viewOf(packets: Uint8Array): DataView {
+    if (packets !== this.#packets) {
+      this.#packets = packets;
+      this.#view = viewOf(packets);
+    }
+    return this.#view;
   }
 
   /** Bytes `[start, end)` are let on. */

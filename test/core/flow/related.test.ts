@@ -7,6 +7,7 @@ import { type RelatedEntry, type RelatedLimits, RelatedTable } from "../../../co
 import type { Offering } from "../../../core/flow/related-entry.ts";
 import type { Handle } from "../../../core/flow/slots.ts";
 import { type Ms, port, seconds } from "../../../core/units.ts";
+import { oneIn, Random } from "../../../tools/fuzz/generate/choices.ts";
 import { address, endpoint } from "../../addresses.ts";
 
 const MASTER = 1 as Handle;
@@ -516,6 +517,32 @@ t.test("offers that nobody has seen give way the oldest first, and each is known
     [...table].map(({ target }) => target.port),
     [5003, 5005, 5004],
   );
+});
+
+t.test("what is offered again is known by its port, whatever gave way or was taken back before", async (t) => {
+  for (const pending of [4, 20]) {
+    const choices = new Random(pending);
+    const table = new RelatedTable({ perClient: 100, total: 1000 }, null);
+    const rows = new Map<number, number>();
+    for (let i = 0; i < 10_000; i++) {
+      const at = 5000 + choices.below(2 * pending);
+      const known = rows.get(at);
+      if (known !== undefined && oneIn(choices, 3)) {
+        table.withdraw(known);
+        rows.delete(at);
+        continue;
+      }
+      rows.delete(at);
+      // The first that was put into a map is the first that comes out.
+      if (rows.size === pending) rows.delete(rows.keys().next().value!);
+      rows.set(at, table.offer(OFFERER, FORM, at, pending, ++ids, seconds(0), seconds(30)));
+      if (table.size !== rows.size) t.fail(`${table.size} instead of ${rows.size} after ${i}`);
+    }
+    t.same(
+      [...rows.values()].map((row) => table.offered(row)),
+      [...rows.keys()],
+    );
+  }
 });
 
 t.test("that one end is free says nothing of another", async (t) => {
