@@ -3,7 +3,7 @@
  *
  *   read the headers, hash   core/engine/stage.ts    ┐
  *   touch the slots          core/flow/buckets.ts    ├ for sixteen packets each, so that their cache misses overlap
- *   touch the rows           core/flow/rows.ts       ┘
+ *   touch the rows           core/flow/rows.ts       ┘ and those of control connections, control/rest-rows.ts
  *   find the flow            core/flow/table.ts        or schedule a new one: core/engine/flows.ts
  *   the flow's state         core/flow/tcp-state.ts
  *   translate                core/nat/translate.ts     in place
@@ -25,7 +25,7 @@ import type { ControlsOptions } from "./engine/read-connection.ts";
 import { Ending, Reason, reasons } from "./engine/reason.ts";
 import { RelatedFlows } from "./engine/related.ts";
 import { NONE, RequestPath } from "./engine/requests.ts";
-import { gather, SPECIAL_MARKS, SpecialFlows, UNSEEN_MARK } from "./engine/special.ts";
+import { gather, READ_MARK, SPECIAL_MARKS, SpecialFlows, UNSEEN_MARK } from "./engine/special.ts";
 import * as stages from "./engine/stage.ts";
 import { Translation } from "./engine/translation.ts";
 import * as rows from "./flow/rows.ts";
@@ -62,7 +62,7 @@ export interface EngineOptions extends TableOptions, ControlsOptions {
 /** What is done with `count` packets of a batch, those from `from` on. */
 type Step = (batch: Batch, from: number, count: number, out: Output) => void;
 
-/** A table with fewer entries stays in the cache: touching it first would only cost. */
+/** A table with fewer entries stays in the cache: touching it first would only cost, but for what belongs to its entries. */
 const CACHED = 4096;
 /** Entries that one `advance` takes out, or looks at. */
 const MOST_ENDED = 4096;
@@ -166,13 +166,19 @@ export class Engine {
 
   /** Brings slots and rows into the cache: loads that do not need one another, so that they wait together. */
   readonly #touch: Step = (_batch, _from, count) => {
-    if (this.table.size <= CACHED) return;
+    if (this.table.size <= CACHED && !this.controls.any) return;
     const { places, candidate } = this.#stage;
     const table = this.table.rows;
     let touched = 0;
     for (let k = 0; k < count; k++) touched ^= this.table.touch(places[(k << PLACE_SHIFT) + HASH]!);
     for (let k = 0; k < count; k++) candidate[k] = this.table.peek(places[(k << PLACE_SHIFT) + HASH]!);
     for (let k = 0; k < count; k++) touched ^= table[(candidate[k]! >>> 1) << ROW_SHIFT]!;
+    if (this.controls.any) {
+      for (let k = 0; k < count; k++) {
+        const id = candidate[k]! >>> 1;
+        if ((table[(id << ROW_SHIFT) + KIND]! & READ_MARK) !== 0) touched ^= this.controls.touch(id);
+      }
+    }
     this.touched = touched;
   };
 

@@ -112,6 +112,16 @@ export class Controls {
     return this.#follow(id, rested, direction, packet, now, sent);
   };
 
+  /** Whether any connection is read. */
+  get any(): boolean {
+    return this.#connections.length > 1;
+  }
+
+  /** Reads the row of flow `id`, of one that is read: to have it in the cache. */
+  touch(id: number): number {
+    return this.common.store.rows.touch(this.rows[id]!);
+  }
+
   /** Of what was taken, something waits for `settle`, before which nobody may ask about it. */
   get unsettled(): boolean {
     return this.resting.waiting > 0;

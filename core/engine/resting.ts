@@ -236,7 +236,11 @@ export class Resting implements Meet {
       const { row, page, place } = offers[k]!;
       const { handle, virtual, real } = entries[row]!;
       slots[k] = slotOf(handle);
-      touched ^= virtual.address.low ^ real.address.low ^ page.words[place + (KEPT >> 2)]!;
+      touched ^=
+        virtual.address.low ^
+        real.address.low ^
+        page.words[place + (KEPT >> 2)]! ^
+        page.words[place + (KEPT >> 2) + 12]!;
     }
     for (let k = 0; k < waiting; k++) touched ^= related.touchOwner(slots[k]!);
     for (let k = 0; k < waiting; k++) touched ^= related.touchOldest(slots[k]!);

@@ -20,7 +20,7 @@ import { AT, END, Kind, type Stage, TRANSPORT, WHAT } from "./stage.ts";
 import type { Translation } from "./translation.ts";
 
 const { KIND, MARKS_SHIFT, ORIGINAL, REPLY, ROW_SHIFT } = rows;
-const READ_MARK = READ << MARKS_SHIFT;
+export const READ_MARK = READ << MARKS_SHIFT;
 const TUNNEL_MARK = TUNNEL << MARKS_SHIFT;
 
 /** In a row's KIND: of the flows that this is about, and of those whose state goes by `machine`. */

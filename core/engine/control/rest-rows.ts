@@ -131,6 +131,15 @@ export class RestRows {
     this.#spare = page;
   }
 
+  /** Reads each line of `row` that an ordinary segment needs. */
+  touch(row: number): number {
+    const page = this.#pages[row >>> PAGE_SHIFT];
+    if (page == null) return 0;
+    const { words } = page;
+    const at = this.place(row);
+    return words[at]! ^ words[at + 12]! ^ words[at + 28]! ^ words[at + READER]!;
+  }
+
   page(row: number): RestPage {
     return this.#pages[row >>> PAGE_SHIFT]!;
   }
