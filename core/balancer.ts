@@ -16,15 +16,7 @@ import { type Gone, type GoneReason, type RelatedEntry, type RelatedLimits, Rela
 import { type Handle, Slots } from "./flow/slots.ts";
 import type { Affinity, Announcement, Connection, Limits, Offer, OfferForm } from "./helper/api.ts";
 import { judge, judgeOffer } from "./helper/judge.ts";
-import {
-  type Realserver,
-  type Role,
-  realEndpoint,
-  roleOf,
-  type Service,
-  type ServiceSpec,
-  servesPort,
-} from "./service.ts";
+import { endsAt, type Realserver, type Role, roleOf, type Service, type ServiceSpec, servesPort } from "./service.ts";
 import type { Direction, Endpoint, Ms, Port, PortRange, Transport } from "./units.ts";
 import { later, opposite } from "./units.ts";
 import type { Address } from "./wire/address.ts";
@@ -120,15 +112,16 @@ export class Balancer {
     const role = roleOf(service.spec, virtual.port);
     const realserver = assign(service, role, transport, client.address, virtual.port, now, affinity);
     if (typeof realserver === "string") return realserver;
+    const ends = endsAt(service, realserver, virtual);
     const entry = this.connections.add((handle) => ({
       handle,
       transport,
       service,
       role,
       client,
-      virtual,
+      virtual: ends.virtual,
       realserver,
-      real: realEndpoint(service.spec, realserver, virtual),
+      real: ends.real,
       master: null,
       pinned: role === "data",
       refused: new Set(),
@@ -148,7 +141,7 @@ export class Balancer {
     if (next === null) return null;
     closed(service, role, entry.realserver, client.address, now);
     entry.realserver = next;
-    entry.real = realEndpoint(service.spec, next, entry.virtual);
+    entry.real = endsAt(service, next, entry.virtual).real;
     opened(service, role, next, client.address, now);
     return next;
   }

@@ -74,6 +74,7 @@ const makeRealserver = (spec: RealserverSpec): Realserver => ({
   removed: false,
   suspectUntil: 0 as Ms,
   number: -1,
+  ends: null,
 });
 
 /** `services` become `specs`, in their order. */

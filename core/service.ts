@@ -73,6 +73,15 @@ export interface Realserver extends RealserverSpec {
   suspectUntil: Ms;
   /** By which the packet engine's rows and `Output.destination` name it (core/engine/destinations.ts); -1: it has none. */
   number: number;
+  /** Those of the connection before: nearly always the next one's, too. */
+  ends: Ends | null;
+}
+
+/** The ends of connections to a realserver; those that have the same share them. */
+interface Ends {
+  readonly spec: ServiceSpec;
+  readonly virtual: Endpoint;
+  readonly real: Endpoint;
 }
 
 /** `core/change.ts` alone changes what it is; it is the same object as long as its name is configured. */
@@ -111,6 +120,17 @@ export const realserverKey = ({ address, port }: RealserverSpec): string =>
 
 /** Does it take packets for the VIP as they are? */
 export const hasVip = ({ method = "nat" }: RealserverSpec): boolean => method !== "nat";
+
+/** The ends of a connection to `virtual` that `realserver` of the service gets. */
+export function endsAt({ spec }: Service, realserver: Realserver, virtual: Endpoint): Ends {
+  const { ends } = realserver;
+  if (ends !== null && ends.spec === spec && sameEnd(ends.virtual, virtual)) return ends;
+  realserver.ends = { spec, virtual, real: realEndpoint(spec, realserver, virtual) };
+  return realserver.ends;
+}
+
+const sameEnd = (one: Endpoint, other: Endpoint): boolean =>
+  one.port === other.port && one.address.equals(other.address);
 
 /** Where a connection to `virtual` goes at `realserver`. */
 export const realEndpoint = (spec: ServiceSpec, realserver: RealserverSpec, virtual: Endpoint): Endpoint =>
