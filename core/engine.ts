@@ -312,6 +312,8 @@ export class Engine {
     const stage = this.#stage;
     const direction = found & 1;
     const id = found >>> 1;
+    // Whether it reopens hangs on what becomes of the packets before it.
+    if ((stage.places[place + FLAGS]! & SYN) !== 0) this.#settleFirst(out);
     const kind = this.table.rows[(id << ROW_SHIFT) + KIND]!;
     const state = (kind & STATE_MASK) >>> STATE_SHIFT;
     if (!fits(batch.side[i]!, direction)) return Reason.WRONG_SIDE;

@@ -97,9 +97,16 @@ export class SpecialFlows {
     this.translation.count(place, found);
     out.verdict[i] = Verdict.TAKEN;
     if (taken === Taken.RESET) return true;
-    if (next === State.ESTABLISHED && this.table.state(id) === next) this.table.refresh(id, next);
-    // A RST that was not believed changes nothing.
-    else this.flows.enter(id, next === State.CLOSE ? this.table.state(id) : next);
+    const state = this.table.state(id);
+    if (next === State.ESTABLISHED && state === next) {
+      this.table.refresh(id, next);
+      return true;
+    }
+    // What it offers is placed before its connection is in a state that silences it.
+    if (this.controls.unsettled) this.controls.settle(now, out.sent);
+    // A RST that was not believed changes nothing; nor does anything after a reset from here.
+    const after = this.table.state(id);
+    this.flows.enter(id, next === State.CLOSE || after !== state ? after : next);
     return true;
   };
 }

@@ -52,3 +52,9 @@ export async function proveRelated(director: Running, kind: string, count: numbe
   if (strays.length > 0)
     throw new Error(`related entries of kind ${kind} expected, also made were ${strays.join(" ")}`);
 }
+
+/** Its process, as it says itself. */
+export const directorPid = (director: Running): number => {
+  const ready = events(director).find(({ event }) => event === "ready");
+  return Number(ready!["pid"]);
+};

@@ -5,9 +5,11 @@
 import { closeSync } from "node:fs";
 import type { Config } from "../../config.ts";
 import type { Calls } from "./calls.ts";
+import type { Change } from "./change.ts";
 import { type Offload, openTun, type TunDevice, takeOffload } from "./device.ts";
 import { cleanUp, HostChanges } from "./host.ts";
 import type { Direct, Tunnels } from "./messages.ts";
+import { asksSources } from "./own-sources.ts";
 import { type Passage, passageFor, passageOf } from "./passage.ts";
 import { DEVICE, planSetup, type Setup } from "./setup.ts";
 import { lookAround } from "./surroundings.ts";
@@ -37,6 +39,8 @@ export class Ground {
   #passage: Passage | null = null;
   /** There may be something that nobody needs. */
   #stale = false;
+  /** Whoever flushed nftables' rules may do so again. */
+  #mistrusted = false;
 
   /** Takes back what a director left that was killed: how much. Throws a PathError where one runs. */
   static cleanUp(config: Config): number {
@@ -70,7 +74,7 @@ export class Ground {
     const opened = this.#open(setup, passage.offload);
     let takeBack: () => void;
     try {
-      takeBack = this.#host.apply(setup.changes);
+      takeBack = this.#host.apply(setup.changes.filter((one) => !this.#mistrusted || !this.#asks(one)));
     } catch (error) {
       this.#close(opened);
       throw error;
@@ -110,6 +114,19 @@ export class Ground {
     this.#passage = this.#wanted!;
     this.#take(this.#passage.offload);
   }
+
+  /** nftables looks at sources in the kernel's place (own-sources.ts). */
+  get asksSources(): boolean {
+    return this.#host.changes.some((one) => this.#asks(one));
+  }
+
+  /** The kernel is to look at them itself from now on. */
+  trustNoRules(): void {
+    this.#mistrusted = true;
+    this.#host.withdraw((one) => this.#asks(one));
+  }
+
+  readonly #asks = (change: Change): boolean => asksSources(change, this.#devices);
 
   get stale(): boolean {
     return this.#stale;

@@ -19,8 +19,8 @@ import {
   writeSync,
 } from "node:fs";
 import { join } from "node:path";
+import { type Change, changeText } from "./change.ts";
 import { PathError } from "./error.ts";
-import { type Change, changeText } from "./setup.ts";
 import { SETTINGS } from "./surroundings.ts";
 
 interface Journal {
@@ -114,6 +114,15 @@ export class HostChanges {
     const stale = unwanted.filter(({ change }) => !addresses.some((address) => isOf(change, address)));
     if (stale.length > 0) this.#remove(stale);
     return stale.length === unwanted.length;
+  }
+
+  get changes(): readonly Change[] {
+    return this.#made.map(({ change }) => change);
+  }
+
+  /** Takes back those changes before the end. */
+  withdraw(which: (change: Change) => boolean): void {
+    this.#remove(this.#made.filter(({ change }) => which(change)));
   }
 
   #remove(stale: readonly Made[]): void {

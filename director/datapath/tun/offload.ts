@@ -15,9 +15,19 @@ import type { Endpoint } from "../../../core/units.ts";
 import type { Address } from "../../../core/wire/address.ts";
 import type { Calls } from "./calls.ts";
 import { POLLIN } from "./calls.ts";
-import { ENTRANCES, emptied, MARK, SERVICES, SOURCES, STAYS, TRANSLATED, toSources, VIPS } from "./service-rules.ts";
+import {
+  ENTRANCES,
+  emptied,
+  MARK,
+  SERVICES,
+  SOURCES,
+  STAYS,
+  TABLE,
+  TRANSLATED,
+  toSources,
+  VIPS,
+} from "./service-rules.ts";
 
-const TABLE = "inet kindred";
 const MAPS = { 4: "related4", 6: "related6" } as const;
 
 const mapOf = (family: 4 | 6): string => {
@@ -59,15 +69,6 @@ export const ours = (vip: Address) => ({
   nft: `add table ${TABLE}; ${setOf(vip.family)}; add ${elementOf(vip)}`,
   undo: `delete ${elementOf(vip)}`,
 });
-const LOCAL_SOURCE = "meta nfproto ipv4 fib saddr type local drop";
-const entrance = (device: string): string => `element ${TABLE} ${ENTRANCES} { "${device}" }`;
-/** What comes in by `device` and claims to be from this host itself is dropped here. */
-export const ownSourcesDropped = (device: string) => ({
-  nft: `add table ${TABLE}; add chain ${TABLE} ${SOURCES}; flush chain ${TABLE} ${SOURCES}; add rule ${TABLE} ${SOURCES} ${LOCAL_SOURCE}; add set ${TABLE} ${ENTRANCES} { type ifname; }; add ${entrance(device)}`,
-  undo: `delete ${entrance(device)}`,
-});
-/** For `nft --check`: whether nftables has what that needs. */
-export const ownSourcesCheck = `add table inet kindred-check; add chain inet kindred-check sources; add rule inet kindred-check sources ${LOCAL_SOURCE}`;
 /** What a rule of ip(8) knows them by. */
 export const exemption = ["fwmark", `${MARK}/${MARK}`] as const;
 

@@ -15,6 +15,7 @@ import { ChangeError } from "../change-error.ts";
 import { reasonOf } from "../libc.ts";
 import type { Datapath } from "../path.ts";
 import { type Calls, loadTunCalls, O_CLOEXEC } from "./calls.ts";
+import { changeText } from "./change.ts";
 import { packConfig } from "./config.ts";
 import { Conntrack } from "./conntrack.ts";
 import { PathError } from "./error.ts";
@@ -23,9 +24,10 @@ import { addressOf, KERNEL, KernelFlows } from "./kernel.ts";
 import type { Down, Seeds } from "./messages.ts";
 import { hasNft, runNft } from "./nft.ts";
 import { Overflows } from "./overflows.ts";
+import { areSourcesAsked } from "./own-sources.ts";
 import { giveUpRoot } from "./privileges.ts";
 import { ServiceOffload } from "./service-offload.ts";
-import { changeText, DEVICE, planSetup } from "./setup.ts";
+import { DEVICE, planSetup } from "./setup.ts";
 import { StayingClients } from "./staying.ts";
 import { lookAround } from "./surroundings.ts";
 import { ForwardingThread } from "./thread.ts";
@@ -198,6 +200,7 @@ export class PacketPath implements Datapath, Operated {
     if (at >= this.#nextLook) {
       this.#nextLook = at + LOOK_EVERY;
       void this.#lookForOverflows();
+      void this.#lookForSources();
     }
     if (!this.#ground.stale || at < this.#nextSettle) return;
     this.#nextSettle = at + SETTLE_EVERY;
@@ -214,6 +217,16 @@ export class PacketPath implements Datapath, Operated {
 
   async #lookForOverflows(): Promise<void> {
     this.#overflows.tell((await this.#spread?.overflows()) ?? []);
+  }
+
+  /** Somebody may have flushed nftables' rules: then the host's own addresses would be let in as sources. */
+  async #lookForSources(): Promise<void> {
+    if (!this.#ground.asksSources || (await areSourcesAsked(runNft)) || this.#stopping) return;
+    this.#ground.trustNoRules();
+    this.#log.log("warn", "rules-gone", {
+      reason: "nftables looks at no sources any more: the kernel does again",
+      remedy: "restart the director after `nft flush ruleset`",
+    });
   }
 
   // --- Operated ---------------------------------------------------------------------------------------------------
@@ -246,6 +259,7 @@ export class PacketPath implements Datapath, Operated {
   async #apply(wanted: Config): Promise<void> {
     const config = this.#told(wanted);
     this.#mustAllow(config);
+    await this.#lookForSources();
     const { direct, tunnels, commit, abandon } = this.#extend(config);
     try {
       await this.#thread!.ask({ what: "apply", config: packConfig(config), direct, tunnels });

@@ -122,7 +122,11 @@ export class ServiceOffload {
   /** By the realserver's name: how many connections there have been. */
   async #counted(what: Parameters<typeof counterOf>[1]): Promise<ReadonlyMap<string, number>> {
     const counters = await this.#counters();
-    const counted = (name: string): number => (counters.get(name) ?? 0) - (this.#before.get(name) ?? 0);
+    const counted = (name: string): number => {
+      const [count, before] = [counters.get(name) ?? 0, this.#before.get(name) ?? 0];
+      // Less than before: somebody has flushed everything, and it was begun anew.
+      return count < before ? count : count - before;
+    };
     return new Map([...this.#numbers].map(([name, number]) => [name, counted(counterOf(number, what))]));
   }
 

@@ -19,7 +19,7 @@ import type { PortRange } from "../../../core/units.ts";
 import { Address } from "../../../core/wire/address.ts";
 import type { RealserverConfig, ServiceConfig } from "../../config/types.ts";
 
-const TABLE = "inet kindred";
+export const TABLE = "inet kindred";
 /** The chain that all its rules are in, and the one that sees every packet of clients who are to stay. */
 export const SERVICES = "services";
 export const STAYS = "stays";

@@ -8,20 +8,11 @@
  */
 import type { Address } from "../../../core/wire/address.ts";
 import type { Config, RealserverConfig } from "../../config.ts";
+import type { Change } from "./change.ts";
 import { PathError } from "./error.ts";
-import { exemption, offloadRules, offloadUndo, ours, ownSourcesCheck, ownSourcesDropped } from "./offload.ts";
+import { exemption, offloadRules, offloadUndo, ours } from "./offload.ts";
+import { sourcesAsked, sourcesCheck } from "./own-sources.ts";
 import type { Surroundings, Way } from "./surroundings.ts";
-
-export type Change =
-  /** Arguments of ip(8), and those that take it back; null: it goes with the device. */
-  | { readonly ip: readonly string[]; readonly undo: readonly string[] | null; readonly lasting?: true }
-  /**
-   * A script for nft(8), and the one that takes it back. This and what is `lasting` stays in place when a director was
-   * killed and the next one makes the same change: connections depend on it that the kernel still has.
-   */
-  | { readonly nft: string; readonly undo: string }
-  /** A setting below /proc/sys. */
-  | { readonly setting: string; readonly value: string };
 
 export interface Setup {
   readonly changes: readonly Change[];
@@ -224,18 +215,15 @@ class Planning {
 
   /**
    * Since there are rules, the kernel looks up every source, twice where it finds another way there, if only to see that it
-   * is none of its own addresses. Where it looks for nothing else, nftables does that: of a connection's first packet, and of
-   * what is not translated by us. So it costs nothing to the rest.
+   * is none of its own addresses. Where it looks for nothing else, nftables does that (own-sources.ts), which costs the packets
+   * that it translates nothing. By `lo` the host's own addresses do come.
    */
   #askNoSources(): void {
     const devices = this.#entrances().filter(
-      (device) => this.#isOff(device, "rp_filter") && this.#isOff(device, "accept_local"),
+      (device) => device !== "lo" && this.#isOff(device, "rp_filter") && this.#isOff(device, "accept_local"),
     );
-    if (devices.length === 0 || !this.#host.nftTakes(ownSourcesCheck)) return;
-    for (const device of devices) {
-      this.#changes.push(ownSourcesDropped(device));
-      this.#set(`net/ipv4/conf/${device}/accept_local`, "1");
-    }
+    if (devices.length === 0 || !this.#host.nftTakes(sourcesCheck)) return;
+    this.#changes.push(...devices.flatMap(sourcesAsked));
   }
 
   /** When all is set up; everybody's counts as well. */
@@ -274,9 +262,3 @@ const bits = ({ family }: Address): number => (family === 4 ? 32 : 128);
 
 const unique = (addresses: readonly Address[]): Address[] =>
   addresses.filter((address, i) => addresses.findIndex((other) => other.equals(address)) === i);
-
-/** As one would type it. */
-export function changeText(change: Change): string {
-  if ("ip" in change) return `ip ${change.ip.join(" ")}`;
-  return "nft" in change ? `nft '${change.nft}'` : `sysctl -w ${change.setting}=${change.value}`;
-}

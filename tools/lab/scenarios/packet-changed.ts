@@ -4,7 +4,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { stringify } from "yaml";
 import { Control, type Realserver, realserversOf } from "../control.ts";
-import { events, KINDRED, startDirector, untilReady } from "../director.ts";
+import { directorPid, events, KINDRED, startDirector, untilReady } from "../director.ts";
 import { digest } from "../files.ts";
 import { ftpServers, makeFtpFolders } from "../ftp-servers.ts";
 import { HeldTransfers } from "../held.ts";
@@ -79,11 +79,6 @@ const waysOf = async ({ must }: Host): Promise<string> =>
   (await must(["ip", "route", "show", "dev", "kin0"])) + (await must(["ip", "rule"]));
 
 const changes = (director: Running): number => events(director).filter(({ event }) => event === "changed").length;
-
-const directorPid = (director: Running): number => {
-  const ready = events(director).find(({ event }) => event === "ready");
-  return Number(ready!["pid"]);
-};
 
 // --- tunnelled realservers are taken out ----------------------------------------------------------------------------
 

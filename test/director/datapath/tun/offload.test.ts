@@ -7,13 +7,8 @@ import type { Handle } from "../../../../core/flow/slots.ts";
 import { ms, port } from "../../../../core/units.ts";
 import { parseConfig } from "../../../../director/config.ts";
 import { type Calls, loadTunCalls } from "../../../../director/datapath/tun/calls.ts";
-import {
-  Offload,
-  offloadRules,
-  offloadUndo,
-  ownSourcesCheck,
-  ownSourcesDropped,
-} from "../../../../director/datapath/tun/offload.ts";
+import { Offload, offloadRules, offloadUndo } from "../../../../director/datapath/tun/offload.ts";
+import { sourcesAsked, sourcesCheck } from "../../../../director/datapath/tun/own-sources.ts";
 import { MOST_CLIENTS, serviceRules } from "../../../../director/datapath/tun/service-rules.ts";
 import { address } from "../../../addresses.ts";
 
@@ -148,9 +143,9 @@ t.test("nft takes all rules, over those of before, and takes them back", { skip:
     takes: () => true,
   });
   t.equal(nft([offloadRules, rules, rules, offloadRules, offloadUndo].join("; ")), "");
-  const [front, back] = ["front", "back.7"].map(ownSourcesDropped);
+  const [front, back] = ["front", "back.7"].map((device) => sourcesAsked(device)[0]);
   const entrances = [offloadRules, front!.nft, back!.nft, rules, front!.undo, back!.undo, offloadUndo];
-  t.equal(nft([ownSourcesCheck, ...entrances].join("; ")), "");
+  t.equal(nft([sourcesCheck, ...entrances].join("; ")), "");
 });
 
 /** A client on a wire of its own asks the VIP from three addresses; then what nft has counted. */

@@ -1,8 +1,9 @@
 import t from "tap";
 import { Address } from "../../../../core/wire/address.ts";
 import { parseConfig } from "../../../../director/config.ts";
+import { changeText } from "../../../../director/datapath/tun/change.ts";
 import { PathError } from "../../../../director/datapath/tun/error.ts";
-import { changeText, planSetup } from "../../../../director/datapath/tun/setup.ts";
+import { planSetup } from "../../../../director/datapath/tun/setup.ts";
 import type { Surroundings } from "../../../../director/datapath/tun/surroundings.ts";
 
 const at = (text: string): Address => Address.parse(text)!;
