@@ -1,9 +1,10 @@
 /**
  * `kindred replay` as a whole process, beside others that read the same file: tcpdump's plain read, which looks at no
- * packet, and two that follow connections. The files are made anew, the same for the same seed; reading each once before
- * has them in the page cache for all.
+ * packet, and two that follow connections. The files are made anew, the same for the same seed. Each is read once before
+ * every run: a kernel that reclaims what nobody touched (DAMON) drops half a file while a slow peer has its turn.
  */
-import { statSync } from "node:fs";
+import { createReadStream, statSync } from "node:fs";
+import { finished } from "node:stream/promises";
 import { fileURLToPath } from "node:url";
 import { locate, run } from "../lab/process.ts";
 import { inSandbox } from "../lab/sandbox.ts";
@@ -50,6 +51,18 @@ async function seconds(command: readonly string[]): Promise<number> {
   return taken;
 }
 
+/** The whole file is in the page cache after it. */
+async function warm(file: string): Promise<void> {
+  const chunks = createReadStream(file, { highWaterMark: 1 << 20 });
+  chunks.resume();
+  await finished(chunks);
+}
+
+async function secondsWarm(command: readonly string[], file: string): Promise<number> {
+  await warm(file);
+  return seconds(command);
+}
+
 /** The most memory that the process had, in MB; null: there is no time(1) that says. */
 async function peakMegabytes(command: readonly string[]): Promise<number | null> {
   const time = locate("time");
@@ -84,8 +97,8 @@ async function peakMemory(title: string, file: string): Promise<Result> {
 
 async function beside(title: string, file: string, peer: Peer, settings: Settings): Promise<Result> {
   const absent = locate(peer.name.split(" ")[0]!) === null;
-  const contestants = [{ name: "kindred", measure: () => seconds(kindred(file)) }];
-  if (!absent) contestants.push({ name: peer.name, measure: () => seconds(peer.command(file)) });
+  const contestants = [{ name: "kindred", measure: () => secondsWarm(kindred(file), file) }];
+  if (!absent) contestants.push({ name: peer.name, measure: () => secondsWarm(peer.command(file), file) });
   const runs = await takeTurns(contestants, peer.most < Infinity ? 1 : settings.rounds);
   return compared(
     { case: title, unit: "s", runs: runs.get("kindred")! },
