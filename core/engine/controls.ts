@@ -131,14 +131,18 @@ export class Controls {
   readonly settle = (now: Ms, sent: Sent): void => {
     const { resting } = this;
     const count = resting.waiting;
+    let k = 0;
     resting.touch();
-    for (let k = 0; k < count; k++) {
-      const rested = resting.place(k, now, sent);
-      if (rested === Rested.DONE) continue;
-      const { id, packet } = resting.offers[k]!;
-      this.#follow(id, rested, "reply", packet, now, sent);
+    try {
+      while (k < count) {
+        const { id, packet } = resting.offers[k]!;
+        const rested = resting.place(k, now, sent);
+        k++;
+        if (rested !== Rested.DONE) this.#follow(id, rested, "reply", packet, now, sent);
+      }
+    } finally {
+      resting.forget(k);
     }
-    resting.waiting = 0;
   };
 
   /** What rows alone did not do of a packet. */

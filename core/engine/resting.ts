@@ -256,7 +256,6 @@ export class Resting implements Meet {
     const waiting = this.offers[k]!;
     const { id, row, page, place, reader, packet, from, offer } = waiting;
     const { store, counters, envelope } = this.common;
-    page.words[place + READER] = reader;
     this.#row = row;
     const way = wayAt(place, "reply");
     const { view, end } = packet;
@@ -268,6 +267,7 @@ export class Resting implements Meet {
       at < 0
         ? -1
         : placeOffer(this.balancer, entry, offer, limits, this, view, from, waiting.message, end, sent.view, at, now);
+    page.words[place + READER] = reader;
     if (length < 0) {
       forgetRead(waiting, page.words, place + STATE);
       return Rested.LEFT;
@@ -276,6 +276,17 @@ export class Resting implements Meet {
     said.carry(sent.view, at, at + length, UNSUMMED);
     return this.#answer(id, page, place, "reply", packet, from, now, sent);
   };
+
+  /** None waits any more. Those from `first` on, at which somebody threw, are lost as packets are: who sent them does so again. */
+  forget(first: number): void {
+    for (let k = first; k < this.waiting; k++) {
+      const waiting = this.offers[k]!;
+      const { page, place, reader } = waiting;
+      page.words[place + READER] = reader;
+      forgetRead(waiting, page.words, place + STATE);
+    }
+    this.waiting = 0;
+  }
 }
 
 /** The helper knows again what it knew before. */

@@ -70,9 +70,9 @@ export class Director {
     services: readonly ServiceSpec[],
     options: Partial<EngineOptions> = {},
     limits: RelatedLimits = { perClient: 100, total: 1000 },
-    gone: BalancerOptions["gone"] = () => {},
+    gone: BalancerOptions["gone"] | null = () => {},
   ) {
-    this.balancer = new Balancer(services, { limits, seed: 1, gone });
+    this.balancer = new Balancer(services, { limits, seed: 1, ...(gone !== null && { gone }) });
     this.engine = new Engine(this.balancer, { capacity: 1000, seed: [1, 2], ...options });
   }
 

@@ -25,19 +25,36 @@ class Recorded extends Director {
   }
 }
 
-const directed = <D extends Director>(Made: new (...given: ConstructorParameters<typeof Director>) => D): D =>
-  new Made([
-    service(
-      VIP,
-      [["tcp", 21, 21]],
-      REALS.map((real) => realserver(real, 2121)),
-      { helper: ftp, controlPorts: [port(21)] },
-    ),
-  ]);
+/** `gone`: as the balancer's; null: nobody wants to hear of it, and entries take turns in their rows. */
+type Gone = ConstructorParameters<typeof Director>[3];
 
-/** All that can be told apart from outside; `batches`: how many packets each has. */
-function outcome(packets: readonly Uint8Array[], batches: (left: number) => number): unknown {
-  const d = directed(Director);
+const directed = <D extends Director>(
+  Made: new (...given: ConstructorParameters<typeof Director>) => D,
+  gone?: Gone,
+  short = true,
+): D =>
+  new Made(
+    [
+      service(
+        VIP,
+        [["tcp", 21, 21]],
+        REALS.map((real) => realserver(real, 2121)),
+        { helper: ftp, controlPorts: [port(21)] },
+      ),
+    ],
+    { short },
+    undefined,
+    gone,
+  );
+
+/** All that can be told apart from outside; `batches`: how many packets each has; `short`: as the engine's. */
+function outcome(
+  packets: readonly Uint8Array[],
+  batches: (left: number) => number,
+  gone?: Gone,
+  short = true,
+): unknown {
+  const d = directed(Director, gone, short);
   const sent = new Map<string, string[]>();
   const judged: string[] = [];
   for (let at = 0; at < packets.length; ) {
@@ -54,10 +71,13 @@ function outcome(packets: readonly Uint8Array[], batches: (left: number) => numb
   return [sent, judged, [...d.balancer.related].map(describe), table.size, controls.counters.all(), flows.ended.all()];
 }
 
+const offering = (address: string, offered: number): string =>
+  `227 Entering Passive Mode (${address.replaceAll(".", ",")},${offered >> 8},${offered & 255}).\r\n`;
+
 /** What the realserver of client `i` answers. Some name what is not theirs. */
 function answer(choices: Random, i: number, offered: number): string {
   const real = oneIn(choices, 20) ? "10.9.9.9" : REALS[i % REALS.length]!;
-  return `227 Entering Passive Mode (${real.replaceAll(".", ",")},${offered >> 8},${offered & 255}).\r\n`;
+  return offering(real, offered);
 }
 
 function begun(d: Director, i: number): Session {
@@ -133,5 +153,66 @@ t.test("property: packets of control connections come to the same in whatever ba
       one,
       `seed ${seed}, as they come`,
     );
+    t.strictSame(
+      outcome(packets, () => 256, null),
+      one,
+      `seed ${seed}, where nobody hears of what is gone`,
+    );
+    t.strictSame(
+      outcome(packets, () => 1, undefined, false),
+      one,
+      `seed ${seed}, the general way`,
+    );
   }
+});
+
+/** On the way, and not heard yet. */
+const said = (from: Session["client"], text: string): Uint8Array =>
+  tcp({
+    from: from.name,
+    to: from.peer,
+    flags: "AP",
+    payload: new TextEncoder().encode(text),
+    sequence: from.sequence,
+    acknowledgment: from.heard,
+  });
+
+/** Of the realserver of client `i`. */
+const passive = (i: number, port: number): string => offering(REALS[i % REALS.length]!, port);
+
+t.test("a command that crosses a 227 finds it placed and sent, though they come at once", async (t) => {
+  const d = directed(Recorded);
+  const session = begun(d, 0);
+  session.say("PASV\r\n");
+  const packets = [...d.packets, said(session.server, passive(0, 5001)), said(session.client, "NOOP\r\n")];
+  t.strictSame(
+    outcome(packets, () => 256),
+    outcome(packets, () => 1),
+  );
+});
+
+// They waited for ever, and the next stage found no room for its own.
+t.test("when the host throws at what is gone, all that was offered with it is as if it had been lost", async (t) => {
+  let angry = false;
+  const gone = () => {
+    if (angry) throw new Error("not now");
+  };
+  const d = directed(Director, gone);
+  const sessions = [0, 1, 2].map((i) => begun(d, i));
+  for (const session of sessions) session.say("PASV\r\n");
+  sessions[1]!.reply(passive(1, 5002));
+  sessions[1]!.say("PASV\r\n");
+  // The second is said again, so the one before is gone.
+  const packets = sessions.map(({ server }, i) => said(server, passive(i, 5001 + i)));
+  angry = true;
+  t.throws(() => d.all(packets, "REAL"), /not now/);
+  angry = false;
+  t.notOk(d.engine.controls.unsettled);
+  t.equal(d.balancer.related.size, 1);
+  const heard = sessions.map((session, i) => session.reply(passive(i, 5001 + i)));
+  t.same(
+    heard.slice(1),
+    [5002, 5003].map((port) => offering(VIP, port)),
+  );
+  t.equal(d.balancer.related.size, 3);
 });
