@@ -156,6 +156,9 @@ const shownTo = (tracker: Tracker, director: ThroughDirector | null): FrameSink 
   director === null
     ? tracker
     : {
+        get limit() {
+          return tracker.limit;
+        },
         frame(frame, number) {
           tracker.frame(frame, number);
           director.frame(frame, number);

@@ -9,6 +9,8 @@ export type Progress = (read: number, size: number | null) => void;
 
 /** Who is shown the frames that can be read. */
 export interface FrameSink {
+  /** Why it takes no more; null: it does. */
+  readonly limit?: string | null;
   frame(frame: Frame, number: number): void;
   /** Takes those that come next and are common, if `reader` is one of `newReader`; `frame` is not shown them. */
   skim?(reader: CaptureReader): void;
@@ -22,6 +24,8 @@ export interface FileResult {
   /** Frames of link types that are not read, by name. */
   readonly unread: ReadonlyMap<string, number>;
 }
+
+const IN_PARTS = "read it in parts (editcap -c), or only what matters of it (tcpdump -r FILE -w PART host ADDRESS)";
 
 /** Reads a capture file (`-`: `stdin`) to its end, or to where it breaks, and shows every frame to `sink`. */
 export async function readCapture(
@@ -42,6 +46,8 @@ class Frames implements Receiver {
   readonly progress: Progress;
   readonly #reader: CaptureReader;
   readonly #sink: FrameSink;
+  /** Why the sink takes no more. */
+  #limit: string | null = null;
   #linkType = NO_LINK;
   #readable = false;
 
@@ -61,17 +67,17 @@ class Frames implements Receiver {
 
   use(): boolean {
     this.#drain();
-    return this.#reader.damage === null;
+    return this.#reader.damage === null && this.#limit === null;
   }
 
-  /** What is known of the capture when there are no more bytes, which is so before its end where there was a `failure`. */
+  /** What is known of the capture when no more bytes are read, which is so before its end where there was a `failure`, or a limit. */
   record(file: string, failure: string | null): CaptureRecord {
     const reader = this.#reader;
     const broken = reader.damage !== null;
     // What cannot be opened has no bytes to be too short.
-    if (failure === null || reader.position > 0) reader.end();
+    if (this.#limit === null && (failure === null || reader.position > 0)) reader.end();
     const { damage } = reader;
-    const where = damage === null ? null : `${damage.message} (at byte ${damage.byte})`;
+    const where = damage === null ? this.#limitText() : `${damage.message} (at byte ${damage.byte})`;
     return {
       file,
       format: reader.format,
@@ -83,13 +89,20 @@ class Frames implements Receiver {
     };
   }
 
+  #limitText(): string | null {
+    const { frames, position } = this.#reader;
+    return this.#limit === null
+      ? null
+      : `${this.#limit}: packet ${frames + 1} and what follows is not read (at byte ${position}); ${IN_PARTS}`;
+  }
+
   #drain(): void {
     const reader = this.#reader;
     const sink = this.#sink;
     const { frame } = reader;
     // It goes on where the chunk before ended.
     sink.skim?.(reader);
-    while (reader.next()) {
+    while (this.#takesMore() && reader.next()) {
       if (frame.linkType !== this.#linkType) this.#turnTo(frame.linkType);
       if (!this.#readable) {
         this.#countUnread(linkTypeName(frame.linkType));
@@ -98,6 +111,12 @@ class Frames implements Receiver {
       sink.frame(frame, reader.frames);
       sink.skim?.(reader);
     }
+  }
+
+  /** Asked only where there is more to take. */
+  #takesMore(): boolean {
+    this.#limit = this.#reader.queue.length === 0 ? null : (this.#sink.limit ?? null);
+    return this.#limit === null;
   }
 
   /** Nearly all files have one link type. */

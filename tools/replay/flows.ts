@@ -36,6 +36,11 @@ export class Flows {
     return this.#memory.words[layout.COUNT >> 2]!;
   }
 
+  /** Is there memory for one more? */
+  get hasRoom(): boolean {
+    return this.#memory.assembly.hasRoom(1) !== 0;
+  }
+
   /** Which end sent the packet whose flow was found last. */
   get sender(): End {
     return this.#memory.words[layout.SENDER >> 2] as End;

@@ -10,9 +10,10 @@ import { CaptureReader } from "../../core/wire/capture/reader.ts";
 import * as layout from "./layout.ts";
 
 const PAGE = 65_536;
-const PAGES = layout.TABLE / PAGE + 1;
-/** 30 million flows. A page less than there can be, so that no address in it is as large as a row before the end of all. */
-const MOST_PAGES = 65_535;
+/** Before the flows. */
+const PAGES = layout.TABLE / PAGE;
+/** Of 31 million flows. A page less than there can be, so that no address in it is as large as a row before the end of all. */
+const MOST_PAGES = 65_535 - PAGES;
 
 /** What `assembly/skim.ts` exports. */
 export interface Assembly {
@@ -20,6 +21,7 @@ export interface Assembly {
   findIpv6(ports: number, protocol: number): number;
   opened(row: number, flags: number, sequence: number, acknowledgment: number): number;
   add(row: number, time: number, frame: number, octets: number, flags: number): void;
+  hasRoom(rows: number): number;
   hashKey(at: number): number;
   skim(): number;
 }
@@ -41,10 +43,10 @@ declare namespace WebAssembly {
 
 let compiled: WebAssembly.Module | undefined;
 
-/** V8 takes addresses for all that a memory may become, and more, so that its code need not check any. */
-function newMemory(): WebAssembly.Memory {
+/** V8 takes addresses for all that a memory may become, and more, so that its code need not check any. `most`: pages for flows. */
+export function newMemory(most = MOST_PAGES): WebAssembly.Memory {
   try {
-    return new WebAssembly.Memory({ initial: PAGES, maximum: MOST_PAGES, shared: true });
+    return new WebAssembly.Memory({ initial: PAGES + 1, maximum: PAGES + most, shared: true });
   } catch (cause) {
     if (!(cause instanceof RangeError)) throw cause;
     throw new Error("no address space for a WebAssembly memory: is it limited (ulimit -v)?", { cause });
@@ -68,10 +70,6 @@ function takeMemory(): WebAssembly.Memory {
   return memory;
 }
 
-function full(): never {
-  throw new RangeError("the capture has more flows than there is memory for");
-}
-
 export class Memory {
   readonly assembly: Assembly;
   /** By port. Nothing of what is in the first pages moves when the memory grows: it is shared, so views of it last. */
@@ -86,12 +84,12 @@ export class Memory {
   #floats: Float64Array;
   readonly #memory: WebAssembly.Memory;
 
-  constructor() {
-    this.#memory = takeMemory();
+  constructor(memory = takeMemory()) {
+    this.#memory = memory;
     compiled ??= new WebAssembly.Module(readFileSync(new URL("./assembly.wasm", import.meta.url)));
-    const instance = new WebAssembly.Instance(compiled, { env: { memory: this.#memory }, flows: { full } });
+    const instance = new WebAssembly.Instance(compiled, { env: { memory } });
     this.assembly = instance.exports as Assembly;
-    const { buffer } = this.#memory;
+    const { buffer } = memory;
     this.words = new Int32Array(buffer, 0, layout.WORDS_END >> 2);
     this.#all = new Int32Array(buffer);
     this.#floats = new Float64Array(buffer);

@@ -30,17 +30,17 @@ const timeOf = ({ seconds, nanoseconds }: Frame): number => seconds + nanosecond
 const NONE: readonly Helper[] = [];
 
 export class Tracker {
-  readonly #memory = new Memory();
-  readonly flows = new Flows(this.#memory);
+  readonly #memory: Memory;
+  readonly flows: Flows;
   readonly neighbours = new Neighbours();
   readonly unreachables = new Unreachables();
   /** In the order of their first frames; some may not have shown yet whether they are what they seem. */
   readonly controls: Control[] = [];
   readonly #packet = new Packet();
-  readonly #skimmer = new Skimmer(this, this.#packet, this.#memory);
+  readonly #skimmer: Skimmer;
   readonly #bindings: Bindings;
   /** By port: is a helper bound to it? Asked of every flow. */
-  readonly #bound = this.#memory.bound;
+  readonly #bound: Memory["bound"];
   /** The helpers for connections found by how they open. */
   readonly #detecting: Readonly<Record<Transport, ByInitial>>;
   readonly #byRow = new Map<number, Control>();
@@ -49,7 +49,11 @@ export class Tracker {
   readonly #segment: Segment = { sequence: 0, acknowledgment: 0, flags: 0, length: 0 };
 
   /** `transcripts`: what is said on control connections is kept, to be shown. */
-  constructor(bindings: Bindings, helpers: readonly Helper[], transcripts = false) {
+  constructor(bindings: Bindings, helpers: readonly Helper[], transcripts = false, memory = new Memory()) {
+    this.#memory = memory;
+    this.flows = new Flows(memory);
+    this.#skimmer = new Skimmer(this, this.#packet, memory);
+    this.#bound = memory.bound;
     this.#budget = transcripts ? { bytes: TRANSCRIPT_BYTES } : null;
     this.#bindings = bindings;
     const detecting = (without: Transport) =>
@@ -69,6 +73,12 @@ export class Tracker {
   /** All that was found is written down: its flows are no more. */
   release(): void {
     this.#memory.release();
+  }
+
+  /** Why no more packets can be taken; null: they can. */
+  get limit(): string | null {
+    const { flows } = this;
+    return flows.hasRoom ? null : `${flows.count} flows are as many as there is memory for`;
   }
 
   frame(frame: Frame, number: number): void {

@@ -33,9 +33,6 @@ const PAGE = 65536;
 /** The table grows by so many pages, or by an eighth. */
 const GROWTH = 16;
 
-/** There is no more memory. Does not return. */
-declare function full(): void;
-
 /** The row that was found last: most packets come in bursts. An empty row is nobody's: it has no protocol. */
 let last: i32 = 0;
 let mask: i32 = SLOTS - 1;
@@ -97,9 +94,10 @@ function slotOf(wanted: usize, hash: i32): i32 {
 
 /** A row for the key at `wanted` in its `slot`, in the place of another that may have it. */
 function insert(wanted: usize, hash: i32, slot: i32): i32 {
+  // Whoever reads packets has asked before, and can stop between two of them.
+  if (!hasRoom(1)) unreachable();
   const row = load<i32>(COUNT);
   const at = rowAt(row);
-  reach(<u64>at + ROW);
   store<i32>(COUNT, row + 1);
   const first = load<i32>(wanted + key.KIND) < key.IPV6 ? key.SOURCE : 0;
   memory.copy(at + KEY + first, wanted + first, key.LENGTH - first);
@@ -108,12 +106,18 @@ function insert(wanted: usize, hash: i32, slot: i32): i32 {
   return row;
 }
 
+/** Memory for so many `rows` more, and for the slots that they need: false, there is no more. */
+export function hasRoom(rows: i32): bool {
+  const count = load<i32>(COUNT) + rows;
+  const slots = count * 2 > mask ? (<u64>mask + 1) << 2 : 0;
+  return reach(<u64>rowAt(0) + slots + <u64>count * ROW);
+}
+
 /** Twice the slots, which the rows make room for. */
 function rehash(): void {
   const count = load<i32>(COUNT);
   const rows = rowAt(0);
   const moved = rows + ((<usize>mask + 1) << 2);
-  reach(<u64>moved + <u64>count * ROW);
   memory.copy(moved, rows, <usize>count * ROW);
   store<i32>(ROWS, <i32>moved);
   mask = mask * 2 + 1;
@@ -127,12 +131,12 @@ function rehash(): void {
   }
 }
 
-/** Memory up to `end`, which may be more than there can be. */
-function reach(end: u64): void {
+/** Memory up to `end`, which may be more than there can be: false then. */
+function reach(end: u64): bool {
   const pages = memory.size();
-  if (end <= <u64>pages * PAGE) return;
+  if (end <= <u64>pages * PAGE) return true;
   const needed = <i32>((end + PAGE - 1) / PAGE) - pages;
-  if (memory.grow(max(needed, max(pages / 8, GROWTH))) < 0 && memory.grow(needed) < 0) full();
+  return memory.grow(max(needed, max(pages / 8, GROWTH))) >= 0 || memory.grow(needed) >= 0;
 }
 
 /** A SYN of `row`: who listens, and whether these ends were used before by another connection. The row that it belongs to. */

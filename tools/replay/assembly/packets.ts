@@ -3,7 +3,7 @@
  * their flows' rows have been fetched, all at once: one after the other they would take as long as all else together.
  */
 import { AT, CAPTURED, END, ENDS, FETCHED, PACKETS, TUNNEL } from "../layout.ts";
-import { fetch } from "./flows.ts";
+import { fetch, hasRoom } from "./flows.ts";
 import { equalKeys, hashKey, KIND, putIpv4, putIpv6 } from "./key.ts";
 import { frame, frameEnd, take, time } from "./records.ts";
 
@@ -57,8 +57,9 @@ export function packetAt(index: i32): usize {
   return PACKETS + index * SIZE;
 }
 
-/** Reads the packets that come next, as long as their records are common ones. How many. */
+/** Reads the packets that come next, as long as their records are common ones and each may have a flow of its own. How many. */
 export function readAhead(): i32 {
+  if (!hasRoom(MOST)) return 0;
   const end = load<i32>(END);
   let at = load<i32>(AT);
   let captured = load<i32>(CAPTURED);

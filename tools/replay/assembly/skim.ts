@@ -23,12 +23,12 @@ import {
   UNSEEN,
   WIRE_END,
 } from "../layout.ts";
-import { add, find, findIpv4, findIpv6, opened, rowAt, tally } from "./flows.ts";
+import { add, find, findIpv4, findIpv6, hasRoom, opened, rowAt, tally } from "./flows.ts";
 import { hashKey, PORTS } from "./key.ts";
 import * as packets from "./packets.ts";
 import { i32be, isTcp, packetAt, readAhead, u16be } from "./packets.ts";
 
-export { add, findIpv4, findIpv6, hashKey, opened };
+export { add, findIpv4, findIpv6, hashKey, hasRoom, opened };
 
 const SYN = 2;
 const ACK = 16;
