@@ -355,6 +355,114 @@ const cases: readonly Case[] = [
     says: /was answered by ICMP: administratively prohibited, from 10\.0\.0\.1 in frame 10$/,
   },
   {
+    name: "a passive port that is opened from another address than the client's, and is of no use",
+    record(recording) {
+      const control = recording
+        .ftp()
+        .client(...PASV)
+        .server(REPLY)
+        .client("LIST\r\n");
+      recording.connection("10.0.0.77:40001", DATA).open().reset();
+      control.server("425 Security: Bad IP connecting.\r\n").close();
+    },
+    found: ["error transfer-failed", "error opened-from-another-address"],
+    frames: [8, 10, 14],
+    says: /10\.0\.0\.77:40001 -> 192\.0\.2\.1:51210, announced in frame 8 \(ftp-passive\), was opened and carried 0 bytes; 192\.0\.2\.1:51210 reset it; the server says 425 in frame 14/,
+  },
+  {
+    name: "a passive port that is opened from another address, whose server does not mind",
+    record(recording) {
+      const control = recording
+        .ftp()
+        .client(...PASV)
+        .server(REPLY)
+        .client("LIST\r\n")
+        .server("150 here\r\n");
+      recording.transfer("10.0.0.77:40001", DATA);
+      control.server("226 done\r\n").close();
+    },
+    found: ["warning opened-from-another-address"],
+    says: /comes from another address than its client's, 10\.0\.0\.5/,
+  },
+  {
+    name: "a transfer that breaks in the middle",
+    record(recording) {
+      const control = recording
+        .ftp()
+        .client(...PASV)
+        .server(REPLY)
+        .client("RETR x\r\n")
+        .server("150 here\r\n");
+      recording.connection(`${CLIENT}:40001`, DATA).open().server("data").reset("client");
+      control.server("426 broken\r\n").close();
+    },
+    found: ["error transfer-failed"],
+    says: /was opened and carried 4 bytes; 10\.0\.0\.5:40001 reset it; the server says 426 in frame 16/,
+  },
+  {
+    name: "a transfer that its client breaks",
+    record(recording) {
+      const control = recording
+        .ftp()
+        .client(...PASV)
+        .server(REPLY)
+        .client("RETR x\r\n")
+        .server("150 here\r\n");
+      const data = recording.connection(`${CLIENT}:40001`, DATA).open().server("data");
+      control.client("\xff\xf4\xff\xf2ABOR\r\n");
+      data.reset("client");
+      control.server("426 broken\r\n", "226 aborted\r\n").close();
+    },
+    found: [],
+  },
+  {
+    name: "a connection that is opened, and on which nothing comes until the client gives up",
+    record(recording) {
+      const control = recording
+        .ftp()
+        .client(...PASV)
+        .server(REPLY)
+        .client("RETR x\r\n")
+        .server("150 here\r\n");
+      const data = recording.connection(`${CLIENT}:40001`, DATA).open();
+      recording.wait(60);
+      control.client("ABOR\r\n");
+      data.reset("client");
+      control.server("426 broken\r\n", "226 aborted\r\n").close();
+    },
+    found: ["error opened-and-silent"],
+    says: /was opened, and nothing is sent on it for 60 s; the server says 426 in frame 16/,
+  },
+  {
+    name: "the same where the server does not even answer the command",
+    record(recording) {
+      recording
+        .ftp()
+        .client(...PASV)
+        .server(REPLY)
+        .client("RETR x\r\n");
+      recording.connection(`${CLIENT}:40001`, DATA).open();
+      recording.wait(30).transfer("10.0.0.7:40000", "192.0.2.1:80");
+    },
+    found: ["error opened-and-silent"],
+    says: /nothing is sent on it for 30 s; the server has not answered the command$/,
+  },
+  {
+    name: "a connection that is opened early, and an empty file",
+    record(recording) {
+      const control = recording
+        .ftp()
+        .client(...PASV)
+        .server(REPLY);
+      const data = recording.connection(`${CLIENT}:40001`, DATA).open();
+      recording.wait(60);
+      control.client("RETR x\r\n").server("150 here\r\n");
+      data.close();
+      control.server("226 done\r\n").close();
+    },
+    found: [],
+  },
+  {
     name: "the same over IPv6",
     record(recording) {
       const control = recording
@@ -831,6 +939,51 @@ const cases: readonly Case[] = [
       const control = recording.ftp();
       recording.connection(`${SERVER}:50000`, `${CLIENT}:113`).syn().reset();
       control.close();
+    },
+    found: [],
+  },
+  {
+    name: "a realserver that asks ident by its own port, and is told that nobody has such a connection",
+    record(recording) {
+      const control = recording.ftp();
+      const ident = recording.connection(`${SERVER}:50000`, `${CLIENT}:113`).open();
+      ident.client("40000 , 21", "21\r\n").server("40000 , 2121 : ERROR : NO-USER\r\n").close();
+      control.close();
+    },
+    found: ["warning ident-untranslated"],
+    frames: [1, 11],
+    says: /192\.0\.2\.1:50000 asks in frame 11 about the client's port 40000 and its own 2121; the client knows that connection as 10\.0\.0\.5:40000 -> 192\.0\.2\.1:21/,
+  },
+  {
+    name: "an ident query by the client's port before it was translated",
+    record(recording) {
+      const control = recording.ftp();
+      recording.connection(`${SERVER}:50000`, `${CLIENT}:113`).open().client("61000, 21\r\n").close();
+      control.close();
+    },
+    found: ["warning ident-untranslated"],
+  },
+  {
+    name: "ident queries about connections that the client has, FTP's and another one",
+    record(recording) {
+      const control = recording.ftp();
+      recording.transfer(`${CLIENT}:40005`, `${SERVER}:25`);
+      for (const query of ["40000, 21\r\n", "40005, 25\r\n"]) {
+        const ident = recording.connection(`${SERVER}:5000${query.length}`, `${CLIENT}:113`).open();
+        ident.client(query).close();
+      }
+      recording.connection(`${SERVER}:50100`, `${CLIENT}:113`).open().client("40005, 25\r\n").close();
+      control.close();
+    },
+    found: [],
+  },
+  {
+    name: "a client's own choice of port, to another service or to DNS",
+    record(recording) {
+      ask(recording, `${CLIENT}:1812`, `${SERVER}:443`, 60, true);
+      ask(recording, `10.0.0.6:1812`, `${SERVER}:443`, 3, true);
+      ask(recording, `${CLIENT}:1645`, `${SERVER}:53`, 3, true);
+      ask(recording, `10.0.0.6:1645`, `${SERVER}:53`, 60, true);
     },
     found: [],
   },

@@ -25,7 +25,7 @@ t.test(
   async (t) => {
     t.same(
       read(1000, ["original", "RETR a\r\n"], ["reply", "150-in\r\n150 two\r\n226-more\r\n 550 x\r\n226 done\r\n"]),
-      [{ asked: 1, answered: 2, begun: true, frame: 2, code: 226 }],
+      [{ asked: 1, answered: 2, begun: true, frame: 2, code: 226, aborted: false }],
     );
     for (const size of [1, 2, 3, 7]) {
       const [retr, list, stor] = read(size, ["original", COMMANDS], ["reply", REPLIES]);
@@ -47,8 +47,8 @@ t.test("each transfer has its own end, and other commands have none", async (t) 
     ["reply", "426 broken\r\n226 aborted\r\n"],
   );
   t.same(asked, [
-    { asked: 1, answered: 2, begun: false, frame: 2, code: 425 },
-    { asked: 5, answered: 6, begun: true, frame: 7, code: 426 },
+    { asked: 1, answered: 2, begun: false, frame: 2, code: 425, aborted: false },
+    { asked: 5, answered: 6, begun: true, frame: 7, code: 426, aborted: false },
   ]);
 });
 

@@ -11,6 +11,7 @@ import type { Endpoint, Transport } from "../../core/units.ts";
 import * as tcp from "../../core/wire/tcp.ts";
 import { Detection } from "./detect.ts";
 import type { End } from "./flows.ts";
+import { type Question, Questioner } from "./question.ts";
 import type { Transcript } from "./transcript.ts";
 import { type Transfer, Transfers } from "./transfers.ts";
 
@@ -87,6 +88,11 @@ export abstract class Control {
     return NO_TRANSFERS;
   }
 
+  /** What its opener asks about (ident). */
+  get question(): Question | null {
+    return null;
+  }
+
   /** The frame of this connection itself that `observed` announced; null where it announced another. */
   answered(_observed: ObservedAnnouncement): number | null {
     return null;
@@ -119,6 +125,8 @@ interface Reading {
   readonly detection: Detection | null;
   /** Null: not FTP. */
   readonly transfers: Transfers | null;
+  /** Null: not ident. */
+  readonly questioner: Questioner | null;
 }
 
 /**
@@ -158,6 +166,10 @@ export class TcpControl extends Control {
     return this.#session?.readings[0]?.transfers?.asked ?? NO_TRANSFERS;
   }
 
+  override get question(): Question | null {
+    return this.#session?.readings[0]?.questioner?.question ?? null;
+  }
+
   override begins(direction: Direction): number | null {
     const initial = this.#initial[direction];
     return initial < 0 ? null : (initial + 1) >>> 0;
@@ -181,6 +193,7 @@ export class TcpControl extends Control {
       observer: this.observe(helper),
       detection: this.#detected ? new Detection(helper) : null,
       transfers: helper.name === "ftp" ? new Transfers() : null,
+      questioner: helper.asksAbout === undefined ? null : new Questioner(helper.asksAbout),
     }));
     this.#session = new Session(readings);
     for (const direction of ["original", "reply"] as const) {
@@ -222,9 +235,10 @@ class Session {
   }
 
   gap(direction: Direction): void {
-    for (const { observer, transfers } of this.readings) {
+    for (const { observer, transfers, questioner } of this.readings) {
       observer.gap(direction);
       transfers?.gap(direction);
+      questioner?.gap(direction);
     }
   }
 
@@ -260,7 +274,13 @@ class Session {
   }
 }
 
-function read({ observer, transfers }: Reading, direction: Direction, bytes: Uint8Array, frame: number): void {
+function read(
+  { observer, transfers, questioner }: Reading,
+  direction: Direction,
+  bytes: Uint8Array,
+  frame: number,
+): void {
   observer.data(direction, bytes, frame);
   transfers?.data(direction, bytes, frame);
+  questioner?.data(direction, bytes, frame);
 }

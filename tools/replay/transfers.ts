@@ -15,6 +15,8 @@ export interface Transfer {
   /** The frame of the reply that ended it, and its code. */
   frame: number;
   code: number;
+  /** The client did not want it any more. */
+  aborted: boolean;
 }
 
 const COMMANDS: ReadonlySet<string> = new Set(["RETR", "STOR", "STOU", "APPE", "LIST", "NLST", "MLSD"]);
@@ -47,8 +49,9 @@ export class Transfers {
 
   #line(direction: Direction, line: string, frame: number): void {
     if (direction === "reply") this.#reply(line, frame);
+    else if (this.#open !== null && isAbort(line)) this.#open.aborted = true;
     else if (COMMANDS.has(line.slice(0, 4).toUpperCase()) && line.charCodeAt(4) <= 0x20) {
-      this.#open = { asked: frame, answered: 0, begun: false, frame: 0, code: 0 };
+      this.#open = { asked: frame, answered: 0, begun: false, frame: 0, code: 0, aborted: false };
       if (this.asked.length < MOST) this.asked.push(this.#open);
     }
   }
@@ -67,6 +70,11 @@ export class Transfers {
     this.#open = null;
   }
 }
+
+/** RFC 959 §4.1.3: the telnet signals of an interrupt come before it. */
+const TELNET_COMMAND = 0xff;
+const isAbort = (line: string): boolean =>
+  line.charCodeAt(0) === TELNET_COMMAND || line.slice(0, 4).toUpperCase() === "ABOR";
 
 const head = (bytes: Uint8Array, start: number, end: number): string =>
   String.fromCharCode(...bytes.subarray(start, Math.min(end, start + TELLING)));

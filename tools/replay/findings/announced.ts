@@ -2,10 +2,11 @@
 import { endpointText } from "../../../core/units.ts";
 import type { End } from "../flows.ts";
 import type { Related } from "../match.ts";
+import type { Transfer } from "../transfers.ts";
 import { Detours, elsewhere, isForeign, mattering } from "./elsewhere.ts";
 import { type Finding, finding, type NumberedControl, type Scene } from "./finding.ts";
-import { endText, listenerOf, otherEnd, saidText, unanswered } from "./flow.ts";
-import { Openings, transfersBy } from "./opening.ts";
+import { endText, flowText, listenerOf, otherEnd, saidText, unanswered } from "./flow.ts";
+import { Openings, saysText, transfersBy, wasDone } from "./opening.ts";
 import { senderOf, silentFindings } from "./silent.ts";
 
 export function* announcedFindings(scene: Scene): Generator<Finding> {
@@ -20,6 +21,7 @@ export function* announcedFindings(scene: Scene): Generator<Finding> {
       const transfer = transfers.get(related);
       if (foreign) yield* elsewhere(scene, numbered, related, detours.of(numbered, related), transfer);
       if (!foreign || related.flow >= 0) yield* openings.of(numbered, related, transfer);
+      yield* otherClient(scene, numbered, related, transfer);
       yield* otherSource(scene, numbered, related);
       yield* otherSender(scene, numbered, related);
       const { begun, complete } = related.observed.message;
@@ -46,6 +48,23 @@ function* otherSource(scene: Scene, numbered: NumberedControl, related: Related)
   const seen = endText(flows, flow, opener);
   const message = `the connection to ${endpointText(to)} comes from ${seen}, the server is ${from.address}`;
   yield finding("realserver-leaked", "error", numbered.id, [observed.frame, flows.firstFrame(flow)], message);
+}
+
+/** A passive port that somebody else than its client opens: many a server lets nobody else in. */
+function* otherClient(
+  { flows }: Scene,
+  { id, control }: NumberedControl,
+  { observed, flow, from }: Related,
+  transfer: Transfer | undefined,
+): Generator<Finding> {
+  const { opener, transport } = observed.announcement;
+  if (control.helper.name !== "ftp" || opener !== "original" || transport !== "tcp" || flow < 0) return;
+  const listener = listenerOf(flows, flow);
+  if (listener === null || from.address === null || flows.hasAddress(flow, otherEnd(listener), from.address)) return;
+  const message = `${flowText(flows, flow)}, announced in frame ${observed.frame}, comes from another address than its client's, ${from.address}${saysText(transfer)}`;
+  const worked = flows.bytes(flow) > 0 && (transfer === undefined || transfer.code === 0 || wasDone(transfer));
+  const frames = [observed.frame, flows.firstFrame(flow), transfer?.frame ?? 0];
+  yield finding("opened-from-another-address", worked ? "warning" : "error", id, frames, message);
 }
 
 /** The same of datagrams (TFTP, RTSP's media). They are taken for wrong where the client answers none of them. */

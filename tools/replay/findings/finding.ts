@@ -44,6 +44,12 @@ export const REMEDIES = {
     "Look for a firewall or a director without a helper between the two; capture on its other side to see where the connection ends.",
   "opened-not-answered":
     "The listener is not reached, or does not listen: check the entry that the director made for it, and the firewall in front of it.",
+  "opened-and-silent":
+    'Capture at the server: if it sends, its large segments are lost on the way (let ICMP\'s "fragmentation needed" through, or clamp the MSS); if not, the connection reached another host than the command.',
+  "opened-from-another-address":
+    "Let both connections leave by one address (one NAT, one uplink), or have the server take data from others (vsftpd: pasv_promiscuous=YES).",
+  "transfer-failed":
+    "Look into the server's log: one that refuses a connection wants it from the client's own address, or with the TLS session of the control connection; else look who ended it.",
   "opened-not-announced":
     "Check whether the announcement was rewritten or encrypted on the way; a director without an entry for this connection drops it.",
   "reply-names-another-address":

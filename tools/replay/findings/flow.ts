@@ -32,6 +32,10 @@ export const wasClosed = (flows: Flows, row: number): boolean =>
 export const wasReset = (flows: Flows, row: number): boolean =>
   ((flows.flagsOf(row, A) | flows.flagsOf(row, B)) & RST) !== 0;
 
+/** Who reset it: null: nobody. */
+export const resetterOf = (flows: Flows, row: number): End | null =>
+  ([A, B] as const).find((end) => (flows.flagsOf(row, end) & RST) !== 0) ?? null;
+
 /** A SYN was captured, and of its listener nothing, or only a reset. */
 export function unanswered(flows: Flows, row: number): "silence" | "reset" | null {
   const listener = listenerOf(flows, row);

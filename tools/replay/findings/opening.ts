@@ -4,11 +4,24 @@ import type { Flows } from "../flows.ts";
 import type { Related } from "../match.ts";
 import type { Transfer } from "../transfers.ts";
 import { type Finding, finding, type NumberedControl, type Scene } from "./finding.ts";
-import { answerText, endOf, endText, flowText, listenerOf, unanswered, wasClosed } from "./flow.ts";
+import {
+  answerText,
+  endOf,
+  endText,
+  flowText,
+  listenerOf,
+  resetterOf,
+  secondsText,
+  unanswered,
+  wasClosed,
+} from "./flow.ts";
 import { Strays } from "./strays.ts";
 
 /** Whoever has not opened it by then will not, or waits for something. */
 const AT_ONCE_SECONDS = 1;
+
+/** A transfer that has something to send begins sooner. */
+const SILENT_SECONDS = 10;
 
 /** RFC 959 §5.4: what says that the data connection is what failed. */
 const DATA_FAILED: ReadonlySet<number> = new Set([421, 425, 426]);
@@ -38,6 +51,21 @@ function isSpared({ observed: { announcement } }: Related, transfer: Transfer | 
 export const wasDone = (transfer: Transfer | undefined): boolean =>
   transfer?.begun === true && transfer.code > 0 && transfer.code < 300;
 
+/** The server had begun, or says that it could not because of the connection. */
+const isFailed = ({ code, begun }: Transfer): boolean => code >= 400 && (begun || DATA_FAILED.has(code));
+
+/** How long a connection that was opened carried nothing at all, in seconds. */
+function silenceOf(flows: Flows, row: number): number {
+  if (!flows.isTcp(row) || flows.bytes(row) > 0) return 0;
+  return (wasClosed(flows, row) ? flows.lastTime(row) : endOf(flows)) - flows.firstTime(row);
+}
+
+/** `; 10.0.0.5:40001 reset it` */
+function endedText(flows: Flows, row: number): string {
+  const by = resetterOf(flows, row);
+  return by === null ? "" : `; ${endText(flows, row, by)} reset it`;
+}
+
 /** `, the server says 425 in frame 12` */
 export const saysText = (transfer: Transfer | undefined): string =>
   transfer === undefined || transfer.code === 0 ? "" : `; the server says ${transfer.code} in frame ${transfer.frame}`;
@@ -66,15 +94,34 @@ export class Openings {
   }
 
   *of(numbered: NumberedControl, related: Related, transfer: Transfer | undefined): Generator<Finding> {
-    if (related.flow >= 0) yield* this.#opened(numbered, related, transfer);
-    else yield* this.#unopened(numbered, related, transfer);
+    if (related.flow < 0) yield* this.#unopened(numbered, related, transfer);
+    else if (unanswered(this.#flows, related.flow) !== null) yield* this.#refused(numbered, related, transfer);
+    else if (transfer !== undefined) yield* this.#inVain(numbered, related, transfer);
   }
 
-  *#opened({ id }: NumberedControl, related: Related, transfer: Transfer | undefined): Generator<Finding> {
+  /** What was opened well, and did not help. A client that gives up ends a transfer, too. */
+  *#inVain({ id }: NumberedControl, related: Related, transfer: Transfer): Generator<Finding> {
     const flows = this.#flows;
     const { observed, flow } = related;
-    const how = unanswered(flows, flow);
-    if (how === null) return;
+    const { code, begun, aborted } = transfer;
+    const frames = [observed.frame, flows.firstFrame(flow), transfer.answered, transfer.frame];
+    const which = `${flowText(flows, flow)}, announced in frame ${observed.frame} (${observed.announcement.kind}), was opened`;
+    const silence = silenceOf(flows, flow);
+    if (silence >= SILENT_SECONDS && (code === 0 || aborted || isFailed(transfer))) {
+      const said = begun || code > 0 ? "" : "; the server has not answered the command";
+      const message = `${which}, and nothing is sent on it for ${secondsText(silence)}${said}${saysText(transfer)}`;
+      yield finding("opened-and-silent", "error", id, frames, message);
+    } else if (isFailed(transfer) && !aborted) {
+      const bytes = flows.bytes(flow);
+      const message = `${which} and carried ${bytes} byte${bytes === 1 ? "" : "s"}${endedText(flows, flow)}${saysText(transfer)}`;
+      yield finding("transfer-failed", "error", id, frames, message);
+    }
+  }
+
+  *#refused({ id }: NumberedControl, related: Related, transfer: Transfer | undefined): Generator<Finding> {
+    const flows = this.#flows;
+    const { observed, flow } = related;
+    const how = unanswered(flows, flow)!;
     const { frame, announcement } = observed;
     const stray = this.#strays.of(flow);
     const message =

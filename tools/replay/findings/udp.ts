@@ -1,10 +1,11 @@
 /** Clients of UDP services that one server keeps, though there are others: entries that every datagram renews. */
-import { A, B, type End, type Flows } from "../flows.ts";
+import type { End, Flows } from "../flows.ts";
 import { type Finding, finding, type Scene } from "./finding.ts";
 import { endText, otherEnd, secondsText } from "./flow.ts";
 
 /** Services of one request and one answer: DNS, RADIUS. */
 const PORTS: ReadonlySet<number> = new Set([53, 1645, 1646, 1812, 1813]);
+const HELPERS: ReadonlySet<string> = new Set(["dns", "radius"]);
 /** Requests in vain before a server counts as dead, and for how long. */
 const VAIN = 3;
 const DEAD_SECONDS = 3;
@@ -20,8 +21,9 @@ interface Use {
   readonly lastAnswer: number;
 }
 
-export function* udpFindings({ flows }: Scene): Generator<Finding> {
-  for (const [port, uses] of usesByPort(flows)) {
+export function* udpFindings(scene: Scene): Generator<Finding> {
+  const { flows } = scene;
+  for (const [port, uses] of usesByPort(scene)) {
     const service = serviceOf(flows, port, uses);
     if (service.answered.size > 0) for (const use of uses) yield* stuck(flows, service, use);
   }
@@ -45,17 +47,18 @@ function serviceOf(flows: Flows, port: number, uses: readonly Use[]): Service {
   return { port, requests: total, answered };
 }
 
-function usesByPort(flows: Flows): Map<number, Use[]> {
+/** By the server's port. Which end that is their datagrams tell: a client of anything may have one of these ports itself. */
+function usesByPort({ flows, controls }: Scene): Map<number, Use[]> {
   const byPort = new Map<number, Use[]>();
-  for (const row of flows.having(PORTS)) {
-    if (flows.isTcp(row)) continue;
-    const server = serverEnd(flows, row);
-    if (server === null) continue;
-    const port = flows.port(row, server);
+  for (const { control } of controls) {
+    const { helper, transport, row, clientEnd } = control;
+    const { port } = control.server;
+    if (transport !== "udp" || !HELPERS.has(helper.name) || !PORTS.has(port)) continue;
+    const server = otherEnd(clientEnd);
     const use = {
       row,
       server,
-      requests: flows.framesOf(row, otherEnd(server)),
+      requests: flows.framesOf(row, clientEnd),
       answers: flows.framesOf(row, server),
       lastAnswer: flows.lastTimeOf(row, server),
     };
@@ -63,13 +66,6 @@ function usesByPort(flows: Flows): Map<number, Use[]> {
     byPort.get(port)!.push(use);
   }
   return byPort;
-}
-
-/** NASes ask port 1812 from their own port 1645: of two such ports the higher is the server's. */
-function serverEnd(flows: Flows, row: number): End | null {
-  const [a, b] = [flows.port(row, A), flows.port(row, B)];
-  const server = Math.max(PORTS.has(a) ? a : 0, PORTS.has(b) ? b : 0);
-  return server === 0 || a === b ? null : server === a ? A : B;
 }
 
 function* stuck(flows: Flows, { port, requests: total, answered }: Service, use: Use): Generator<Finding> {
