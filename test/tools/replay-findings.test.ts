@@ -31,10 +31,13 @@ const arp = (recording: Recording, ...macs: number[]) => {
   for (const mac of macs) recording.arpReply(SERVER, mac);
 };
 
+/** RADIUS: an Access-Request or an Access-Accept without attributes. */
+const access = (code: 1 | 2, id: number): string => String.fromCharCode(code, id, 0, 20).padEnd(20, "\0");
+
 const ask = (recording: Recording, client: string, server: string, times: number, answered: boolean) => {
   for (let n = 0; n < times; n++) {
-    recording.datagram(client, server, "question").wait(1);
-    if (answered) recording.datagram(server, client, "answer");
+    recording.datagram(client, server, access(1, n)).wait(1);
+    if (answered) recording.datagram(server, client, access(2, n));
   }
 };
 
@@ -980,10 +983,14 @@ const cases: readonly Case[] = [
   {
     name: "a client's own choice of port, to another service or to DNS",
     record(recording) {
-      ask(recording, `${CLIENT}:1812`, `${SERVER}:443`, 60, true);
-      ask(recording, `10.0.0.6:1812`, `${SERVER}:443`, 3, true);
-      ask(recording, `${CLIENT}:1645`, `${SERVER}:53`, 3, true);
-      ask(recording, `10.0.0.6:1645`, `${SERVER}:53`, 60, true);
+      const talk = (client: string, server: string, times: number) => {
+        for (let n = 0; n < times; n++)
+          recording.datagram(client, server, "question").datagram(server, client, "answer");
+      };
+      talk(`${CLIENT}:1812`, `${SERVER}:443`, 60);
+      talk("10.0.0.6:1812", `${SERVER}:443`, 3);
+      talk(`${CLIENT}:1645`, `${SERVER}:53`, 3);
+      talk("10.0.0.6:1645", `${SERVER}:53`, 60);
     },
     found: [],
   },

@@ -5,7 +5,6 @@ import { endText, otherEnd, secondsText } from "./flow.ts";
 
 /** Services of one request and one answer: DNS, RADIUS. */
 const PORTS: ReadonlySet<number> = new Set([53, 1645, 1646, 1812, 1813]);
-const HELPERS: ReadonlySet<string> = new Set(["dns", "radius"]);
 /** Requests in vain before a server counts as dead, and for how long. */
 const VAIN = 3;
 const DEAD_SECONDS = 3;
@@ -47,13 +46,13 @@ function serviceOf(flows: Flows, port: number, uses: readonly Use[]): Service {
   return { port, requests: total, answered };
 }
 
-/** By the server's port. Which end that is their datagrams tell: a client of anything may have one of these ports itself. */
+/** By the server's port. A client of anything may have one of these ports itself, but does not ask as these services are asked. */
 function usesByPort({ flows, controls }: Scene): Map<number, Use[]> {
   const byPort = new Map<number, Use[]>();
   for (const { control } of controls) {
-    const { helper, transport, row, clientEnd } = control;
+    const { row, clientEnd, requests: asked } = control;
     const { port } = control.server;
-    if (transport !== "udp" || !HELPERS.has(helper.name) || !PORTS.has(port)) continue;
+    if (asked === null || asked.requests.length === 0 || !PORTS.has(port)) continue;
     const server = otherEnd(clientEnd);
     const use = {
       row,
