@@ -16,9 +16,10 @@ import type { Address } from "../../../core/wire/address.ts";
 import type { Calls } from "./calls.ts";
 import { POLLIN } from "./calls.ts";
 import {
-  ENTRANCES,
+  addEntrances,
   emptied,
   MARK,
+  MOST_VIPS,
   SERVICES,
   SOURCES,
   STAYS,
@@ -35,7 +36,8 @@ const mapOf = (family: 4 | 6): string => {
   const type = `type ${address} . ${address} . inet_service : ${address} . inet_service`;
   return `add map ${TABLE} ${MAPS[family]} { ${type}; flags timeout; counter; }`;
 };
-const setOf = (family: 4 | 6): string => `add set ${TABLE} ${VIPS[family]} { type ipv${family}_addr; }`;
+const setOf = (family: 4 | 6): string =>
+  `add set ${TABLE} ${VIPS[family]} { type ipv${family}_addr; size ${MOST_VIPS}; }`;
 const ruleOf = (family: 4 | 6): string => {
   const ip = family === 4 ? "ip" : "ip6";
   return `add rule ${TABLE} translate meta l4proto tcp dnat ${ip} to ${ip} saddr . ${ip} daddr . tcp dport map @${MAPS[family]}`;
@@ -51,7 +53,7 @@ export const offloadRules = [
   `add chain ${TABLE} ${SERVICES}`,
   `add chain ${TABLE} ${STAYS}`,
   `add chain ${TABLE} ${SOURCES}`,
-  `add set ${TABLE} ${ENTRANCES} { type ifname; }`,
+  addEntrances,
   // Of directors before this one.
   `add chain ${TABLE} replies`,
   `delete chain ${TABLE} replies`,

@@ -5,7 +5,7 @@
  */
 import type { Change } from "./change.ts";
 import type { Nft } from "./nft.ts";
-import { ENTRANCES, SOURCES, TABLE } from "./service-rules.ts";
+import { addEntrances, ENTRANCES, SOURCES, TABLE } from "./service-rules.ts";
 
 /** What has a route already came by no wire: multicast and broadcast of the host's own, which it hears itself (ip_mc_output). */
 const LOOPED = "meta nfproto ipv4 rt ip nexthop != 0.0.0.0 return";
@@ -15,7 +15,7 @@ const SETTING = /^net\/ipv4\/conf\/([^/]+)\/accept_local$/;
 const entrance = (device: string): string => `element ${TABLE} ${ENTRANCES} { "${device}" }`;
 
 const dropped = (device: string) => ({
-  nft: `add table ${TABLE}; add chain ${TABLE} ${SOURCES}; flush chain ${TABLE} ${SOURCES}; add rule ${TABLE} ${SOURCES} ${LOOPED}; add rule ${TABLE} ${SOURCES} ${LOCAL_SOURCE}; add set ${TABLE} ${ENTRANCES} { type ifname; }; add ${entrance(device)}`,
+  nft: `add table ${TABLE}; add chain ${TABLE} ${SOURCES}; flush chain ${TABLE} ${SOURCES}; add rule ${TABLE} ${SOURCES} ${LOOPED}; add rule ${TABLE} ${SOURCES} ${LOCAL_SOURCE}; ${addEntrances}; add ${entrance(device)}`,
   undo: `delete ${entrance(device)}`,
 });
 

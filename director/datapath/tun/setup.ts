@@ -196,8 +196,7 @@ class Planning {
   #exempt(): void {
     this.#changes.push({ nft: offloadRules, undo: offloadUndo }, ...this.#vips.map(ours));
     this.#set("net/netfilter/nf_conntrack_acct", "1");
-    const routed = this.#vips.some((vip) => vip.family === 4 && this.#fronts(vip).length === 0);
-    for (const device of routed ? ["all"] : this.#entrances()) {
+    for (const device of this.#anyRouted() ? ["all"] : this.#entrances()) {
       this.#set(`net/ipv4/conf/${device}/src_valid_mark`, "1");
     }
     for (const family of this.#families) {
@@ -208,9 +207,16 @@ class Planning {
 
   /** Devices by which clients' and realservers' IPv4 packets come; by which one those of a routed VIP do, nobody knows. */
   #entrances(): string[] {
-    const fronts = this.#vips.filter(({ family }) => family === 4).flatMap((vip) => this.#fronts(vip));
+    return [...new Set([...this.#clientSides(), ...this.#realSides()])];
+  }
+
+  #clientSides(): string[] {
+    return this.#vips.filter(({ family }) => family === 4).flatMap((vip) => this.#fronts(vip));
+  }
+
+  #realSides(): string[] {
     const backs = this.#realservers.filter(({ address, method }) => address.family === 4 && method === "nat");
-    return [...new Set([...fronts, ...backs.map(({ way }) => way.device)])];
+    return backs.map(({ way }) => way.device);
   }
 
   /**
@@ -223,7 +229,26 @@ class Planning {
       (device) => device !== "lo" && this.#isOff(device, "rp_filter") && this.#isOff(device, "accept_local"),
     );
     if (devices.length === 0 || !this.#host.nftTakes(sourcesCheck)) return;
+    this.#tellNoShorterWay(devices);
     this.#changes.push(...devices.flatMap(sourcesAsked));
+  }
+
+  /**
+   * Where packets may leave by the device they came by, the kernel looks up their sources all the same, to tell their senders
+   * of the shorter way, and then does not tell: not of what it translates (nf_nat_icmp_reply_translation).
+   */
+  #tellNoShorterWay(devices: readonly string[]): void {
+    const [fronts, backs] = [this.#clientSides(), this.#realSides()];
+    const both = devices.filter((device) => backs.includes(device) && (fronts.includes(device) || this.#anyRouted()));
+    // Of both, one is enough for it to be sent.
+    for (const device of both.length > 0 ? ["all", ...both] : []) {
+      this.#set(`net/ipv4/conf/${device}/send_redirects`, "0");
+    }
+  }
+
+  /** Whether there is a VIP whose clients may come by any device. */
+  #anyRouted(): boolean {
+    return this.#vips.some((vip) => vip.family === 4 && this.#fronts(vip).length === 0);
   }
 
   /** When all is set up; everybody's counts as well. */

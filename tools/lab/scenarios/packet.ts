@@ -4,6 +4,7 @@ import { packetDirect } from "./packet-direct.ts";
 import { packetFtp } from "./packet-ftp.ts";
 import { packetGroups } from "./packet-groups.ts";
 import { packetHard } from "./packet-hard.ts";
+import { packetOneArm } from "./packet-one-arm.ts";
 import { packetRest } from "./packet-rest.ts";
 import { packetServices } from "./packet-services.ts";
 import { packetSpoofed } from "./packet-spoofed.ts";
@@ -21,6 +22,7 @@ export const packet: readonly Scenario[] = [
   ...packetVip,
   ...packetHard,
   ...packetServices,
+  ...packetOneArm,
   ...packetSpoofed,
   ...packetChanged,
   ...packetWatched,

@@ -12,11 +12,11 @@ const configOf = (...services: string[]) =>
 const PLAIN = configOf(web(""));
 const NONE = [
   ...["services", "stays", "translated"].map((chain) => `flush chain inet kindred ${chain}`),
-  ...["ip daddr @vips4", "ip6 daddr @vips6"].map(
+  ...["ip daddr @ours4", "ip6 daddr @ours6"].map(
     (ours) =>
       `add rule inet kindred translated ct status dnat ct original ${ours} meta mark set meta mark or 0x1000000 accept`,
   ),
-  "add rule inet kindred translated iifname @entrances jump sources",
+  "add rule inet kindred translated iif @doors jump sources",
 ].join("\n");
 
 interface Kernel {

@@ -73,11 +73,11 @@ const rulesOf = (one: ServiceConfig, options = ALL, before?: ClientSets): string
 /** What empties the chains of those before. */
 const NONE = [
   ...["services", "stays", "translated"].map((chain) => `flush chain inet kindred ${chain}`),
-  ...["ip daddr @vips4", "ip6 daddr @vips6"].map(
+  ...["ip daddr @ours4", "ip6 daddr @ours6"].map(
     (ours) =>
       `add rule inet kindred translated ct status dnat ct original ${ours} meta mark set meta mark or 0x1000000 accept`,
   ),
-  "add rule inet kindred translated iifname @entrances jump sources",
+  "add rule inet kindred translated iif @doors jump sources",
 ];
 
 t.test("a service is a rule, and a chain with a counter for each realserver", async (t) => {

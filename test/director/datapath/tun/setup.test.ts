@@ -122,7 +122,7 @@ t.test(
     const exemption = said.indexOf("ip rule add pref 7699 fwmark 0x1000000/0x1000000 goto 7702");
     t.ok(said.some((text) => text.startsWith("nft 'add table inet kindred;")));
     t.ok(
-      said.some((text) => text.endsWith("add element inet kindred vips4 { 10.77.1.100 }'")),
+      said.some((text) => text.endsWith("add element inet kindred ours4 { 10.77.1.100 }'")),
       "of others nothing",
     );
     t.ok(exemption >= 0 && exemption < said.findIndex((text) => text.includes("from 10.77.2.2 iif back")));
@@ -168,7 +168,7 @@ t.test(
     ) =>
       planSetup(one, { ...host(settings), ...more })
         .changes.map(changeText)
-        .filter((text) => /@?entrances \{ "|(front|back|all)\/accept_local/.test(text))
+        .filter((text) => /doors \{ "|(front|back|all)\/accept_local/.test(text))
         .map((text) => /"(\w+)" \}'$|conf\/(\w+)\//.exec(text)!.slice(1).join(""));
     const plain = config("10.77.1.100", real("10.77.2.2"));
     const offloaded = { ...plain, offload: "nftables" as const };
@@ -200,6 +200,23 @@ t.test(
     t.same(asked(direct), [], "what realservers send that the kernel does not translate is the engine's");
   },
 );
+
+t.test("offload: where clients and realservers are on one wire, nobody is told of the shorter way", async (t) => {
+  const told = (vip: string, address: string, settings: Record<string, string> = {}): string[] =>
+    planSetup({ ...config(vip, real(address)), offload: "nftables" }, host(settings))
+      .changes.map(changeText)
+      .filter((text) => text.includes("send_redirects"));
+  const on = Object.fromEntries(
+    ["all", "front", "back"].map((device) => [`net/ipv4/conf/${device}/send_redirects`, "1"]),
+  );
+  const neither = ["all", "back"].map((device) => `sysctl -w net/ipv4/conf/${device}/send_redirects=0`);
+  t.same(told("10.77.2.100", "10.77.2.2", on), neither, "it is sent where either says so");
+  t.same(told("203.0.113.10", "10.77.2.2", on), neither, "a routed VIP's clients may come by the realservers' wire");
+  t.same(told("10.77.1.100", "10.77.2.2", on), [], "two wires: nothing leaves by where it came from");
+  t.same(told("fd77:2::100", "fd77:2::2", on), [], "IPv6 has no such setting");
+  const asked = { ...on, "net/ipv4/conf/all/rp_filter": "1" };
+  t.same(told("10.77.2.100", "10.77.2.2", asked), [], "sources are looked up anyway");
+});
 
 t.test("every change but those that go with the device can be taken back", async (t) => {
   const { changes } = planSetup(config("10.77.1.100", real("10.77.2.2", "dr")), host());
