@@ -24,7 +24,7 @@ import {
   wayAt,
   windowDue,
 } from "./control/ordinary.ts";
-import { KEPT, putLikeness, READER, RestPage } from "./control/rest-rows.ts";
+import { KEPT, putLikeness, READER, RestPage, SLOT } from "./control/rest-rows.ts";
 import { UNSUMMED } from "./control/segment.ts";
 import { ControlPacket } from "./control-packet.ts";
 import { likenessOf } from "./envelope.ts";
@@ -47,6 +47,9 @@ export const Rested = {
 const { LEFT } = Rested;
 /** From `#read`, beside those. */
 const WHOLE = 3;
+
+/** Words of a cache line, or fewer. */
+const LINE = 12;
 
 /** A packet that offers something: it was read, and waits with those of its stage until they are placed. */
 class Waiting {
@@ -77,8 +80,10 @@ export class Resting implements Meet {
   /** By row. */
   readonly #entries: (ConnectionEntry | null)[] = [null];
   declare readonly offers: readonly Waiting[];
-  /** Of these, the slots of their connections. */
+  /** Of these, their rows, the slots of their connections, and the hashes of the ends that they offer. */
+  declare private readonly rows: Int32Array;
   declare private readonly slots: Int32Array;
+  declare private readonly hashes: Int32Array;
   /** How many of these wait. */
   waiting = 0;
   /** The row whose offer is placed now. */
@@ -89,13 +94,17 @@ export class Resting implements Meet {
   constructor(balancer: Balancer, common: Common) {
     this.balancer = balancer;
     this.common = common;
+    this.rows = new Int32Array(STAGE);
     this.slots = new Int32Array(STAGE);
+    this.hashes = new Int32Array(STAGE);
     this.offers = Array.from({ length: STAGE }, () => new Waiting());
   }
 
   /** The connection `entry` has this row. */
   open(row: number, entry: ConnectionEntry): void {
     this.#entries[row] = entry;
+    const { rows } = this.common.store;
+    rows.page(row).words[rows.place(row) + SLOT] = slotOf(entry.handle);
   }
 
   close(row: number): void {
@@ -193,6 +202,8 @@ export class Resting implements Meet {
     }
     if (at === end) return WHOLE;
     if (behind === end && direction === "reply" && this.#mayWait(page, way, offer, from, at, end)) {
+      this.rows[this.waiting] = row;
+      this.slots[this.waiting] = words[place + SLOT]!;
       waiting.id = id;
       waiting.row = row;
       waiting.page = page;
@@ -225,30 +236,26 @@ export class Resting implements Meet {
     return canSay(page, way, end - from + MOST_WRITTEN);
   }
 
-  /** Reads what placing will need: loads that do not need one another, so that they wait together. */
+  /**
+   * Reads what placing will need: in short loops of loads that do not need one another, so that the processor begins all of a
+   * loop before the first is there.
+   */
   touch(): void {
-    const { related } = this.balancer;
-    const { waiting, offers } = this;
+    const { connections, related } = this.balancer;
+    const { waiting, offers, rows, slots, hashes } = this;
     const entries = this.#entries;
-    const slots = this.slots;
     let touched = 0;
     for (let k = 0; k < waiting; k++) {
-      const { row, page, place } = offers[k]!;
-      const { handle, virtual, real } = entries[row]!;
-      slots[k] = slotOf(handle);
-      touched ^=
-        virtual.address.low ^
-        real.address.low ^
-        page.words[place + (KEPT >> 2)]! ^
-        page.words[place + (KEPT >> 2) + 12]!;
+      const { page, place } = offers[k]!;
+      touched ^= page.words[place + (KEPT >> 2) + LINE]!;
     }
-    for (let k = 0; k < waiting; k++) touched ^= related.touchOwner(slots[k]!);
-    for (let k = 0; k < waiting; k++) touched ^= related.touchOldest(slots[k]!);
     for (let k = 0; k < waiting; k++) {
-      const { row, offer } = offers[k]!;
-      touched ^= related.touchPlace(slots[k]!, entries[row]!.virtual.address, offer.port);
+      touched ^= entries[rows[k]!]!.virtual.address.low ^ connections.touch(slots[k]!);
     }
-    this.touched = touched;
+    for (let k = 0; k < waiting; k++) {
+      hashes[k] = related.hashOf(entries[rows[k]!]!.virtual.address, offers[k]!.offer.port);
+    }
+    this.touched = touched ^ related.touch(slots, hashes, waiting);
   }
 
   /** Places the offer that waits as `k` and answers the packet: one of `Rested`. Its row is at rest again. */

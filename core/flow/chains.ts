@@ -23,14 +23,14 @@ export class Chains {
     this.#heads = new Int32Array(2 * rows.capacity);
   }
 
-  /** Reads what `first` does. */
-  touch(hash: number): number {
+  /** What leads to the first row of the bucket of this hash; 0: it is empty. */
+  head(hash: number): number {
     return this.#heads[hash & (this.#heads.length - 1)]!;
   }
 
   /** The first row that may have this hash; 0: none has it. */
   first(hash: number): number {
-    return this.#like(this.#heads[hash & (this.#heads.length - 1)]!, hash);
+    return this.#like(this.head(hash), hash);
   }
 
   /** The one behind it. */

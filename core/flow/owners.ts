@@ -55,8 +55,14 @@ export class Owners {
     return false;
   }
 
+  /** 0: it never had any. */
   oldest(slot: number): number {
-    return this.#words[(slot << SHIFT) + OLDEST]!;
+    return this.#words[(slot << SHIFT) + OLDEST] ?? 0;
+  }
+
+  /** Reads what `ofClient` does. */
+  touchClient(slot: number): number {
+    return this.#clients.counts[this.#words[(slot << SHIFT) + CLIENT] ?? 0]!;
   }
 
   /** Whether it is `master` that has the entries of its slot, and not one that had the slot before. */

@@ -12,11 +12,13 @@ import type { Transport } from "../units.ts";
 import type { Address } from "../wire/address.ts";
 import { Chains } from "./chains.ts";
 import { DESTINATION, DESTINATION_PREFIX, type HashSeed, hashKey, IPV6, KEY, KIND, PORTS } from "./key.ts";
-import { END, PLACE, portIn, type RelatedRows, ROW_SHIFT, SAME_PLACE } from "./related-rows.ts";
+import { END, PLACE, portIn, type RelatedRows, ROW_MASK, ROW_SHIFT, SAME_PLACE } from "./related-rows.ts";
 
 /** Transport and port of an end; never 0. */
 const placeOf = (transport: Transport, port: number): number => (port << 2) | (transport === "udp" ? 3 : 1);
 
+/** Ends that are touched at a time. */
+export const MOST_TOUCHED = 16;
 /** Addresses whose hashes are kept. */
 const KNOWN = 64;
 
@@ -37,6 +39,9 @@ export class Placed {
   #vacantPlace = 0;
   #vacantHash = 0;
 
+  /** Of those that `touch` is about. */
+  readonly #links = new Int32Array(MOST_TOUCHED);
+
   constructor(rows: RelatedRows, seed: HashSeed) {
     this.#rows = rows;
     this.#chains = new Chains(rows, SAME_PLACE);
@@ -55,7 +60,7 @@ export class Placed {
     if (!vacant && this.at(transport, address, port, from) !== 0) return false;
     const at = row << ROW_SHIFT;
     const { words } = this.#rows;
-    const hash = vacant ? this.#vacantHash : this.#hash(address, port);
+    const hash = vacant ? this.#vacantHash : this.hash(address, port);
     words[at + PLACE] = place;
     words[at + END] = hash;
     this.#chains.add(row, hash);
@@ -71,10 +76,20 @@ export class Placed {
     words[at + PLACE] = 0;
   }
 
-  /** Reads where `at` and `add` begin, and where `delete` does for `row`. */
-  touch(address: Address, port: number, row: number): number {
-    const end = this.#rows.words[(row << ROW_SHIFT) + END]!;
-    return this.#chains.touch(this.#hash(address, port)) ^ this.#chains.touch(end);
+  /** Reads what `at` and `add` will for ends with these hashes, and `delete` for these `rows`. */
+  touch(rows: Int32Array, hashes: Int32Array, count: number): number {
+    const { words } = this.#rows;
+    const chains = this.#chains;
+    const links = this.#links;
+    let touched = 0;
+    for (let k = 0; k < count; k++) links[k] = words[(rows[k]! << ROW_SHIFT) + END]!;
+    for (let k = 0; k < count; k++) {
+      touched ^= chains.head(hashes[k]!);
+      links[k] = chains.head(links[k]!);
+    }
+    // What leads to a row from the row before it is read, too.
+    for (let k = 0; k < count; k++) touched ^= words[(links[k]! & ROW_MASK) << ROW_SHIFT]!;
+    return touched;
   }
 
   /** Who is waited for at this end, its row; `from` it, unless that is null. 0: nobody. */
@@ -82,7 +97,7 @@ export class Placed {
     const rows = this.#rows;
     const { words } = rows;
     const place = placeOf(transport, port);
-    const hash = this.#hash(address, port);
+    const hash = this.hash(address, port);
     let vacant = true;
     for (let row = this.#chains.first(hash); row !== 0; row = this.#chains.next(row, hash)) {
       const at = row << ROW_SHIFT;
@@ -120,7 +135,7 @@ export class Placed {
   }
 
   /** Nearly always of an address that was asked about before. */
-  #hash(address: Address, port: number): number {
+  hash(address: Address, port: number): number {
     const at = address.low & (KNOWN - 1);
     if (this.#addresses[at]?.equals(address) !== true) {
       this.#addresses[at] = address;

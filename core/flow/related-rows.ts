@@ -135,6 +135,11 @@ export class RelatedRows {
     this.words[(row << ROW_SHIFT) + KIND]! |= SEEN;
   }
 
+  /** Reads where who offers is found, of this slot. */
+  touch(owner: number): number {
+    return owner < this.#offerers.length && this.#offerers[owner] !== null ? 1 : 0;
+  }
+
   /** The control connection with this slot has no rows any more. */
   forget(owner: number): void {
     if (owner < this.#offerers.length) this.#offerers[owner] = null;

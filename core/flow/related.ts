@@ -8,7 +8,7 @@ import { later } from "../units.ts";
 import type { Address } from "../wire/address.ts";
 import type { HashSeed } from "./key.ts";
 import { Owners } from "./owners.ts";
-import { Placed } from "./placed.ts";
+import { MOST_TOUCHED, Placed } from "./placed.ts";
 import type { Offerer, Offering, RelatedEntry } from "./related-entry.ts";
 import { ENDS, NEWER, portIn, RelatedRows, ROW_MASK, ROW_SHIFT } from "./related-rows.ts";
 import { type Handle, slotOf } from "./slots.ts";
@@ -40,6 +40,8 @@ export class RelatedTable {
   readonly #rows = new RelatedRows();
   readonly #owners = new Owners(this.#rows);
   readonly #placed: Placed;
+  /** Of those that `touch` is about. */
+  readonly #oldest = new Int32Array(MOST_TOUCHED);
 
   /**
    * `gone` is told of each entry that leaves unused, so that the host can take its listener back; null: nobody wants to hear
@@ -103,20 +105,21 @@ export class RelatedTable {
     return row;
   }
 
+  /** Of an end: what `touch` wants to know of it. */
+  hashOf(seen: Address, port: number): number {
+    return this.#placed.hash(seen, port);
+  }
+
   /**
-   * Reads what `offer` will read of the control connection with this slot, what it will read of its oldest entry, and what
-   * `placeOffer` will: one after the other, for several of them, so that they wait for their memory together.
+   * Reads what `offer` will read of the control connections with these slots and their oldest entries, and `placeOffer` of the
+   * ends with these hashes: one after the other for `count` of them, so that they wait for their memory together.
    */
-  touchOwner(slot: number): number {
-    return this.#owners.oldest(slot);
-  }
-
-  touchOldest(slot: number): number {
-    return this.#rows.words[this.#owners.oldest(slot) << ROW_SHIFT]!;
-  }
-
-  touchPlace(slot: number, seen: Address, port: number): number {
-    return this.#placed.touch(seen, port, this.#owners.oldest(slot));
+  touch(slots: Int32Array, hashes: Int32Array, count: number): number {
+    const oldest = this.#oldest;
+    let touched = 0;
+    for (let k = 0; k < count; k++) oldest[k] = this.#owners.oldest(slots[k]!);
+    for (let k = 0; k < count; k++) touched ^= this.#owners.touchClient(slots[k]!) ^ this.#rows.touch(slots[k]!);
+    return touched ^ this.#placed.touch(oldest, hashes, count);
   }
 
   /** Whether the oldest entry of a control connection has to give way to a new one, and its row can do so. */

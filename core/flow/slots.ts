@@ -45,6 +45,11 @@ export class Slots<T> {
     return this.#items[slotOf(handle)] === item;
   }
 
+  /** Reads what `holds` does. */
+  touch(slot: number): number {
+    return this.#items[slot] === null ? 1 : 0;
+  }
+
   remove(handle: Handle): T | null {
     const item = this.get(handle);
     if (item === null) return null;

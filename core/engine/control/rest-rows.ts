@@ -42,12 +42,15 @@ export const TIMED_AT = 7;
 const LIKENESS = 38;
 /** Behind the words of the stream (core/inspect/stream-rows.ts), by whom they are read: 0: by nobody, the stream is awake. */
 export const READER = 44;
+/** Of the connection, among all of the balancer's. */
+export const SLOT = 45;
 
 /** Output that is not acknowledged, in bytes from the row's beginning. At rest only one way has any. */
 export const KEPT = 192;
 export const MOST_KEPT = 512 - KEPT;
 
-const PAGE_SHIFT = 8;
+/** 2 MiB, so that a page may lie in a large one of the system's. */
+const PAGE_SHIFT = 12;
 const PAGE_MASK = (1 << PAGE_SHIFT) - 1;
 const NONE = -1;
 
