@@ -250,7 +250,7 @@ export class Resting implements Meet {
       touched ^= page.words[place + (KEPT >> 2) + LINE]!;
     }
     for (let k = 0; k < waiting; k++) {
-      touched ^= entries[rows[k]!]!.virtual.address.low ^ connections.touch(slots[k]!);
+      touched ^= slotOf(entries[rows[k]!]!.handle) ^ connections.touch(slots[k]!);
     }
     for (let k = 0; k < waiting; k++) {
       hashes[k] = related.hashOf(entries[rows[k]!]!.virtual.address, offers[k]!.offer.port);

@@ -12,6 +12,7 @@ import { IAC, NUL } from "./telnet.ts";
 const COMMA = 0x2c;
 const OPEN = 0x28;
 const ZERO = 0x30;
+const NINE = 0x39;
 const NUMBERS = 6;
 const MOST_DIGITS = 5;
 
@@ -194,13 +195,6 @@ function readRest(code: number, how: Found, asked: boolean, offer: Offer): boole
   return true;
 }
 
-/** What a byte is to `readHostPort`; odd: it may stand before the numbers. */
-const Class = { ENDS: 0, TEXT: 1, DIGIT: 2, COMMA: 3 } as const;
-const CLASSES = new Uint8Array(256).fill(Class.TEXT);
-for (const byte of [NUL, LF, CR, IAC]) CLASSES[byte] = Class.ENDS;
-for (let digit = ZERO; digit <= ZERO + 9; digit++) CLASSES[digit] = Class.DIGIT;
-CLASSES[COMMA] = Class.COMMA;
-
 /** What a 227 in brief offers that a command asked for: as `readHostPort`. */
 export function readOffered(bytes: Uint8Array, line: number, end: number, offer: Offer): number {
   const lf = readHostPort(bytes, line, end, offer);
@@ -221,24 +215,21 @@ function readHostPort(bytes: Uint8Array, line: number, end: number, offer: Offer
   at = readNumbers(bytes, at, end, offer);
   if (at < 0) return -1;
   offer.end = at - line;
-  while (at < end && CLASSES[bytes[at]!] === Class.TEXT) at++;
+  while (at < end && bytes[at] !== COMMA && isText(bytes[at]!)) at++;
   if (at < end && bytes[at] === CR) at++;
   return at < end && bytes[at] === LF ? at : -1;
 }
 
-/** Where the first byte from `start` on is that ends a line, or is of a number. Four at a time, while there are. */
+/** Where the first byte from `start` on is that ends a line, or is of a number. */
 function skipText(bytes: Uint8Array, start: number, end: number): number {
   let at = start;
-  while (
-    at + 4 <= end &&
-    (classAt(bytes, at) & classAt(bytes, at + 1) & classAt(bytes, at + 2) & classAt(bytes, at + 3) & 1) !== 0
-  )
-    at += 4;
-  while (at < end && (classAt(bytes, at) & 1) !== 0) at++;
+  while (at < end && isText(bytes[at]!)) at++;
   return at;
 }
 
-const classAt = (bytes: Uint8Array, at: number): number => CLASSES[bytes[at]!]!;
+/** Compared, and not looked up: nearly all of it is letters and blanks. */
+const isText = (byte: number): boolean =>
+  byte > NINE ? byte !== IAC : byte < ZERO && byte !== CR && byte !== LF && byte !== NUL;
 
 /** The six numbers at `start`. Returns where they end; -1: they are not there, or nothing is behind them. */
 function readNumbers(bytes: Uint8Array, start: number, end: number, offer: Offer): number {

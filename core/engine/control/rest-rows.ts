@@ -49,8 +49,7 @@ export const SLOT = 45;
 export const KEPT = 192;
 export const MOST_KEPT = 512 - KEPT;
 
-/** 2 MiB, so that a page may lie in a large one of the system's. */
-const PAGE_SHIFT = 12;
+const PAGE_SHIFT = 8;
 const PAGE_MASK = (1 << PAGE_SHIFT) - 1;
 const NONE = -1;
 
