@@ -45,6 +45,8 @@ const OPTIONS: readonly Shape[] = [
   ["connection", "c", "none"],
   ["stats", "", "none"],
   ["rate", "", "none"],
+  ["timeout", "", "none"],
+  ["daemon", "", "none"],
   ["thresholds", "", "none"],
   ["persistent-conn", "", "none"],
   ["exact", "", "none"],

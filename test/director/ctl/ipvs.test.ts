@@ -37,7 +37,7 @@ t.test("a service is added, changed, listed, saved and taken away in ipvsadm's w
     said.push(stderr);
   }
   t.same(said, [said[0], "", ""]);
-  t.match(said[0], /lists no realserver/);
+  t.match(said[0], /yaml: services\[\d\]\S*: .*lists no realserver/, "what was never in the file has no line there");
   const rules = `-A -t ${at} -s sed -p 90\n-a -t ${at} -r 127.0.0.1:9 -m -w 4\n`;
   t.ok((await ctl("-S -n")).stdout.endsWith(rules));
   t.ok(
@@ -45,6 +45,10 @@ t.test("a service is added, changed, listed, saved and taken away in ipvsadm's w
       `TCP  ${at} sed persistent 90\n  -> 127.0.0.1:9                  Masq    4      0          0         \n`,
     ),
   );
+  const of = await ctl(`-Ln --stats -t ${at}`);
+  t.match(of.stdout, /^Prot LocalAddress:Port +Conns +InPkts .*\n.*\nTCP .*\n {2}-> 127\.0\.0\.1:9 .*\n$/m, of.stderr);
+  t.match((await ctl("-L -n -c")).stdout, /^IPVS connection entries\n.*\n$/);
+  t.equal((await ctl("-L --timeout")).status, 2);
   t.equal((await ctl(`-D -t ${at}`)).status, 0);
   t.notOk((await ctl("-S")).stdout.includes(at));
 });
