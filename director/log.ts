@@ -5,6 +5,7 @@
 import { pino } from "pino";
 import type { Ms } from "../core/units.ts";
 import { now as clock } from "./clock.ts";
+import { inert } from "./inert.ts";
 
 export type Level = "debug" | "info" | "warn" | "error";
 export type Fields = Readonly<Record<string, string | number | boolean | readonly string[] | null | undefined>>;
@@ -40,7 +41,8 @@ function textLog(level: LogOptions["level"], out: NodeJS.WritableStream): Log {
   };
 }
 
-const valueText = (value: string): string => (/^[\w.:,[\]/+-]+$/.test(value) ? value : JSON.stringify(value));
+/** A terminal may be what reads it. */
+const valueText = (value: string): string => (/^[\w.:,[\]/+-]+$/.test(value) ? value : inert(JSON.stringify(value)));
 
 /** Warnings and errors of one kind in a second: what outsiders can cause must not fill the disk. */
 const MOST_A_SECOND = 20;

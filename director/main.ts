@@ -1,5 +1,6 @@
 /** `kindred run`: the director in the foreground. */
 import { Command } from "commander";
+import { warningText } from "./config/problem.ts";
 import { type Config, ConfigError, formatConfigError, loadConfig } from "./config.ts";
 import { ControlError } from "./control/server.ts";
 import { BackendError } from "./datapath/backend.ts";
@@ -40,11 +41,7 @@ async function run(file: string, { path, dryRun, watch }: RunOptions): Promise<n
     if (error instanceof ConfigError) return complain(formatConfigError(error));
     throw error;
   }
-  for (const warning of config.warnings) {
-    process.stderr.write(
-      `${warning.file}:${warning.line}:${warning.column}: warning: ${warning.message}; ${warning.remedy}\n`,
-    );
-  }
+  for (const warning of config.warnings) process.stderr.write(`${warningText(warning)}\n`);
   keepHeapSteady();
   try {
     const director = new Director(config, { path: path as PathName, ...(watch === undefined ? {} : { watch }) });
@@ -63,7 +60,7 @@ function explain(error: unknown, file: string): string | null {
   if (error instanceof PathError) return `${file}: ${error.message}; ${error.remedy}`;
   if (error instanceof HelperError) return `${file}: ${error.message}`;
   if (error instanceof ControlError) return `${file}: ${error.message}; ${error.remedy}`;
-  if (error instanceof ListenError) return `${error.message}; ${listenRemedy(error)}`;
+  if (error instanceof ListenError) return `${error.message}; ${error.remedy ?? "nothing was started"}`;
   return null;
 }
 
@@ -74,16 +71,3 @@ function complain(text: string): number {
 
 const BACKEND_REMEDY =
   'write "backend: auto", which takes net where epoll cannot be had; `npm install koffi@3.3.4` where only that is missing';
-
-function listenRemedy({ code, at: { address } }: ListenError): string {
-  switch (code) {
-    case "EACCES":
-      return "ports below 1024 need root or CAP_NET_BIND_SERVICE (setcap, or AmbientCapabilities= in the unit)";
-    case "EADDRINUSE":
-      return "another program listens there: `ss -ltnp` shows which";
-    case "EADDRNOTAVAIL":
-      return `the VIP must be an address of this host: \`ip address add ${address}/${address.family === 4 ? 32 : 128} dev lo\`, or is to come later (\`sysctl -w net.ipv4.ip_nonlocal_bind=1\`)`;
-    default:
-      return "nothing was started";
-  }
-}

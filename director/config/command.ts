@@ -1,9 +1,11 @@
 /** `kindred config`: what a configuration may say, and whether one is right. */
-import { Command } from "commander";
-import { ConfigError, formatConfigError, loadConfig } from "../config.ts";
+import { Command, Option } from "commander";
+import { ConfigError, type ConfigOptions, formatConfigError, loadConfig } from "../config.ts";
 import { configSchema } from "./json-schema.ts";
+import { warningText } from "./problem.ts";
 
 const WRONG_INPUT = 2;
+const PATHS: readonly NonNullable<ConfigOptions["path"]>[] = ["socket", "tun"];
 
 export function configCommand(): Command {
   const command = new Command("config").description("the configuration's JSON Schema; whether a file is right");
@@ -15,15 +17,17 @@ export function configCommand(): Command {
     .command("check")
     .argument("[file]", "the configuration file", "kindred.yaml")
     .description("says all that is wrong with a file; exits 2 when something is")
-    .action(async (file: string) => {
-      process.exitCode = await check(file);
+    .addOption(new Option("--path <path>", "the path that `run` is to take").choices(PATHS).default("socket"))
+    .action(async (file: string, options: ConfigOptions) => {
+      process.exitCode = await check(file, options);
     });
   return command;
 }
 
-async function check(file: string): Promise<number> {
+async function check(file: string, options: ConfigOptions): Promise<number> {
   try {
-    await loadConfig(file);
+    const { warnings } = await loadConfig(file, options);
+    for (const warning of warnings) process.stderr.write(`${warningText(warning)}\n`);
     process.stdout.write(`${file}: correct\n`);
     return 0;
   } catch (error) {

@@ -33,10 +33,13 @@ export class ConfigError extends Error {
 export const formatConfigError = (error: ConfigError): string => error.problems.map(problemText).join("\n");
 
 /** `kindred.yaml:12:5: services[0].scheduler: "wlcc" is no scheduler; did you mean "wlc"?` */
-export function problemText({ file, line, column, path, message, remedy }: Problem): string {
-  const place = line === 0 ? file : `${file}:${line}:${column}`;
-  return `${place}: ${path === "" ? "" : `${path}: `}${message}; ${remedy}`;
-}
+export const problemText = (problem: Problem): string => `${placeOf(problem)}: ${textOf(problem)}`;
+
+/** `kindred.yaml:12:5: warning: …` */
+export const warningText = (problem: Problem): string => `${placeOf(problem)}: warning: ${textOf(problem)}`;
+
+const placeOf = ({ file, line, column }: Problem): string => (line === 0 ? file : `${file}:${line}:${column}`);
+const textOf = ({ path, message, remedy }: Problem): string => `${path === "" ? "" : `${path}: `}${message}; ${remedy}`;
 
 export const pathText = (path: Path): string =>
   path.reduce<string>((text, part) => {

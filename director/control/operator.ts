@@ -4,7 +4,7 @@
  */
 import { isDeepStrictEqual } from "node:util";
 import { endpointText } from "../../core/units.ts";
-import { quote } from "../config/problem.ts";
+import { problemText, quote } from "../config/problem.ts";
 import { type Config, checkDocument, type Document, loadConfig, parseConfig } from "../config.ts";
 import { ChangeError } from "../datapath/change-error.ts";
 import type { Datapath } from "../datapath/path.ts";
@@ -228,10 +228,7 @@ export class Operator {
   }
 
   #compare(config: Config): Plan {
-    const warnings = config.warnings.map(
-      ({ file, line, column, message, remedy }) => `${file}:${line}:${column}: ${message}; ${remedy}`,
-    );
-    return { changes: difference(this.#config, config), warnings, kept: [] };
+    return { changes: difference(this.#config, config), warnings: config.warnings.map(problemText), kept: [] };
   }
 
   /** What cannot change while it runs. */

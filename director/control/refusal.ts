@@ -37,7 +37,7 @@ export function refusalOf(error: unknown): Refusal {
   }
   if (error instanceof ChangeError) return new Refusal(409, error.code, error.message, error.remedy);
   if (error instanceof ListenError) {
-    const remedy = "free the port, or add the address to this host; nothing has changed";
+    const remedy = ["nothing has changed", error.remedy].filter((text) => text !== null).join("; ");
     return new Refusal(409, "cannot-listen", error.message, remedy);
   }
   if (error instanceof HelperError) {

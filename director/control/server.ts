@@ -42,6 +42,8 @@ const PRIVATE_FILE = 0o600;
 /** How long it is waited until another has done what takes milliseconds. */
 const TURN = 1000;
 const SHORTEST_TOKEN = 16;
+/** Connections to one of its ends; more are closed at once. Clients of the services need descriptors, too. */
+const MOST_CONNECTIONS = 256;
 
 /** Opens what `config` says, or the usual socket where it says nothing. Throws a ControlError; then nothing is open. */
 export async function openControl(config: ControlConfig | null, options: ControlOptions): Promise<ControlServer> {
@@ -75,6 +77,12 @@ export async function openControl(config: ControlConfig | null, options: Control
 }
 
 function serverFor(options: ControlOptions, access: Access, tls: ControlConfig["tls"]): Server {
+  const server = httpServer(options, access, tls);
+  server.maxConnections = MOST_CONNECTIONS;
+  return server;
+}
+
+function httpServer(options: ControlOptions, access: Access, tls: ControlConfig["tls"]): Server {
   const { fetch } = makeApi({ ...options, access });
   const limits = { headersTimeout: 10_000, requestTimeout: 30_000, maxHeaderSize: 16_384 };
   if (tls === null)

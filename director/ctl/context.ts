@@ -2,8 +2,8 @@
 import { type Command, Option } from "commander";
 import { problemText } from "../config/problem.ts";
 import type { Plan } from "../control/operator.ts";
+import { inert, inertJson } from "../inert.ts";
 import { Client, Refused, Unreachable, type Where } from "./client.ts";
-import { inert, inertJson } from "./inert.ts";
 import { type Column, coloured, type Format, formats, print } from "./output.ts";
 
 /** Exit statuses beside 0. */

@@ -1,5 +1,5 @@
 /** Lists as tables for people, and as JSON, lines of JSON and CSV for programs. */
-import { inert, inertJson } from "./inert.ts";
+import { inert, inertJson } from "../inert.ts";
 
 export const formats = ["table", "wide", "json", "ndjson", "csv"] as const;
 export type Format = (typeof formats)[number];

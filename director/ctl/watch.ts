@@ -1,6 +1,6 @@
 /** Events as lines, in the manner of `conntrack -E`. */
 import type { Event } from "../control/events.ts";
-import { inert } from "./inert.ts";
+import { inert } from "../inert.ts";
 
 const TAGS: Readonly<Record<string, string>> = {
   connection: "NEW",

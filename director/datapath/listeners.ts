@@ -19,6 +19,25 @@ export class ListenError extends Error {
     this.code = code;
     this.at = at;
   }
+
+  /** null: the reason says it all. */
+  get remedy(): string | null {
+    const { address } = this.at;
+    switch (this.code) {
+      case "EACCES":
+        return "ports below 1024 need root or CAP_NET_BIND_SERVICE (setcap, or AmbientCapabilities= in the unit)";
+      case "EADDRINUSE":
+        return "another program listens there: `ss -ltnp` shows which";
+      case "EADDRNOTAVAIL":
+        return `the VIP must be an address of this host: \`ip address add ${address}/${address.family === 4 ? 32 : 128} dev lo\`, or is to come later (\`sysctl -w net.ipv4.ip_nonlocal_bind=1\`)`;
+      case "EMFILE":
+        return "it may open too few files: `ulimit -n`, or LimitNOFILE= in the unit";
+      case "ENFILE":
+        return "this host has too many files open: `sysctl fs.file-max`";
+      default:
+        return null;
+    }
+  }
 }
 
 export interface ListenersOptions {

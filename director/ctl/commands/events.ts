@@ -1,8 +1,8 @@
 /** What happens, as it happens; and what runs. */
 import type { Command } from "commander";
 import type { Event } from "../../control/events.ts";
+import { inertJson } from "../../inert.ts";
 import { doing } from "../context.ts";
-import { inertJson } from "../inert.ts";
 import { eventLine } from "../watch.ts";
 
 export function eventCommands(ctl: Command): void {

@@ -2,9 +2,9 @@
 import type { Command } from "commander";
 import type { FlowCounts } from "../../control/operated.ts";
 import type { Drain, Plan } from "../../control/operator.ts";
+import { inertJson } from "../../inert.ts";
 import { drained, realserverPath } from "../ask.ts";
 import { type Context, doing, EXIT, tell } from "../context.ts";
-import { inertJson } from "../inert.ts";
 import { numberOf } from "../written.ts";
 
 export function realserverCommands(ctl: Command): void {

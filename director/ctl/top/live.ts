@@ -1,7 +1,7 @@
 /** The view at a terminal: looked at again and again, and what keys change of it, until somebody has seen enough. */
 import type { ReadStream, WriteStream } from "node:tty";
+import { inert } from "../../inert.ts";
 import type { Client } from "../client.ts";
-import { inert } from "../inert.ts";
 import { mostSkipped, pageOf } from "./page.ts";
 import { type Sample, sampled } from "./sample.ts";
 import { Screen } from "./screen.ts";

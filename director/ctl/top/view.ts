@@ -1,6 +1,6 @@
 /** Two samples as lines: what there is, and how much of it came a second between the two. */
 import type { FlowCounts, RealserverCondition, RealserverState } from "../../control/operated.ts";
-import { inert } from "../inert.ts";
+import { inert } from "../../inert.ts";
 import { conditionColours } from "../lists.ts";
 import type { Sample } from "./sample.ts";
 import { type Cell, columns, type Line, lasted, rate, short } from "./text.ts";

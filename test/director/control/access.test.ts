@@ -2,6 +2,7 @@
 import { execFile } from "node:child_process";
 import { statSync } from "node:fs";
 import { chmod, writeFile } from "node:fs/promises";
+import { connect } from "node:net";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import t from "tap";
@@ -211,4 +212,23 @@ t.test("where the usual socket is", async (t) => {
   t.equal(usualSocket({ RUNTIME_DIRECTORY: "/run/kindred" }), "/run/kindred/kindred.sock");
   const others = usualSocket({ XDG_RUNTIME_DIR: "/run/user/1000" });
   t.equal(others, process.getuid?.() === 0 ? "/run/kindred/kindred.sock" : "/run/user/1000/kindred.sock");
+});
+
+t.test("who fills the one end with connections neither takes all descriptors nor shuts the other", async (t) => {
+  const director = await operated(t, await config());
+  const { host, port } = director.tcp as { host: string; port: number };
+  let closed = 0;
+  const many = Array.from({ length: 300 }, () => connect({ host, port }).on("error", () => {}));
+  t.teardown(() => {
+    for (const one of many) one.destroy();
+  });
+  await new Promise<void>((resolve) => {
+    for (const one of many) {
+      one.on("close", () => {
+        if (++closed === 300 - 256) resolve();
+      });
+    }
+  });
+  t.equal((await ask(director.socket, "/v1/status")).status, 200);
+  t.equal(closed, 300 - 256);
 });

@@ -1,9 +1,9 @@
 import fc from "fast-check";
 import t from "tap";
 import type { Event } from "../../../director/control/events.ts";
-import { inert, inertJson } from "../../../director/ctl/inert.ts";
 import { type Column, coloured, type Format, print } from "../../../director/ctl/output.ts";
 import { eventLine } from "../../../director/ctl/watch.ts";
+import { inert, inertJson } from "../../../director/inert.ts";
 
 const HOSTILE = "\u001b[2J\u001b]0;owned\u0007\u202eevil\u2066\u009b31m\r\nforged line\u0000";
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not come through
