@@ -1,8 +1,8 @@
 /** Counters by name and reason: what `explain` and the hosts count, and the metrics page will show. */
 export class Counters {
   readonly #counts = new Map<string, { value: number }>();
-  /** `group.reason` by its parts: to join them takes longer than to count. */
-  readonly #names = new Map<string, Map<string, string>>();
+  /** Those of `group.reason` by its parts: to join them takes longer than to count. */
+  readonly #parts = new Map<string, Map<string, { value: number }>>();
   /** What was counted last by its parts; often it is the next, too. */
   #group = "";
   #reason = "";
@@ -12,7 +12,7 @@ export class Counters {
   countOf(group: string, reason: string): void {
     let counter = this.#last;
     if (counter === null || group !== this.#group || reason !== this.#reason) {
-      counter = this.#counter(this.#names.get(group)?.get(reason) ?? this.#join(group, reason));
+      counter = this.#parts.get(group)?.get(reason) ?? this.#join(group, reason);
       this.#last = counter;
       this.#group = group;
       this.#reason = reason;
@@ -20,11 +20,11 @@ export class Counters {
     counter.value++;
   }
 
-  #join(group: string, reason: string): string {
-    const names = this.#names.get(group) ?? new Map<string, string>();
-    const name = `${group}.${reason}`;
-    this.#names.set(group, names.set(reason, name));
-    return name;
+  #join(group: string, reason: string): { value: number } {
+    const counters = this.#parts.get(group) ?? new Map<string, { value: number }>();
+    const counter = this.#counter(`${group}.${reason}`);
+    this.#parts.set(group, counters.set(reason, counter));
+    return counter;
   }
 
   #counter(name: string): { value: number } {

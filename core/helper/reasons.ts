@@ -18,3 +18,12 @@ const REASONS: Readonly<Record<string, string>> = {
 /** `code` in words; the code itself where nobody has any. */
 export const reasonText = (helper: Pick<Helper, "reasons">, code: string): string =>
   helper.reasons?.[code] ?? REASONS[code] ?? code;
+
+/** A text, what makes it when somebody reads it, or whose words its code is told in: most are counted, and read by nobody. */
+export type Words = string | (() => string) | Pick<Helper, "reasons">;
+
+/** `words` as a text, about `code`. */
+export function textOf(words: Words, code: string): string {
+  if (typeof words === "string") return words;
+  return typeof words === "function" ? words() : reasonText(words, code);
+}

@@ -1,4 +1,5 @@
 import type { RelatedEntry } from "../flow/related.ts";
+import { textOf, type Words } from "../helper/reasons.ts";
 import type { Remark } from "../helper/recorder.ts";
 import type { ByteRange, Direction } from "../units.ts";
 
@@ -20,9 +21,6 @@ export interface Place {
   readonly direction: Direction;
   readonly offset: number;
 }
-
-/** A text, or what makes it when somebody reads it: most decisions are counted, and read by nobody. */
-export type Words = string | (() => string);
 
 class Told implements Decision {
   readonly outcome: Decision["outcome"];
@@ -51,7 +49,7 @@ class Told implements Decision {
   }
 
   get message(): string {
-    return typeof this.#words === "string" ? this.#words : this.#words();
+    return textOf(this.#words, this.reason);
   }
 }
 
@@ -66,11 +64,11 @@ export const decision = (
   related = NO_ENTRIES,
 ): Decision => new Told(place, outcome, reason, words, at, related);
 
-/** A fault or a note; `text`: in words. */
+/** A fault or a note. */
 export const remark = (
   place: Place,
   outcome: "fault" | "note",
   { code, at }: Remark,
-  text: string,
+  words: Words,
   length: number,
-): Decision => decision(place, outcome, code, text, at ?? { start: 0, end: length });
+): Decision => decision(place, outcome, code, words, at ?? { start: 0, end: length });

@@ -6,6 +6,7 @@
 import type { RelatedEntry } from "../flow/related.ts";
 import { type Announcement, MOST_WRITTEN, type OfferForm, type Ref } from "../helper/api.ts";
 import { explainRefusal, judgeOffer } from "../helper/judge.ts";
+import type { Words } from "../helper/reasons.ts";
 import type { Expected, Recorder, Settlement } from "../helper/recorder.ts";
 import { inOrder, insteadOf, offer, renderAll, translateAll } from "../helper/run.ts";
 import type { Edit } from "../nat/splice.ts";
@@ -13,7 +14,6 @@ import type { ByteRange, Endpoint, Ms, PortRange } from "../units.ts";
 import { later, rangeText, seconds } from "../units.ts";
 import { Address } from "../wire/address.ts";
 import { Announced } from "./announced.ts";
-import type { Words } from "./decision.ts";
 import type { ControlOptions } from "./host.ts";
 import type { Message } from "./message.ts";
 import { carryOutOffer } from "./offering.ts";
@@ -70,10 +70,10 @@ export class Executor {
       case "offer":
         return this.#offered(form, side, message, now) || this.#objects(form, side, message);
       case "refusal":
-        this.#refuseInBrief(side, message, form.code, this.#outlet.words(form.code), form.instead);
+        this.#refuseInBrief(side, message, form.code, this.#options.helper, form.instead);
         return true;
       case "fault":
-        this.#outlet.decide(side, "fault", form.code, this.#outlet.words(form.code), wholeOf(message));
+        this.#outlet.decide(side, "fault", form.code, this.#options.helper, wholeOf(message));
         return true;
     }
   }
@@ -106,7 +106,8 @@ export class Executor {
     const { host } = this.#options;
     for (let i = 0; i < entries.length; i++) {
       const answered = what.form === null ? this.#answered(what.announced.bundle[i]!, entries[i]!) : null;
-      host.prepare(entries[i]!, answered, entries[i - 1] ?? null);
+      // `entries[-1]` would be looked for by name.
+      host.prepare(entries[i]!, answered, i === 0 ? null : entries[i - 1]!);
     }
     if (barrier.missing === 0) this.release(side);
     else {

@@ -13,7 +13,7 @@ import {
 } from "../helper/api.ts";
 import { explainRefusal, judge, judgeOffer } from "../helper/judge.ts";
 import { HelperReader } from "../helper/reader.ts";
-import { reasonText } from "../helper/reasons.ts";
+import { reasonText, textOf, type Words } from "../helper/reasons.ts";
 import { Recorder, type Remark, type Settlement } from "../helper/recorder.ts";
 import { announcementOf, offer, type RunOptions } from "../helper/run.ts";
 import type { Direction, PortRange } from "../units.ts";
@@ -55,6 +55,25 @@ export interface ObservedFault {
   readonly message: string;
   readonly frame: number;
   readonly source: ObservedMessage;
+}
+
+/** Its message is made when somebody reads it. */
+class Fault implements ObservedFault {
+  readonly code: string;
+  readonly frame: number;
+  readonly source: ObservedMessage;
+  readonly #words: Words;
+
+  constructor(code: string, words: Words, frame: number, source: ObservedMessage) {
+    this.code = code;
+    this.frame = frame;
+    this.source = source;
+    this.#words = words;
+  }
+
+  get message(): string {
+    return textOf(this.#words, this.code);
+  }
 }
 
 export interface ObservedGroup {
@@ -158,7 +177,7 @@ export class ControlObserver {
   #keep(side: Side, bytes: Uint8Array, start: number, end: number, frame: number): void {
     if (end - start > this.#helper.limits.hold) {
       const source = this.#messageOf(side, bytes, end - start, start);
-      this.faults.push({ code: "message-too-long", message: "a message is longer than what is held", frame, source });
+      this.faults.push(new Fault("message-too-long", "a message is longer than what is held", frame, source));
       this.gap(side.direction);
       return;
     }
@@ -220,7 +239,7 @@ export class ControlObserver {
     const message = this.#messageOf(side, view, behind - at, at);
     const frame = message.complete;
     if (form.says !== "offer") {
-      this.faults.push({ code: form.code, message: this.#words(form.code), frame, source: message });
+      this.faults.push(new Fault(form.code, this.#helper, frame, message));
       return true;
     }
     const announcement = announcementOf(form);
@@ -262,9 +281,7 @@ export class ControlObserver {
     for (const subject of recorder.subjects) if (this.subjects.size < MOST_SUBJECTS) this.subjects.add(subject);
     for (const settlement of recorder.settled) this.#settle(settlement, complete);
     for (const { reason, ports } of recorder.groups) this.groups.push({ reason, ports, frame: complete, source });
-    for (const { code } of recorder.refusals) {
-      this.faults.push({ code, message: this.#words(code), frame: complete, source });
-    }
+    for (const { code } of recorder.refusals) this.faults.push(new Fault(code, this.#helper, complete, source));
     for (const remark of recorder.faults) this.faults.push(this.#remarked(side, remark, consumed, source));
     for (const remark of recorder.notes) this.notes.push(this.#remarked(side, remark, consumed, source));
   }
@@ -287,8 +304,8 @@ export class ControlObserver {
   }
 
   #refused(code: string, one: Announcement, speaker: Direction, frame: number, source: ObservedMessage): void {
-    const message = explainRefusal(code, this.#words(code), one, speaker, this.#connection);
-    this.faults.push({ code, message, frame, source });
+    const words = () => explainRefusal(code, reasonText(this.#helper, code), one, speaker, this.#connection);
+    this.faults.push(new Fault(code, words, frame, source));
   }
 
   #isLetIn(side: Side, bundle: readonly Announcement[]): boolean {
@@ -325,7 +342,7 @@ export class ControlObserver {
   }
 
   #remarked(side: Side, { code, at }: Remark, consumed: number, source: ObservedMessage): ObservedFault {
-    return { code, message: this.#words(code), frame: frameAt(side, at === null ? consumed : at.end), source };
+    return new Fault(code, this.#helper, frameAt(side, at === null ? consumed : at.end), source);
   }
 
   #messageOf(side: Side, shown: Uint8Array, consumed: number, at = 0): ObservedMessage {
@@ -336,10 +353,6 @@ export class ControlObserver {
       complete: frameAt(side, consumed),
       bytes: length === 0 ? NOTHING : shown.slice(at, at + length),
     };
-  }
-
-  #words(code: string): string {
-    return reasonText(this.#helper, code);
   }
 
   #side(direction: Direction): Side {

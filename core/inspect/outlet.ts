@@ -1,13 +1,13 @@
 /** What comes of a control connection: the bytes that may go on, and what is told of them as decisions. */
 import type { RelatedEntry } from "../flow/related.ts";
 import type { Replacement } from "../helper/api.ts";
-import { reasonText } from "../helper/reasons.ts";
+import { reasonText, type Words } from "../helper/reasons.ts";
 import type { Recorder, Remark } from "../helper/recorder.ts";
 import { replacementFor } from "../helper/run.ts";
 import { type Edit, splice, splicedLength } from "../nat/splice.ts";
 import type { ByteRange } from "../units.ts";
 import { part } from "../wire/bytes.ts";
-import { type Decision, decision, remark, type Words } from "./decision.ts";
+import { type Decision, decision, remark } from "./decision.ts";
 import type { ControlOptions } from "./host.ts";
 import type { Message } from "./message.ts";
 import type { Side } from "./side.ts";
@@ -61,7 +61,7 @@ export class Outlet {
     code: string,
     at: ByteRange,
     instead: Replacement,
-    words: Words = this.words(code),
+    words: Words = this.#options.helper,
   ): boolean {
     this.decide(side, "refused", code, words, at);
     if (this.#options.onRefuse === "forward") return true;
@@ -80,9 +80,9 @@ export class Outlet {
   }
 
   #remark(side: Side, outcome: "fault" | "note", about: Remark, length: number): void {
-    const { host } = this.#options;
+    const { host, helper } = this.#options;
     if (host.brief?.count(outcome, about.code) === true) return;
-    host.explain(remark(side, outcome, about, this.words(about.code), length));
+    host.explain(remark(side, outcome, about, helper, length));
   }
 
   decide(
