@@ -1,8 +1,9 @@
-import type { Actions, Announcement, Ref } from "../../core/helper/api.ts";
+import type { Actions, Ref } from "../../core/helper/api.ts";
 import type { ByteRange } from "../../core/units.ts";
 import { CR, latin1, skipBlanks } from "../../core/wire/text.ts";
 import { type Announced, type Malformed, parseExtended, parseHostPort } from "./ends.ts";
 import type { Line } from "./line.ts";
+import type { Draft } from "./offers.ts";
 import { isEmpty, Reader, type Session } from "./reader.ts";
 import { REFUSED_COMMAND, renderEprt, renderPort } from "./render.ts";
 import { skipTelnet } from "./telnet.ts";
@@ -102,8 +103,6 @@ export class Commands extends Reader {
     actions.rewrite(at.start, at.end, ref, port ? renderPort : renderEprt);
   }
 }
-
-type Draft = { -readonly [K in keyof Announcement]: Announcement[K] };
 
 const refusedCommand = (): string => REFUSED_COMMAND;
 

@@ -62,11 +62,10 @@ export class Dialogue {
 
   /** Puts what waits into words (queue.ts). False: it cannot be said in them. */
   restQueue(words: Int32Array, at: number): boolean {
-    if (!this.#greeted) return false;
-    words.fill(0, at, at + QUEUE_WORDS);
+    if (!this.#greeted || (this.#others !== null && this.#others.length >= MOST_PUT)) return false;
+    for (let i = 0; i < QUEUE_WORDS; i++) words[at + i] = 0;
     if (this.#front === null) return true;
     if (!puts(words, at, this.#front)) return false;
-    if (this.#others !== null && this.#others.length >= MOST_PUT) return false;
     if (this.#others !== null) for (const command of this.#others) if (!puts(words, at, command)) return false;
     return true;
   }

@@ -25,7 +25,9 @@ const cannotOpen = (reason: string): string => refusedReply(425, reason);
 const replies = new Map<string, Uint8Array>();
 
 function insteadInBrief(reason: string): Uint8Array {
-  const reply = replies.get(reason) ?? bytesOf(cannotOpen(reason));
+  const known = replies.get(reason);
+  if (known !== undefined) return known;
+  const reply = bytesOf(cannotOpen(reason));
   replies.set(reason, reply);
   return reply;
 }
@@ -113,6 +115,9 @@ export function announcePassive(
   actions.settle(ref, "accepted");
 }
 
+/** An announcement that is being made. */
+export type Draft = { -readonly [K in keyof Announcement]: Announcement[K] };
+
 function announcementOf(
   code: number,
   announced: Announced,
@@ -121,7 +126,7 @@ function announcementOf(
   objection: string | null,
 ): Announcement {
   const extended = code === 229;
-  const announcement: Announcement = {
+  const announcement: Draft = {
     kind: extended ? "ftp-epsv" : "ftp-passive",
     said: extended ? "229" : "227",
     transport: "tcp",
@@ -132,7 +137,8 @@ function announcementOf(
     bytes: { start: 0, end: length },
     instead: { start: 0, end: length, text: insteadOf(shown) },
   };
-  return objection === null ? announcement : { ...announcement, objection };
+  if (objection !== null) announcement.objection = objection;
+  return announcement;
 }
 
 /** The text of a reply with this code in the place of what is refused. */

@@ -1,12 +1,13 @@
 import type { Actions, Replacement } from "../../core/helper/api.ts";
 import type { ByteRange } from "../../core/units.ts";
-import { CR, latin1 } from "../../core/wire/text.ts";
+import { CR } from "../../core/wire/text.ts";
 import type { Pending } from "./dialogue.ts";
 import { type Announced, findExtended, findHostPort, type Malformed } from "./ends.ts";
 import type { Line } from "./line.ts";
 import { announcePassive, insteadOf } from "./offers.ts";
 import { Reader, type Session } from "./reader.ts";
 import { refusedReply } from "./render.ts";
+import { IAC } from "./telnet.ts";
 import { behindBareCr, codeAt, isPassiveCode, mayOpen, parseReply, type Reply } from "./wire.ts";
 
 const PASSIVE = ["227", "228", "229"];
@@ -188,8 +189,12 @@ function announcesItself(line: Line): boolean {
 /** The line so that they agree. */
 function unveiled({ text, textEnd }: Line): string {
   const end = textEnd > 0 && text[textEnd - 1] === CR ? textEnd - 1 : textEnd;
-  // A byte 255 stays two, as telnet has it: one would begin a command.
-  return `${latin1(text, 0, end).replaceAll("\r", " ").replaceAll("\xff", "\xff\xff")}\r\n`;
+  let shown = "";
+  for (let at = 0; at < end; at++) {
+    // A byte 255 stays two, as telnet has it: one would begin a command.
+    shown += text[at] === CR ? " " : text[at] === IAC ? "\xff\xff" : String.fromCharCode(text[at]!);
+  }
+  return `${shown}\r\n`;
 }
 
 function objectionTo(command: Pending | null): string | null {
