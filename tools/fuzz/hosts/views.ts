@@ -1,7 +1,7 @@
 import { viewOf } from "../../../core/wire/bytes.ts";
 
 /** A power of two. */
-const MOST = 4;
+const MOST = 32;
 
 /** Views of the few buffers that the same host is handed again and again: to make one is dearer than what it is made for. */
 export class Views {

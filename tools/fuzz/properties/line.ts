@@ -11,8 +11,7 @@ import type { ReplayHost } from "../hosts/replay.ts";
 import type { StreamHost } from "../hosts/stream.ts";
 import { bytesText } from "../hosts/text.ts";
 import { WHEREVER } from "../hosts/trace.ts";
-import { offersToClient } from "../readers/ftp.ts";
-import { endOfLine, isPlain, ReplyReader } from "../readers/reply.ts";
+import { endOfLine, isPlain, NOWHERE, ReplyReader } from "../readers/reply.ts";
 import { type Property, type Violation, violation } from "./finding.ts";
 
 const FIRST_FREE = 1024;
@@ -149,28 +148,20 @@ export class LineCheck {
     let at = this.#before;
     while (at > 0 && heard[at - 1] !== LF) at--;
     for (let lf = endOfLine(heard, at, this.#after); lf < this.#after; lf = endOfLine(heard, at, this.#after)) {
-      if (!(isPlain(heard, at, lf) ? this.#plainLeads(at, lf) : this.#veiledLeads(at, lf + 1))) return false;
+      if (isPlain(heard, at, lf)) this.#reader.read(heard, at, lf);
+      else this.#reader.readVeiled(heard, at, lf);
+      if (!this.#leadsTo(this.#reader)) return false;
       at = lf + 1;
     }
     return true;
   }
 
-  #plainLeads(at: number, lf: number): boolean {
-    const reader = this.#reader;
-    reader.read(this.#run.heard, at, lf);
-    for (let i = 0; i < reader.count; i++) {
-      const address = reader.addresses[i]!;
-      if (reader.named && address !== this.#virtual) return false;
-      if (!this.#isMet(reader.ports[i]!)) return false;
+  #leadsTo({ count, addresses, ports }: ReplyReader): boolean {
+    for (let i = 0; i < count; i++) {
+      if (addresses[i] !== NOWHERE && addresses[i] !== this.#virtual) return false;
+      if (!this.#isMet(ports[i]!)) return false;
     }
     return true;
-  }
-
-  /** The same of a line that peers read in several ways, as text. */
-  #veiledLeads(at: number, end: number): boolean {
-    const virtual = this.#run.control!.virtual.address.toString();
-    const offers = offersToClient(bytesText(this.#run.heard.subarray(at, end)));
-    return offers.every(({ address, port, said }) => (said === "229" || address === virtual) && this.#isMet(port));
   }
 
   #isMet(port: number): boolean {

@@ -16,7 +16,7 @@ export function offersToClient(stream: string): Offer[] {
     const said = line.slice(0, 3);
     const reads =
       said === "227" || said === "228" ? sixIn(line.slice(3)) : said === "229" ? extendedIn(line.slice(3)) : [];
-    for (const read of reads) found.push({ ...read, said, line });
+    for (const { address, port, start, end } of reads) found.push({ address, port, start, end, said, line });
   }
   return found;
 }

@@ -12,6 +12,7 @@ export class Distinct {
   count: number;
   readonly #seen: Int32Array;
   #hashes = new Uint32Array(0);
+  #words = new Int32Array(0);
 
   /** `seen`: what another had seen, `count` inputs; `DISTINCT_BYTES` of them. */
   constructor(seen: ArrayBufferLike = new ArrayBuffer(DISTINCT_BYTES), count = 0) {
@@ -25,20 +26,28 @@ export class Distinct {
 
   /** `count` inputs, one behind the other: `ends` says where each of them ends. The places of many are looked for at once. */
   addAll(bytes: Uint8Array, ends: Int32Array, count: number): void {
-    if (this.#hashes.length < count) this.#hashes = new Uint32Array(count);
+    if (this.#hashes.length < count) {
+      this.#hashes = new Uint32Array(count);
+      this.#words = new Int32Array(count);
+    }
     for (let i = 0; i < count; i++) this.#hashes[i] = hashOf(bytes, i === 0 ? 0 : ends[i - 1]!, ends[i]!);
-    for (let i = 0; i < count; i++) this.#note(this.#hashes[i]!);
+    // All places are looked at before any is written to: the processor waits for many of them at a time.
+    for (let i = 0; i < count; i++) this.#words[i] = this.#seen[this.#hashes[i]! >>> 5]!;
+    for (let i = 0; i < count; i++) if ((this.#words[i]! & bitOf(this.#hashes[i]!)) === 0) this.#note(this.#hashes[i]!);
   }
 
   #note(hash: number): void {
     const word = hash >>> 5;
-    const bit = 1 << (hash & 31);
+    const bit = bitOf(hash);
     const seen = this.#seen[word]!;
     if ((seen & bit) !== 0) return;
     this.#seen[word] = seen | bit;
     this.count++;
   }
 }
+
+/** In its word. */
+const bitOf = (hash: number): number => 1 << (hash & 31);
 
 /** MurmurHash3, by Austin Appleby: word by word, and what is left byte by byte. */
 function hashOf(bytes: Uint8Array, start: number, end: number): number {

@@ -5,9 +5,14 @@ import { v8Flags } from "../../../core/engine/flags.ts";
 import { Coverage } from "../guide/coverage.ts";
 import type { Plan } from "./plan.ts";
 
-for (const flag of v8Flags) setFlagsFromString(flag);
+/**
+ * Of lines. With three hosts in one process, what the engine has V8 inline is compiled for each again and again: two seconds
+ * more at the beginning, and nothing is faster for it.
+ */
+const LINES = "--max-inlined-bytecode-size-cumulative=1500";
 
 const plan = workerData as Plan;
+for (const flag of plan.whole ? [...v8Flags, LINES] : v8Flags) setFlagsFromString(flag);
 const places = [`/helpers/${plan.helper}/`, "/core/inspect/"];
 const coverage = plan.guided ? new Coverage((url) => places.some((place) => url.includes(place))) : null;
 const whole = "./whole.js";
