@@ -92,6 +92,8 @@ export class Recording {
   }
 }
 
+const isV6 = (packet: Uint8Array): boolean => packet[0]! >>> 4 === 6;
+
 /** One TCP connection, with its sequence numbers. */
 export class Conversation {
   readonly #recording: Recording;
@@ -129,21 +131,57 @@ export class Conversation {
   /** The ICMP error (destination unreachable) of `by` about the client's SYN. */
   unreachable(by: string, code: number): this {
     const packet = tcp({ from: this.#client, to: this.#server, flags: "S", sequence: this.#sent.client });
-    const v6 = packet[0]! >>> 4 === 6;
+    return this.#error(by, this.#client, [isV6(packet) ? 1 : 3, code, 0, 0, 0, 0, 0, 0, ...packet]);
+  }
+
+  /** The ICMP error of `by` about what the server sends: no packet passes that is larger than `mtu`. */
+  tooBig(by: string, mtu: number): this {
+    const packet = tcp({ from: this.#server, to: this.#client, flags: "A", sequence: this.#sent.server });
+    const type = isV6(packet) ? [2, 0] : [3, 4];
+    return this.#error(by, this.#server, [...type, 0, 0, 0, 0, mtu >> 8, mtu & 255, ...packet]);
+  }
+
+  #error(by: string, to: string, message: readonly number[]): this {
+    const v6 = by.includes(":");
     const address = (text: string) => {
       const { words } = Address.parse(text)!;
       return words
         .slice(v6 ? 0 : 3)
         .flatMap((word) => [word >>> 24, (word >>> 16) & 255, (word >>> 8) & 255, word & 255]);
     };
-    const client = this.#client.replace(/^\[?(.*?)\]?:\d+$/, "$1");
-    const message = [v6 ? 1 : 3, code, 0, 0, 0, 0, 0, 0, ...packet];
-    const ends = [...address(by), ...address(client)];
+    const ends = [...address(by), ...address(to.replace(/^\[?(.*?)\]?:\d+$/, "$1"))];
+    const length = message.length + (v6 ? 0 : 20);
     const header = v6
-      ? [0x60, 0, 0, 0, 0, message.length, 58, 64, ...ends]
-      : [0x45, 0, 0, 20 + message.length, 0, 0, 0, 0, 64, 1, 0, 0, ...ends];
+      ? [0x60, 0, 0, 0, length >> 8, length & 255, 58, 64, ...ends]
+      : [0x45, 0, length >> 8, length & 255, 0, 0, 0, 0, 64, 1, 0, 0, ...ends];
     this.#recording.ip(Uint8Array.from([...header, ...message]));
     return this;
+  }
+
+  /** What the server sends and nobody hears, again and again, after 0.2 s first, and twice as long each time. */
+  lost(text: string, again: number): this {
+    for (let n = 0; n <= again; n++) {
+      const { server } = this.#sent;
+      this.#send("server", "PA", text);
+      this.#sent.server = server;
+      this.#recording.wait(0.2 * 2 ** n);
+    }
+    this.#sent.server += text.length;
+    return this;
+  }
+
+  /** The client takes no more, and says so each 5 s. */
+  full(times: number): this {
+    for (let n = 0; n < times; n++) {
+      this.#send("client", "A", "", 0);
+      this.#recording.wait(5);
+    }
+    return this;
+  }
+
+  /** What it has heard so far. */
+  acknowledge(): this {
+    return this.#send("client", "A");
   }
 
   client(...texts: readonly string[]): this {
@@ -164,7 +202,7 @@ export class Conversation {
     return this.#send("server", "FA").#send("client", "FA").#send("server", "A");
   }
 
-  #send(by: "client" | "server", flags: string, text = ""): this {
+  #send(by: "client" | "server", flags: string, text = "", window = 65_535): this {
     const other = by === "client" ? "server" : "client";
     const [from, to] = by === "client" ? [this.#client, this.#server] : [this.#server, this.#client];
     const packet = tcp({
@@ -174,6 +212,7 @@ export class Conversation {
       sequence: this.#sent[by],
       acknowledgment: flags === "S" ? 0 : this.#sent[other],
       payload: latin1(text),
+      window,
     });
     if (by === "client") this.#recording.ip(packet, this.mac, 7);
     else this.#recording.ip(packet, 7, this.mac);

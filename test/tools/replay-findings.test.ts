@@ -57,6 +57,21 @@ const long = (recording: Recording, closed = true) => {
   return control;
 };
 
+/** A control connection whose client downloads a file. */
+const downloading = (recording: Recording) =>
+  recording
+    .ftp()
+    .client(...PASV)
+    .server(REPLY)
+    .client("RETR x\r\n")
+    .server("150 here\r\n");
+
+/** The connection that it comes on. */
+const dataOf = (recording: Recording) => {
+  downloading(recording);
+  return recording.connection(`${CLIENT}:40001`, DATA).open();
+};
+
 /** A player that has been told where its film comes from. `more`: what else the answer says. */
 const rtsp = (recording: Recording, more = "") =>
   recording
@@ -477,6 +492,88 @@ const cases: readonly Case[] = [
     },
     found: ["error opened-not-answered"],
     says: /was answered by ICMP: port unreachable, from 2001:db8::9 in frame 10$/,
+  },
+  {
+    name: "large segments that nothing lets pass, nor says so",
+    record(recording) {
+      const control = downloading(recording);
+      recording.connection(`${CLIENT}:40001`, DATA).open().lost("x".repeat(1448), 5);
+      control.client("ABOR\r\n");
+    },
+    found: ["error path-mtu-black-hole"],
+    frames: [11, 15, 19],
+    says: /192\.0\.2\.1:51210 -> 10\.0\.0\.5:40001 sends the same 1448 bytes 5 times more in 6 s \(frames 15 to 19\).* no ICMP error says why$/,
+  },
+  {
+    name: "the same of a control connection, in the certificate of TLS, which its client ends",
+    record: (recording) =>
+      void recording
+        .ftp()
+        .client("AUTH TLS\r\n")
+        .server("234 go ahead\r\n")
+        .client("hello")
+        .lost("x".repeat(1300), 5)
+        .reset("client"),
+    found: ["error path-mtu-black-hole", "warning control-encrypted"],
+  },
+  {
+    name: "an ICMP error that its receiver does not heed",
+    record: (recording) => void dataOf(recording).tooBig("10.0.0.1", 1400).lost("x".repeat(1448), 5),
+    found: ["error path-mtu-black-hole"],
+    says: /; ICMP tells it why: no packet passes that is larger than 1400, from 10\.0\.0\.1 in frame 14$/,
+  },
+  {
+    name: "an ICMPv6 error that its receiver does not heed",
+    record(recording) {
+      recording
+        .ftp("[2001:db8::5]:40000", "[2001:db8::1]:21")
+        .client("EPSV\r\n")
+        .server("229 x (|||51210|)\r\n")
+        .client("RETR x\r\n")
+        .server("150 here\r\n");
+      const data = recording.connection("[2001:db8::5]:40001", "[2001:db8::1]:51210").open();
+      data.tooBig("2001:db8::9", 1280).lost("x".repeat(1428), 5);
+    },
+    found: ["error path-mtu-black-hole"],
+    says: /no packet passes that is larger than 1280, from 2001:db8::9 in frame 14$/,
+  },
+  {
+    name: "a way that breaks in the middle of a transfer, and one that breaks before anything large is sent",
+    record(recording) {
+      const data = dataOf(recording);
+      for (let n = 0; n < 40; n++) data.server("x".repeat(1448)).acknowledge();
+      data.lost("x".repeat(1448), 5);
+      recording.connection(`${CLIENT}:40100`, `${SERVER}:21`).open().lost("220 hello\r\n", 5);
+    },
+    found: ["error data-not-acknowledged", "error data-not-acknowledged"],
+  },
+  {
+    name: "losses that mend: in the middle, and of what is sent last",
+    record(recording) {
+      const data = dataOf(recording).lost("x".repeat(1448), 5).acknowledge().server("more");
+      data.lost("x".repeat(1448), 5).acknowledge().close();
+    },
+    found: [],
+  },
+  {
+    name: "a client that takes nothing any more",
+    record(recording) {
+      dataOf(recording).server("data").full(4);
+      recording.wait(100).transfer("10.0.0.7:40000", "192.0.2.1:80");
+    },
+    found: ["error window-closed"],
+    frames: [11, 15, 18],
+    says: /10\.0\.0\.5:40001 takes nothing more from 192\.0\.2\.1:51210 \(window 0\) for 2 min$/,
+  },
+  {
+    name: "a client that takes nothing for a while, and twice for a moment",
+    record(recording) {
+      const data = dataOf(recording).server("data").full(1).acknowledge().full(4).acknowledge();
+      data.server("data").full(1).acknowledge().close();
+    },
+    found: ["warning window-closed"],
+    frames: [11, 17, 20],
+    says: /\(window 0\) for 15 s, and then goes on$/,
   },
   {
     name: "an ICMP message about the MTU refuses nothing",

@@ -22,7 +22,7 @@ const own = readdirSync(FIXTURES).filter((name) => name.endsWith(".pcap"));
 const newTracker = () => new Tracker(bind(helpers, []) as Bindings, helpers);
 
 /** All that is known of the flows. */
-const rowsOf = ({ flows }: Tracker) =>
+const rowsOf = ({ flows, stalls }: Tracker) =>
   Array.from({ length: flows.count }, (_, row) => ({
     ends: ([A, B] as const).map((end) => `${flows.address(row, end)} ${flows.port(row, end)}`),
     frames: [flows.framesOf(row, A), flows.framesOf(row, B), flows.firstFrame(row), flows.lastFrame(row)],
@@ -32,6 +32,7 @@ const rowsOf = ({ flows }: Tracker) =>
     listener: flows.listener(row),
     initial: flows.initial(row),
     mark: flows.mark(row),
+    stalls: [stalls.repeatAtEnd(row), stalls.closure(row, A), stalls.closure(row, B)],
   }));
 
 /** `short`: in place, where it can be. Otherwise a frame after the other. */
@@ -115,7 +116,9 @@ function putTransport(bytes: Uint8Array, at: number, { protocol, reply, port, se
   putU16(bytes, at, reply ? port : 30_000);
   putU16(bytes, at + 2, reply ? 30_000 : port);
   putU32(bytes, at + 4, protocol === 6 ? sequence : (8 + text.length) << 16);
-  if (protocol === 6) putU16(bytes, at + 12, 0x5000 | flags);
+  if (protocol !== 6) return;
+  putU16(bytes, at + 12, 0x5000 | flags);
+  putU16(bytes, at + 14, text.length * 100);
 }
 
 /** Numbers of a file in one byte order. */

@@ -17,6 +17,16 @@ const SEED_AT = layout.SEED >> 2;
 /** Of a packet; `words` has the source's address and the destination's. */
 type Ends = Pick<Packet, "family" | "words" | "protocol">;
 
+/** Of a segment. */
+interface Watched {
+  readonly sequence: number;
+  readonly window: number;
+  readonly time: number;
+  readonly frame: number;
+  readonly bytes: number;
+  readonly flags: number;
+}
+
 /**
  * Every connection and flow of a capture, a row each, in the memory of `assembly/`, which finds and counts: about 150 bytes a
  * flow, and nothing that grows with its packets. A port pair used again for a new connection has a new row.
@@ -66,6 +76,17 @@ export class Flows {
   /** A packet from `sender` belongs to `row`: when it came, its frame's number, bytes of payload, TCP flags. */
   add(row: number, time: number, frame: number, bytes: number, flags: number): void {
     this.#memory.assembly.add(row, time, frame, bytes, flags);
+  }
+
+  /** A segment of TCP, from `sender`, that was added to `row`: is it odd? */
+  watch(row: number, segment: Readonly<Watched>): void {
+    const { sequence, window, time, frame, bytes, flags } = segment;
+    this.#memory.assembly.watch(row, this.sender - A, sequence, window, time, frame, bytes, flags);
+  }
+
+  /** Sequence number of the payload that was sent last, by either end. */
+  lastSequence(row: number): number {
+    return this.#word(row, layout.SEQUENCE);
   }
 
   /** What is known of it: `UNSEEN`, `COUNTED`, ... */

@@ -82,6 +82,8 @@ export const OCTETS = 96;
 export const LAST_TIME_OF_A = 104;
 export const LAST_TIME_OF_B = 112;
 export const MARK = 120;
+/** Sequence number of the payload that was sent last, by either end. */
+export const SEQUENCE = 124;
 
 /** In LISTENER, beside the end: INITIAL is known; a newer row has the same key. */
 export const LISTENER_MASK = 3;

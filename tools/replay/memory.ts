@@ -21,6 +21,16 @@ export interface Assembly {
   findIpv6(ports: number, protocol: number): number;
   opened(row: number, flags: number, sequence: number, acknowledgment: number): number;
   add(row: number, time: number, frame: number, octets: number, flags: number): void;
+  watch(
+    row: number,
+    side: number,
+    sequence: number,
+    window: number,
+    time: number,
+    frame: number,
+    octets: number,
+    flags: number,
+  ): void;
   hasRoom(rows: number): number;
   hashKey(at: number): number;
   skim(): number;
@@ -39,6 +49,14 @@ declare namespace WebAssembly {
     readonly exports: unknown;
     constructor(module: Module, imports: Readonly<Record<string, Readonly<Record<string, unknown>>>>);
   }
+}
+
+/** Who is told what few segments do, by end: 0 or 1. */
+export interface Watcher {
+  /** What it sends begins where that did which was sent last. */
+  repeated(row: number, side: number, sequence: number, length: number, time: number, frame: number): void;
+  /** It says that it takes no more. */
+  closed(row: number, side: number, time: number, frame: number): void;
 }
 
 let compiled: WebAssembly.Module | undefined;
@@ -83,11 +101,19 @@ export class Memory {
   #all: Int32Array;
   #floats: Float64Array;
   readonly #memory: WebAssembly.Memory;
+  /** null: nobody wants to know. */
+  watcher: Watcher | null = null;
 
   constructor(memory = takeMemory()) {
     this.#memory = memory;
     compiled ??= new WebAssembly.Module(readFileSync(new URL("./assembly.wasm", import.meta.url)));
-    const instance = new WebAssembly.Instance(compiled, { env: { memory } });
+    const instance = new WebAssembly.Instance(compiled, {
+      env: { memory },
+      flows: {
+        repeated: (...what: Parameters<Watcher["repeated"]>) => this.watcher?.repeated(...what),
+        closed: (...what: Parameters<Watcher["closed"]>) => this.watcher?.closed(...what),
+      },
+    });
     this.assembly = instance.exports as Assembly;
     const { buffer } = memory;
     this.words = new Int32Array(buffer, 0, layout.WORDS_END >> 2);

@@ -129,7 +129,7 @@ export function addCapture(
   tracker: Tracker,
   controls = numbered(tracker, report.controls.length),
 ): void {
-  const { flows, neighbours, unreachables } = tracker;
+  const { flows, neighbours, unreachables, stalls } = tracker;
   const { file } = capture;
   report.captures.push(capture);
   for (const { id, control, related } of controls) {
@@ -142,7 +142,13 @@ export function addCapture(
     for (const { frame, code, message } of faults) report.faults.push({ control: id, frame, code, message });
     report.explanations?.push(...explain({ id, control, related }));
   }
-  for (const { control, code, severity, ...rest } of findingsOf({ flows, neighbours, unreachables, controls })) {
+  for (const { control, code, severity, ...rest } of findingsOf({
+    flows,
+    neighbours,
+    unreachables,
+    stalls,
+    controls,
+  })) {
     report.findings.push({ code, severity, ...(control === null ? {} : { control }), file, ...rest });
   }
 }

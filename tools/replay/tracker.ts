@@ -16,6 +16,7 @@ import { A, B, CONTROL, COUNTED, type End, Flows, SILENT, UNKNOWN } from "./flow
 import { Memory } from "./memory.ts";
 import { Neighbours } from "./neighbours.ts";
 import { Skimmer } from "./skim.ts";
+import { Stalls } from "./stalls.ts";
 import { TRANSCRIPT_BYTES, Transcript, type TranscriptBudget } from "./transcript.ts";
 import { Unreachables } from "./unreachables.ts";
 
@@ -34,6 +35,7 @@ export class Tracker {
   readonly flows: Flows;
   readonly neighbours = new Neighbours();
   readonly unreachables = new Unreachables();
+  readonly stalls: Stalls;
   /** In the order of their first frames; some may not have shown yet whether they are what they seem. */
   readonly controls: Control[] = [];
   readonly #packet = new Packet();
@@ -52,6 +54,8 @@ export class Tracker {
   constructor(bindings: Bindings, helpers: readonly Helper[], transcripts = false, memory = new Memory()) {
     this.#memory = memory;
     this.flows = new Flows(memory);
+    this.stalls = new Stalls(this.flows);
+    memory.watcher = this.stalls;
     this.#skimmer = new Skimmer(this, this.#packet, memory);
     this.#bound = memory.bound;
     this.#budget = transcripts ? { bytes: TRANSCRIPT_BYTES } : null;
@@ -96,7 +100,13 @@ export class Tracker {
     const row = flows.find(packet, tcp.sourcePort(bytes, at), tcp.destinationPort(bytes, at));
     const own =
       flags & tcp.SYN ? this.#opened(row, flags, tcp.sequence(bytes, at), tcp.acknowledgment(bytes, at)) : row;
-    flows.add(own, timeOf(frame), number, Math.max(0, wireEnd - at - header), flags);
+    const time = timeOf(frame);
+    const length = Math.max(0, wireEnd - at - header);
+    flows.add(own, time, number, length, flags);
+    if (isTcp) {
+      const [sequence, window] = [tcp.sequence(bytes, at), tcp.window(bytes, at)];
+      flows.watch(own, { sequence, window, time, frame: number, bytes: length, flags });
+    }
     this.look(own, frame, number);
   }
 

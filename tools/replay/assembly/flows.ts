@@ -20,6 +20,7 @@ import {
   ROW,
   ROWS,
   SENDER,
+  SEQUENCE,
   SLOTS,
   TABLE,
   UNKNOWN,
@@ -28,10 +29,17 @@ import {
 import * as key from "./key.ts";
 import { equalKeys, hashKey } from "./key.ts";
 
+const FIN = 1;
+const SYN = 2;
+const RST = 4;
 const ACK = 16;
 const PAGE = 65536;
 /** The table grows by so many pages, or by an eighth. */
 const GROWTH = 16;
+
+/** What few packets do, as `tools/replay/stalls.ts` has it. */
+declare function repeated(row: i32, side: i32, sequence: i32, octets: i32, time: f64, frame: i32): void;
+declare function closed(row: i32, side: i32, time: f64, frame: i32): void;
 
 /** The row that was found last: most packets come in bursts. An empty row is nobody's: it has no protocol. */
 let last: i32 = 0;
@@ -180,6 +188,24 @@ export function tally(at: usize, side: i32, time: f64, frame: i32, octets: i32, 
   store<i32>(at + LAST_FRAME, frame);
   store<f64>(at + LAST_TIME_OF_A + (side << 3), time);
   store<f64>(at + OCTETS, load<f64>(at + OCTETS) + <f64>octets);
+}
+
+/** What is odd about a segment of TCP that was counted. */
+export function watch(
+  row: i32,
+  side: i32,
+  sequence: i32,
+  window: i32,
+  time: f64,
+  frame: i32,
+  octets: i32,
+  flags: i32,
+): void {
+  if (window === 0 && (flags & (SYN | FIN | RST)) === 0) closed(row, side, time, frame);
+  if (octets === 0) return;
+  const at = rowAt(row);
+  if (load<i32>(at + SEQUENCE) === sequence) repeated(row, side, sequence, octets, time, frame);
+  else store<i32>(at + SEQUENCE, sequence);
 }
 
 /** The same of `row`, from whom `SENDER` says. */

@@ -23,12 +23,12 @@ import {
   UNSEEN,
   WIRE_END,
 } from "../layout.ts";
-import { add, find, findIpv4, findIpv6, hasRoom, opened, rowAt, tally } from "./flows.ts";
+import { add, find, findIpv4, findIpv6, hasRoom, opened, rowAt, tally, watch } from "./flows.ts";
 import { hashKey, PORTS } from "./key.ts";
 import * as packets from "./packets.ts";
 import { i32be, isTcp, packetAt, readAhead, u16be } from "./packets.ts";
 
-export { add, findIpv4, findIpv6, hashKey, hasRoom, opened };
+export { add, findIpv4, findIpv6, hashKey, hasRoom, opened, watch };
 
 const SYN = 2;
 const ACK = 16;
@@ -65,7 +65,8 @@ function count(packet: usize, number: i32): bool {
   const side = load<i32>(packet + packets.SIDE);
   store<i32>(SENDER, A + side);
   const transport = load<i32>(packet + packets.TRANSPORT);
-  const flags: i32 = isTcp(packet) ? load<u8>(transport + 13) : 0;
+  const tcp = isTcp(packet);
+  const flags: i32 = tcp ? load<u8>(transport + 13) : 0;
   if ((flags & SYN) !== 0) {
     if (reopens(at, flags)) return false;
     row = opened(row, flags, i32be(transport + 4), i32be(transport + 8));
@@ -73,7 +74,10 @@ function count(packet: usize, number: i32): bool {
   }
   const wireEnd = load<i32>(packet + packets.WIRE_END);
   // What its header says is there is, so that nothing is negative.
-  tally(at, side, load<f64>(packet + packets.TIME), number, wireEnd - payload, flags);
+  const octets = wireEnd - payload;
+  const time = load<f64>(packet + packets.TIME);
+  tally(at, side, time, number, octets, flags);
+  if (tcp) watch(row, side, i32be(transport + 4), u16be(transport + 14), time, number, octets, flags);
   if (!concerns(packet, at)) return true;
   store<i32>(FOUND, row);
   store<i32>(TRANSPORT, transport - BYTES);

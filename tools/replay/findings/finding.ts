@@ -3,6 +3,7 @@ import type { Control } from "../control.ts";
 import type { Flows } from "../flows.ts";
 import type { Related } from "../match.ts";
 import type { Neighbours } from "../neighbours.ts";
+import type { Stalls } from "../stalls.ts";
 import type { Unreachables } from "../unreachables.ts";
 
 /**
@@ -35,6 +36,7 @@ export interface Scene {
   readonly flows: Flows;
   readonly neighbours: Neighbours;
   readonly unreachables: Unreachables;
+  readonly stalls: Stalls;
   readonly controls: readonly NumberedControl[];
 }
 
@@ -50,6 +52,12 @@ export const REMEDIES = {
     "Let both connections leave by one address (one NAT, one uplink), or have the server take data from others (vsftpd: pasv_promiscuous=YES).",
   "transfer-failed":
     "Look into the server's log: one that refuses a connection wants it from the client's own address, or with the TLS session of the control connection; else look who ended it.",
+  "path-mtu-black-hole":
+    'Let ICMP\'s "fragmentation needed" (IPv6: Packet Too Big) pass to the sender, through the director too, or clamp the MSS at the narrow link (a tunnel, PPPoE).',
+  "data-not-acknowledged":
+    "The way broke, or its state was lost: look for a firewall or director that forgot the connection, and for replies that take another way.",
+  "window-closed":
+    "Its program does not read: see what that waits for (a full disk, a user, another connection); the network is not at fault.",
   "opened-not-announced":
     "Check whether the announcement was rewritten or encrypted on the way; a director without an entry for this connection drops it.",
   "reply-names-another-address":

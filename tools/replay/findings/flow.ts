@@ -2,6 +2,7 @@
 import { endpointText } from "../../../core/units.ts";
 import { A, B, type End, type Flows, UNKNOWN } from "../flows.ts";
 import type { Related } from "../match.ts";
+import type { Unreachable } from "../unreachables.ts";
 import type { Scene } from "./finding.ts";
 
 const FIN = 1;
@@ -32,9 +33,11 @@ export const wasClosed = (flows: Flows, row: number): boolean =>
 export const wasReset = (flows: Flows, row: number): boolean =>
   ((flows.flagsOf(row, A) | flows.flagsOf(row, B)) & RST) !== 0;
 
-/** Who reset it: null: nobody. */
+export const wasResetBy = (flows: Flows, row: number, end: End): boolean => (flows.flagsOf(row, end) & RST) !== 0;
+
+/** Who reset it; null: nobody. */
 export const resetterOf = (flows: Flows, row: number): End | null =>
-  ([A, B] as const).find((end) => (flows.flagsOf(row, end) & RST) !== 0) ?? null;
+  ([A, B] as const).find((end) => wasResetBy(flows, row, end)) ?? null;
 
 /** A SYN was captured, and of its listener nothing, or only a reset. */
 export function unanswered(flows: Flows, row: number): "silence" | "reset" | null {
@@ -57,11 +60,23 @@ export function answerText(scene: Scene, row: number, how: "silence" | "reset"):
 }
 
 /** ` by ICMP: port unreachable, from 10.0.0.1 in frame 9`, where something `end` sent was; else nothing. */
-export function icmpText({ flows, unreachables }: Scene, row: number, end: End): string {
+export function icmpText(scene: Scene, row: number, end: End): string {
+  const found = scene.unreachables.of(...endsFrom(scene.flows, row, end));
+  return found === undefined ? "" : ` by ICMP: ${saidBy(found)}`;
+}
+
+/** `; ICMP says: too big ...` where something `end` sent was larger than a link on its way lets pass; else nothing. */
+export function icmpTooBigText(scene: Scene, row: number, end: End): string {
+  const found = scene.unreachables.tooBig(...endsFrom(scene.flows, row, end));
+  return found === undefined ? "" : `; ICMP tells it why: ${saidBy(found)}`;
+}
+
+const saidBy = ({ reason, by, frame }: Unreachable): string => `${reason}, from ${by} in frame ${frame}`;
+
+/** The ends of what `end` sends. */
+function endsFrom(flows: Flows, row: number, end: End) {
   const to = otherEnd(end);
-  const ends = [flows.address(row, end), flows.port(row, end), flows.address(row, to), flows.port(row, to)] as const;
-  const found = unreachables.of(...ends);
-  return found === undefined ? "" : ` by ICMP: ${found.reason}, from ${found.by} in frame ${found.frame}`;
+  return [flows.address(row, end), flows.port(row, end), flows.address(row, to), flows.port(row, to)] as const;
 }
 
 /** `227 (192.0.2.1:5001)` */

@@ -1,0 +1,67 @@
+/** Connections that were opened well and stand still: what is sent does not arrive, or is not taken. */
+import { A, B, type End } from "../flows.ts";
+import type { Closure, Repeat } from "../stalls.ts";
+import { type Finding, finding, type NumberedControl, type Scene } from "./finding.ts";
+import { endOf, endText, icmpTooBigText, otherEnd, secondsText, wasClosed, wasResetBy } from "./flow.ts";
+
+/** Losses that mend are mended sooner: by then TCP has sent it three times, and again. */
+const REPEATS = 3;
+const REPEATED_SECONDS = 2;
+/** Every link of IPv6 carries more (RFC 8200 §5: 1280 bytes, less the headers). */
+const SMALL = 1220;
+/** So many segments of what is lost are sent before any has to be acknowledged (RFC 6928: 10), and a dialogue before them. */
+const FIRST_WINDOW = 16;
+
+const CLOSED_SECONDS = 10;
+
+export function* stalledFindings(scene: Scene): Generator<Finding> {
+  for (const { id, control, related } of scene.controls) {
+    const rows = new Set([control.row, ...related.map(({ flow }) => flow)]);
+    for (const row of rows) {
+      if (row < 0 || !scene.flows.isTcp(row)) continue;
+      yield* repeatFindings(scene, id, row);
+      for (const end of [A, B] as const) yield* closureFindings(scene, id, row, end);
+    }
+  }
+}
+
+function* repeatFindings(scene: Scene, id: NumberedControl["id"], row: number): Generator<Finding> {
+  const { flows, stalls } = scene;
+  const repeat = stalls.repeatAtEnd(row);
+  if (repeat === null || !isInVain(scene, row, repeat)) return;
+  const { sender, length, times, since, until, firstFrame, lastFrame } = repeat;
+  const ends = `${endText(flows, row, sender)} -> ${endText(flows, row, otherEnd(sender))}`;
+  const message = `${ends} sends the same ${length} bytes ${times} times more in ${secondsText(until - since)} (frames ${firstFrame} to ${lastFrame}), and nothing acknowledges them`;
+  const frames = [flows.firstFrame(row), firstFrame, lastFrame];
+  const isFirstLarge = length > SMALL && repeat.before <= FIRST_WINDOW * length;
+  const icmp = icmpTooBigText(scene, row, sender);
+  if (isFirstLarge || icmp !== "") {
+    const why = icmp === "" ? "; what is smaller passes, and no ICMP error says why" : icmp;
+    yield finding("path-mtu-black-hole", "error", id, frames, `${message}${why}`);
+  } else yield finding("data-not-acknowledged", "error", id, frames, message);
+}
+
+/** The other end was heard before, and not again, but for a reset. */
+function isInVain({ flows }: Scene, row: number, { sender, times, since, until }: Repeat): boolean {
+  if (times < REPEATS || until - since < REPEATED_SECONDS) return false;
+  const receiver = otherEnd(sender);
+  if (flows.framesOf(row, receiver) === 0) return false;
+  return flows.lastTimeOf(row, receiver) <= until || wasResetBy(flows, row, receiver);
+}
+
+function* closureFindings(scene: Scene, id: NumberedControl["id"], row: number, end: End): Generator<Finding> {
+  const { flows, stalls } = scene;
+  const known = stalls.closure(row, end);
+  if (known === null) return;
+  const { closure, isOver } = known;
+  const seconds = (isOver ? closure.until : untilOf(scene, row, closure)) - closure.since;
+  if (seconds < CLOSED_SECONDS) return;
+  const how = isOver ? ", and then goes on" : "";
+  const message = `${endText(flows, row, end)} takes nothing more from ${endText(flows, row, otherEnd(end))} (window 0) for ${secondsText(seconds)}${how}`;
+  const frames = [flows.firstFrame(row), closure.firstFrame, closure.lastFrame];
+  yield finding("window-closed", isOver ? "warning" : "error", id, frames, message);
+}
+
+/** A window that stays closed is so until the connection ends, or the capture. */
+const untilOf = ({ flows }: Scene, row: number, { until }: Closure): number =>
+  Math.max(until, wasClosed(flows, row) ? flows.lastTime(row) : endOf(flows));

@@ -1,0 +1,98 @@
+/**
+ * Where a connection of TCP stands still: the same bytes sent over and over, or a receiver that takes no more. Told by
+ * `assembly/flows.ts`, which sees every packet; that a packet says so is rare.
+ */
+import { A, B, type End, type Flows } from "./flows.ts";
+import type { Watcher } from "./memory.ts";
+
+/** Payload that was sent again, from the first time that it was to the last. */
+export interface Repeat {
+  readonly sender: End;
+  readonly sequence: number;
+  readonly length: number;
+  /** As often, beside the first time. */
+  times: number;
+  readonly since: number;
+  readonly firstFrame: number;
+  until: number;
+  lastFrame: number;
+  /** Bytes of payload that the connection had carried before, both ways. */
+  readonly before: number;
+}
+
+/** An end said nothing but that its window is closed. */
+export interface Closure {
+  readonly since: number;
+  readonly firstFrame: number;
+  until: number;
+  lastFrame: number;
+  /** How many frames that end has sent by then. */
+  frames: number;
+}
+
+/** Remembered of one capture, the latest. */
+const MOST = 16_384;
+
+export class Stalls implements Watcher {
+  readonly #flows: Flows;
+  readonly #repeats = new Map<number, Repeat>();
+  /** By row and end: the present one, and the longest of those before. */
+  readonly #closures = new Map<string, { present: Closure; longest: Closure | null }>();
+
+  constructor(flows: Flows) {
+    this.#flows = flows;
+  }
+
+  repeated(row: number, side: number, sequence: number, length: number, time: number, frame: number): void {
+    const sender = endOf(side);
+    const known = this.#repeats.get(row);
+    if (known !== undefined && known.sequence === sequence && known.sender === sender) {
+      known.times++;
+      known.until = time;
+      known.lastFrame = frame;
+      return;
+    }
+    const before = this.#flows.bytes(row) - length;
+    const [since, until, firstFrame, lastFrame] = [time, time, frame, frame];
+    keep(this.#repeats, row, { sender, sequence, length, times: 1, since, firstFrame, until, lastFrame, before });
+  }
+
+  closed(row: number, side: number, time: number, frame: number): void {
+    const key = `${row} ${endOf(side)}`;
+    const frames = this.#flows.framesOf(row, endOf(side));
+    const known = this.#closures.get(key);
+    if (known !== undefined && known.present.frames === frames - 1) {
+      Object.assign(known.present, { until: time, lastFrame: frame, frames });
+      return;
+    }
+    const present = { since: time, firstFrame: frame, until: time, lastFrame: frame, frames };
+    keep(this.#closures, key, { present, longest: known === undefined ? null : longer(known.present, known.longest) });
+  }
+
+  /** What was sent last of all payload of `row`, over and over; null: it was not. */
+  repeatAtEnd(row: number): Repeat | null {
+    const repeat = this.#repeats.get(row);
+    return repeat === undefined || repeat.sequence !== this.#flows.lastSequence(row) ? null : repeat;
+  }
+
+  /** The longest time that `end` took nothing, and whether it took anything afterwards; null: it always did. */
+  closure(row: number, end: End): { readonly closure: Closure; readonly isOver: boolean } | null {
+    const known = this.#closures.get(`${row} ${end}`);
+    if (known === undefined) return null;
+    const { present, longest } = known;
+    const isOver = present.frames < this.#flows.framesOf(row, end);
+    return isOver ? { closure: longer(present, longest), isOver } : { closure: present, isOver };
+  }
+}
+
+const endOf = (side: number): End => (side === 0 ? A : B);
+
+const longer = (one: Closure, other: Closure | null): Closure =>
+  other === null || one.until - one.since >= other.until - other.since ? one : other;
+
+/** The latest of them. */
+function keep<Key, T>(all: Map<Key, T>, key: Key, value: T): void {
+  all.delete(key);
+  all.set(key, value);
+  if (all.size > MOST) all.delete(all.keys().next().value as Key);
+}
