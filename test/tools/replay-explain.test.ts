@@ -251,3 +251,28 @@ t.test(
     }
   },
 );
+
+/** RADIUS: a packet without attributes. */
+const radius = (code: number, id: number): string => String.fromCharCode(code, id, 0, 20).padEnd(20, "\0");
+
+t.test("requests and what became of them are counted in the tree", async (t) => {
+  const recording = new Recording();
+  const [client, server] = ["10.0.0.5:40000", "192.0.2.1:1812"];
+  recording.datagram(client, server, radius(1, 1)).datagram(server, client, radius(2, 1));
+  recording.datagram(client, server, radius(1, 2)).datagram(client, server, radius(1, 2));
+  recording.datagram(server, client, radius(2, 9));
+  const { out } = await replayed([fileOf(t, recording)]);
+  t.match(
+    out,
+    /^ {5}2 requests: 1 answered, 1 not \(frame 3\), 1 sent again; 1 of the server's to nothing that was asked \(frame 5\)$/m,
+  );
+  t.notMatch(out, /nothing was announced/);
+});
+
+t.test("a rule that is what the line above says is not told twice", async (t) => {
+  const recording = new Recording();
+  recording.datagram("10.0.0.5:40000", "192.0.2.1:1812", "short");
+  const { out } = await replayed([fileOf(t, recording)], { explain: true });
+  t.match(out, /! short-packet: shorter than the header of a RADIUS packet\n {15}bytes /);
+  t.notMatch(out, /rule/);
+});

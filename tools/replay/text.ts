@@ -6,6 +6,9 @@ import { findingLines } from "./findings/text.ts";
 import { type Ink, type Paint, plain } from "./paint.ts";
 import type { CaptureRecord, ControlRecord, FaultRecord, GroupRecord, RelatedRecord, Report } from "./report.ts";
 
+/** Frames that are named in a line. */
+const NAMED = 5;
+
 /** The report of one capture as a tree to read at a terminal: what is wrong first, then what was said. */
 export function treeText(report: Report, paint: Paint = plain): string {
   return report.captures.map((capture) => captureText(capture, report, paint)).join("\n");
@@ -52,17 +55,42 @@ function controlLines(control: ControlRecord, said: SaidByControl, paint: Paint)
   const related = said.related.get(id) ?? [];
   const faults = said.faults.get(id) ?? [];
   const groups = said.groups.get(id) ?? [];
-  const told = [
-    ...related.map((one) => ({ frame: one.announcedFrame, subject: one.kind, line: relatedLine(one, paint) })),
-    ...faults.map((one) => ({ frame: one.frame, subject: one.code, line: faultLine(one, paint) })),
-    ...groups.map((one) => ({ frame: one.frame, subject: one.reason, line: groupLine(one) })),
+  const events = [
+    ...related.map((one) => ({
+      frame: one.announcedFrame,
+      subject: one.kind,
+      line: relatedLine(one, paint),
+      told: "",
+    })),
+    ...faults.map((one) => ({ frame: one.frame, subject: one.code, line: faultLine(one, paint), told: one.message })),
+    ...groups.map((one) => ({ frame: one.frame, subject: one.reason, line: groupLine(one), told: "" })),
   ];
-  told.sort((one, another) => one.frame - another.frame);
+  events.sort((one, another) => one.frame - another.frame);
   const explained = new Explained(said.explanations.get(id) ?? [], paint);
-  const lines = told.flatMap(({ frame, subject, line }) => [line, ...explained.lines(frame, subject)]);
+  const lines = events.flatMap(({ frame, subject, line, told }) => [line, ...explained.lines(frame, subject, told)]);
   const gaps = missing.map((what) => paint("warning", `     incomplete: ${what}`));
+  const asked = requestsText(control);
+  if (asked !== "") lines.push(`     ${asked}`);
   return [head, ...gaps, ...(lines.length > 0 ? lines : [paint("dim", "     nothing was announced on it")])];
 }
+
+/** `7 requests: 6 answered, 1 not (frame 13), 2 sent again; 1 reply to nothing (frame 5)`; empty: nothing was asked so. */
+function requestsText({ requests = [], repeated = [], unsolicited = [] }: ControlRecord): string {
+  const unanswered = requests.filter(([, reply]) => reply === null).map(([frame]) => frame);
+  const answers = [
+    `${requests.length - unanswered.length} answered`,
+    ...(unanswered.length > 0 ? [`${unanswered.length} not (${framesText(unanswered)})`] : []),
+    ...(repeated.length > 0 ? [`${repeated.length} sent again`] : []),
+  ];
+  const said = requests.length > 0 ? [`${counted(requests.length, "request")}: ${answers.join(", ")}`] : [];
+  if (unsolicited.length > 0)
+    said.push(`${unsolicited.length} of the server's to nothing that was asked (${framesText(unsolicited)})`);
+  return said.join("; ");
+}
+
+/** The first of them. */
+const framesText = (frames: readonly number[]): string =>
+  `frame ${frames.slice(0, NAMED).join(", ")}${frames.length > NAMED ? ", …" : ""}`;
 
 const groupLine = ({ frame, reason, ports }: GroupRecord): string =>
   `     frame ${frame}  group  ${reason}: ${ports.length > 0 ? ports.join(" ") : "the passive ports declared for the realserver"}`;

@@ -26,16 +26,19 @@ export class Explained {
     }
   }
 
-  /** Of what was said twice in one message (an announcement, and why it is refused) the rest is told once. */
-  lines(frame: number, subject: string): string[] {
+  /**
+   * Of what was said twice in one message (an announcement, and why it is refused) the rest is told once; so is a rule that
+   * the line above, which has `told` it, is made of.
+   */
+  lines(frame: number, subject: string, told = ""): string[] {
     const one = this.#bySubject.get(`${frame} ${subject}`)?.shift();
     if (one === undefined) return [];
-    const rule = `${INDENT}${this.#paint("dim", "rule")}   ${inert(one.rule)}`;
+    const rule = one.rule === told ? [] : [`${INDENT}${this.#paint("dim", "rule")}   ${inert(one.rule)}`];
     const message = `${frame} ${one.bytes}`;
-    if (message === this.#shown) return [rule];
+    if (message === this.#shown) return rule;
     this.#shown = message;
     const bytes = `${INDENT}${this.#paint("dim", "bytes")}  ${inert(one.bytes)}`;
-    return [bytes, rule, ...one.helpers.map((verdict) => `${INDENT}${verdictText(verdict, this.#paint)}`)];
+    return [bytes, ...rule, ...one.helpers.map((verdict) => `${INDENT}${verdictText(verdict, this.#paint)}`)];
   }
 }
 

@@ -54,7 +54,7 @@ const HEADER = `<header>
 </div>
 <button type="button" id="theme">light / dark</button>
 </div>
-<nav aria-label="Sections"><a href="#findings">Findings</a><a href="#ladder">Ladder</a><a href="#timeline">Timeline</a><a href="#related">Announced</a><a href="#explanations">Explanations</a><a href="#connections">Connections</a></nav>
+<nav aria-label="Sections"><a href="#findings">Findings</a><a href="#ladder">Control connections</a><a href="#timeline">Timeline</a><a href="#related">Announced connections</a><a href="#explanations">Explanations</a><a href="#connections">All connections</a></nav>
 </header>`;
 
 const digest = (text: string): string => `sha256-${createHash("sha256").update(text).digest("base64")}`;

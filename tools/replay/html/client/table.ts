@@ -39,7 +39,7 @@ export function makeTable<T>(
     body,
   );
   table.setAttribute("aria-label", label);
-  const empty = el("p", "empty", "Nothing matches.");
+  const empty = el("p", "empty", rows.length === 0 ? "There are none." : "Nothing matches.");
   let shown: (text: string) => boolean = () => true;
   const draw = (): number => {
     const visible = order.filter((index) => shown(texts[index]!));

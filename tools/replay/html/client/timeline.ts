@@ -25,7 +25,7 @@ export function makeTimeline(
     list.replaceChildren(...visible.slice(0, most).map((one) => bar(one, originOf(one.file), span, pick)));
     note.textContent =
       visible.length > most ? `The first ${most} of ${visible.length} are drawn; search for the others.` : "";
-    if (visible.length === 0) note.textContent = "Nothing matches.";
+    if (visible.length === 0) note.textContent = ordered.length === 0 ? "There are none." : "Nothing matches.";
     return visible.length;
   };
   filter(() => true);
