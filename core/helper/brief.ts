@@ -101,7 +101,7 @@ export interface OfferForm {
    * Writes the end that the client must see, at most `MOST_WRITTEN` bytes, into `out` from `at` on, and returns where it
    * ends. The address is IPv4 where the offer named one.
    */
-  write(offer: Offer, address: Address, port: number, out: Uint8Array, at: number): number;
+  write(offer: Offer, address: Address, port: number, out: DataView, at: number): number;
   /** What the client gets in the place of the message where the offer is refused. */
   instead(reason: string): Uint8Array;
   /** The same offer as an announcement, as `inspect` would make it. */

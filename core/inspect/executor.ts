@@ -13,13 +13,14 @@ import type { Edit } from "../nat/splice.ts";
 import type { ByteRange, Endpoint, Ms, PortRange } from "../units.ts";
 import { later, rangeText, seconds } from "../units.ts";
 import { Address } from "../wire/address.ts";
+import { sameView } from "../wire/bytes.ts";
 import { Announced } from "./announced.ts";
 import type { ControlOptions } from "./host.ts";
 import type { Message } from "./message.ts";
 import { carryOutOffer } from "./offering.ts";
 import type { Outlet } from "./outlet.ts";
 import type { Announcing, Barrier, Offering, Side } from "./side.ts";
-import { sameView, Written, writeOffer } from "./written.ts";
+import { Written, writeOffer } from "./written.ts";
 
 const BARRIER_PATIENCE = seconds(2);
 

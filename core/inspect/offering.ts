@@ -6,11 +6,12 @@ import type { Balancer, ConnectionEntry } from "../balancer.ts";
 import { type Limits, MOST_WRITTEN, type Offer, type OfferForm } from "../helper/api.ts";
 import { offer } from "../helper/run.ts";
 import type { Ms, Port } from "../units.ts";
+import { sameView } from "../wire/bytes.ts";
 import type { BriefHost, ControlOptions } from "./host.ts";
 import type { Message } from "./message.ts";
 import type { Outlet } from "./outlet.ts";
 import type { Side } from "./side.ts";
-import { sameView, Written, writeOffer } from "./written.ts";
+import { Written, writeOffer } from "./written.ts";
 
 /** What `placeOffer` placed last, for whatever connection: its row, and room for what the client must see. */
 class Placed extends Written {

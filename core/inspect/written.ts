@@ -18,8 +18,7 @@ export class Written {
 }
 
 /** What a helper writes: nothing else is in its reach. */
-const words = new Uint8Array(MOST_WRITTEN);
-const wordsView = viewOf(words);
+const words = viewOf(new Uint8Array(MOST_WRITTEN));
 
 /**
  * Bytes `[from, end)` of `view`, the message `[at, end)` among them with this end in the place of the one that `offer` is, to
@@ -45,18 +44,6 @@ export function writeOffer(
   }
   if (!Number.isInteger(length) || length < 0 || length > MOST_WRITTEN) return -1;
   const start = copyWords(view, from, at + offer.start, into, place);
-  const behind = copyWords(wordsView, 0, length, into, start);
+  const behind = copyWords(words, 0, length, into, start);
   return copyWords(view, at + offer.end, end, into, behind) - place;
-}
-
-let shown: Uint8Array = new Uint8Array(0);
-let shownView = viewOf(shown);
-
-/** The view of bytes that are the same each time: of a batch, say. */
-export function sameView(bytes: Uint8Array): DataView {
-  if (bytes !== shown) {
-    shown = bytes;
-    shownView = viewOf(bytes);
-  }
-  return shownView;
 }

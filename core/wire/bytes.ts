@@ -90,6 +90,18 @@ function copyFour(from: DataView, i: number, to: DataView, at: number): void {
 
 export const viewOf = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 
+let shown: Uint8Array = new Uint8Array(0);
+let shownView = viewOf(shown);
+
+/** The view of bytes that are the same each time: of a batch, say. */
+export function sameView(bytes: Uint8Array): DataView {
+  if (bytes !== shown) {
+    shown = bytes;
+    shownView = viewOf(bytes);
+  }
+  return shownView;
+}
+
 /** Bytes `[start, end)`; all of them need no view of their own. */
 export const part = (bytes: Uint8Array, start: number, end: number): Uint8Array =>
   start === 0 && end === bytes.length ? bytes : bytes.subarray(start, end);

@@ -4,7 +4,8 @@
  */
 import type { Actions, Announcement, FaultForm, Offer, OfferForm, RefusalForm } from "../../core/helper/api.ts";
 import type { PartialEndpoint } from "../../core/units.ts";
-import { bytesOf, CR, decimal, isDigit, LF, skipBlanks, skipDigits } from "../../core/wire/text.ts";
+import { sameView } from "../../core/wire/bytes.ts";
+import { bytesOf, CR, decimal, isDigit, LF, skipDigits } from "../../core/wire/text.ts";
 import { type Announced, addressOf, type Found, found, type Malformed, seekExtended, seekHostPort } from "./ends.ts";
 import { extendedRenderer, refusedReply, renderHostPort, writeExtended, writeHostPort } from "./render.ts";
 import { IAC, NUL } from "./telnet.ts";
@@ -211,14 +212,15 @@ export function readOffered(bytes: Uint8Array, line: number, end: number, offer:
 }
 
 /**
- * Six numbers up to 255 with nothing but commas and blanks between them, and no other number or comma behind the code, in the
- * line at `line`, which opens with 227. Returns where its LF is; -1: it is no simple line (line.ts) that ends before `end`, or
- * not of this form. Each byte is looked at once.
+ * Six numbers up to 255 with nothing but a comma between them, and no other number or comma behind the code, in the line at
+ * `line`, which opens with 227. Returns where its LF is; -1: it is no simple line (line.ts) that ends before `end`, or not of
+ * this form. By words, of which each is looked at once.
  */
 function readHostPort(bytes: Uint8Array, line: number, end: number, offer: Offer): number {
-  let at = skipText(bytes, line + 3, end);
+  const view = sameView(bytes);
+  let at = skipText(view, line + 3, end);
   offer.start = at - line;
-  at = readNumbers(bytes, at, end, offer);
+  at = readNumbers(view, at, end, offer);
   if (at < 0) return -1;
   offer.end = at - line;
   while (at < end && bytes[at] !== COMMA && isText(bytes[at]!)) at++;
@@ -227,48 +229,53 @@ function readHostPort(bytes: Uint8Array, line: number, end: number, offer: Offer
 }
 
 /** Where the first byte from `start` on is that ends a line, or is of a number. */
-function skipText(bytes: Uint8Array, start: number, end: number): number {
+function skipText(view: DataView, start: number, end: number): number {
   let at = start;
-  while (at < end && isText(bytes[at]!)) at++;
+  while (at + 4 <= end && isPlainText(view.getInt32(at))) at += 4;
+  while (at < end && isText(view.getUint8(at))) at++;
   return at;
 }
 
-/** Compared, and not looked up: nearly all of it is letters and blanks. */
 const isText = (byte: number): boolean =>
   byte > NINE ? byte !== IAC : byte < ZERO && byte !== CR && byte !== LF && byte !== NUL;
 
-/** The six numbers at `start`. Returns where they end; -1: they are not there, or nothing is behind them. */
-function readNumbers(bytes: Uint8Array, start: number, end: number, offer: Offer): number {
+const TOPS = 0x80808080 | 0;
+
+/** Four bytes that are letters, blanks and the like: 0x40 to 0x7f, or 0x20 to 0x2f. Each bit is shifted to the top of its byte. */
+const isPlainText = (word: number): boolean => (~word & ((word << 1) | ((word << 2) & ~(word << 3))) & TOPS) === TOPS;
+
+/** The six numbers at `start`. Returns where they end; -1: they are not there, or too near the end. */
+function readNumbers(view: DataView, start: number, end: number, offer: Offer): number {
   let at = start;
   let address = 0;
   let port = 0;
   for (let i = 0; i < NUMBERS; i++) {
-    if (i > 0) at = behindComma(bytes, at, end);
-    if (at < 0) return -1;
-    const read = readNumber(bytes, at, end);
+    if (at + 4 > end) return -1;
+    const word = view.getInt32(at, true);
+    const read = readNumber(word);
     const number = read >>> 2;
+    const digits = read & 3;
     if (read < 0 || number > 255) return -1;
-    at += read & 3;
     if (i < 4) address = (address << 8) | number;
     else port = (port << 8) | number;
+    at += digits;
+    if (i === NUMBERS - 1) break;
+    if (byteIn(word, digits) !== COMMA) return -1;
+    at++;
   }
   offer.address = address >>> 0;
   offer.port = port;
   return at;
 }
 
-/** Behind the comma at `at` and the blanks around it; -1: there is none. */
-function behindComma(bytes: Uint8Array, at: number, end: number): number {
-  const comma = bytes[at] === COMMA ? at : skipBlanks(bytes, at, end);
-  return comma < end && bytes[comma] === COMMA ? skipBlanks(bytes, comma + 1, end) : -1;
-}
+/** The byte of `word` that was the first one, the second, and so on. */
+const byteIn = (word: number, index: number): number => (word >>> (index << 3)) & 0xff;
 
-/** The number at `at`, and in the lowest two bits how many digits it has, up to three; -1: none, or it is too near the end. */
-function readNumber(bytes: Uint8Array, at: number, end: number): number {
-  if (at + 3 > end) return -1;
-  const first = bytes[at]! - ZERO;
-  const second = bytes[at + 1]! - ZERO;
-  const third = bytes[at + 2]! - ZERO;
+/** The number with which `word` begins, and in the lowest two bits how many digits it has, up to three; -1: none. */
+function readNumber(word: number): number {
+  const first = byteIn(word, 0) - ZERO;
+  const second = byteIn(word, 1) - ZERO;
+  const third = byteIn(word, 2) - ZERO;
   if (first < 0 || first > 9) return -1;
   if (second < 0 || second > 9) return (first << 2) | 1;
   if (third < 0 || third > 9) return ((first * 10 + second) << 2) | 2;

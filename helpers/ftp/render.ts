@@ -3,7 +3,6 @@ import type { Render } from "../../core/helper/api.ts";
 import type { Endpoint } from "../../core/units.ts";
 import type { Address } from "../../core/wire/address.ts";
 
-const COMMA = 0x2c;
 const ZERO = 0x30;
 
 /** The address that was written last, nearly always that of the one virtual service, and its text. */
@@ -40,17 +39,17 @@ export const REFUSED_COMMAND = "PORT 0,0,0,0,0,0";
 export const refusedReply = (code: number, reason: string): string =>
   `${code} Can't open data connection: refused by the director (${reason}).\r\n`;
 
-/** Each number up to 255 in decimal, four bytes each: its digits, and how many they are. */
-const OCTETS = new Uint8Array(256 * 4);
-const COUNT = 3;
+/** Each number up to 255 in decimal, and a comma behind it, as the bytes of a word; and how many they are. */
+const OCTETS = new Int32Array(256);
+const LENGTHS = new Uint8Array(256);
 for (let value = 0; value < 256; value++) {
-  const text = String(value);
-  for (let i = 0; i < text.length; i++) OCTETS[value * 4 + i] = text.charCodeAt(i);
-  OCTETS[value * 4 + COUNT] = text.length;
+  const text = `${value},`;
+  for (let i = 0; i < text.length; i++) OCTETS[value]! |= text.charCodeAt(i) << (8 * i);
+  LENGTHS[value] = text.length;
 }
 
 /** The host-port of an IPv4 end into `out` from `at` on, as `renderHostPort`. Returns where it ends. */
-export function writeHostPort({ low: word }: Address, port: number, out: Uint8Array, at: number): number {
+export function writeHostPort({ low: word }: Address, port: number, out: DataView, at: number): number {
   let to = writeOctet(word >>> 24, out, at);
   to = writeOctet((word >>> 16) & 255, out, to);
   to = writeOctet((word >>> 8) & 255, out, to);
@@ -59,29 +58,24 @@ export function writeHostPort({ low: word }: Address, port: number, out: Uint8Ar
   return writeOctet(port & 255, out, to) - 1;
 }
 
-/** In decimal, and a comma behind it. Always three digits, those that it has not are written over: nothing is to be guessed. */
-function writeOctet(value: number, out: Uint8Array, at: number): number {
-  const from = value * 4;
-  out[at] = OCTETS[from]!;
-  out[at + 1] = OCTETS[from + 1]!;
-  out[at + 2] = OCTETS[from + 2]!;
-  const to = at + OCTETS[from + COUNT]!;
-  out[to] = COMMA;
-  return to + 1;
+/** In decimal, and a comma behind it. Always four bytes, those that are too many are written over: nothing is to be guessed. */
+function writeOctet(value: number, out: DataView, at: number): number {
+  out.setInt32(at, OCTETS[value]!, true);
+  return (at + LENGTHS[value]!) | 0;
 }
 
 /** The same of what `extendedRenderer` makes. */
-export function writeExtended(delimiter: number, port: number, out: Uint8Array, at: number): number {
-  for (let i = 0; i < 3; i++) out[at + i] = delimiter;
+export function writeExtended(delimiter: number, port: number, out: DataView, at: number): number {
+  for (let i = 0; i < 3; i++) out.setUint8(at + i, delimiter);
   const to = writePort(port, out, at + 3);
-  out[to] = delimiter;
+  out.setUint8(to, delimiter);
   return to + 1;
 }
 
 /** In decimal. */
-function writePort(port: number, out: Uint8Array, at: number): number {
+function writePort(port: number, out: DataView, at: number): number {
   let to = at + 1;
   for (let rest = port; rest > 9; rest = Math.floor(rest / 10)) to++;
-  for (let i = to - 1, rest = port; i >= at; i--, rest = Math.floor(rest / 10)) out[i] = ZERO + (rest % 10);
+  for (let i = to - 1, rest = port; i >= at; i--, rest = Math.floor(rest / 10)) out.setUint8(i, ZERO + (rest % 10));
   return to;
 }

@@ -267,7 +267,7 @@ const FORM: OfferForm = {
   said: "x",
   transport: "tcp",
   write: (_offer, _address, port, out, at) => {
-    out[at] = port & 255;
+    out.setUint8(at, port & 255);
     return at + 1;
   },
   instead: (reason) => textBytes(`(${reason})`),
@@ -447,7 +447,7 @@ t.test("an offer among much else goes on with all of it", async (t) => {
 t.test("what is written in the place of an offer may be 64 bytes, or none", async (t) => {
   for (const length of [64, 0]) {
     const write: OfferForm["write"] = (_offer, _address, _port, out, at) => {
-      out.fill(0x7a, at, at + length);
+      for (let i = 0; i < length; i++) out.setUint8(at + i, 0x7a);
       return at + length;
     };
     t.equal(said(madeUp(undefined, { ...FORM, write }), "aob").heard.reply, `a${"z".repeat(length)}b`);
