@@ -170,6 +170,17 @@ export class Conversation {
     return this;
   }
 
+  /** What the server sends to see whether the client is there, and the client's answer; but for the last one's. `window`: the client's. */
+  probed(times: number, window = 65_535): this {
+    for (let n = 0; n < times; n++) {
+      if (n > 0) this.#send("client", "A", "", window);
+      this.#recording.wait(5);
+      this.#sent.server--;
+      this.#send("server", "A", "x");
+    }
+    return this;
+  }
+
   /** The client takes no more, and says so each 5 s. */
   full(times: number): this {
     for (let n = 0; n < times; n++) {

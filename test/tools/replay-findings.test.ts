@@ -434,6 +434,17 @@ const cases: readonly Case[] = [
     found: [],
   },
   {
+    name: "a transfer that its client breaks, and says so without an end of the line",
+    record(recording) {
+      const control = downloading(recording);
+      const data = recording.connection(`${CLIENT}:40001`, DATA).open().server("data");
+      control.client("\xff\xf4\xff", "\xf2");
+      data.reset("client");
+      control.server("426 broken\r\n");
+    },
+    found: [],
+  },
+  {
     name: "a connection that is opened, and on which nothing comes until the client gives up",
     record(recording) {
       const control = recording
@@ -554,6 +565,21 @@ const cases: readonly Case[] = [
       data.lost("x".repeat(1448), 5).acknowledge().close();
     },
     found: [],
+  },
+  {
+    name: "a loss that mends, and whose receiver ends the connection in its own way",
+    record: (recording) => void dataOf(recording).lost("x".repeat(1448), 5).acknowledge().reset("client"),
+    found: [],
+  },
+  {
+    name: "a client that says each time that it is there, up to the end of the capture",
+    record: (recording) => void recording.ftp().probed(5),
+    found: [],
+  },
+  {
+    name: "a client that says each time that it takes nothing, up to the end of the capture",
+    record: (recording) => void recording.ftp().full(1).probed(5, 0),
+    found: ["error window-closed"],
   },
   {
     name: "a client that takes nothing any more",

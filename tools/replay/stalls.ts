@@ -5,7 +5,7 @@
 import { A, B, type End, type Flows } from "./flows.ts";
 import type { Watcher } from "./memory.ts";
 
-/** Payload that was sent again, from the first time that it was to the last. */
+/** Payload that was sent again, from the first time that it was to the last, while its receiver said nothing. */
 export interface Repeat {
   readonly sender: End;
   readonly sequence: number;
@@ -18,6 +18,8 @@ export interface Repeat {
   lastFrame: number;
   /** Bytes of payload that the connection had carried before, both ways. */
   readonly before: number;
+  /** How many frames the receiver has sent by then. */
+  readonly heard: number;
 }
 
 /** An end said nothing but that its window is closed. */
@@ -45,8 +47,10 @@ export class Stalls implements Watcher {
 
   repeated(row: number, side: number, sequence: number, length: number, time: number, frame: number): void {
     const sender = endOf(side);
+    const heard = this.#flows.framesOf(row, sender === A ? B : A);
     const known = this.#repeats.get(row);
-    if (known !== undefined && known.sequence === sequence && known.sender === sender) {
+    // Whoever answers each time is there: probes of one byte are sent again and again, too (RFC 9293 §3.8.4, §3.8.6.1).
+    if (known?.sequence === sequence && known.sender === sender && known.heard === heard) {
       known.times++;
       known.until = time;
       known.lastFrame = frame;
@@ -54,7 +58,8 @@ export class Stalls implements Watcher {
     }
     const before = this.#flows.bytes(row) - length;
     const [since, until, firstFrame, lastFrame] = [time, time, frame, frame];
-    keep(this.#repeats, row, { sender, sequence, length, times: 1, since, firstFrame, until, lastFrame, before });
+    const repeat = { sender, sequence, length, times: 1, since, firstFrame, until, lastFrame, before, heard };
+    keep(this.#repeats, row, repeat);
   }
 
   closed(row: number, side: number, time: number, frame: number): void {

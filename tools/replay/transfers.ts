@@ -40,6 +40,8 @@ export class Transfers {
       at = end + 1;
     }
     if (this.#lines[direction].length < TELLING) this.#lines[direction] += head(bytes, at, bytes.length);
+    // Some send the signals, and the line only when the server has answered, or never.
+    if (direction === "original" && isInterrupt(this.#lines.original)) this.#abort();
   }
 
   /** What comes next is the middle of a line. */
@@ -49,11 +51,15 @@ export class Transfers {
 
   #line(direction: Direction, line: string, frame: number): void {
     if (direction === "reply") this.#reply(line, frame);
-    else if (this.#open !== null && isAbort(line)) this.#open.aborted = true;
+    else if (isAbort(line)) this.#abort();
     else if (COMMANDS.has(line.slice(0, 4).toUpperCase()) && line.charCodeAt(4) <= 0x20) {
       this.#open = { asked: frame, answered: 0, begun: false, frame: 0, code: 0, aborted: false };
       if (this.asked.length < MOST) this.asked.push(this.#open);
     }
+  }
+
+  #abort(): void {
+    if (this.#open !== null) this.#open.aborted = true;
   }
 
   /** Of a reply in several lines the last. */
@@ -73,8 +79,8 @@ export class Transfers {
 
 /** RFC 959 §4.1.3: the telnet signals of an interrupt come before it. */
 const TELNET_COMMAND = 0xff;
-const isAbort = (line: string): boolean =>
-  line.charCodeAt(0) === TELNET_COMMAND || line.slice(0, 4).toUpperCase() === "ABOR";
+const isInterrupt = (line: string): boolean => line.charCodeAt(0) === TELNET_COMMAND;
+const isAbort = (line: string): boolean => isInterrupt(line) || line.slice(0, 4).toUpperCase() === "ABOR";
 
 const head = (bytes: Uint8Array, start: number, end: number): string =>
   String.fromCharCode(...bytes.subarray(start, Math.min(end, start + TELLING)));

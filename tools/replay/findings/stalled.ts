@@ -42,11 +42,11 @@ function* repeatFindings(scene: Scene, id: NumberedControl["id"], row: number): 
 }
 
 /** The other end was heard before, and not again, but for a reset. */
-function isInVain({ flows }: Scene, row: number, { sender, times, since, until }: Repeat): boolean {
-  if (times < REPEATS || until - since < REPEATED_SECONDS) return false;
+function isInVain({ flows }: Scene, row: number, { sender, times, since, until, heard }: Repeat): boolean {
+  if (times < REPEATS || until - since < REPEATED_SECONDS || heard === 0) return false;
   const receiver = otherEnd(sender);
-  if (flows.framesOf(row, receiver) === 0) return false;
-  return flows.lastTimeOf(row, receiver) <= until || wasResetBy(flows, row, receiver);
+  const afterwards = flows.framesOf(row, receiver) - heard;
+  return afterwards === 0 || (afterwards === 1 && wasResetBy(flows, row, receiver));
 }
 
 function* closureFindings(scene: Scene, id: NumberedControl["id"], row: number, end: End): Generator<Finding> {
