@@ -11,6 +11,8 @@ export type Progress = (read: number, size: number | null) => void;
 export interface FrameSink {
   /** Why it takes no more; null: it does. */
   readonly limit?: string | null;
+  /** The same, dearer to ask: before each piece of the file. */
+  readonly heapLimit?: string | null;
   frame(frame: Frame, number: number): void;
   /** Takes those that come next and are common, if `reader` is one of `newReader`; `frame` is not shown them. */
   skim?(reader: CaptureReader): void;
@@ -66,7 +68,8 @@ class Frames implements Receiver {
   }
 
   use(): boolean {
-    this.#drain();
+    this.#limit ??= this.#sink.heapLimit ?? null;
+    if (this.#limit === null) this.#drain();
     return this.#reader.damage === null && this.#limit === null;
   }
 

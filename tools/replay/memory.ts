@@ -4,6 +4,7 @@
  * it runs; of JavaScript it interprets the first hundred thousand packets, and optimizes beside.
  */
 import { readFileSync } from "node:fs";
+import { getHeapStatistics } from "node:v8";
 import type { CommonRecords } from "../../core/wire/capture/common.ts";
 import { ByteQueue } from "../../core/wire/capture/queue.ts";
 import { CaptureReader } from "../../core/wire/capture/reader.ts";
@@ -49,6 +50,15 @@ declare namespace WebAssembly {
     readonly exports: unknown;
     constructor(module: Module, imports: Readonly<Record<string, Readonly<Record<string, unknown>>>>);
   }
+}
+
+/** Of what V8's heap may become: what is written of all that was found needs the rest. */
+const HEAP_SHARE = 0.4;
+
+/** Garbage counts as well: V8 leaves little of it in a heap that is that full. */
+function isHeapFull(): boolean {
+  const { used_heap_size, heap_size_limit } = getHeapStatistics();
+  return used_heap_size > HEAP_SHARE * heap_size_limit;
 }
 
 /** Who is told what few segments do, by end: 0 or 1. */
@@ -104,8 +114,12 @@ export class Memory {
   /** null: nobody wants to know. */
   watcher: Watcher | null = null;
 
-  constructor(memory = takeMemory()) {
+  /** Little room is left in V8's heap. */
+  readonly isHeapFull: () => boolean;
+
+  constructor(memory = takeMemory(), full = isHeapFull) {
     this.#memory = memory;
+    this.isHeapFull = full;
     compiled ??= new WebAssembly.Module(readFileSync(new URL("./assembly.wasm", import.meta.url)));
     const instance = new WebAssembly.Instance(compiled, {
       env: { memory },

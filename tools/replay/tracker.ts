@@ -85,6 +85,11 @@ export class Tracker {
     return flows.hasRoom ? null : `${flows.count} flows are as many as there is memory for`;
   }
 
+  /** Control connections and what they say are kept in V8's heap, whose end would be the process's. */
+  get heapLimit(): string | null {
+    return this.#memory.isHeapFull() ? "there is no memory for more control connections, and what they say" : null;
+  }
+
   frame(frame: Frame, number: number): void {
     const packet = this.#packet;
     if (!packet.read(frame)) {
