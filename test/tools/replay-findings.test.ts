@@ -559,6 +559,15 @@ const cases: readonly Case[] = [
     found: ["error data-not-acknowledged", "error data-not-acknowledged"],
   },
   {
+    name: "a way that breaks soon, behind large segments that had arrived",
+    record(recording) {
+      const large = "x".repeat(1448);
+      dataOf(recording).server(large).acknowledge().lost(large, 5);
+      recording.ftp("10.0.0.5:40100").server(large).acknowledge().lost(large, 5);
+    },
+    found: ["error data-not-acknowledged", "error data-not-acknowledged"],
+  },
+  {
     name: "losses that mend: in the middle, and of what is sent last",
     record(recording) {
       const data = dataOf(recording).lost("x".repeat(1448), 5).acknowledge().server("more");

@@ -29,6 +29,7 @@ const rowsOf = ({ flows, stalls }: Tracker) =>
     times: [flows.firstTime(row), flows.lastTimeOf(row, A), flows.lastTimeOf(row, B)],
     flags: [flows.flagsOf(row, A), flows.flagsOf(row, B)],
     bytes: flows.bytes(row),
+    large: [flows.firstLarge(row, A), flows.firstLarge(row, B)],
     listener: flows.listener(row),
     initial: flows.initial(row),
     mark: flows.mark(row),

@@ -89,6 +89,12 @@ export class Flows {
     return this.#word(row, layout.SEQUENCE);
   }
 
+  /** Sequence number of the first large payload of `end`; null: it has sent none. */
+  firstLarge(row: number, end: End): number | null {
+    if ((this.#word(row, layout.FLAGS) & (layout.LARGE << (end - A))) === 0) return null;
+    return this.#word(row, end === A ? layout.LARGE_OF_A : layout.LARGE_OF_B);
+  }
+
   /** What is known of it: `UNSEEN`, `COUNTED`, ... */
   mark(row: number): number {
     return this.#word(row, layout.MARK);
@@ -148,7 +154,7 @@ export class Flows {
   /** TCP flags that `end` sent in any of its packets. */
   flagsOf(row: number, end: End): number {
     const flags = this.#word(row, layout.FLAGS);
-    return end === A ? flags & 0xff : flags >>> 8;
+    return (end === A ? flags : flags >>> 8) & 0xff;
   }
 
   /** Of payload, both ways, as often as they were sent. */

@@ -72,6 +72,9 @@ export const FIRST_FRAME = 8;
 export const INITIAL = 12;
 /** Who listened, and `OPENED`, `RENEWED`. */
 export const LISTENER = 16;
+/** Sequence number of the first large payload of each, where FLAGS says that there was one. */
+export const LARGE_OF_A = 20;
+export const LARGE_OF_B = 24;
 /** The key, with `A` as the source. Its last four words begin the second line. */
 export const KEY = 40;
 export const FRAMES_OF_A = 80;
@@ -84,6 +87,11 @@ export const LAST_TIME_OF_B = 112;
 export const MARK = 120;
 /** Sequence number of the payload that was sent last, by either end. */
 export const SEQUENCE = 124;
+
+/** In FLAGS, beside those of both: `A` has sent a large payload. The next bit is of `B`. */
+export const LARGE = 0x10000;
+/** Payloads that are no larger pass everywhere: every link of IPv6 carries more (RFC 8200 §5: 1280 bytes, less the headers). */
+export const SMALL = 1220;
 
 /** In LISTENER, beside the end: INITIAL is known; a newer row has the same key. */
 export const LISTENER_MASK = 3;

@@ -16,8 +16,6 @@ export interface Repeat {
   readonly firstFrame: number;
   until: number;
   lastFrame: number;
-  /** Bytes of payload that the connection had carried before, both ways. */
-  readonly before: number;
   /** How many frames the receiver has sent by then. */
   readonly heard: number;
 }
@@ -56,9 +54,8 @@ export class Stalls implements Watcher {
       known.lastFrame = frame;
       return;
     }
-    const before = this.#flows.bytes(row) - length;
     const [since, until, firstFrame, lastFrame] = [time, time, frame, frame];
-    const repeat = { sender, sequence, length, times: 1, since, firstFrame, until, lastFrame, before, heard };
+    const repeat = { sender, sequence, length, times: 1, since, firstFrame, until, lastFrame, heard };
     keep(this.#repeats, row, repeat);
   }
 

@@ -10,6 +10,8 @@ import {
   FRAMES_OF_A,
   INITIAL,
   KEY,
+  LARGE,
+  LARGE_OF_A,
   LAST_FRAME,
   LAST_TIME_OF_A,
   LISTENER,
@@ -22,6 +24,7 @@ import {
   SENDER,
   SEQUENCE,
   SLOTS,
+  SMALL,
   TABLE,
   UNKNOWN,
   WANTED,
@@ -204,8 +207,18 @@ export function watch(
   if (window === 0 && (flags & (SYN | FIN | RST)) === 0) closed(row, side, time, frame);
   if (octets === 0) return;
   const at = rowAt(row);
+  if (octets > SMALL) noteLarge(at, side, sequence);
   if (load<i32>(at + SEQUENCE) === sequence) repeated(row, side, sequence, octets, time, frame);
   else store<i32>(at + SEQUENCE, sequence);
+}
+
+/** Only the first: nothing else is in the row's first line that every packet would need. */
+function noteLarge(at: usize, side: i32, sequence: i32): void {
+  const flags = load<i32>(at + FLAGS);
+  const large = LARGE << side;
+  if ((flags & large) !== 0) return;
+  store<i32>(at + FLAGS, flags | large);
+  store<i32>(at + LARGE_OF_A + (side << 2), sequence);
 }
 
 /** The same of `row`, from whom `SENDER` says. */

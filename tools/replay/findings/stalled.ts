@@ -7,10 +7,6 @@ import { endOf, endText, icmpTooBigText, otherEnd, secondsText, wasClosed, wasRe
 /** Losses that mend are mended sooner: by then TCP has sent it three times, and again. */
 const REPEATS = 3;
 const REPEATED_SECONDS = 2;
-/** Every link of IPv6 carries more (RFC 8200 §5: 1280 bytes, less the headers). */
-const SMALL = 1220;
-/** So many segments of what is lost are sent before any has to be acknowledged (RFC 6928: 10), and a dialogue before them. */
-const FIRST_WINDOW = 16;
 
 const CLOSED_SECONDS = 10;
 
@@ -29,11 +25,11 @@ function* repeatFindings(scene: Scene, id: NumberedControl["id"], row: number): 
   const { flows, stalls } = scene;
   const repeat = stalls.repeatAtEnd(row);
   if (repeat === null || !isInVain(scene, row, repeat)) return;
-  const { sender, length, times, since, until, firstFrame, lastFrame } = repeat;
+  const { sender, sequence, length, times, since, until, firstFrame, lastFrame } = repeat;
   const ends = `${endText(flows, row, sender)} -> ${endText(flows, row, otherEnd(sender))}`;
   const message = `${ends} sends the same ${length} bytes ${times} times more in ${secondsText(until - since)} (frames ${firstFrame} to ${lastFrame}), and nothing acknowledges them`;
   const frames = [flows.firstFrame(row), firstFrame, lastFrame];
-  const isFirstLarge = length > SMALL && repeat.before <= FIRST_WINDOW * length;
+  const isFirstLarge = sequence === flows.firstLarge(row, sender);
   const icmp = icmpTooBigText(scene, row, sender);
   if (isFirstLarge || icmp !== "") {
     const why = icmp === "" ? "; what is smaller passes, and no ICMP error says why" : icmp;
