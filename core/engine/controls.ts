@@ -132,8 +132,8 @@ export class Controls {
     const { resting } = this;
     const count = resting.waiting;
     let k = 0;
-    resting.touch();
     try {
+      resting.touch();
       while (k < count) {
         const { id, packet } = resting.offers[k]!;
         const rested = resting.place(k, now, sent);

@@ -1,4 +1,5 @@
 /** What is wrong with a configuration, where, and what to do about it. */
+import { inertJson } from "../inert.ts";
 
 /** Keys and indices from the top: `["services", 0, "vip"]`. */
 export type Path = readonly (string | number)[];
@@ -54,6 +55,7 @@ const LONGEST_QUOTE = 60;
 export function quote(value: unknown): string {
   if (Array.isArray(value)) return "a list";
   if (typeof value === "object" && value !== null) return "a mapping";
-  const text = typeof value === "number" ? String(value) : (JSON.stringify(value) ?? "nothing");
+  if (value === undefined) return "nothing";
+  const text = typeof value === "number" ? String(value) : inertJson(value);
   return text.length > LONGEST_QUOTE ? `${text.slice(0, LONGEST_QUOTE - 2)}…"` : text;
 }

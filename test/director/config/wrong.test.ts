@@ -270,6 +270,12 @@ const wrong: [what: string, from: string, to: string, problem: string][] = [
     "name: my web",
     '16:11: groups[0].name: "my web" is no name; write letters, digits, dots, dashes and underscores, at most 63, a letter or digit first',
   ],
+  [
+    "a name that would turn a terminal's text round",
+    "name: web",
+    'name: "web\\u202e\\u009b"',
+    '16:11: groups[0].name: "web\\u202e\\u009b" is no name; write letters, digits, dots, dashes and underscores, at most 63, a letter or digit first',
+  ],
   ["a name that is a number", "name: web", "name: 80", '16:11: groups[0].name: 80 is no name; put it in quotes: "80"'],
   [
     "an octal address",
