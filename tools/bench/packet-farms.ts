@@ -55,7 +55,13 @@ export async function startKindred(sandbox: Sandbox, name: Subject): Promise<Far
   const place = pinned(name === BESIDE ? LOAD : MEASURED);
   const director: Running = startDirector(sandbox, config, farm.director.start, { path: "tun", ...place });
   await director.until(() => hasDevice(director.pid), "forwarding");
+  await forgetSoon(farm);
   return farm;
+}
+
+/** For two minutes, as it is by default, the connections of many turns would fill the kernel's table (262,144): then it drops. */
+async function forgetSoon({ director }: Farm): Promise<void> {
+  await director.must(["sysctl", "-e", "-q", "-w", "net.netfilter.nf_conntrack_tcp_timeout_time_wait=5"]);
 }
 
 /** At log level `warn` it does not say that it is ready. */
@@ -68,6 +74,7 @@ export async function startKernel(sandbox: Sandbox): Promise<Farm> {
   await farm.director.must(["sysctl", "-q", "-w", "net.ipv4.ip_forward=1"]);
   await real.must(["ip", "route", "add", "default", "via", farm.director.address]);
   await farm.director.must(["nft", rules(farm.vip, real.address)]);
+  await forgetSoon(farm);
   return farm;
 }
 

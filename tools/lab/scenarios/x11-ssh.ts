@@ -75,7 +75,13 @@ async function windowOf(sandbox: Sandbox, client: Host, vip: string, config: str
 const TITLE = /(0x[0-9a-f]+) "clock (\S*) (\S+) \d+ (\S+) \d+ (\S+)": \("xclock" "XClock"\)/;
 
 async function untilShown({ host, environment }: Terminal, ssh: Running): Promise<Window> {
-  const ask = (...about: readonly string[]) => host.must([...environment, "xwininfo", ...about]);
+  let refused = "";
+  // On a busy machine the display now and then cannot be opened, and a moment later it can.
+  const ask = (...about: readonly string[]) =>
+    host.must([...environment, "xwininfo", ...about]).catch((error: Error) => {
+      refused = error.message;
+      return "";
+    });
   let ended = false;
   void ssh.exited.then(() => (ended = true));
   for (const deadline = Date.now() + PATIENCE; !ended && Date.now() < deadline; await sleep(50)) {
@@ -84,7 +90,7 @@ async function untilShown({ host, environment }: Terminal, ssh: Running): Promis
     if ((await ask("-id", id)).includes("IsViewable"))
       return { note: note!, seenClient: seenClient!, server: server!, display: display! };
   }
-  throw new Error(`${host.name} shows no clock: ${ssh.stderr}`);
+  throw new Error(`${host.name} shows no clock: ${ssh.stderr}${refused}`);
 }
 
 function proveWindow(
