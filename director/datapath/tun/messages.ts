@@ -1,4 +1,5 @@
 /** What the main thread and the one that forwards say to each other. Only values that can be copied. */
+
 import type { HashSeed } from "../../../core/flow/key.ts";
 import type {
   ConnectionState,
@@ -10,6 +11,7 @@ import type {
   TemplateState,
 } from "../../control/operated.ts";
 import type { Fields, Level } from "../../log.ts";
+import type { StandingNft } from "./standing-nft.ts";
 
 /** What the thread is started with. */
 export interface WorkerPlan {
@@ -22,7 +24,7 @@ export interface WorkerPlan {
   /** Of direct routing: the device of each realserver's address. */
   readonly direct: Direct;
   /** Of the standing nft, where related connections are handed to the kernel. */
-  readonly offload: { readonly input: number; readonly output: number } | null;
+  readonly offload: StandingNft | null;
   /** Where tunnels begin: the director's own addresses; and what fits through the network behind. */
   readonly tunnels: Tunnels;
   /** Realservers that are given nothing until they are marked otherwise. */

@@ -9,6 +9,7 @@
  *
  * So no connection is ever handled by both: who has its first packet has them all.
  */
+
 import { readSync, writeSync } from "node:fs";
 import type { RelatedEntry } from "../../../core/flow/related.ts";
 import type { Endpoint } from "../../../core/units.ts";
@@ -28,6 +29,7 @@ import {
   toSources,
   VIPS,
 } from "./service-rules.ts";
+import type { StandingNft } from "./standing-nft.ts";
 
 const MAPS = { 4: "related4", 6: "related6" } as const;
 
@@ -88,7 +90,7 @@ export class Offload {
   #broken = false;
 
   /** Descriptors of the standing `nft -i --echo`: what it reads, and what it says. */
-  constructor(calls: Calls, { input, output }: { readonly input: number; readonly output: number }) {
+  constructor(calls: Calls, { input, output }: StandingNft) {
     this.#calls = calls;
     this.#input = input;
     this.#output = output;

@@ -2,9 +2,7 @@
  * The packet path: sets up the host and starts the thread that forwards; keeps the log, asks and tells that thread what
  * operators do, and takes all of it back at the end.
  */
-import { spawn } from "node:child_process";
 import { randomInt } from "node:crypto";
-import { closeSync } from "node:fs";
 import type { Ms } from "../../../core/units.ts";
 import { now } from "../../clock.ts";
 import type { ServiceConfig } from "../../config/types.ts";
@@ -12,9 +10,8 @@ import type { Config } from "../../config.ts";
 import type { Operated, Page, Query, Scope, ServiceState } from "../../control/operated.ts";
 import { type Log, LogLimit } from "../../log.ts";
 import { ChangeError } from "../change-error.ts";
-import { reasonOf } from "../libc.ts";
 import type { Datapath } from "../path.ts";
-import { type Calls, loadTunCalls, O_CLOEXEC } from "./calls.ts";
+import { type Calls, loadTunCalls } from "./calls.ts";
 import { changeText } from "./change.ts";
 import { packConfig } from "./config.ts";
 import { Conntrack } from "./conntrack.ts";
@@ -28,6 +25,7 @@ import { areSourcesAsked } from "./own-sources.ts";
 import { giveUpRoot } from "./privileges.ts";
 import { ServiceOffload } from "./service-offload.ts";
 import { DEVICE, planSetup } from "./setup.ts";
+import { endNft, type StandingNft, startNft } from "./standing-nft.ts";
 import { StayingClients } from "./staying.ts";
 import { lookAround } from "./surroundings.ts";
 import { ForwardingThread } from "./thread.ts";
@@ -46,7 +44,7 @@ export class PacketPath implements Datapath, Operated {
   readonly #log: LogLimit;
   readonly #ground = new Ground();
   #calls: Calls | null = null;
-  #nft: { readonly input: number; readonly output: number } | null = null;
+  #nft: StandingNft | null = null;
   #conntrack: Conntrack | null = null;
   /** What is offloaded, where anything is. */
   #kernel: KernelFlows | null = null;
@@ -136,8 +134,7 @@ export class PacketPath implements Datapath, Operated {
     this.#stopping = true;
     this.#thread?.terminate();
     this.#ground.leave();
-    // nft ends with its input.
-    if (this.#nft !== null) for (const fd of Object.values(this.#nft)) closeSync(fd);
+    if (this.#nft !== null) endNft(this.#nft);
     this.#nft = null;
     this.#kernel = null;
     this.#conntrack?.close();
@@ -394,21 +391,4 @@ function leftOf({ vip, realservers }: ServiceState): string[] {
 function makeSeeds(): Seeds {
   const word = (): number => randomInt(2 ** 32);
   return { scheduler: word(), ports: word(), flows: [word(), word()], related: [word(), word()] };
-}
-
-/** A standing nft(8): a process for each element would cost milliseconds. */
-function startNft(calls: Calls): { readonly input: number; readonly output: number } {
-  const [input, output] = [pipe(calls), pipe(calls)];
-  const nft = spawn("nft", ["--interactive", "--echo"], { stdio: [input.read, output.write, output.write] });
-  nft.on("error", () => {}).unref();
-  closeSync(input.read);
-  closeSync(output.write);
-  return { input: input.write, output: output.read };
-}
-
-function pipe(calls: Calls): { readonly read: number; readonly write: number } {
-  const ends = calls.memory(8);
-  if (calls.pipe2(ends.at, O_CLOEXEC) < 0)
-    throw new PathError(`pipe: ${reasonOf(calls.errno())}`, "nothing was changed");
-  return { read: ends.bytes.readInt32LE(0), write: ends.bytes.readInt32LE(4) };
 }
