@@ -144,6 +144,7 @@ const cut = (bytes: Uint8Array, direction: Direction, at: readonly number[]): Pi
  * here and there.
  */
 export function holdsContract(t: Test, helper: Helper, samples: readonly Uint8Array[], numRuns = 400): void {
+  for (const code of helper.foreign ?? []) t.ok(helper.reasons?.[code], `${code} has its words`);
   const noise = fc.uint8Array({ maxLength: 600 });
   const bent = fc
     .record({ sample: fc.constantFrom(...samples), where: fc.nat(), byte: fc.nat(255) })

@@ -72,6 +72,11 @@ export interface Helper extends Brief {
   readonly limits: Limits;
   /** What its codes mean, in words for operators; without an entry the code is shown. */
   readonly reasons?: Readonly<Record<string, string>>;
+  /**
+   * Its faults and notes that datagrams of another protocol have, rather than broken ones of its own: a flow of those is
+   * none of its own, whatever the port (observation).
+   */
+  readonly foreign?: readonly string[];
   /** Called once for each control connection, before its first payload. All state lives in what it returns. */
   open(connection: Connection, settings: Settings): Inspector;
   /** Who should serve this request, asked before it is scheduled. Absent: the scheduler and persistence decide. */

@@ -149,6 +149,11 @@ export class ControlObserver {
     this.#reader = new HelperReader(helper, connection, { strict, hold: helper.limits.hold });
   }
 
+  /** The helper let go of it. */
+  get detached(): boolean {
+    return this.#detached;
+  }
+
   /** The helper let go of it at once, and had nothing to tell of it but notes: it is another protocol's. */
   get disowned(): boolean {
     if (!this.#detached || this.#accepted) return false;

@@ -23,6 +23,7 @@ export const dns: Helper = {
   sources: ["RFC 1035", "RFC 1996", "RFC 2136", "RFC 7766"],
   limits: { pending: 10, ttl: seconds(30), hold: LONGEST_OPENING, patience: seconds(30) },
   reasons,
+  foreign: ["not-dns", "short-header", "bad-label", "bad-pointer", "long-name"],
   options: { primary: true },
   requests,
   open: ({ transport, real }) => (transport === "udp" ? new Datagrams(real.port) : new Stream()),
@@ -79,10 +80,10 @@ const foreign = (header: Header | string, problem: string | null): boolean =>
 
 /** What is wrong with a message of `direction`, or null. */
 function complaintOf(header: Header, message: Uint8Array, direction: Direction): string | null {
-  if (header.reply !== (direction === "reply")) return header.reply ? "not-a-query" : "not-an-answer";
-  if (header.questions === 0) return null;
-  const question = readQuestion(message, HEADER);
-  return typeof question === "string" ? question : null;
+  const question = header.questions === 0 ? null : readQuestion(message, HEADER);
+  if (typeof question === "string") return question;
+  if (header.reply === (direction === "reply")) return null;
+  return header.reply ? "not-a-query" : "not-an-answer";
 }
 
 /** Messages with their lengths before them, of which only the first bytes are looked at. */

@@ -36,6 +36,7 @@ export const netbios: Helper = {
   sources: ["RFC 1001", "RFC 1002 §4.2, §4.4"],
   limits: { pending: 0, ttl: seconds(0), hold: 0, patience: seconds(0) },
   reasons,
+  foreign: ["truncated", "bad-name", "unknown-type"],
   open: (connection) =>
     isDatagramService(connection) ? new DatagramInspector(connection) : new NameInspector(connection),
 };

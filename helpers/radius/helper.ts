@@ -25,6 +25,7 @@ export const radius: Helper = {
   sources: ["RFC 2865", "RFC 2866", "RFC 3162", "RFC 3579", "RFC 5080", "RFC 5176", "RFC 5997"],
   limits: { pending: 1, ttl: seconds(30), hold: 0, patience: seconds(30) },
   reasons,
+  foreign: ["unknown-code", "short-packet"],
   options: { key: Object.keys(KEYS) },
   requests,
   open: () => ({ inspect }),
@@ -33,8 +34,9 @@ export const radius: Helper = {
 /** Nothing is announced; what is malformed is told. */
 function inspect(payload: Uint8Array, direction: Direction, actions: Actions): Inspection {
   const packet = readPacket(payload);
-  if (typeof packet === "string") actions.fault(packet);
-  else if (!isRequest(packet.code) && !isReply(packet.code)) actions.fault("unknown-code");
+  const code = payload[0];
+  if (packet !== "short-packet" && !isRequest(code!) && !isReply(code!)) actions.fault("unknown-code");
+  else if (typeof packet === "string") actions.fault(packet);
   else if (isRequest(packet.code) !== (direction === "original")) {
     actions.fault(direction === "original" ? "not-a-request" : "not-a-reply");
   } else if (!attributesFit(payload, packet)) actions.fault("bad-attribute");

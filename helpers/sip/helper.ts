@@ -42,6 +42,7 @@ export const sip: Helper = {
   sources: ["RFC 3261 §7, §18, §20", "RFC 3264", "RFC 3605", "RFC 8866"],
   limits: { pending: 48, ttl: seconds(180), hold: 16_384, patience: seconds(60) },
   reasons,
+  foreign: ["not-sip"],
   open: (connection, settings) => new SipInspector(connection, settings),
   initials: LETTERS,
   detect({ original, reply }) {

@@ -1,7 +1,7 @@
 import { type Actions, type Direction, type Helper, type Inspector, passed, type Ref } from "../../core/helper/api.ts";
 import { port, seconds } from "../../core/units.ts";
 import { reasons } from "./reasons.ts";
-import { parseRequest, type Request } from "./wire.ts";
+import { isAnswer, parseRequest, type Request } from "./wire.ts";
 
 /**
  * A TFTP server does not answer from port 69. It takes a port of its own for every transfer (its transfer identifier,
@@ -19,6 +19,7 @@ export const tftp: Helper = {
   sources: ["RFC 1350", "RFC 2347"],
   limits: { pending: 1, ttl: seconds(30), hold: 0, patience: seconds(0) },
   reasons,
+  foreign: ["not-a-request", "not-an-answer"],
   open: ({ client }) => new TftpInspector(client.port),
 };
 
@@ -39,7 +40,7 @@ class TftpInspector implements Inspector {
   }
 
   inspect(payload: Uint8Array, direction: Direction, actions: Actions) {
-    if (direction === "reply") this.#answered(actions);
+    if (direction === "reply") this.#answered(payload, actions);
     else this.#request(payload, actions);
     return passed(payload);
   }
@@ -74,7 +75,8 @@ class TftpInspector implements Inspector {
     this.#here = false;
   }
 
-  #answered(actions: Actions): void {
+  #answered(payload: Uint8Array, actions: Actions): void {
+    if (!isAnswer(payload)) return actions.fault("not-an-answer");
     if (this.#asked !== null) actions.revoke(this.#asked.ref);
     this.#asked = null;
     this.#here = true;

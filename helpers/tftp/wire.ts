@@ -11,6 +11,9 @@ import { latin1 } from "../../core/wire/text.ts";
 
 const RRQ = 1;
 const WRQ = 2;
+/** DATA, ACK, ERROR, OACK (RFC 2347). */
+const FIRST_ANSWER = 3;
+const LAST_ANSWER = 6;
 /** RFC 2347: the whole request, options included. */
 const LONGEST = 512;
 const LONGEST_MODE = 8;
@@ -35,6 +38,12 @@ export function parseRequest(payload: Uint8Array): Request | Malformed {
   if (modeEnd < 0) return "truncated";
   if (!isMode(payload, filenameEnd + 1, modeEnd)) return "bad-mode";
   return { operation: opcode === RRQ ? "RRQ" : "WRQ", optionsWhole: arePairs(payload, modeEnd + 1) };
+}
+
+/** What a server sends, by its opcode. */
+export function isAnswer(payload: Uint8Array): boolean {
+  const opcode = payload.length < 2 ? 0 : u16(payload, 0);
+  return opcode >= FIRST_ANSWER && opcode <= LAST_ANSWER;
 }
 
 /** In any mix of upper and lower case. */

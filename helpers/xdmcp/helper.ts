@@ -46,6 +46,7 @@ export const xdmcp: Helper = {
   sources: ["X Display Manager Control Protocol 1.1"],
   limits: { pending: 4, ttl: SESSION, hold: 0, patience: seconds(0) },
   reasons,
+  foreign: ["bad-version"],
   open: (connection) => new XdmcpInspector(connection),
   affinity: (_payload, { address }) => {
     const keys = [`xdmcp ${address}`];

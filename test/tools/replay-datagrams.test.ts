@@ -3,12 +3,17 @@ import t from "tap";
 import { type Helper, type Opening, passed } from "../../core/helper/api.ts";
 import { type Direction, port, seconds } from "../../core/units.ts";
 import { CaptureReader } from "../../core/wire/capture/reader.ts";
+import { dns } from "../../helpers/dns/helper.ts";
 import { netbios } from "../../helpers/netbios/helper.ts";
+import { radius } from "../../helpers/radius/helper.ts";
 import { rsh } from "../../helpers/rsh/helper.ts";
+import { sip } from "../../helpers/sip/helper.ts";
 import { tftp } from "../../helpers/tftp/helper.ts";
+import { xdmcp } from "../../helpers/xdmcp/helper.ts";
 import { bind } from "../../tools/replay/bindings.ts";
 import { addCapture, emptyReport, type Report } from "../../tools/replay/report.ts";
 import { type Bindings, Tracker } from "../../tools/replay/tracker.ts";
+import { accessRequest } from "../helpers/radius/packets.ts";
 import { tcp, udp } from "../packets.ts";
 
 const le32 = (n: number): number[] => [n & 255, (n >>> 8) & 255, (n >>> 16) & 255, n >>> 24];
@@ -80,6 +85,73 @@ t.test("a flow that its helper lets go at once is not listed", async (t) => {
   ];
   t.same(controls(replayed([rsh], stream.slice(0, 1))), [`rsh/tcp ${C} 192.0.2.1:514 1`]);
   t.same(controls(replayed([rsh], stream)), []);
+});
+
+/** Datagrams of something else: no byte of them means anything. */
+function noise(seed: number): () => string {
+  let state = seed;
+  return () => {
+    state = (Math.imul(state, 1_103_515_245) + 12_345) >>> 0;
+    const random = (i: number): number => Math.imul(state + i, 0x9e3779b1) >>> 24;
+    return String.fromCharCode(...Array.from({ length: 20 + (state >>> 23) }, (_, i) => random(i)));
+  };
+}
+
+/** What a finding of it says, as it is told once. */
+const strange = ({ findings }: Report) =>
+  findings.filter(({ code }) => code === "port-of-another-protocol").map(({ message }) => message.split(",")[0]);
+
+// In a capture of anybody's datagrams a port of RADIUS had thousands of lines of `bad-length`, one for each datagram.
+for (const helper of [radius, tftp, xdmcp, netbios, sip, dns]) {
+  const server = `192.0.2.1:${helper.ports[0]}`;
+  t.test(
+    `datagrams of another protocol on port ${helper.ports[0]} are told once, not each as broken ${helper.name}`,
+    async (t) => {
+      for (let seed = 1; seed <= 20; seed++) {
+        const next = noise(seed);
+        const packets = Array.from({ length: 300 }, (_, i) =>
+          i % 3 === 2 ? datagram(server, C, next()) : datagram(C, server, next()),
+        );
+        const report = replayed([helper], packets);
+        t.same([controls(report), report.faults], [[], []]);
+        const message = `300 datagrams do not look like ${helper.name} on port ${helper.ports[0]} (${C} -> ${server})`;
+        // An answer to a broadcast of NetBIOS is let go by its first byte.
+        if (helper !== netbios) t.same(strange(report), [message]);
+      }
+    },
+  );
+}
+
+const RADIUS = "192.0.2.1:1812";
+const nas = (port: number) => `10.0.0.5:${port}`;
+
+t.test("flows that say too little to be told by it are told by all that is said to their server", async (t) => {
+  const next = noise(7);
+  const scanned = Array.from({ length: 30 }, (_, i) => datagram(nas(2000 + i), RADIUS, next()));
+  t.same(controls(replayed([radius], scanned)), []);
+  t.same(strange(replayed([radius], scanned)), [
+    `30 datagrams do not look like radius on port 1812 (${nas(2000)} -> ${RADIUS} and 29 more flows)`,
+  ]);
+  t.same(strange(replayed([radius], scanned.slice(0, 3))), [], "three broken requests are somebody's");
+  t.equal(replayed([radius], scanned.slice(0, 3)).controls.length, 3);
+  const asked = datagram(nas(40000), RADIUS, Buffer.from(accessRequest(1)).toString("latin1"));
+  t.equal(replayed([radius], [...scanned, asked]).controls.length, 31, "somebody speaks RADIUS to it");
+});
+
+t.test("a RADIUS client all of whose requests are broken is seen, beside strangers and alone", async (t) => {
+  const next = noise(3);
+  const broken = Array.from({ length: 40 }, (_, i) => {
+    const bytes = accessRequest(i);
+    bytes.set([0xff, 0xff], 2);
+    return datagram(nas(40000), RADIUS, Buffer.from(bytes).toString("latin1"));
+  });
+  const strangers = Array.from({ length: 60 }, (_, i) => datagram(nas(2000 + (i % 3)), RADIUS, next()));
+  for (const packets of [broken, [...strangers, ...broken]]) {
+    const report = replayed([radius], packets);
+    t.match(report.controls, [{ helper: "radius", client: { port: 40000 } }]);
+    t.equal(report.faults.length, 40);
+    t.same([...new Set(report.faults.map(({ code }) => code))], ["bad-length"]);
+  }
 });
 
 /** Detected by a word that the client says. */

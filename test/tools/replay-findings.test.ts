@@ -1124,7 +1124,9 @@ const cases: readonly Case[] = [
       talk(`${CLIENT}:1645`, `${SERVER}:53`, 3);
       talk("10.0.0.6:1645", `${SERVER}:53`, 60);
     },
-    found: [],
+    found: ["info port-of-another-protocol", "info port-of-another-protocol"],
+    frames: [1],
+    says: /^120 datagrams do not look like radius on port 1812 \(192\.0\.2\.1:443 -> 10\.0\.0\.5:1812\), and no/,
   },
   {
     name: "a RADIUS client that keeps asking a dead server, while another answers",

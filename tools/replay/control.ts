@@ -12,6 +12,7 @@ import * as tcp from "../../core/wire/tcp.ts";
 import { Detection } from "./detect.ts";
 import type { End } from "./flows.ts";
 import { type Question, Questioner } from "./question.ts";
+import type { Tally } from "./strangers.ts";
 import type { Transcript } from "./transcript.ts";
 import { type Transfer, Transfers } from "./transfers.ts";
 
@@ -86,6 +87,14 @@ export abstract class Control {
   /** What an FTP server said of the transfers that it was asked for. */
   get transfers(): readonly Transfer[] {
     return NO_TRANSFERS;
+  }
+
+  /** What its datagrams are to its helper; null: it has none. */
+  readonly tally: Tally | null = null;
+
+  /** By that it is another protocol's. */
+  get isForeign(): boolean {
+    return false;
   }
 
   /** What its opener asks about (ident). */

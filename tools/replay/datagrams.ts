@@ -4,6 +4,7 @@ import { RequestObserver } from "../../core/inspect/requests.ts";
 import type { Direction } from "../../core/units.ts";
 import { Control, type Place } from "./control.ts";
 import type { End } from "./flows.ts";
+import { isForeign, newTally } from "./strangers.ts";
 
 /** The flow of a datagram protocol between two ends, all through a capture: each datagram is shown to the helper whole. */
 export class UdpControl extends Control {
@@ -13,8 +14,7 @@ export class UdpControl extends Control {
   /** Announcements that were looked at for an answer on this flow itself, by who would give it. */
   readonly #looked: Record<Direction, number> = { original: 0, reply: 0 };
   override readonly requests: RequestObserver | null;
-  /** A datagram that was not empty was seen. */
-  #said = false;
+  override readonly tally = newTally();
   readonly #answered = new Map<ObservedAnnouncement, number>();
 
   constructor(helper: Helper, place: Place) {
@@ -27,7 +27,11 @@ export class UdpControl extends Control {
   }
 
   get confirmed(): boolean | null {
-    return this.#said ? !this.observer.disowned : null;
+    return this.tally.said > 0 ? !this.observer.disowned && !this.isForeign : null;
+  }
+
+  override get isForeign(): boolean {
+    return isForeign(this.tally, this.observer.detached);
   }
 
   override answered(observed: ObservedAnnouncement): number | null {
@@ -36,13 +40,24 @@ export class UdpControl extends Control {
 
   datagram(end: End, payload: Uint8Array, frame: number): void {
     const direction = this.direction(end);
-    if (payload.length > 0) this.#said = true;
     this.#answer(direction, frame);
+    const [faults, notes] = [this.faults.length, this.notes.length];
     this.observer.data(direction, payload, frame);
+    if (payload.length > 0) this.#count(faults, notes);
     this.requests?.datagram(direction, payload, frame);
   }
 
   close(): void {}
+
+  /** A datagram was read; `faults`, `notes`: as many there were before it. */
+  #count(faults: number, notes: number): void {
+    const { tally, helper } = this;
+    tally.said++;
+    if (tally.known) return;
+    const remarks = [...this.faults.slice(faults), ...this.notes.slice(notes)];
+    tally.known = remarks.length === 0;
+    if (!tally.known && remarks.every(({ code }) => helper.foreign?.includes(code))) tally.foreign++;
+  }
 
   /** A TFTP server may answer from port 69: what was announced is then this flow. */
   #answer(opener: Direction, frame: number): void {

@@ -129,7 +129,7 @@ export function addCapture(
   tracker: Tracker,
   controls = numbered(tracker, report.controls.length),
 ): void {
-  const { flows, neighbours, unreachables, stalls } = tracker;
+  const { flows, neighbours, unreachables, stalls, strangers } = tracker;
   const { file } = capture;
   report.captures.push(capture);
   for (const { id, control, related } of controls) {
@@ -147,6 +147,7 @@ export function addCapture(
     neighbours,
     unreachables,
     stalls,
+    strangers: strangers.flows,
     controls,
   })) {
     report.findings.push({ code, severity, ...(control === null ? {} : { control }), file, ...rest });

@@ -17,6 +17,7 @@ import { Memory } from "./memory.ts";
 import { Neighbours } from "./neighbours.ts";
 import { Skimmer } from "./skim.ts";
 import { Stalls } from "./stalls.ts";
+import { Strangers } from "./strangers.ts";
 import { TRANSCRIPT_BYTES, Transcript, type TranscriptBudget } from "./transcript.ts";
 import { Unreachables } from "./unreachables.ts";
 
@@ -37,7 +38,10 @@ export class Tracker {
   readonly unreachables = new Unreachables();
   readonly stalls: Stalls;
   /** In the order of their first frames; some may not have shown yet whether they are what they seem. */
-  readonly controls: Control[] = [];
+  controls: Control[] = [];
+  readonly strangers = new Strangers();
+  /** So many of `controls` are none. */
+  #wrong = 0;
   readonly #packet = new Packet();
   readonly #skimmer: Skimmer;
   readonly #bindings: Bindings;
@@ -123,6 +127,15 @@ export class Tracker {
   end(): void {
     for (const control of this.#byRow.values()) control.close();
     this.#byRow.clear();
+    this.#letStrangersGo();
+  }
+
+  #letStrangersGo(): void {
+    this.#dropWrong();
+    const strangers = this.strangers.among(this.controls);
+    if (strangers.size === 0) return;
+    this.controls = this.controls.filter((control) => !strangers.has(control));
+    for (const control of strangers) this.strangers.add(control);
   }
 
   /** Those of `controls` that are what they seemed. */
@@ -250,9 +263,16 @@ export class Tracker {
   /** One that has turned out to be something else is forgotten. */
   #forgetWrong(control: Control): void {
     if (control.confirmed !== false) return;
+    if (control.isForeign) this.strangers.add(control);
     this.flows.setMark(control.row, COUNTED);
     this.#byRow.delete(control.row);
-    this.controls.splice(this.controls.lastIndexOf(control), 1);
+    // Each would have to be looked for: most of them go together.
+    if (++this.#wrong * 2 > this.controls.length) this.#dropWrong();
+  }
+
+  #dropWrong(): void {
+    this.controls = this.controls.filter(({ confirmed }) => confirmed !== false);
+    this.#wrong = 0;
   }
 
   /** Null: port 0, which no connection has. */

@@ -33,7 +33,17 @@ t.test("what is no request opens nothing: DATA, OACK or ERROR alone, and whateve
     t.same(recorder.expected, []);
     t.match(recorder.faults, [{ code: "not-a-request" }]);
   }
-  for (const payload of [RRQ, DATA, ERROR, OACK]) t.ok(inspect(tftp, payload, "reply").recorder.empty);
+  for (const payload of [DATA, ERROR, OACK]) t.ok(inspect(tftp, payload, "reply").recorder.empty);
+});
+
+t.test("what no server says is no answer: the request still waits for one", async (t) => {
+  for (const payload of [RRQ, WRQ, packet(7, ""), Uint8Array.of(0)]) {
+    const talk = conversationOf(tftp);
+    talk.client(RRQ);
+    talk.server(payload);
+    t.same(talk.reasons("fault"), ["not-an-answer"]);
+    t.equal(talk.pending.length, 1);
+  }
 });
 
 t.test("a request sent again may be answered again, from another port", async (t) => {

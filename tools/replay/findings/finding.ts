@@ -4,6 +4,7 @@ import type { Flows } from "../flows.ts";
 import type { Related } from "../match.ts";
 import type { Neighbours } from "../neighbours.ts";
 import type { Stalls } from "../stalls.ts";
+import type { Stranger } from "../strangers.ts";
 import type { Unreachables } from "../unreachables.ts";
 
 /**
@@ -37,6 +38,7 @@ export interface Scene {
   readonly neighbours: Neighbours;
   readonly unreachables: Unreachables;
   readonly stalls: Stalls;
+  readonly strangers: readonly Stranger[];
   readonly controls: readonly NumberedControl[];
 }
 
@@ -80,6 +82,8 @@ export const REMEDIES = {
     "Let the realserver's ident queries leave as the VIP, switch them off on the server, or have firewalls reject port 113 instead of dropping it.",
   "udp-clients-stuck":
     "Schedule each datagram by itself (ipvsadm --ops, or a helper that schedules requests), and expire entries of dead servers at once.",
+  "port-of-another-protocol":
+    "Nothing is wrong where another program has the port; it is worth a look where this protocol should be spoken on it.",
 } as const;
 
 export type Code = keyof typeof REMEDIES;
