@@ -6,13 +6,15 @@ import { connect, createServer as createNetServer, type Server as NetServer } fr
 import { dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { createAdaptorServer } from "@hono/node-server";
-import { endpointText } from "../../core/units.ts";
+import { endpointText, seconds } from "../../core/units.ts";
+import { now } from "../clock.ts";
 import type { ControlConfig } from "../config.ts";
 import type { Log } from "../log.ts";
 import { type Access, socketAccess, tcpAccess } from "./access.ts";
 import { makeApi } from "./api.ts";
 import type { Events } from "./events.ts";
 import type { Operator } from "./operator.ts";
+import { makeRoom } from "./room.ts";
 import { usualSocket } from "./usual-socket.ts";
 
 /** The control interface cannot be had as it is configured. */
@@ -42,8 +44,10 @@ const PRIVATE_FILE = 0o600;
 /** How long it is waited until another has done what takes milliseconds. */
 const TURN = 1000;
 const SHORTEST_TOKEN = 16;
-/** Connections to one of its ends; more are closed at once. Clients of the services need descriptors, too. */
+/** Connections to one of its ends. */
 const MOST_CONNECTIONS = 256;
+/** How often at most it is told that there were as many. */
+const TOLD_EVERY = seconds(60);
 
 /** Opens what `config` says, or the usual socket where it says nothing. Throws a ControlError; then nothing is open. */
 export async function openControl(config: ControlConfig | null, options: ControlOptions): Promise<ControlServer> {
@@ -58,7 +62,7 @@ export async function openControl(config: ControlConfig | null, options: Control
   try {
     const path = config?.socket ?? usualSocket();
     if (path !== "none") {
-      const server = serverFor(options, socketAccess, null);
+      const server = serverFor(options, socketAccess, null, path);
       await listenOnSocket(server, path, config?.mode ?? PRIVATE_FILE);
       servers.push(server);
       at.push(path);
@@ -76,9 +80,14 @@ export async function openControl(config: ControlConfig | null, options: Control
   return { at, close };
 }
 
-function serverFor(options: ControlOptions, access: Access, tls: ControlConfig["tls"]): Server {
+function serverFor(options: ControlOptions, access: Access, tls: ControlConfig["tls"], at: string): Server {
   const server = httpServer(options, access, tls);
-  server.maxConnections = MOST_CONNECTIONS;
+  let told = Number.NEGATIVE_INFINITY;
+  makeRoom(server, MOST_CONNECTIONS, () => {
+    if (now() - told < TOLD_EVERY) return;
+    told = now();
+    options.log("warn", "control-full", { at, most: MOST_CONNECTIONS });
+  });
   return server;
 }
 
@@ -114,7 +123,7 @@ async function openTcp(
     anonymous,
     tls: tls !== null,
   });
-  const server = serverFor(options, access, tls);
+  const server = serverFor(options, access, tls, endpointText(tcp!));
   await listening(server, () => server.listen({ host: address.toString(), port, exclusive: true }), endpointText(tcp!));
   return server;
 }

@@ -146,7 +146,13 @@ export class Client {
   }
 
   #unreachable({ code, message }: NodeJS.ErrnoException): Unreachable {
+    const closed =
+      "the connection was closed before the answer; the director ended, or has so many that it closed this one: " +
+      "try again, or see in its log (control-full) and by `ss -p` who holds them";
     const why: Record<string, string> = {
+      ECONNRESET: closed,
+      EPIPE: closed,
+      EAGAIN: "it takes no connection, and as many as may wait do; it hangs, or is stopped",
       ENOENT: "no director is there; start one (kindred run), or name its socket with --socket or KINDRED_SOCKET",
       ECONNREFUSED: "no director listens there any more; start one (kindred run)",
       ETIMEDOUT: `no answer for ${this.#patience / 1000} s; it hangs, or is stopped, and what it was told may still be done`,

@@ -1,9 +1,12 @@
 /** The control interface over TLS: a certificate of the operators' authority, or the token. */
 import { execFileSync } from "node:child_process";
+import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { request } from "node:https";
+import { connect, type Socket } from "node:net";
 import { join } from "node:path";
+import { connect as connectTls } from "node:tls";
 import t, { type Test } from "tap";
 import { parseConfig } from "../../../director/config.ts";
 import { Director } from "../../../director/director.ts";
@@ -112,3 +115,29 @@ t.test("a certificate of the operators' authority is enough; another's, or none,
   t.equal(await asked(at, "operator", { host: "evil.example" }), 421, "for this host alone");
   t.equal(await asked(at, "operator", { origin: "https://evil.example" }), 403, "and not for somebody's page");
 });
+
+/** Each is two sockets of Node's: what came in, and what was made of it. */
+t.test(
+  "who holds all connections keeps nobody out, greeted or not, nor ends what is being answered",
+  needed,
+  async (t) => {
+    const at = await director(t);
+    const ca = readFileSync(join(at.path, "ours.pem"));
+    const there = { host: "127.0.0.1", port: at.port };
+    const tls = { ...there, ca, checkServerIdentity: () => undefined };
+    const headers = { authorization: `Bearer ${TOKEN}` };
+    const watching = request({ ...tls, path: "/v1/events", agent: false, headers }).end();
+    const [lines] = await once(watching, "response");
+    const held: Socket[] = [];
+    t.teardown(() => {
+      for (const one of [watching, ...held]) one.destroy();
+    });
+    lines.resume();
+    for (const greeted of [false, true]) {
+      for (let i = 0; i < 300; i++) held.push((greeted ? connectTls(tls) : connect(there)).on("error", () => {}));
+      await once(held.at(-1)!, greeted ? "secureConnect" : "connect");
+      t.equal(await asked(at, "operator"), 422);
+      t.notOk(lines.destroyed);
+    }
+  },
+);

@@ -1,11 +1,12 @@
 /** `kindred ctl` as its users run it: processes of their own. */
 import { once } from "node:events";
 import { readFile, writeFile } from "node:fs/promises";
+import { createServer } from "node:net";
 import { dirname, join } from "node:path";
 import t, { type Test } from "tap";
 import { Client } from "../../../director/ctl/client.ts";
 import { freePort } from "../../../tools/demo/realserver.ts";
-import { CLIENT, dial, ftpConfig, listen, REAL_A, REAL_B, until, VIP } from "../live.ts";
+import { CLIENT, dial, folder, ftpConfig, listen, REAL_A, REAL_B, until, VIP } from "../live.ts";
 import { built, Process } from "../process.ts";
 import { announced, type Scripted, scripted } from "../scripted.ts";
 
@@ -185,6 +186,21 @@ t.test("what answers and is no director, or is one no more, is that there is non
   const lines = new Client({ url: await answering(t, http('{"event":"watching"}\n', "", 4000)) }).lines("/v1/events");
   t.match(await lines.next(), { value: '{"event":"watching"}' });
   await t.rejects(lines.next(), { name: "Unreachable" });
+});
+
+/** It said EPIPE, or ECONNRESET. */
+t.test("who is closed before the answer is told what that may be, and what to do", async (t) => {
+  const path = join(await folder(t), "closing.sock");
+  const server = createServer((socket) => socket.on("error", () => {}).destroy()).listen(path);
+  t.teardown(() => server.close());
+  await once(server, "listening");
+  for (const body of [undefined, { text: "x".repeat(1_000_000) }]) {
+    const asked = new Client({ socket: path }).send({ method: "POST", path: "/v1/config", body });
+    await t.rejects(asked, {
+      name: "Unreachable",
+      message: `${path}: the connection was closed before the answer; the director ended, or has so many that it closed this one: try again, or see in its log (control-full) and by \`ss -p\` who holds them`,
+    });
+  }
 });
 
 /** One that is stopped (SIGSTOP), or whose loop hangs: the kernel takes connections for it all the same. */
