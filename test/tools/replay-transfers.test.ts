@@ -71,3 +71,24 @@ t.test("what is remembered is bounded", async (t) => {
   }
   t.equal(transfers.asked.length, 1000);
 });
+
+t.test("what only resembles a command or a code is neither", async (t) => {
+  const list: [Direction, string] = ["original", "LIST\r\n"];
+  for (const other of [
+    "226\n",
+    "22\n",
+    "626 x\r\n",
+    "026 x\r\n",
+    "2a6 x\r\n",
+    "22: x\r\n",
+    "2/6 x\r\n",
+    "226-x\r\n",
+    "\n",
+  ]) {
+    t.match(read(1000, list, ["reply", other]), [{ code: 0, answered: 0 }], JSON.stringify(other));
+  }
+  for (const other of ["LISTx\r\n", "LIS\r\n", "LIST", "L\u0009ST x\r\n", "\f\u0009\u0013\u0014 x\r\n", " LIST\r\n"]) {
+    t.same(read(1000, ["original", other]), [], JSON.stringify(other));
+  }
+  t.match(read(1, ["original", "LiSt\n"], ["reply", "226 \n"]), [{ code: 226 }]);
+});

@@ -3,7 +3,7 @@
  * alone tells by that whether data came.
  */
 import type { Direction } from "../../core/units.ts";
-import { LF } from "../../core/wire/text.ts";
+import { LF, SPACE } from "../../core/wire/text.ts";
 
 export interface Transfer {
   /** The frame of the command. */
@@ -19,40 +19,103 @@ export interface Transfer {
   aborted: boolean;
 }
 
-const COMMANDS: ReadonlySet<string> = new Set(["RETR", "STOR", "STOU", "APPE", "LIST", "NLST", "MLSD"]);
+const ZERO = 0x30;
+/** Four bytes of ASCII, big-endian. */
+const word = (text: string): number => [...text].reduce((sum, character) => (sum << 8) | character.charCodeAt(0), 0);
+
+const COMMANDS: ReadonlySet<number> = new Set(["RETR", "STOR", "STOU", "APPE", "LIST", "NLST", "MLSD"].map(word));
+const ABORT = word("ABOR");
+/** Of a letter's bits, the one that is not set in capitals. */
+const SMALL = 0x20202020;
 /** Remembered of one connection. */
 const MOST = 1000;
-/** As much of a line as tells: a command or a code, and what ends it. */
-const TELLING = 5;
+/** RFC 959 §4.1.3: the telnet signals of an interrupt come before it. */
+const TELNET_COMMAND = 0xff;
+
+/** As much of a line as tells, whatever the pieces it comes in: a command or a code, and what ends it. */
+class LineHead {
+  /** The first four bytes, big-endian. */
+  word = 0;
+  /** The fifth. */
+  end = 0;
+  length = 0;
+
+  clear(): void {
+    this.word = 0;
+    this.length = 0;
+  }
+
+  /** Of no line that can be read. */
+  blind(): void {
+    this.word = word("    ");
+    this.length = 5;
+  }
+
+  add(bytes: Uint8Array, start: number, end: number): void {
+    for (let at = start; at < end && this.length < 5; at++) {
+      if (this.length++ < 4) this.word |= bytes[at]! << (32 - 8 * this.length);
+      else this.end = bytes[at]!;
+    }
+  }
+
+  get isInterrupt(): boolean {
+    return this.length > 0 && this.word >>> 24 === TELNET_COMMAND;
+  }
+
+  get isAbort(): boolean {
+    return this.isInterrupt || (this.word & ~SMALL) === ABORT;
+  }
+
+  get isTransfer(): boolean {
+    return this.length === 5 && this.end <= SPACE && COMMANDS.has(this.word & ~SMALL);
+  }
+
+  /** Of a reply, if this is its last line; else 0. */
+  get code(): number {
+    const { word } = this;
+    const first = digit(word >>> 24);
+    const second = digit(word >>> 16);
+    const third = digit(word >>> 8);
+    const isLast = (word & 0xff) === SPACE && first >= 1 && first <= 5 && second <= 9 && third <= 9;
+    return isLast ? first * 100 + second * 10 + third : 0;
+  }
+}
+
+/** What the lowest byte stands for; more than 9: it is no digit. */
+const digit = (word: number): number => ((word & 0xff) - ZERO) >>> 0;
 
 /** Bytes of both directions in order. */
 export class Transfers {
   readonly asked: Transfer[] = [];
-  readonly #lines: Record<Direction, string> = { original: "", reply: "" };
+  readonly #original = new LineHead();
+  readonly #reply = new LineHead();
   /** The latest, until it has ended. */
   #open: Transfer | null = null;
 
   data(direction: Direction, bytes: Uint8Array, frame: number): void {
+    const isReply = direction === "reply";
+    const head = isReply ? this.#reply : this.#original;
     let at = 0;
     for (let end = bytes.indexOf(LF); end >= 0; end = bytes.indexOf(LF, at)) {
-      this.#line(direction, this.#lines[direction] + head(bytes, at, end + 1), frame);
-      this.#lines[direction] = "";
+      head.add(bytes, at, end + 1);
+      if (isReply) this.#replied(head.code, frame);
+      else this.#said(head, frame);
+      head.clear();
       at = end + 1;
     }
-    if (this.#lines[direction].length < TELLING) this.#lines[direction] += head(bytes, at, bytes.length);
+    head.add(bytes, at, bytes.length);
     // Some send the signals, and the line only when the server has answered, or never.
-    if (direction === "original" && isInterrupt(this.#lines.original)) this.#abort();
+    if (!isReply && head.isInterrupt) this.#abort();
   }
 
   /** What comes next is the middle of a line. */
   gap(direction: Direction): void {
-    this.#lines[direction] = " ".repeat(TELLING);
+    (direction === "reply" ? this.#reply : this.#original).blind();
   }
 
-  #line(direction: Direction, line: string, frame: number): void {
-    if (direction === "reply") this.#reply(line, frame);
-    else if (isAbort(line)) this.#abort();
-    else if (COMMANDS.has(line.slice(0, 4).toUpperCase()) && line.charCodeAt(4) <= 0x20) {
+  #said(head: LineHead, frame: number): void {
+    if (head.isAbort) this.#abort();
+    else if (head.isTransfer) {
       this.#open = { asked: frame, answered: 0, begun: false, frame: 0, code: 0, aborted: false };
       if (this.asked.length < MOST) this.asked.push(this.#open);
     }
@@ -62,25 +125,16 @@ export class Transfers {
     if (this.#open !== null) this.#open.aborted = true;
   }
 
-  /** Of a reply in several lines the last. */
-  #reply(line: string, frame: number): void {
+  #replied(code: number, frame: number): void {
     const open = this.#open;
-    if (open === null || !/^[1-5]\d\d /.test(line)) return;
+    if (open === null || code === 0) return;
     open.answered ||= frame;
-    if (line.startsWith("1")) {
+    if (code < 200) {
       open.begun = true;
       return;
     }
     open.frame = frame;
-    open.code = Number(line.slice(0, 3));
+    open.code = code;
     this.#open = null;
   }
 }
-
-/** RFC 959 §4.1.3: the telnet signals of an interrupt come before it. */
-const TELNET_COMMAND = 0xff;
-const isInterrupt = (line: string): boolean => line.charCodeAt(0) === TELNET_COMMAND;
-const isAbort = (line: string): boolean => isInterrupt(line) || line.slice(0, 4).toUpperCase() === "ABOR";
-
-const head = (bytes: Uint8Array, start: number, end: number): string =>
-  String.fromCharCode(...bytes.subarray(start, Math.min(end, start + TELLING)));
