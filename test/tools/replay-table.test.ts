@@ -120,3 +120,51 @@ t.test("the memory of a capture that is done with is the next one's, as if it we
   t.same(open(second, 5000), found);
   t.equal(new Memory().words[200], 0, "it has but one owner");
 });
+
+t.test("property: rows are found by port, by addresses, and told apart, as if each were looked at", async () => {
+  const side = fc.record({ host: fc.integer({ min: 0, max: 3 }), port: fc.integer({ min: 1, max: 6 }) });
+  const flow = fc.record({ ipv6: fc.boolean(), from: side, to: side });
+  const wordsOf = (ipv6: boolean, host: number): number[] =>
+    ipv6 ? [0xfd000000, host & 1, 0x80000000, host] : [0, 0, 0xffff, 0xc0000200 + host];
+  fc.assert(
+    fc.property(fc.array(flow, { maxLength: 30 }), (all) => {
+      const flows = new Flows();
+      for (const [index, { ipv6, from, to }] of all.entries()) {
+        const words = Uint32Array.from([...wordsOf(ipv6, from.host), ...wordsOf(ipv6, to.host)]);
+        flows.add(
+          flows.find({ family: ipv6 ? 6 : 4, words, protocol: 17 }, from.port, to.port),
+          index / 4,
+          index + 1,
+          0,
+          0,
+        );
+      }
+      const rows = Array.from({ length: flows.count }, (_, row) => row);
+      const portsOf = (row: number) => [flows.port(row, A), flows.port(row, B)];
+      assert.deepEqual(
+        flows.having([2, 5]),
+        rows.filter((row) => portsOf(row).some((port) => port === 2 || port === 5)),
+      );
+      const pairOf = (row: number) =>
+        [A, B]
+          .map((end) => String(flows.address(row, end as typeof A)))
+          .sort()
+          .join();
+      for (const row of rows) {
+        const same = rows.filter((other) => pairOf(other) === pairOf(row));
+        assert.ok(same.every((other) => flows.between(other) === flows.between(row)));
+        assert.deepEqual(
+          flows.amongPairs([flows.between(row)]).filter((other) => pairOf(other) === pairOf(row)),
+          same,
+        );
+        for (const end of [A, B] as const) {
+          const address = flows.address(row, end);
+          for (const other of rows) {
+            assert.equal(flows.hasAddress(other, end, address), flows.address(other, end).equals(address));
+          }
+        }
+      }
+      assert.equal(flows.end(), Math.max(0, (all.length - 1) / 4));
+    }),
+  );
+});

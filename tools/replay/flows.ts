@@ -101,7 +101,10 @@ export class Flows {
   }
 
   setMark(row: number, mark: number): void {
-    this.#memory.setWord(this.#at(row, layout.MARK), mark);
+    const at = this.#at(row, layout.MARK) >>> 2;
+    const memory = this.#memory;
+    if (at >= memory.all.length) memory.widen();
+    memory.all[at] = mark;
   }
 
   /** Who listened: `A`, `B`, or `UNKNOWN` where no SYN tells. */
@@ -141,9 +144,7 @@ export class Flows {
 
   /** When the last packet of all was sent; 0: there is none. */
   end(): number {
-    let last = 0;
-    for (let row = 0; row < this.count; row++) last = Math.max(last, this.lastTime(row));
-    return last;
+    return this.#memory.assembly.lastTime();
   }
 
   /** When `end` sent its last packet; 0: it sent none. */
@@ -179,33 +180,27 @@ export class Flows {
 
   /** The rows of which an end has one of these ports, in the order of their first frames. */
   having(ports: Iterable<number>): number[] {
-    const wanted = new Uint8Array(65_536);
-    for (const port of ports) wanted[port] = 1;
-    return this.wherePorts((a, b) => (wanted[a]! | wanted[b]!) !== 0);
+    return this.#lookFor(ports, this.#memory.assembly.nextOfPort);
   }
 
-  /** The rows of which, and of the ports of whose ends, `test` holds. Of many flows it is asked before V8 has optimized anything: one call for each. */
-  wherePorts(test: (a: number, b: number, row: number) => boolean): number[] {
-    const found: number[] = [];
+  /** The rows for which `between` may give one of these numbers. */
+  amongPairs(numbers: Iterable<number>): number[] {
+    return this.#lookFor(numbers, this.#memory.assembly.nextBetween);
+  }
+
+  #lookFor(numbers: Iterable<number>, next: (row: number) => number): number[] {
     const { count } = this;
-    const words = this.#memory.all;
-    let at = this.#at(0, layout.KEY) / 4 + key.PORTS;
-    for (let row = 0; row < count; row++, at += layout.ROW / 4) {
-      const both = words[at]!;
-      if (test(both >>> 16, both & 0xffff, row)) found.push(row);
-    }
+    const { lookedFor } = this.#memory;
+    lookedFor.fill(0);
+    for (const number of numbers) lookedFor[number & 0xffff] = 1;
+    const found: number[] = [];
+    for (let row = next(0); row < count; row = next(row + 1)) found.push(row);
     return found;
   }
 
   /** A number that flows between the same two addresses share, whatever the order. */
   between(row: number): number {
-    let [one, another] = [mixed(0, this.#key(row, key.SOURCE)), mixed(0, this.#key(row, key.DESTINATION))];
-    if (this.#key(row, key.KIND) < key.IPV6) return (one + another) | 0;
-    for (let i = 0; i < 3; i++) {
-      one = mixed(one, this.#key(row, key.SOURCE_PREFIX + i));
-      another = mixed(another, this.#key(row, key.DESTINATION_PREFIX + i));
-    }
-    return (one + another) | 0;
+    return this.#memory.assembly.between(row);
   }
 
   address(row: number, end: End): Address {
@@ -214,8 +209,7 @@ export class Flows {
   }
 
   hasAddress(row: number, end: End, { words }: Address): boolean {
-    for (let i = 3; i >= 0; i--) if (this.#addressWord(row, end, i) !== words[i]) return false;
-    return true;
+    return this.#memory.assembly.hasAddress(row, end, words[0]!, words[1]!, words[2]!, words[3]!) !== 0;
   }
 
   /** Word `i` of the four of an address. */
@@ -231,16 +225,18 @@ export class Flows {
   }
 
   #word(row: number, what: number): number {
-    return this.#memory.word(this.#at(row, what));
+    const memory = this.#memory;
+    const at = ((memory.words[layout.ROWS >> 2]! >>> 0) + row * layout.ROW + what) >>> 2;
+    return memory.all[at] ?? memory.widen().all[at]!;
   }
 
   #float(row: number, what: number): number {
-    return this.#memory.float(this.#at(row, what));
+    const memory = this.#memory;
+    const at = this.#at(row, what) >>> 3;
+    return memory.floats[at] ?? memory.widen().floats[at]!;
   }
 
   #at(row: number, what: number): number {
     return (this.#memory.words[layout.ROWS >> 2]! >>> 0) + row * layout.ROW + what;
   }
 }
-
-const mixed = (sum: number, word: number): number => Math.imul(sum ^ word ^ (word >>> 15), 0x9e3779b1);

@@ -54,12 +54,15 @@ export const TUNNEL = 65536;
 export const BOUND_OF_TCP = 131072;
 export const BOUND_OF_UDP = 196608;
 
+/** By port, or by the lower half of what `between` gives, 1: `assembly/rows.ts` looks for rows that have it. */
+export const LOOKED_FOR = 262144;
+
 /** The bytes of the file: a chunk of it and the longest block, twice. Memory that nobody writes to is none. */
-export const BYTES = 262144;
+export const BYTES = 327680;
 export const BYTES_LENGTH = 34603008;
 
 /** From here on: the hash table's slots, then the rows. It grows. */
-export const TABLE = 34865152;
+export const TABLE = 34930688;
 /** At first; a power of two. */
 export const SLOTS = 4096;
 

@@ -35,6 +35,11 @@ export interface Assembly {
   hasRoom(rows: number): number;
   hashKey(at: number): number;
   skim(): number;
+  nextOfPort(row: number): number;
+  nextBetween(row: number): number;
+  between(row: number): number;
+  hasAddress(row: number, end: number, w0: number, w1: number, w2: number, w3: number): number;
+  lastTime(): number;
 }
 
 /** As much of it as is used; the types of Node have none. */
@@ -105,11 +110,13 @@ export class Memory {
   readonly bound: Readonly<Record<"tcp" | "udp", Uint8Array>>;
   /** By first byte. */
   readonly telling: Readonly<Record<"tcp" | "udp", Uint8Array>>;
+  /** What `assembly/rows.ts` looks for. */
+  readonly lookedFor: Uint8Array;
   /** What is in the first pages, by word. */
   readonly words: Int32Array;
-  /** As of the time that it was asked for: all that there is. */
-  #all: Int32Array;
-  #floats: Float64Array;
+  /** All that there was when it was asked for: what is not in it is, once it has been asked for again (`widen`). */
+  all: Int32Array;
+  floats: Float64Array;
   readonly #memory: WebAssembly.Memory;
   /** null: nobody wants to know. */
   watcher: Watcher | null = null;
@@ -131,8 +138,9 @@ export class Memory {
     this.assembly = instance.exports as Assembly;
     const { buffer } = memory;
     this.words = new Int32Array(buffer, 0, layout.WORDS_END >> 2);
-    this.#all = new Int32Array(buffer);
-    this.#floats = new Float64Array(buffer);
+    this.all = new Int32Array(buffer);
+    this.floats = new Float64Array(buffer);
+    this.lookedFor = new Uint8Array(buffer, layout.LOOKED_FOR, 65_536);
     this.tunnel = new Uint8Array(buffer, layout.TUNNEL, 65_536);
     this.bound = {
       tcp: new Uint8Array(buffer, layout.BOUND_OF_TCP, 65_536),
@@ -161,8 +169,8 @@ export class Memory {
     words[layout.FORMAT >> 2] = format === "pcap" ? layout.PCAP : layout.PCAPNG;
     words[layout.BIG >> 2] = big ? 1 : 0;
     words[layout.INTERFACE >> 2] = id;
-    this.#floats[layout.TICKS_PER_SECOND >> 3] = ticksPerSecond;
-    this.#floats[layout.OFFSET >> 3] = offset;
+    this.floats[layout.TICKS_PER_SECOND >> 3] = ticksPerSecond;
+    this.floats[layout.OFFSET >> 3] = offset;
   }
 
   /** Are these of a reader made here, and in this memory? */
@@ -170,36 +178,16 @@ export class Memory {
     return bytes.buffer === this.words.buffer;
   }
 
-  /** All of it, by word; it may grow as soon as a packet is read. */
-  get all(): Int32Array {
-    if (this.#memory.buffer.byteLength > this.#all.byteLength) this.#widen();
-    return this.#all;
-  }
-
-  /** The word at `at`. */
-  word(at: number): number {
-    if (at >>> 2 >= this.#all.length) this.#widen();
-    return this.#all[at >>> 2]!;
-  }
-
-  setWord(at: number, word: number): void {
-    if (at >>> 2 >= this.#all.length) this.#widen();
-    this.#all[at >>> 2] = word;
-  }
-
-  float(at: number): number {
-    if (at >>> 3 >= this.#floats.length) this.#widen();
-    return this.#floats[at >>> 3]!;
-  }
-
   /** Nothing is asked of it any more. */
   release(): void {
     spare = this.#memory;
   }
 
-  #widen(): void {
+  /** Has what the memory grew by in `all` and `floats`. */
+  widen(): this {
     const { buffer } = this.#memory;
-    this.#all = new Int32Array(buffer);
-    this.#floats = new Float64Array(buffer);
+    this.all = new Int32Array(buffer);
+    this.floats = new Float64Array(buffer);
+    return this;
   }
 }

@@ -27,8 +27,22 @@ import { add, find, findIpv4, findIpv6, hasRoom, opened, rowAt, tally, watch } f
 import { hashKey, PORTS } from "./key.ts";
 import * as packets from "./packets.ts";
 import { i32be, isTcp, packetAt, readAhead, u16be } from "./packets.ts";
+import { between, hasAddress, lastTime, nextBetween, nextOfPort } from "./rows.ts";
 
-export { add, findIpv4, findIpv6, hashKey, hasRoom, opened, watch };
+export {
+  add,
+  between,
+  findIpv4,
+  findIpv6,
+  hasAddress,
+  hashKey,
+  hasRoom,
+  lastTime,
+  nextBetween,
+  nextOfPort,
+  opened,
+  watch,
+};
 
 const SYN = 2;
 const ACK = 16;

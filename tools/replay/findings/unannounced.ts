@@ -22,21 +22,22 @@ export function* unannouncedFindings(scene: Scene): Generator<Finding> {
     if (!pairs.has(pair)) pairs.set(pair, []);
     pairs.get(pair)!.push(numbered);
   }
-  const announced = new Set(flows.having(controls.flatMap(({ related }) => related.map(({ to }) => to.port))));
-  // Most of a capture's flows have a reserved port, which takes less to see than whom they are between.
-  for (const row of flows.wherePorts((a, b, row) => unreserved(a, b) || (isDataPort(a, b) && flows.isTcp(row)))) {
+  const announced = new Set(controls.flatMap(({ related }) => related.map(({ to }) => to.port)));
+  for (const row of flows.amongPairs(pairs.keys())) {
     const near = pairs.get(flows.between(row));
-    if (near === undefined || known.has(row) || announced.has(row)) continue;
+    if (near === undefined || known.has(row) || !mayBeData(flows, row)) continue;
+    if (announced.has(flows.port(row, A)) || announced.has(flows.port(row, B))) continue;
     // Pairs that only seem to be the same are told apart by their addresses.
     const during = near.find((one) => between(flows, row, one) && alive(flows, row, one));
     if (during !== undefined) yield* found(scene, row, during);
   }
 }
 
-const unreserved = (a: number, b: number): boolean => a >= FIRST_UNRESERVED_PORT && b >= FIRST_UNRESERVED_PORT;
-
 /** FTP's own data port is the one reserved port that a data connection has. */
-const isDataPort = (a: number, b: number): boolean => Math.min(a, b) === DATA_PORT;
+function mayBeData(flows: Flows, row: number): boolean {
+  const lower = Math.min(flows.port(row, A), flows.port(row, B));
+  return lower >= FIRST_UNRESERVED_PORT || (lower === DATA_PORT && flows.isTcp(row));
+}
 
 function between(flows: Flows, row: number, { control }: NumberedControl): boolean {
   if (TRANSPORTS[control.helper.name] !== (flows.isTcp(row) ? "tcp" : "udp")) return false;
