@@ -222,8 +222,8 @@ class Session {
 
   constructor(readings: readonly Reading[]) {
     this.readings = readings;
-    this.original = new ObservedStream(this.#sink("original"));
-    this.reply = new ObservedStream(this.#sink("reply"));
+    this.original = new ObservedStream(new Sink(this, "original"));
+    this.reply = new ObservedStream(new Sink(this, "reply"));
   }
 
   segment(
@@ -256,17 +256,11 @@ class Session {
     this.reply.close();
   }
 
-  #sink(direction: Direction): StreamSink {
-    return {
-      data: (bytes, frame) => this.#data(direction, bytes, frame),
-      gap: () => this.gap(direction),
-      end: () => {
-        for (const { observer } of this.readings) observer.end(direction);
-      },
-    };
+  ended(direction: Direction): void {
+    for (const { observer } of this.readings) observer.end(direction);
   }
 
-  #data(direction: Direction, bytes: Uint8Array, frame: number): void {
+  data(direction: Direction, bytes: Uint8Array, frame: number): void {
     if (this.#proven) {
       read(this.readings[0]!, direction, bytes, frame);
       return;
@@ -280,6 +274,29 @@ class Session {
     if (sure !== undefined) this.readings = [sure];
     else if (this.readings.length > 1)
       this.readings = this.readings.filter(({ detection }) => detection?.found !== false);
+  }
+}
+
+/** What one direction of a session says. */
+class Sink implements StreamSink {
+  readonly #session: Session;
+  readonly #direction: Direction;
+
+  constructor(session: Session, direction: Direction) {
+    this.#session = session;
+    this.#direction = direction;
+  }
+
+  data(bytes: Uint8Array, frame: number): void {
+    this.#session.data(this.#direction, bytes, frame);
+  }
+
+  gap(): void {
+    this.#session.gap(this.#direction);
+  }
+
+  end(): void {
+    this.#session.ended(this.#direction);
   }
 }
 

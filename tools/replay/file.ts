@@ -11,7 +11,7 @@ export type Progress = (read: number, size: number | null) => void;
 export interface FrameSink {
   /** Why it takes no more; null: it does. */
   readonly limit?: string | null;
-  /** The same, dearer to ask: before each piece of the file. */
+  /** The same, dearer to ask: now and then. */
   readonly heapLimit?: string | null;
   frame(frame: Frame, number: number): void;
   /** Takes those that come next and are common, if `reader` is one of `newReader`; `frame` is not shown them. */
@@ -42,6 +42,9 @@ export async function readCapture(
   return { capture: frames.record(file, failure), unread: frames.unread };
 }
 
+/** Pieces of the file for which a sink's `heapLimit` is asked once: of the smallest packets there are, they fill 60 MB of heap. */
+const PIECES = 16;
+
 /** Takes the frames out of the bytes, as many as there are. */
 class Frames implements Receiver {
   readonly unread = new Map<string, number>();
@@ -52,6 +55,7 @@ class Frames implements Receiver {
   #limit: string | null = null;
   #linkType = NO_LINK;
   #readable = false;
+  #pieces = 0;
 
   constructor(sink: FrameSink, progress: Progress) {
     this.#sink = sink;
@@ -68,7 +72,7 @@ class Frames implements Receiver {
   }
 
   use(): boolean {
-    this.#limit ??= this.#sink.heapLimit ?? null;
+    if (this.#pieces++ % PIECES === 0) this.#limit ??= this.#sink.heapLimit ?? null;
     if (this.#limit === null) this.#drain();
     return this.#reader.damage === null && this.#limit === null;
   }

@@ -3,6 +3,7 @@
  * control connections. Packets of other connections are counted and let go.
  */
 import type { Helper } from "../../core/helper/api.ts";
+import { NOTHING } from "../../core/inspect/held.ts";
 import { type Endpoint, isPort, type Port, type Transport } from "../../core/units.ts";
 import type { CaptureReader, Frame } from "../../core/wire/capture/reader.ts";
 import { Packet } from "../../core/wire/packet.ts";
@@ -288,7 +289,7 @@ export class Tracker {
     segment.acknowledgment = tcp.acknowledgment(bytes, at);
     segment.flags = flags;
     segment.length = Math.max(0, wireEnd - at - header);
-    const payload = bytes.subarray(at + header, end);
+    const payload = at + header < end ? bytes.subarray(at + header, end) : NOTHING;
     if (wireEnd > end) control.cutFrame ||= number;
     const direction = control.direction(this.flows.sender);
     const reset = (flags & tcp.RST) !== 0;

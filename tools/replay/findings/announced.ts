@@ -4,10 +4,10 @@ import type { End } from "../flows.ts";
 import type { Related } from "../match.ts";
 import type { Transfer } from "../transfers.ts";
 import { Detours, elsewhere, isForeign, mattering } from "./elsewhere.ts";
-import { type Finding, finding, type NumberedControl, type Scene } from "./finding.ts";
+import { type Finding, finding, type NumberedControl, type Scene, those } from "./finding.ts";
 import { endText, flowText, listenerOf, otherEnd, saidText, unanswered } from "./flow.ts";
 import { Openings, saysText, transfersBy, wasDone } from "./opening.ts";
-import { senderOf, silentFindings } from "./silent.ts";
+import { senderOf, silentFinding } from "./silent.ts";
 
 export function* announcedFindings(scene: Scene): Generator<Finding> {
   const detours = new Detours(scene);
@@ -21,15 +21,17 @@ export function* announcedFindings(scene: Scene): Generator<Finding> {
       const transfer = transfers.get(related);
       if (foreign) yield* elsewhere(scene, numbered, related, detours.of(numbered, related), transfer);
       if (!foreign || related.flow >= 0) yield* openings.of(numbered, related, transfer);
-      yield* otherClient(scene, numbered, related, transfer);
-      yield* otherSource(scene, numbered, related);
-      yield* otherSender(scene, numbered, related);
+      yield* those(
+        otherClient(scene, numbered, related, transfer),
+        otherSource(scene, numbered, related),
+        otherSender(scene, numbered, related),
+      );
       const { begun, complete } = related.observed.message;
       if (begun !== complete && !split.has(complete)) yield splitFinding(numbered, related);
       split.add(complete);
     }
-    yield* silentFindings(scene, numbered);
-    yield* otherPort(scene, numbered);
+    const silent = numbered.related.map((related) => silentFinding(scene, numbered, related));
+    yield* those(...silent, otherPort(scene, numbered));
   }
 }
 
@@ -40,62 +42,63 @@ function openerOf({ flows }: Scene, { observed, flow }: Related): End | null {
   return listener === null ? null : otherEnd(listener);
 }
 
-function* otherSource(scene: Scene, numbered: NumberedControl, related: Related): Generator<Finding> {
+function otherSource(scene: Scene, numbered: NumberedControl, related: Related): Finding | null {
   const { flows } = scene;
   const { observed, flow, from, to } = related;
   const opener = openerOf(scene, related);
-  if (opener === null || from.address === null || flows.hasAddress(flow, opener, from.address)) return;
+  if (opener === null || from.address === null || flows.hasAddress(flow, opener, from.address)) return null;
   const seen = endText(flows, flow, opener);
   const message = `the connection to ${endpointText(to)} comes from ${seen}, the server is ${from.address}`;
-  yield finding("realserver-leaked", "error", numbered.id, [observed.frame, flows.firstFrame(flow)], message);
+  return finding("realserver-leaked", "error", numbered.id, [observed.frame, flows.firstFrame(flow)], message);
 }
 
 /** A passive port that somebody else than its client opens: many a server lets nobody else in. */
-function* otherClient(
+function otherClient(
   { flows }: Scene,
   { id, control }: NumberedControl,
   { observed, flow, from }: Related,
   transfer: Transfer | undefined,
-): Generator<Finding> {
+): Finding | null {
   const { opener, transport } = observed.announcement;
-  if (control.helper.name !== "ftp" || opener !== "original" || transport !== "tcp" || flow < 0) return;
+  if (control.helper.name !== "ftp" || opener !== "original" || transport !== "tcp" || flow < 0) return null;
   const listener = listenerOf(flows, flow);
-  if (listener === null || from.address === null || flows.hasAddress(flow, otherEnd(listener), from.address)) return;
+  if (listener === null || from.address === null || flows.hasAddress(flow, otherEnd(listener), from.address))
+    return null;
   const message = `${flowText(flows, flow)}, announced in frame ${observed.frame}, comes from another address than its client's, ${from.address}${saysText(transfer)}`;
   const worked = flows.bytes(flow) > 0 && (transfer === undefined || transfer.code === 0 || wasDone(transfer));
   const frames = [observed.frame, flows.firstFrame(flow), transfer?.frame ?? 0];
-  yield finding("opened-from-another-address", worked ? "warning" : "error", id, frames, message);
+  return finding("opened-from-another-address", worked ? "warning" : "error", id, frames, message);
 }
 
 /** The same of datagrams (TFTP, RTSP's media). They are taken for wrong where the client answers none of them. */
-function* otherSender({ flows }: Scene, { id, control }: NumberedControl, related: Related): Generator<Finding> {
+function otherSender({ flows }: Scene, { id, control }: NumberedControl, related: Related): Finding | null {
   const { observed, flow, from, to } = related;
   const { opener, kind } = observed.announcement;
   const sender = senderOf(flows, related);
-  if (sender === null || opener !== "reply" || from.address === null || kind.endsWith("-rtcp")) return;
-  if (flows.framesOf(flow, sender) === 0 || flows.hasAddress(flow, sender, control.server.address)) return;
+  if (sender === null || opener !== "reply" || from.address === null || kind.endsWith("-rtcp")) return null;
+  if (flows.framesOf(flow, sender) === 0 || flows.hasAddress(flow, sender, control.server.address)) return null;
   const seen = endText(flows, flow, sender);
   const message = `what is sent to ${endpointText(to)} (${kind}) comes from ${seen}, the server is ${control.server.address}`;
   const severity = kind === "tftp" && flows.framesOf(flow, otherEnd(sender)) === 0 ? "error" : "warning";
-  yield finding("realserver-leaked", severity, id, [observed.frame, flows.firstFrame(flow)], message);
+  return finding("realserver-leaked", severity, id, [observed.frame, flows.firstFrame(flow)], message);
 }
 
 /** RFC 959 §3.2: the server's data port is the one before its control port. Once for each control connection. */
-function* otherPort(scene: Scene, { id, control, related }: NumberedControl): Generator<Finding> {
-  if (control.helper.name !== "ftp") return;
+function otherPort(scene: Scene, { id, control, related }: NumberedControl): Finding | null {
+  if (control.helper.name !== "ftp") return null;
   const { flows } = scene;
   const dataPort = control.server.port - 1;
   const others = related.filter((one) => {
     const opener = openerOf(scene, one);
     return opener !== null && flows.port(one.flow, opener) !== dataPort;
   });
-  if (others.length === 0) return;
+  if (others.length === 0) return null;
   const seen = others.map((one) => endText(flows, one.flow, openerOf(scene, one)!));
   const more = seen.length > 1 ? ` and ${seen.length - 1} more` : "";
   const hung = others.some(({ flow }) => unanswered(flows, flow) !== null);
   const frames = others.map(({ flow }) => flows.firstFrame(flow));
   const message = `active data comes from ${seen[0]}${more}, the server's data port is ${dataPort}`;
-  yield finding("active-data-not-from-port-20", hung ? "error" : "info", id, frames, message);
+  return finding("active-data-not-from-port-20", hung ? "error" : "info", id, frames, message);
 }
 
 function splitFinding({ id }: NumberedControl, related: Related): Finding {

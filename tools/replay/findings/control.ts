@@ -58,15 +58,16 @@ function longestIdle(flows: Flows, { control, related }: NumberedControl): Idle 
   const { lastTime, lastFrame, silences } = control.transcript;
   const until = Number.POSITIVE_INFINITY;
   const end: Silence = { since: lastTime, sinceFrame: lastFrame, until, untilFrame: 0, survived: false };
-  const idles = related
-    .filter(({ flow }) => flow >= 0)
-    .flatMap(({ flow }) =>
-      [...silences, end].map((silence) => ({
-        ...silence,
-        seconds: Math.min(silence.until, flows.lastTime(flow)) - Math.max(silence.since, flows.firstTime(flow)),
-        flow,
-      })),
-    )
-    .filter(({ seconds }) => seconds >= IDLE_SECONDS);
-  return idles.sort((one, other) => other.seconds - one.seconds)[0] ?? null;
+  const all = [...silences, end];
+  let longest: Idle | null = null;
+  for (const { flow } of related) {
+    if (flow < 0) continue;
+    const [first, last] = [flows.firstTime(flow), flows.lastTime(flow)];
+    for (const silence of all) {
+      const seconds = Math.min(silence.until, last) - Math.max(silence.since, first);
+      if (longest === null ? seconds >= IDLE_SECONDS : seconds > longest.seconds)
+        longest = { ...silence, seconds, flow };
+    }
+  }
+  return longest;
 }

@@ -15,7 +15,8 @@ export const isForeign = ({ observed: { refusal } }: Related): boolean =>
  * What matters of what was announced. Of several names for one end (XDMCP's addresses) one does: the one that was used, else
  * the one that is let in, else the first.
  */
-export function mattering(related: readonly Related[]): Related[] {
+export function mattering(related: readonly Related[]): readonly Related[] {
+  if (!related.some(({ observed: { announcement } }) => announcement.either === true)) return related;
   const bundles = new Map<unknown, Related[]>();
   for (const one of related) {
     const bundle = one.observed.announcement.either === true ? one.observed.message : one;

@@ -104,3 +104,6 @@ export function finding(
   named.sort((one, another) => one - another);
   return { code, severity, control, frames: named.slice(0, FRAMES), message, remedy };
 }
+
+/** Those that were found. */
+export const those = (...all: readonly (Finding | null)[]): readonly Finding[] => all.filter((one) => one !== null);

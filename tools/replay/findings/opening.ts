@@ -70,6 +70,8 @@ function endedText(flows: Flows, row: number): string {
 export const saysText = (transfer: Transfer | undefined): string =>
   transfer === undefined || transfer.code === 0 ? "" : `; the server says ${transfer.code} in frame ${transfer.frame}`;
 
+const NOTHING: readonly Finding[] = [];
+
 /** Somebody waits for a connection that did not come, or was not let through. */
 export class Openings {
   readonly #scene: Scene;
@@ -83,42 +85,43 @@ export class Openings {
   }
 
   /** The control connection itself. One try in vain is anybody's port scan, and ident has a finding of its own. */
-  *ofControl({ id, control: { row, helper } }: NumberedControl): Generator<Finding> {
+  ofControl({ id, control: { row, helper } }: NumberedControl): readonly Finding[] {
     const flows = this.#flows;
-    if (helper.name === "ident" || unanswered(flows, row) !== "silence") return;
+    if (helper.name === "ident" || unanswered(flows, row) !== "silence") return NOTHING;
     const stray = this.#strays.of(row);
-    if (stray < 0 && flows.frames(row) < 2) return;
+    if (stray < 0 && flows.frames(row) < 2) return NOTHING;
     const message = `${flowText(flows, row)}, a control connection, was ${this.#answerText(row, "silence", stray)}`;
-    yield finding("opened-not-answered", "error", id, [flows.firstFrame(row)], message);
-    if (stray >= 0) yield this.#leaked(id, row, stray);
+    const found = finding("opened-not-answered", "error", id, [flows.firstFrame(row)], message);
+    return stray < 0 ? [found] : [found, this.#leaked(id, row, stray)];
   }
 
-  *of(numbered: NumberedControl, related: Related, transfer: Transfer | undefined): Generator<Finding> {
-    if (related.flow < 0) yield* this.#unopened(numbered, related, transfer);
-    else if (unanswered(this.#flows, related.flow) !== null) yield* this.#refused(numbered, related, transfer);
-    else if (transfer !== undefined) yield* this.#inVain(numbered, related, transfer);
+  of(numbered: NumberedControl, related: Related, transfer: Transfer | undefined): readonly Finding[] {
+    if (related.flow < 0) return this.#unopened(numbered, related, transfer);
+    if (unanswered(this.#flows, related.flow) !== null) return this.#refused(numbered, related, transfer);
+    return transfer === undefined ? NOTHING : this.#inVain(numbered, related, transfer);
   }
 
   /** What was opened well, and did not help. A client that gives up ends a transfer, too. */
-  *#inVain({ id }: NumberedControl, related: Related, transfer: Transfer): Generator<Finding> {
+  #inVain({ id }: NumberedControl, related: Related, transfer: Transfer): readonly Finding[] {
     const flows = this.#flows;
     const { observed, flow } = related;
     const { code, begun, aborted } = transfer;
+    const failed = isFailed(transfer);
+    const silence = code === 0 || aborted || failed ? silenceOf(flows, flow) : 0;
+    if (silence < SILENT_SECONDS && (!failed || aborted)) return NOTHING;
     const frames = [observed.frame, flows.firstFrame(flow), transfer.answered, transfer.frame];
     const which = `${flowText(flows, flow)}, announced in frame ${observed.frame} (${observed.announcement.kind}), was opened`;
-    const silence = silenceOf(flows, flow);
-    if (silence >= SILENT_SECONDS && (code === 0 || aborted || isFailed(transfer))) {
+    if (silence >= SILENT_SECONDS) {
       const said = begun || code > 0 ? "" : "; the server has not answered the command";
       const message = `${which}, and nothing is sent on it for ${secondsText(silence)}${said}${saysText(transfer)}`;
-      yield finding("opened-and-silent", "error", id, frames, message);
-    } else if (isFailed(transfer) && !aborted) {
-      const bytes = flows.bytes(flow);
-      const message = `${which} and carried ${bytes} byte${bytes === 1 ? "" : "s"}${endedText(flows, flow)}${saysText(transfer)}`;
-      yield finding("transfer-failed", "error", id, frames, message);
+      return [finding("opened-and-silent", "error", id, frames, message)];
     }
+    const bytes = flows.bytes(flow);
+    const message = `${which} and carried ${bytes} byte${bytes === 1 ? "" : "s"}${endedText(flows, flow)}${saysText(transfer)}`;
+    return [finding("transfer-failed", "error", id, frames, message)];
   }
 
-  *#refused({ id }: NumberedControl, related: Related, transfer: Transfer | undefined): Generator<Finding> {
+  #refused({ id }: NumberedControl, related: Related, transfer: Transfer | undefined): readonly Finding[] {
     const flows = this.#flows;
     const { observed, flow } = related;
     const how = unanswered(flows, flow)!;
@@ -127,8 +130,9 @@ export class Openings {
     const message =
       `${flowText(flows, flow)}, announced in frame ${frame} (${announcement.kind}), ` +
       `was ${this.#answerText(flow, how, stray)}${saysText(transfer)}`;
-    yield finding("opened-not-answered", "error", id, [frame, flows.firstFrame(flow), transfer?.frame ?? 0], message);
-    if (stray >= 0) yield this.#leaked(id, flow, stray);
+    const frames = [frame, flows.firstFrame(flow), transfer?.frame ?? 0];
+    const found = finding("opened-not-answered", "error", id, frames, message);
+    return stray < 0 ? [found] : [found, this.#leaked(id, flow, stray)];
   }
 
   #answerText(row: number, how: "silence" | "reset", stray: number): string {
@@ -146,25 +150,24 @@ export class Openings {
     return finding("realserver-leaked", "error", id, [flows.firstFrame(row), flows.firstFrame(stray)], message);
   }
 
-  *#unopened(numbered: NumberedControl, related: Related, transfer: Transfer | undefined): Generator<Finding> {
+  #unopened(numbered: NumberedControl, related: Related, transfer: Transfer | undefined): readonly Finding[] {
     const { observed, to } = related;
     const { frame, state, announcement } = observed;
-    if (state === "rejected" || state === "unanswered" || announcement.transport === "udp") return;
-    if (isSpared(related, transfer)) return;
+    if (state === "rejected" || state === "unanswered" || announcement.transport === "udp") return NOTHING;
+    if (isSpared(related, transfer)) return NOTHING;
     const { id } = numbered;
     const announced = `${announcement.kind} ${endpointText(to)} was announced in frame ${frame}`;
     const frames = [frame, transfer?.frame ?? 0];
     if (wasDone(transfer)) {
       const message = `${announced}, and the connection is not in the capture${saysText(transfer)}`;
-      yield finding("announced-not-opened", "info", id, frames, message, NOT_CAPTURED);
-      return;
+      return [finding("announced-not-opened", "info", id, frames, message, NOT_CAPTURED)];
     }
     const over = this.#isOver(numbered, frame);
     const opener = announcement.opener === "reply" ? "server" : "client";
     const message = over
       ? `${announced}, where the capture of this connection ends`
       : `${announced}, and the ${opener} never opened it${saysText(transfer)}`;
-    yield finding("announced-not-opened", over ? "info" : "error", id, frames, message);
+    return [finding("announced-not-opened", over ? "info" : "error", id, frames, message)];
   }
 
   /** The capture ends before anybody could have done anything about what was announced in `frame`. */

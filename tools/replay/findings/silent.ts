@@ -21,21 +21,19 @@ export function senderOf(flows: Flows, { flow, to, listener }: Related): End | n
   return receiver === undefined ? null : otherEnd(receiver);
 }
 
-export function* silentFindings(scene: Scene, { id, control, related }: NumberedControl): Generator<Finding> {
+export function silentFinding(scene: Scene, { id, control }: NumberedControl, one: Related): Finding | null {
+  const { announcement, state, frame } = one.observed;
+  if (!KINDS.has(announcement.kind) || announcement.opener !== "reply" || state === "rejected") return null;
   const { flows } = scene;
-  for (const one of related) {
-    const { announcement, state, frame } = one.observed;
-    if (!KINDS.has(announcement.kind) || announcement.opener !== "reply" || state === "rejected") continue;
-    const asking = askingFor(flows, control, one);
-    if (asking === null || endOf(flows) - flows.firstTime(asking.row) < WAIT_SECONDS) continue;
-    const { row, end } = asking;
-    const icmp = icmpText(scene, row, end);
-    const message =
-      `${endText(flows, row, end)} -> ${endText(flows, row, otherEnd(end))} asks for what was announced in frame ${frame} ` +
-      `(${announcement.kind}), and the server sends nothing${icmp === "" ? "" : `; answered${icmp}`}`;
-    const frames = [frame, flows.firstFrame(row), flows.lastFrame(row)];
-    yield finding("announced-not-opened", "error", id, frames, message);
-  }
+  const asking = askingFor(flows, control, one);
+  if (asking === null || endOf(flows) - flows.firstTime(asking.row) < WAIT_SECONDS) return null;
+  const { row, end } = asking;
+  const icmp = icmpText(scene, row, end);
+  const message =
+    `${endText(flows, row, end)} -> ${endText(flows, row, otherEnd(end))} asks for what was announced in frame ${frame} ` +
+    `(${announcement.kind}), and the server sends nothing${icmp === "" ? "" : `; answered${icmp}`}`;
+  const frames = [frame, flows.firstFrame(row), flows.lastFrame(row)];
+  return finding("announced-not-opened", "error", id, frames, message);
 }
 
 /** Which end of which row asks, and is not answered: the client's own datagrams to where they are to come from, or its request. */

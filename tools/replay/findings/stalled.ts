@@ -1,7 +1,7 @@
 /** Connections that were opened well and stand still: what is sent does not arrive, or is not taken. */
 import { A, B, type End } from "../flows.ts";
 import type { Closure, Repeat } from "../stalls.ts";
-import { type Finding, finding, type NumberedControl, type Scene } from "./finding.ts";
+import { type Finding, finding, type NumberedControl, type Scene, those } from "./finding.ts";
 import { endOf, endText, icmpTooBigText, otherEnd, secondsText, wasClosed, wasResetBy } from "./flow.ts";
 
 /** Losses that mend are mended sooner: by then TCP has sent it three times, and again. */
@@ -15,26 +15,24 @@ export function* stalledFindings(scene: Scene): Generator<Finding> {
     const rows = new Set([control.row, ...related.map(({ flow }) => flow)]);
     for (const row of rows) {
       if (row < 0 || !scene.flows.isTcp(row)) continue;
-      yield* repeatFindings(scene, id, row);
-      for (const end of [A, B] as const) yield* closureFindings(scene, id, row, end);
+      yield* those(repeatFinding(scene, id, row), closureFinding(scene, id, row, A), closureFinding(scene, id, row, B));
     }
   }
 }
 
-function* repeatFindings(scene: Scene, id: NumberedControl["id"], row: number): Generator<Finding> {
+function repeatFinding(scene: Scene, id: NumberedControl["id"], row: number): Finding | null {
   const { flows, stalls } = scene;
   const repeat = stalls.repeatAtEnd(row);
-  if (repeat === null || !isInVain(scene, row, repeat)) return;
+  if (repeat === null || !isInVain(scene, row, repeat)) return null;
   const { sender, sequence, length, times, since, until, firstFrame, lastFrame } = repeat;
   const ends = `${endText(flows, row, sender)} -> ${endText(flows, row, otherEnd(sender))}`;
   const message = `${ends} sends the same ${length} bytes ${times} times more in ${secondsText(until - since)} (frames ${firstFrame} to ${lastFrame}), and nothing acknowledges them`;
   const frames = [flows.firstFrame(row), firstFrame, lastFrame];
   const isFirstLarge = sequence === flows.firstLarge(row, sender);
   const icmp = icmpTooBigText(scene, row, sender);
-  if (isFirstLarge || icmp !== "") {
-    const why = icmp === "" ? "; what is smaller passes, and no ICMP error says why" : icmp;
-    yield finding("path-mtu-black-hole", "error", id, frames, `${message}${why}`);
-  } else yield finding("data-not-acknowledged", "error", id, frames, message);
+  if (!isFirstLarge && icmp === "") return finding("data-not-acknowledged", "error", id, frames, message);
+  const why = icmp === "" ? "; what is smaller passes, and no ICMP error says why" : icmp;
+  return finding("path-mtu-black-hole", "error", id, frames, `${message}${why}`);
 }
 
 /** The other end was heard before, and not again, but for a reset. */
@@ -45,17 +43,17 @@ function isInVain({ flows }: Scene, row: number, { sender, times, since, until, 
   return afterwards === 0 || (afterwards === 1 && wasResetBy(flows, row, receiver));
 }
 
-function* closureFindings(scene: Scene, id: NumberedControl["id"], row: number, end: End): Generator<Finding> {
+function closureFinding(scene: Scene, id: NumberedControl["id"], row: number, end: End): Finding | null {
   const { flows, stalls } = scene;
   const known = stalls.closure(row, end);
-  if (known === null) return;
+  if (known === null) return null;
   const { closure, isOver } = known;
   const seconds = (isOver ? closure.until : untilOf(scene, row, closure)) - closure.since;
-  if (seconds < CLOSED_SECONDS) return;
+  if (seconds < CLOSED_SECONDS) return null;
   const how = isOver ? ", and then goes on" : "";
   const message = `${endText(flows, row, end)} takes nothing more from ${endText(flows, row, otherEnd(end))} (window 0) for ${secondsText(seconds)}${how}`;
   const frames = [flows.firstFrame(row), closure.firstFrame, closure.lastFrame];
-  yield finding("window-closed", isOver ? "warning" : "error", id, frames, message);
+  return finding("window-closed", isOver ? "warning" : "error", id, frames, message);
 }
 
 /** A window that stays closed is so until the connection ends, or the capture. */
