@@ -93,6 +93,14 @@ t.test("in Chromium", { skip: chromiumMissing }, async (t) => {
     t.same(await texts(page, ".ladder .badge.error"), ["announced-not-opened"]);
   });
 
+  t.test("a connection on which nothing was said tells so, and has no empty ladder", async (t) => {
+    const recording = new Recording();
+    recording.connection("10.0.0.5:40000", "192.0.2.1:21").open().reset();
+    const { page } = await open(browser, (await pageOf(t, recording)).file);
+    t.same(await texts(page, ".detail .empty"), ["Nothing was said on it: 4 frames, opened and reset by the server."]);
+    t.same(await texts(page, ".ladder"), []);
+  });
+
   t.test(
     "a message of several lines is shown in lines, and what only looks like a line's end is not one",
     async (t) => {

@@ -63,3 +63,54 @@ t.test("a SYN without an answer has no other direction", async (t) => {
   recording.connection("10.0.0.5:40000", "192.0.2.1:21").syn(3);
   t.equal(await missing(t, recording), undefined);
 });
+
+const CLIENT = "10.0.0.5:40000";
+const SERVER = "192.0.2.1:21";
+
+// Such a connection had an empty ladder, and the tree said only that nothing was announced on it.
+const unsaid: readonly (readonly [what: string, record: (recording: Recording) => unknown])[] = [
+  [
+    "nothing was said on it: 3 frames, opened and not closed in this capture",
+    (r) => r.connection(CLIENT, SERVER).open(),
+  ],
+  ["nothing was said on it: 6 frames, opened and closed", (r) => r.connection(CLIENT, SERVER).open().close()],
+  [
+    "nothing was said on it: 4 frames, opened and reset by the server",
+    (r) => r.connection(CLIENT, SERVER).open().reset(),
+  ],
+  [
+    "nothing was said on it: 4 frames, opened and reset by the client",
+    (r) => r.connection(CLIENT, SERVER).open().reset("client"),
+  ],
+  ["nothing was said on it: 1 frame, opened and not answered", (r) => r.connection(CLIENT, SERVER).syn()],
+  [
+    "nothing was said on it: 2 frames, opened and refused by a reset",
+    (r) => r.connection(CLIENT, SERVER).syn().reset(),
+  ],
+  [
+    "nothing was said on it: 1 frame, begun before the capture and reset by the client",
+    (r) => r.connection(CLIENT, SERVER).reset("client"),
+  ],
+];
+
+for (const [what, record] of unsaid) {
+  t.test(`${what}: in the tree and in JSON`, async (t) => {
+    const recording = new Recording();
+    record(recording);
+    t.equal((await reportOf(t, recording)).controls[0]!.unsaid, what);
+    const { out } = await replayed([fileOf(t, recording)]);
+    t.ok(out.includes(`\n     ${what}\n`), out);
+    t.notMatch(out, /nothing was announced/);
+  });
+}
+
+t.test("what was said and cut off is no silence", async (t) => {
+  const file = fileOf(t, new Recording());
+  writeFileSync(file, cut(session().bytes(), 54));
+  const { controls } = JSON.parse((await replayed([file], { json: true })).out) as Report;
+  t.equal(controls[0]!.unsaid, "93 bytes were said on it, and none captured");
+});
+
+t.test("of a connection on which something was said nothing of the kind is told", async (t) => {
+  t.equal((await reportOf(t, session())).controls[0]!.unsaid, undefined);
+});

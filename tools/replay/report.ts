@@ -11,6 +11,7 @@ import type { Flows } from "./flows.ts";
 import { missingOf } from "./incomplete.ts";
 import { matchFlows, type Related, relatedOf, saidFirst } from "./match.ts";
 import type { Tracker } from "./tracker.ts";
+import { unsaidText } from "./unsaid.ts";
 
 export interface CaptureRecord {
   readonly file: string;
@@ -34,6 +35,8 @@ export interface ControlRecord {
   readonly firstFrame: number;
   /** What of it the capture does not have, in sentences. */
   readonly missing?: readonly string[];
+  /** Nothing that was said on it is in the capture: what is, in a sentence. */
+  readonly unsaid?: string;
   /** Of protocols that ask in single datagrams: frames and codes of each request and its reply. */
   readonly requests?: readonly RequestRecord[];
   /** Frames of requests sent again, with that of the first. */
@@ -164,6 +167,7 @@ export function append(report: Report, other: Report): void {
 
 function controlRecord(id: number, file: string, control: Control, flows: Flows): ControlRecord {
   const missing = missingOf(control, flows);
+  const unsaid = unsaidText(control, flows);
   return {
     id,
     file,
@@ -173,6 +177,7 @@ function controlRecord(id: number, file: string, control: Control, flows: Flows)
     server: control.server,
     firstFrame: flows.firstFrame(control.row),
     ...(missing.length > 0 ? { missing } : {}),
+    ...(unsaid === null ? {} : { unsaid }),
     ...requestRecords(control),
   };
 }

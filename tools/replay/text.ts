@@ -49,7 +49,7 @@ function byControl<T extends { readonly control: number }>(records: readonly T[]
 
 /** What was said on one control connection, in the order of frames. */
 function controlLines(control: ControlRecord, said: SaidByControl, paint: Paint): string[] {
-  const { id, helper, client, server, firstFrame, missing = [] } = control;
+  const { id, helper, client, server, firstFrame, missing = [], unsaid } = control;
   const ends = `${endpointText(client)} -> ${endpointText(server)}`;
   const head = `  ${id}  ${paint("strong", helper)}  ${ends}  from frame ${firstFrame}`;
   const related = said.related.get(id) ?? [];
@@ -71,7 +71,8 @@ function controlLines(control: ControlRecord, said: SaidByControl, paint: Paint)
   const gaps = missing.map((what) => paint("warning", `     incomplete: ${what}`));
   const asked = requestsText(control);
   if (asked !== "") lines.push(`     ${asked}`);
-  return [head, ...gaps, ...(lines.length > 0 ? lines : [paint("dim", "     nothing was announced on it")])];
+  if (lines.length === 0) lines.push(paint("dim", `     ${unsaid ?? "nothing was announced on it"}`));
+  return [head, ...gaps, ...lines];
 }
 
 /** `7 requests: 6 answered, 1 not (frame 13), 2 sent again; 1 reply to nothing (frame 5)`; empty: nothing was asked so. */

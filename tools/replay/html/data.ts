@@ -7,6 +7,7 @@ import { A, B, type End, type Flows } from "../flows.ts";
 import { missingOf } from "../incomplete.ts";
 import type { CaptureRecord, FaultRecord, FindingRecord, RelatedRecord, Report } from "../report.ts";
 import type { Tracker } from "../tracker.ts";
+import { unsaidText } from "../unsaid.ts";
 import { type Message, messagesOf } from "./messages.ts";
 
 /** What is drawn of a large capture; the page says what is left out. */
@@ -31,6 +32,8 @@ export interface PageControl extends Span {
   readonly server: string;
   readonly findings: number;
   readonly missing: readonly string[];
+  /** Why there is nothing to draw; null: there is. */
+  readonly unsaid: string | null;
   /** Null: not drawn. */
   readonly messages: readonly Message[] | null;
   readonly omitted: number;
@@ -197,6 +200,7 @@ function pageControl(
     server: endText(flows, row, otherEnd(clientEnd)),
     findings: found.get(id) ?? 0,
     missing: missingOf(control, flows),
+    unsaid: unsaidText(control, flows),
     messages: ladder ? messagesOf(control, LIMITS.messages) : null,
     omitted: transcript.omitted + Math.max(0, transcript.said.length - LIMITS.messages),
     ...spanOf(flows, row),

@@ -88,6 +88,8 @@ export function controlDetail(data: PageData, control: PageControl, origin: numb
   const found = data.findings.filter((one) => one.control === id);
   const gaps = control.missing.map((what) => el("p", "notice", `Incomplete: ${what}.`));
   const parts = [title, ...gaps, ...findingGroups(found, null)];
+  const { unsaid } = control;
+  if (unsaid !== null) return [...parts, el("p", "empty", `${unsaid[0]!.toUpperCase()}${unsaid.slice(1)}.`)];
   if (control.messages === null)
     return [...parts, el("p", "empty", "This connection has no ladder: there are too many.")];
   parts.push(ladder(data, control, origin));
