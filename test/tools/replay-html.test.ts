@@ -2,6 +2,12 @@
 import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import t, { type Test } from "tap";
+import { helpers } from "../../helpers/index.ts";
+import { bind } from "../../tools/replay/bindings.ts";
+import { readCapture } from "../../tools/replay/file.ts";
+import { LIMITS, PageBuilder, type PageData } from "../../tools/replay/html/data.ts";
+import { addCapture, emptyReport, numbered } from "../../tools/replay/report.ts";
+import { type Bindings, Tracker } from "../../tools/replay/tracker.ts";
 import { chromiumMissing, launch, open, texts } from "./chromium.ts";
 import { fileOf, Recording, replayed } from "./recording.ts";
 
@@ -67,6 +73,55 @@ t.test("of a large capture the page says what it leaves out", async (t) => {
   const { html } = await pageOf(t, recording);
   t.match(html, /3000 of 3102 connections are shown/);
 });
+
+/** The page of a capture, with room for so much. */
+async function limited(t: Test, recording: Recording, limits: Partial<typeof LIMITS>): Promise<PageData> {
+  const tracker = new Tracker(bind(helpers, []) as Bindings, helpers, true);
+  const { capture } = await readCapture(fileOf(t, recording), [] as never, tracker, () => {});
+  const found = numbered(tracker, 0);
+  const report = emptyReport(true);
+  addCapture(report, capture, tracker, found);
+  const page = new PageBuilder({ ...LIMITS, ...limits });
+  page.add(report, tracker, found);
+  return page.data();
+}
+
+// A flood of SYNs to port 21 is two million control connections: the page was longer than any string can be.
+t.test(
+  "of more control connections than a page has room for it shows those with findings, the worst first",
+  async (t) => {
+    const recording = new Recording();
+    for (let n = 0; n < 20; n++)
+      recording
+        .connection(`10.0.1.1:${2000 + n}`, "192.0.2.1:21")
+        .open()
+        .server("220 hi\r\n");
+    transfer(recording);
+    hung(recording);
+    for (let n = 0; n < 20; n++)
+      recording
+        .connection(`10.0.1.1:${3000 + n}`, "192.0.2.1:21")
+        .open()
+        .server("220 hi\r\n");
+    const page = await limited(t, recording, { controls: 3, ladders: 2, connections: 3 });
+    t.match(page.controls, [{ client: "10.0.1.1:2000" }, { client: "10.0.1.1:2001" }, { client: "10.0.0.6:40000" }]);
+    t.same(
+      page.controls.map(({ messages }) => messages === null),
+      [false, true, false],
+    );
+    t.same(
+      page.related.map(({ control }) => control),
+      [22],
+    );
+    t.match(page.connections, [{ role: "control" }, { role: "control" }, { role: "control", from: "10.0.0.6:40000" }]);
+    t.same(page.notices, [
+      "3 of 42 control connections are shown, those with findings first; --json and --ndjson have all.",
+      "2 of 42 ladders of control connections are shown, those with findings first; --json and --ndjson have all.",
+      "3 of 43 connections are shown.",
+      "1 of 2 announced connections are shown.",
+    ]);
+  },
+);
 
 t.test("in Chromium", { skip: chromiumMissing }, async (t) => {
   const browser = await launch();

@@ -90,7 +90,9 @@ export abstract class Control {
   }
 
   /** What its datagrams are to its helper; null: it has none. */
-  readonly tally: Tally | null = null;
+  get tally(): Tally | null {
+    return null;
+  }
 
   /** By that it is another protocol's. */
   get isForeign(): boolean {

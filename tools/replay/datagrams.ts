@@ -4,7 +4,7 @@ import { RequestObserver } from "../../core/inspect/requests.ts";
 import type { Direction } from "../../core/units.ts";
 import { Control, type Place } from "./control.ts";
 import type { End } from "./flows.ts";
-import { isForeign, newTally } from "./strangers.ts";
+import { isForeign, newTally, type Tally } from "./strangers.ts";
 
 /** The flow of a datagram protocol between two ends, all through a capture: each datagram is shown to the helper whole. */
 export class UdpControl extends Control {
@@ -14,7 +14,7 @@ export class UdpControl extends Control {
   /** Announcements that were looked at for an answer on this flow itself, by who would give it. */
   readonly #looked: Record<Direction, number> = { original: 0, reply: 0 };
   override readonly requests: RequestObserver | null;
-  override readonly tally = newTally();
+  readonly #tally = newTally();
   readonly #answered = new Map<ObservedAnnouncement, number>();
 
   constructor(helper: Helper, place: Place) {
@@ -24,6 +24,10 @@ export class UdpControl extends Control {
     const { requests, limits } = helper;
     const settings = { strict: false, hold: limits.hold };
     this.requests = requests === undefined ? null : new RequestObserver(requests, this.client, settings);
+  }
+
+  override get tally(): Tally {
+    return this.#tally;
   }
 
   get confirmed(): boolean | null {

@@ -11,7 +11,17 @@ import { unsaidText } from "../unsaid.ts";
 import { type Message, messagesOf } from "./messages.ts";
 
 /** What is drawn of a large capture; the page says what is left out. */
-export const LIMITS = { ladders: 300, messages: 400, connections: 3000, related: 3000, findings: 1000, records: 2000 };
+export const LIMITS = {
+  controls: 3000,
+  ladders: 300,
+  messages: 400,
+  connections: 3000,
+  related: 3000,
+  findings: 1000,
+  records: 2000,
+};
+
+const WORST_FIRST = ", those with findings first; --json and --ndjson have all";
 
 /** A connection with its times, in seconds since 1970-01-01 UTC. */
 interface Span {
@@ -79,7 +89,13 @@ export class PageBuilder {
     connections: [],
     notices: [],
   };
-  readonly #total = { ladders: 0, connections: 0, related: 0, findings: 0, records: 0 };
+  readonly #total = { controls: 0, connections: 0, related: 0, findings: 0, records: 0 };
+  readonly #limits: typeof LIMITS;
+  #ladders = 0;
+
+  constructor(limits = LIMITS) {
+    this.#limits = limits;
+  }
 
   /** `report`: of this capture alone. */
   add(report: Report, tracker: Tracker, controls: readonly NumberedControl[]): void {
@@ -89,25 +105,19 @@ export class PageBuilder {
     this.#take("findings", this.#data.findings, report.findings);
     this.#take("records", this.#data.faults, report.faults);
     this.#take("records", this.#data.explanations, report.explanations ?? []);
-    const found = countByControl(report.findings);
-    const ladders = drawn(controls, found, LIMITS.ladders - this.#total.ladders);
-    this.#total.ladders += controls.length;
-    for (const one of controls) this.#data.controls.push(pageControl(file, one, flows, found, ladders.has(one.id)));
-    let index = 0;
-    const related = controls.flatMap((one) =>
-      one.related.map(({ flow }) => pageRelated(report.related[index++]!, flow, flows)),
-    );
-    this.#take("related", this.#data.related, related);
-    this.#connections(file, flows, controls);
+    const shown = this.#controls(file, flows, controls, countByControl(report.findings));
+    this.#related(report.related, controls, new Set(shown), flows);
+    this.#connections(file, flows, shown, shown.length === controls.length);
   }
 
   /** Every text is inert: none can act on whatever shows it. */
   data(): PageData {
-    const { connections, related, findings, ladders, records } = this.#total;
-    const notice = (total: number, shown: number, what: string): void => {
-      if (total > shown) this.#data.notices.push(`${shown} of ${total} ${what} are shown.`);
+    const { controls, connections, related, findings, records } = this.#total;
+    const notice = (total: number, shown: number, what: string, how = ""): void => {
+      if (total > shown) this.#data.notices.push(`${shown} of ${total} ${what} are shown${how}.`);
     };
-    notice(ladders, LIMITS.ladders, "control connections with a ladder, those with findings first,");
+    notice(controls, this.#data.controls.length, "control connections", WORST_FIRST);
+    notice(controls, this.#ladders, "ladders of control connections", WORST_FIRST);
     notice(connections, this.#data.connections.length, "connections");
     notice(related, this.#data.related.length, "announced connections");
     notice(findings, this.#data.findings.length, "findings");
@@ -115,28 +125,63 @@ export class PageBuilder {
     return JSON.parse(JSON.stringify(this.#data), (_key, value) => (typeof value === "string" ? inert(value) : value));
   }
 
-  #take<T>(what: "findings" | "related" | "records" | "connections", to: T[], records: readonly T[]): void {
+  #take<T>(what: "findings" | "records", to: T[], records: readonly T[]): void {
     this.#total[what] += records.length;
     for (const record of records) {
-      if (to.length >= LIMITS[what]) return;
+      if (to.length >= this.#limits[what]) return;
       to.push(record);
     }
   }
 
-  /** Control connections and what they announced first, then the others, in the order of their frames. */
-  #connections(file: string, flows: Flows, controls: readonly NumberedControl[]): void {
+  /** Those that there is room for. */
+  #controls(
+    file: string,
+    flows: Flows,
+    controls: readonly NumberedControl[],
+    found: ReadonlyMap<number, number>,
+  ): readonly NumberedControl[] {
+    this.#total.controls += controls.length;
+    const shown = telling(controls, found, this.#limits.controls - this.#data.controls.length);
+    const ladders = new Set(shown.slice(0, this.#limits.ladders - this.#ladders));
+    this.#ladders += ladders.size;
+    shown.sort((one, other) => one.id - other.id);
+    for (const one of shown) this.#data.controls.push(pageControl(file, one, flows, found, ladders.has(one)));
+    return shown;
+  }
+
+  /** `records`: of what all of `controls` announced, in their order. */
+  #related(
+    records: readonly RelatedRecord[],
+    controls: readonly NumberedControl[],
+    shown: ReadonlySet<NumberedControl>,
+    flows: Flows,
+  ): void {
+    this.#total.related += records.length;
+    const { related } = this.#data;
+    let next = 0;
+    for (const one of controls) {
+      for (const { flow } of one.related) {
+        const record = records[next++]!;
+        if (shown.has(one) && related.length < this.#limits.related) related.push(pageRelated(record, flow, flows));
+      }
+    }
+  }
+
+  /** Control connections and what they announced first, then, where those are `all`, the others, in the order of their frames. */
+  #connections(file: string, flows: Flows, controls: readonly NumberedControl[], all: boolean): void {
+    this.#total.connections += flows.count;
+    const room = this.#limits.connections - this.#data.connections.length;
     const known = knownIn(flows, controls);
-    const rows = [...known.keys()].sort((one, other) => one - other);
-    for (let row = 0; row < flows.count && rows.length < LIMITS.connections; row++) if (!known.has(row)) rows.push(row);
-    const all = rows.map((row): PageConnection => {
+    const rows = [...known.keys()].sort((one, other) => one - other).slice(0, room);
+    for (let row = 0; all && row < flows.count && rows.length < room; row++) if (!known.has(row)) rows.push(row);
+    for (const row of rows) {
       const { role, control, listener } = known.get(row) ?? { role: "other", control: null, listener: B };
       const listens = listenerOf(flows, row) ?? listener;
       const from = endText(flows, row, otherEnd(listens));
       const to = endText(flows, row, listens);
-      return { file, role, control, transport: flows.isTcp(row) ? "tcp" : "udp", from, to, ...spanOf(flows, row) };
-    });
-    this.#take("connections", this.#data.connections, all);
-    this.#total.connections += flows.count - rows.length;
+      const transport = flows.isTcp(row) ? "tcp" : "udp";
+      this.#data.connections.push({ file, role, control, transport, from, to, ...spanOf(flows, row) });
+    }
   }
 }
 
@@ -167,11 +212,19 @@ function countByControl(findings: readonly FindingRecord[]): Map<number, number>
   return counts;
 }
 
-/** Which of them have a ladder: those with findings first. */
-function drawn(controls: readonly NumberedControl[], found: ReadonlyMap<number, number>, room: number): Set<number> {
-  const ids = controls.map(({ id }) => id);
-  const ordered = [...ids.filter((id) => found.has(id)), ...ids.filter((id) => !found.has(id))];
-  return new Set(ordered.slice(0, Math.max(0, room)));
+/** As many of a capture's as there is `room` for: those with findings first, which are told the worst first. */
+function telling(
+  controls: readonly NumberedControl[],
+  found: ReadonlyMap<number, number>,
+  room: number,
+): NumberedControl[] {
+  const first = controls[0]?.id ?? 0;
+  const chosen = [...found.keys()].slice(0, room).map((id) => controls[id - first]!);
+  for (const one of controls) {
+    if (chosen.length >= room) break;
+    if (!found.has(one.id)) chosen.push(one);
+  }
+  return chosen;
 }
 
 const spanOf = (flows: Flows, row: number): Span => ({

@@ -31,9 +31,10 @@ export function start(): void {
   );
   const select = (id: number, move = false): void => {
     const index = data.controls.findIndex((one) => one.id === id);
-    if (index < 0) return;
+    const control = data.controls[index];
     controls.select(index);
-    detail.replaceChildren(...controlDetail(data, data.controls[index]!, originOf(data.controls[index]!.file)));
+    if (control === undefined) detail.replaceChildren(el("p", "empty", `Connection ${id} is not among those shown.`));
+    else detail.replaceChildren(...controlDetail(data, control, originOf(control.file)));
     if (move) detail.scrollIntoView({ block: "start" });
   };
   const findings = findingList(data.findings, (id) => select(id, true));
