@@ -30,8 +30,8 @@ export function pageText(data: PageData): string {
 </head>
 <body>
 ${HEADER}
-<main></main>
 <div id="notices"></div>
+<main></main>
 <noscript><p class="notice">This page draws itself with a script that stands in it.</p></noscript>
 <script type="application/json" id="data">${embedded(data)}</script>
 <script>${script}</script>
