@@ -7,6 +7,7 @@ export interface Calls {
   bind(fd: number, address: number, length: number): number;
   capset(header: number, sets: number): number;
   eventfd(initial: number, flags: number): number;
+  getsockopt(fd: number, level: number, option: number, value: number, length: number): number;
   ioctl(fd: number, request: number, argument: number): number;
   pipe2(ends: number, flags: number): number;
   poll(fds: number, count: number, timeout: number): number;
@@ -28,6 +29,7 @@ const SIGNATURES = {
   capset: "int capset(size_t, size_t)",
   prctl: "int prctl(int, unsigned long, unsigned long, unsigned long, unsigned long)",
   eventfd: "int eventfd(unsigned int, int)",
+  getsockopt: "int getsockopt(int, int, int, size_t, size_t)",
   ioctl: "int ioctl(int, unsigned long, size_t)",
   pipe2: "int pipe2(size_t, int)",
   poll: "int poll(size_t, unsigned long, int)",
@@ -60,3 +62,10 @@ export const EFD_NONBLOCK = 0o4000;
 export const EFD_CLOEXEC = 0o2000000;
 export const POLLIN = 1;
 export const O_CLOEXEC = 0o2000000;
+
+export const AF_INET = 2;
+export const SOCK_DGRAM = 2;
+export const SOCK_CLOEXEC = 0o2000000;
+export const SOL_SOCKET = 1;
+/** Since Linux 5.14. */
+export const SO_NETNS_COOKIE = 71;

@@ -7,7 +7,7 @@ import type { Config } from "../../config.ts";
 import type { Calls } from "./calls.ts";
 import type { Change } from "./change.ts";
 import { type Offload, openTun, type TunDevice, takeOffload } from "./device.ts";
-import { cleanUp, HostChanges } from "./host.ts";
+import { cleanUp, HostChanges, journalFile, type TakenBack } from "./host.ts";
 import type { Direct, Tunnels } from "./messages.ts";
 import { asksSources } from "./own-sources.ts";
 import { type Passage, passageFor, passageOf } from "./passage.ts";
@@ -29,7 +29,7 @@ export interface Extension extends Ways {
 }
 
 export class Ground {
-  readonly #host = new HostChanges();
+  #host: HostChanges | null = null;
   readonly #devices = new Map<string, TunDevice>();
   #calls: Calls | null = null;
   #setup: Setup | null = null;
@@ -42,9 +42,9 @@ export class Ground {
   /** Whoever flushed nftables' rules may do so again. */
   #mistrusted = false;
 
-  /** Takes back what a director left that was killed: how much. Throws a PathError where one runs. */
-  static cleanUp(config: Config): number {
-    return cleanUp(planSetup(config, lookAround()).changes);
+  /** Takes back what a director left that was killed. Throws a PathError where one runs. */
+  static cleanUp(calls: Calls, config: Config): TakenBack {
+    return cleanUp(journalFile(calls), planSetup(config, lookAround()).changes);
   }
 
   /** The device that everything comes from. */
@@ -58,6 +58,7 @@ export class Ground {
     const setup = planSetup(config, lookAround());
     const passage = passageOf(config, setup.tunnels);
     this.#open(setup, passage.offload);
+    this.#host = new HostChanges(journalFile(calls));
     this.#host.apply(setup.changes);
     this.#setup = setup;
     this.#wanted = passage;
@@ -74,7 +75,7 @@ export class Ground {
     const opened = this.#open(setup, passage.offload);
     let takeBack: () => void;
     try {
-      takeBack = this.#host.apply(setup.changes.filter((one) => !this.#mistrusted || !this.#asks(one)));
+      takeBack = this.#host!.apply(setup.changes.filter((one) => !this.#mistrusted || !this.#asks(one)));
     } catch (error) {
       this.#close(opened);
       throw error;
@@ -108,7 +109,7 @@ export class Ground {
    */
   settle(addresses: readonly string[], left: boolean): void {
     if (!this.#stale) return;
-    const settled = this.#host.keep(this.#setup!.changes, addresses);
+    const settled = this.#host!.keep(this.#setup!.changes, addresses);
     this.#stale = left || !settled;
     if (left) return;
     this.#passage = this.#wanted!;
@@ -117,13 +118,13 @@ export class Ground {
 
   /** nftables looks at sources in the kernel's place (own-sources.ts). */
   get asksSources(): boolean {
-    return this.#host.changes.some((one) => this.#asks(one));
+    return this.#host?.changes.some((one) => this.#asks(one)) ?? false;
   }
 
   /** The kernel is to look at them itself from now on. */
   trustNoRules(): void {
     this.#mistrusted = true;
-    this.#host.withdraw((one) => this.#asks(one));
+    this.#host?.withdraw((one) => this.#asks(one));
   }
 
   readonly #asks = (change: Change): boolean => asksSources(change, this.#devices);
@@ -132,9 +133,11 @@ export class Ground {
     return this.#stale;
   }
 
-  leave(): void {
-    this.#host.takeBack();
+  /** Settings that somebody else has changed, and that are left so. */
+  leave(): readonly string[] {
+    const taken = this.#host?.takeBack();
     this.#close([...this.#devices.keys()]);
+    return taken?.leftAlone ?? [];
   }
 
   #open({ direct }: Setup, offload: Offload): string[] {

@@ -1,6 +1,7 @@
 /**
  * Changes of the host, made and taken back. What is to be taken back is written to a file before the first change is
- * made, so that whoever comes after a director that was killed can do it. One file for each network namespace.
+ * made, so that whoever comes after a director that was killed can do it. One file for each network namespace. What ip(8) and
+ * nft(8) take back they know by all that they were told of it; a setting has nothing but its value.
  */
 import { spawnSync } from "node:child_process";
 import {
@@ -19,9 +20,11 @@ import {
   writeSync,
 } from "node:fs";
 import { join } from "node:path";
+import type { Calls } from "./calls.ts";
+import { AF_INET, SO_NETNS_COOKIE, SOCK_CLOEXEC, SOCK_DGRAM, SOL_SOCKET } from "./calls.ts";
 import { type Change, changeText } from "./change.ts";
 import { PathError } from "./error.ts";
-import { SETTINGS } from "./surroundings.ts";
+import { SETTINGS, settingOf } from "./surroundings.ts";
 
 interface Journal {
   readonly pid: number;
@@ -33,25 +36,47 @@ interface Journal {
 type Undo =
   | { readonly ip: readonly string[]; readonly lasting?: boolean }
   | { readonly nft: string }
-  | { readonly setting: string; readonly value: string };
+  /** `made`: what it was set to. Who finds another value there leaves it: somebody else has set it since. */
+  | { readonly setting: string; readonly value: string; readonly made: string };
+
+/** What became of what was to be taken back. */
+export interface TakenBack {
+  readonly changes: number;
+  /** Settings that are not what they were set to any more, as sentences. */
+  readonly leftAlone: readonly string[];
+}
 
 const FOLDER = "/run/kindred";
 const JOURNAL = /^tun-\d+\.json$/;
 
-/** Where the journal of this network namespace is. */
-function journalFile(): string {
-  const namespace = /\d+/.exec(readlinkSync("/proc/self/ns/net"))![0];
+/**
+ * Where the journal of this network namespace is. The number of its inode is the next one's when it is gone, with all that
+ * there was to be taken back; its cookie is nobody else's.
+ */
+export function journalFile(calls: Calls): string {
+  const namespace = netnsCookie(calls) ?? /\d+/.exec(readlinkSync("/proc/self/ns/net"))![0];
   return join(FOLDER, `tun-${namespace}.json`);
 }
 
+/** null: Linux has none before 5.14. */
+function netnsCookie(calls: Calls): string | null {
+  const socket = calls.socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  if (socket < 0) return null;
+  const [cookie, length] = [calls.memory(8), calls.memory(4)];
+  length.bytes.writeUInt32LE(8);
+  const status = calls.getsockopt(socket, SOL_SOCKET, SO_NETNS_COOKIE, cookie.at, length.at);
+  calls.close(socket);
+  return status < 0 ? null : cookie.bytes.readBigUInt64LE().toString();
+}
+
 /**
- * Takes back what a director left that was killed, but for what is to last and is among `wanted` again. Returns how much.
- * Throws a PathError when one runs.
+ * Takes back what a director left that was killed, but for what is to last and is among `wanted` again. Throws a PathError
+ * when one runs.
  */
-export function cleanUp(wanted: readonly Change[]): number {
+export function cleanUp(file: string, wanted: readonly Change[]): TakenBack {
   removeEmpty();
-  const journal = readJournal();
-  if (journal === null) return 0;
+  const journal = readJournal(file);
+  if (journal === null) return NOTHING;
   if (begunOf(journal.pid) === journal.begun) {
     throw new PathError(`another director runs on this host's packet path (pid ${journal.pid})`, "stop it first");
   }
@@ -62,10 +87,12 @@ export function cleanUp(wanted: readonly Change[]): number {
       .map((step) => JSON.stringify(step)),
   );
   const stale = journal.undo.filter((step) => !again.has(JSON.stringify(step)));
-  undo(stale);
-  rmSync(journalFile(), { force: true });
-  return stale.length;
+  const taken = undo(stale);
+  rmSync(file, { force: true });
+  return taken;
 }
+
+const NOTHING: TakenBack = { changes: 0, leftAlone: [] };
 
 /** A change that was made, and what takes it back. */
 interface Made {
@@ -75,9 +102,15 @@ interface Made {
 
 /** What this director has changed. */
 export class HostChanges {
+  readonly #file: string;
   /** The journal stays open: whoever gave up root can still write it. */
   #journal = -1;
   #made: readonly Made[] = [];
+
+  /** `file`: its journal. */
+  constructor(file: string) {
+    this.#file = file;
+  }
 
   /**
    * Makes those of `changes` that were not made yet, and returns what takes these back; where one fails, takes back those
@@ -132,21 +165,22 @@ export class HostChanges {
     this.#note(this.#made.filter((made) => !stale.includes(made)));
   }
 
-  takeBack(): void {
-    if (this.#journal < 0) return;
-    undo(stepsBack(this.#made));
+  takeBack(): TakenBack {
+    if (this.#journal < 0) return NOTHING;
+    const taken = undo(stepsBack(this.#made));
     this.#made = [];
     ftruncateSync(this.#journal);
     closeSync(this.#journal);
     this.#journal = -1;
     removeEmpty();
+    return taken;
   }
 
   /** Before it is so. */
   #note(made: readonly Made[]): void {
     this.#made = made;
     const journal = { pid: process.pid, begun: begunOf(process.pid)!, undo: stepsBack(made) };
-    if (this.#journal < 0) this.#journal = writeJournal(journal);
+    if (this.#journal < 0) this.#journal = writeJournal(this.#file, journal);
     else rewriteJournal(this.#journal, journal);
   }
 }
@@ -204,29 +238,43 @@ function undoOf(change: Change): Undo[] {
     return change.undo === null ? [] : [{ ip: change.undo, ...(change.lasting === true ? { lasting: true } : {}) }];
   }
   if ("nft" in change) return [{ nft: change.undo }];
-  try {
-    return [{ setting: change.setting, value: readFileSync(join(SETTINGS, change.setting), "latin1").trim() }];
-  } catch {
-    // Of a device that is not there yet, and goes with it.
-    return [];
-  }
+  const { setting, value: made } = change;
+  const value = settingOf(setting);
+  // Of a device that is not there yet, and goes with it.
+  return value === null ? [] : [{ setting, value, made }];
 }
 
 const isLasting = (step: Undo): boolean => "nft" in step || ("ip" in step && step.lasting === true);
 
 /** What is gone already need not be taken back. */
-function undo(steps: readonly Undo[]): void {
+function undo(steps: readonly Undo[]): TakenBack {
+  let changes = 0;
+  const leftAlone: string[] = [];
   for (const step of steps) {
-    if ("ip" in step) spawnSync("ip", step.ip);
-    else if ("nft" in step) spawnSync("nft", [step.nft]);
-    else set(step.setting, step.value);
+    const others = "setting" in step ? settingOfOthers(step) : null;
+    if (others !== null) leftAlone.push(others);
+    else if (undone(step)) changes++;
   }
+  return { changes, leftAlone };
+}
+
+/** null: it is as it was made, as it was before, or gone. */
+function settingOfOthers({ setting, value, made }: Extract<Undo, { readonly setting: string }>): string | null {
+  const found = settingOf(setting);
+  const known = found === null || found === made || found === value;
+  return known ? null : `${setting} is ${found}, and was set to ${made}`;
+}
+
+function undone(step: Undo): boolean {
+  if ("setting" in step) return set(step.setting, step.value) === null;
+  const { status } = "ip" in step ? spawnSync("ip", step.ip) : spawnSync("nft", [step.nft]);
+  return status === 0;
 }
 
 /** Empty: all of it was taken back. */
-function readJournal(): Journal | null {
+function readJournal(file: string): Journal | null {
   try {
-    return JSON.parse(readFileSync(journalFile(), "utf8")) as Journal;
+    return JSON.parse(readFileSync(file, "utf8")) as Journal;
   } catch {
     return null;
   }
@@ -252,8 +300,7 @@ function removeEmpty(): void {
 }
 
 /** Only root may write there: whoever could would have root undo what they please. */
-function writeJournal(journal: Journal): number {
-  const file = journalFile();
+function writeJournal(file: string, journal: Journal): number {
   try {
     mkdirSync(FOLDER, { recursive: true, mode: 0o755 });
     const fd = openSync(`${file}.new`, "w", 0o600);

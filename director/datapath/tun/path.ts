@@ -88,8 +88,9 @@ export class PacketPath implements Datapath, Operated {
     const calls = await loadTunCalls();
     if (typeof calls === "string") throw new PathError(calls, "`npm install koffi@3.3.4`, on Linux");
     this.#calls = calls;
-    const left = Ground.cleanUp(this.#config);
-    if (left > 0) this.#log.log("warn", "cleaned-up", { changes: left });
+    const { changes, leftAlone } = Ground.cleanUp(calls, this.#config);
+    if (changes > 0) this.#log.log("warn", "cleaned-up", { changes });
+    this.#tellLeft(leftAlone);
     try {
       if (this.#config.offload === "nftables") this.#nft = startNft(calls);
       const ways = this.#ground.enter(calls, this.#config);
@@ -133,13 +134,18 @@ export class PacketPath implements Datapath, Operated {
     clearInterval(this.#sweeper);
     this.#stopping = true;
     this.#thread?.terminate();
-    this.#ground.leave();
+    this.#tellLeft(this.#ground.leave());
     if (this.#nft !== null) endNft(this.#nft);
     this.#nft = null;
     this.#kernel = null;
     this.#conntrack?.close();
     this.#conntrack = null;
     this.#log.flush(Number.POSITIVE_INFINITY as Ms);
+  }
+
+  #tellLeft(settings: readonly string[]): void {
+    if (settings.length === 0) return;
+    this.#log.log("warn", "left-alone", { settings, reason: "somebody else has changed them since" });
   }
 
   watched(watched: boolean): void {

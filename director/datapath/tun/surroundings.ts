@@ -49,15 +49,17 @@ export function lookAround(): Surroundings {
     ),
     mtus: new Map(links.map(({ ifname, mtu }) => [ifname, mtu])),
     wayTo,
-    setting: (path) => {
-      try {
-        return readFileSync(join(SETTINGS, path), "latin1").trim();
-      } catch {
-        return null;
-      }
-    },
+    setting: settingOf,
     nftTakes: (script) => spawnSync("nft", ["--check", script]).status === 0,
   };
+}
+
+export function settingOf(path: string): string | null {
+  try {
+    return readFileSync(join(SETTINGS, path), "latin1").trim();
+  } catch {
+    return null;
+  }
 }
 
 interface Link {

@@ -24,19 +24,16 @@ const service = (name: string, vip: string, method: string): string =>
 const WEB = service("web", "10.78.1.100", "nat");
 
 /** Each state of the host is a file. */
-const SCRIPT = `
+const TOOLS = `
 set -e
 node=$1 kindred=$2
-mount -t tmpfs -o mode=755 none /run
-ip link set lo up
-for net in 1 2; do
-  ip link add net$net type bridge
-  ip address add 10.78.$net.1/24 dev net$net
-  ip link set net$net up
-done
-state() {
-  { ip rule; ip -4 route show table all; ip neigh show proxy; ip -o link show type tun | cut -d: -f2
-    cat /proc/sys/net/ipv4/ip_forward; } > $1
+networks() {
+  ip link set lo up
+  for net in 1 2; do
+    ip link add net$net type bridge
+    ip address add 10.78.$net.1/24 dev net$net
+    ip link set net$net up
+  done
 }
 director() {
   "$node" "$kindred" run --path tun kindred.yaml > $1.log 2>&1 &
@@ -44,6 +41,14 @@ director() {
   said $1 '"ready"'
 }
 said() { for i in $(seq 900); do grep -q "$2" $1.log && return; sleep 0.1; done; cat $1.log >&2; return 1; }
+`;
+const SCRIPT = `${TOOLS}
+mount -t tmpfs -o mode=755 none /run
+networks
+state() {
+  { ip rule; ip -4 route show table all; ip neigh show proxy; ip -o link show type tun | cut -d: -f2
+    cat /proc/sys/net/ipv4/ip_forward; } > $1
+}
 settled() { for i in $(seq 600); do state now; grep -v kin1 now | cmp -s - $1 && return; sleep 0.1; done; }
 state before
 director first
@@ -56,9 +61,11 @@ settled during
 state less
 kill -9 $pid; wait $pid || true
 state left
+echo 50 > /proc/sys/net/ipv4/neigh/net1/proxy_delay
 director third
 kill $pid; wait $pid || true
 state after
+cat /proc/sys/net/ipv4/neigh/net1/proxy_delay > delay
 ls /run/kindred > journals
 `;
 
@@ -87,8 +94,43 @@ t.test("what it changes of a host it takes back: at its end, after a change, aft
   t.equal(withoutDevice(less!), during, "and one takes it away again");
   t.not(left, before, "kill -9 leaves something: else the rest shows nothing");
   t.match(await file("third.log"), /"cleaned-up"/);
+  t.match(await file("third.log"), /"left-alone".*net\/ipv4\/neigh\/net1\/proxy_delay is 50, and was set to 0/);
+  t.equal((await file("delay")).trim(), "50", "what somebody set since is theirs");
   t.equal(after, before);
   t.equal((await file("journals")).trim(), "");
+});
+
+const FIRST = `${TOOLS}
+networks
+director killed
+kill -9 $pid; wait $pid || true
+`;
+/** What was set there has other owners here. The kernel gives the number of a namespace that is gone to a later one. */
+const SECOND = `${TOOLS}
+networks
+number=$(readlink /proc/self/ns/net | tr -dc 0-9)
+mv /run/kindred/tun-*.json /run/kindred/tun-$number.json
+echo 1 > /proc/sys/net/ipv4/ip_forward
+echo 0 > /proc/sys/net/ipv4/neigh/net1/proxy_delay
+director other
+kill $pid; wait $pid || true
+cat /proc/sys/net/ipv4/ip_forward /proc/sys/net/ipv4/neigh/net1/proxy_delay > settings
+`;
+const BOTH = `
+set -e
+mount -t tmpfs -o mode=755 none /run
+unshare --net sh -c "$3" sh "$1" "$2"
+unshare --net sh -c "$4" sh "$1" "$2"
+`;
+
+t.test("what was left in a namespace that is gone is not taken back in one that has its number", options, async (t) => {
+  const path = await folder(t);
+  await writeFile(join(path, "kindred.yaml"), config(WEB));
+  const script = ["sh", "-c", BOTH, "sh", process.execPath, KINDRED, FIRST, SECOND];
+  await promisify(execFile)("unshare", [...OWN, ...script], { cwd: path, timeout: 300_000 });
+  const file = (name: string): Promise<string> => readFile(join(path, name), "utf8");
+  t.notMatch(await file("other.log"), /"cleaned-up"/);
+  t.equal(await file("settings"), "1\n0\n");
 });
 
 /** A device that was needed stays until the end. */
