@@ -50,7 +50,8 @@ export class Tracker {
   readonly #bound: Memory["bound"];
   /** The helpers for connections found by how they open. */
   readonly #detecting: Readonly<Record<Transport, ByInitial>>;
-  readonly #byRow = new Map<number, Control>();
+  readonly #tcpByRow = new Map<number, TcpControl>();
+  readonly #udpByRow = new Map<number, UdpControl>();
   readonly #budget: TranscriptBudget | null;
   /** Filled for each that is read. */
   readonly #segment: Segment = { sequence: 0, acknowledgment: 0, flags: 0, length: 0 };
@@ -126,8 +127,10 @@ export class Tracker {
 
   /** The capture ends here. */
   end(): void {
-    for (const control of this.#byRow.values()) control.close();
-    this.#byRow.clear();
+    for (const byRow of [this.#tcpByRow, this.#udpByRow]) {
+      for (const control of byRow.values()) control.close();
+      byRow.clear();
+    }
     this.#letStrangersGo();
   }
 
@@ -156,8 +159,8 @@ export class Tracker {
     const { sender } = this.flows;
     const length = udp.length(bytes, at);
     const payload = bytes.subarray(at + udp.HEADER, length < udp.HEADER ? end : Math.min(end, at + length));
-    const control = this.flows.mark(row) === CONTROL ? this.#byRow.get(row) : this.#classifyUdp(row, payload);
-    if (!(control instanceof UdpControl)) return;
+    const control = this.flows.mark(row) === CONTROL ? this.#udpByRow.get(row) : this.#classifyUdp(row, payload);
+    if (control === undefined) return;
     if (sender === control.clientEnd) this.neighbours.sent(frame, control.serverText, number);
     if (wireEnd > end) control.cutFrame ||= number;
     control.transcript.packet(control.direction(sender), number, timeOf(frame), 0, payload);
@@ -168,8 +171,8 @@ export class Tracker {
   #tcp(row: number, frame: Frame, number: number): void {
     const { bytes, at } = this.#packet;
     const header = tcp.headerLength(bytes, at);
-    const control = this.flows.mark(row) === CONTROL ? this.#byRow.get(row) : this.#classify(row, header);
-    if (!(control instanceof TcpControl)) return;
+    const control = this.flows.mark(row) === CONTROL ? this.#tcpByRow.get(row) : this.#classify(row, header);
+    if (control === undefined) return;
     if (this.flows.sender === control.clientEnd) this.neighbours.sent(frame, control.serverText, number);
     this.#feed(control, frame, header, tcp.flags(bytes, at), number);
   }
@@ -178,19 +181,19 @@ export class Tracker {
   #opened(row: number, flags: number, sequence: number, acknowledgment: number): number {
     const own = this.flows.opened(row, flags, sequence, acknowledgment);
     if (own === row) return row;
-    this.#byRow.get(row)?.close();
-    this.#byRow.delete(row);
+    this.#tcpByRow.get(row)?.close();
+    this.#tcpByRow.delete(row);
     return own;
   }
 
   /** Is a connection that is new to us a control connection? */
-  #classify(row: number, header: number): Control | undefined {
+  #classify(row: number, header: number): TcpControl | undefined {
     const { flows } = this;
     if (!flows.hasPort(row, this.#bound.tcp)) flows.setMark(row, SILENT);
     const server = flows.mark(row) === SILENT ? UNKNOWN : this.#boundEnd(row, "tcp");
     if (server !== UNKNOWN) {
       const helper = this.#bindings.tcp.get(flows.port(row, server))!;
-      return this.#control(row, server, (place) => new TcpControl([helper], place, false));
+      return this.#tcpControl(row, server, [helper], false);
     }
     const { bytes, at, end } = this.#packet;
     if (at + header === end) return undefined;
@@ -201,20 +204,20 @@ export class Tracker {
   }
 
   /** By what is said first. Without a SYN either end may be the server. */
-  #detected(row: number, likely: readonly Helper[], payload: Uint8Array): Control | undefined {
+  #detected(row: number, likely: readonly Helper[], payload: Uint8Array): TcpControl | undefined {
     const listener = this.flows.listener(row);
     const { sender } = this.flows;
     const receiver = other(sender);
     const reply = listener === receiver ? NONE : candidates(likely, "reply", payload);
-    if (reply.length > 0) return this.#control(row, sender, (place) => new TcpControl(reply, place, true));
+    if (reply.length > 0) return this.#tcpControl(row, sender, reply, true);
     const original = listener === sender ? NONE : candidates(likely, "original", payload);
-    if (original.length > 0) return this.#control(row, receiver, (place) => new TcpControl(original, place, true));
+    if (original.length > 0) return this.#tcpControl(row, receiver, original, true);
     this.flows.setMark(row, COUNTED);
     return undefined;
   }
 
   /** A flow of datagrams, by the port of an end and by its first datagram. */
-  #classifyUdp(row: number, payload: Uint8Array): Control | undefined {
+  #classifyUdp(row: number, payload: Uint8Array): UdpControl | undefined {
     const { flows } = this;
     const bound = flows.hasPort(row, this.#bound.udp) ? this.#boundEnd(row, "udp") : UNKNOWN;
     if (!this.#mayBeTunnel(row)) flows.setMark(row, COUNTED);
@@ -226,7 +229,7 @@ export class Tracker {
     const direction = directionOf(helper, payload);
     // Ends that both have the protocol's port (SIP), or neither: a request goes to the server, an answer comes from it.
     const server = direction === null ? bound : direction === "original" ? other(flows.sender) : flows.sender;
-    return server === UNKNOWN ? undefined : this.#control(row, server, (place) => new UdpControl(helper, place));
+    return server === UNKNOWN ? undefined : this.#udpControl(row, server, helper);
   }
 
   /** What comes next between these ends may be a packet of another flow. */
@@ -249,16 +252,32 @@ export class Tracker {
     return flows.listener(row) === UNKNOWN || flows.listener(row) === end;
   }
 
-  #control(row: number, serverEnd: End, make: (place: Place) => Control): Control | undefined {
+  #tcpControl(row: number, server: End, helpers: readonly Helper[], detected: boolean): TcpControl | undefined {
+    const place = this.#place(row, server);
+    if (place === null) return undefined;
+    const control = new TcpControl(helpers, place, detected);
+    this.controls.push(control);
+    this.#tcpByRow.set(row, control);
+    return control;
+  }
+
+  #udpControl(row: number, server: End, helper: Helper): UdpControl | undefined {
+    const place = this.#place(row, server);
+    if (place === null) return undefined;
+    const control = new UdpControl(helper, place);
+    this.controls.push(control);
+    this.#udpByRow.set(row, control);
+    return control;
+  }
+
+  /** null: an end has port 0, which no connection has. */
+  #place(row: number, serverEnd: End): Place | null {
     const clientEnd = other(serverEnd);
     const client = this.#endpoint(row, clientEnd);
     const server = this.#endpoint(row, serverEnd);
     this.flows.setMark(row, client === null || server === null ? COUNTED : CONTROL);
-    if (client === null || server === null) return undefined;
-    const control = make({ row, clientEnd, client, server, transcript: new Transcript(this.#budget) });
-    this.controls.push(control);
-    this.#byRow.set(row, control);
-    return control;
+    if (client === null || server === null) return null;
+    return { row, clientEnd, client, server, transcript: new Transcript(this.#budget) };
   }
 
   /** One that has turned out to be something else is forgotten. */
@@ -266,7 +285,7 @@ export class Tracker {
     if (control.confirmed !== false) return;
     if (control.isForeign) this.strangers.add(control);
     this.flows.setMark(control.row, COUNTED);
-    this.#byRow.delete(control.row);
+    (control.transport === "tcp" ? this.#tcpByRow : this.#udpByRow).delete(control.row);
     // Each would have to be looked for: most of them go together.
     if (++this.#wrong * 2 > this.controls.length) this.#dropWrong();
   }
@@ -276,7 +295,6 @@ export class Tracker {
     this.#wrong = 0;
   }
 
-  /** Null: port 0, which no connection has. */
   #endpoint(row: number, end: End): Endpoint | null {
     const port: number = this.flows.port(row, end);
     return isPort(port) ? { address: this.flows.address(row, end), port: port as Port } : null;
