@@ -40,7 +40,7 @@ export const SOURCES = "sources";
 export const ENTRANCES = "doors";
 export const addEntrances = `add set ${TABLE} ${ENTRANCES} { type iface_index; }`;
 export const toSources = `iif @${ENTRANCES} jump ${SOURCES}`;
-/** A bit of the mark of what the kernel translates: it exempts it from the rules that lead here (setup.ts). */
+/** A bit of the mark of what the kernel translates: the rules that lead here are not for it (setup.ts). */
 export const MARK = "0x1000000";
 /**
  * The beginning of the names of realservers' own chains and counters, of the counters of clients that their sets had no room
@@ -84,8 +84,15 @@ interface RuleOptions {
 }
 
 /** What is ours goes no further in the chain: none of its first packets got past the same question (offload.ts). */
-const marked = (family: 4 | 6): string =>
-  `ct status dnat ct original ${family === 4 ? "ip" : "ip6"} daddr @${VIPS[family]} meta mark set meta mark or ${MARK} accept`;
+const marked = (family: 4 | 6, vips = `@${VIPS[family]}`): string =>
+  `ct status dnat ct original ${family === 4 ? "ip" : "ip6"} daddr ${vips} meta mark set meta mark or ${MARK} accept`;
+/** The only VIP of a family is compared before the set is asked, which has those of before, too. */
+const onlyVips = (services: readonly ServiceConfig[]): string[] =>
+  ([4, 6] as const).flatMap((family) => {
+    const vips = services.flatMap(({ vip }) => (vip.family === family ? [vip.toString()] : []));
+    const [vip, ...others] = new Set(vips);
+    return vip !== undefined && others.length === 0 ? [marked(family, vip)] : [];
+  });
 const toStays = `ct status dnat ct direction original jump ${STAYS}`;
 
 /** Commands that leave every service to the engine. `first`: of the packets that are translated. */
@@ -116,7 +123,7 @@ export function serviceRules(
   const shared = services.filter(fitsKernel).map((service) => [service, sharesOf(service, options)] as const);
   const sets = new Map(shared.flatMap(([service, shares]) => setsOf(service, shares)));
   const rules = [
-    ...emptiedWith(...(sets.size > 0 ? [toStays] : [])),
+    ...emptiedWith(...(sets.size > 0 ? [toStays] : []), ...onlyVips(services)),
     ...shared.flatMap(([service, shares]) => rulesOf(service, shares)),
     ...flushed(sets, before),
   ];

@@ -5,6 +5,7 @@ import { type ClientSets, fitsKernel, serviceRules } from "../../../../director/
 
 const REALSERVERS = "[{ address: 192.168.0.2, port: 8080, weight: 3 }, { address: 192.168.0.3 }]";
 const OWN_PORTS = "[{ address: 192.168.0.2 }, { address: 192.168.0.3 }]";
+const SIX = '[{ address: "fd00::3" }]';
 const SAME_ADDRESS = "[{ address: 192.168.0.2 }, { address: 192.168.0.2, port: 81 }]";
 const web = (rest: string, ports = "[tcp/80]", vip = "203.0.113.10", realservers = REALSERVERS): string =>
   `{ name: web, vip: "${vip}", ports: ${ports}, realservers: ${realservers}, ${rest} }`;
@@ -70,15 +71,15 @@ const FIRST = "ip daddr 203.0.113.10 tcp dport 80 tcp flags & (fin | syn | rst |
 const rulesOf = (one: ServiceConfig, options = ALL, before?: ClientSets): string[] =>
   serviceRules([one], options, before).rules.split("\n");
 
-/** What empties the chains of those before. */
-const NONE = [
+const marked = (ours: string): string =>
+  `add rule inet kindred translated ct status dnat ct original ${ours} meta mark set meta mark or 0x1000000 accept`;
+/** What empties the chains of those before, where `vip` is the only one. */
+const noneBut = (vip: string): string[] => [
   ...["services", "stays", "translated"].map((chain) => `flush chain inet kindred ${chain}`),
-  ...["ip daddr @ours4", "ip6 daddr @ours6"].map(
-    (ours) =>
-      `add rule inet kindred translated ct status dnat ct original ${ours} meta mark set meta mark or 0x1000000 accept`,
-  ),
+  ...[vip, "ip daddr @ours4", "ip6 daddr @ours6"].map(marked),
   "add rule inet kindred translated iif @doors jump sources",
 ];
+const NONE = noneBut("ip daddr 203.0.113.10");
 
 t.test("a service is a rule, and a chain with a counter for each realserver", async (t) => {
   const rules = rulesOf(service("scheduler: rr"));
@@ -94,6 +95,22 @@ t.test("a service is a rule, and a chain with a counter for each realserver", as
     "add rule inet kindred to3 counter name to3 dnat ip to 192.168.0.3",
     `add rule inet kindred services ${FIRST} numgen inc mod 2 vmap { 0 : goto to2, 1 : goto to3 }`,
   ]);
+});
+
+t.test("the only VIP of a family is compared, before the set of all that there have been is asked", async (t) => {
+  const markedIn = (...vips: readonly string[]): string[] =>
+    serviceRules(
+      vips.map((vip) => service("scheduler: lc", "[tcp/80]", vip, vip.includes(":") ? SIX : OWN_PORTS)),
+      ALL,
+    )
+      .rules.split("\n")
+      .filter((rule) => rule.includes("meta mark set"));
+  const sets = ["ip daddr @ours4", "ip6 daddr @ours6"].map(marked);
+  const [four, six] = ["ip daddr 203.0.113.10", "ip6 daddr 2001:db8::10"].map(marked);
+  t.same(markedIn("203.0.113.10", "203.0.113.10"), [four, ...sets]);
+  t.same(markedIn("203.0.113.10", "2001:db8::10"), [four, six, ...sets]);
+  t.same(markedIn("203.0.113.10", "203.0.113.11", "2001:db8::10"), [six, ...sets]);
+  t.same(markedIn(), sets);
 });
 
 const lastOf = (one: ServiceConfig, options = ALL): string => rulesOf(one, options).at(-1)!;
