@@ -34,7 +34,7 @@ interface Journal {
 }
 
 type Undo =
-  | { readonly ip: readonly string[]; readonly lasting?: boolean }
+  | { readonly ip: readonly string[] }
   | { readonly nft: string }
   /** `made`: what it was set to. Who finds another value there leaves it: somebody else has set it since. */
   | { readonly setting: string; readonly value: string; readonly made: string };
@@ -213,7 +213,6 @@ function make(change: Change): PathError | null {
   if (error !== undefined) return new PathError(`${program} cannot be run`, `install it, or write "offload: none"`);
   if (status === 0) return null;
   const said = stderr.toString().trim();
-  if ("ip" in change && change.lasting === true && said.includes("File exists")) return null;
   const remedy = said.includes("File exists")
     ? "somebody else made one like it: take that away"
     : "nothing was changed";
@@ -234,9 +233,7 @@ function set(setting: string, value: string): PathError | null {
 }
 
 function undoOf(change: Change): Undo[] {
-  if ("ip" in change) {
-    return change.undo === null ? [] : [{ ip: change.undo, ...(change.lasting === true ? { lasting: true } : {}) }];
-  }
+  if ("ip" in change) return change.undo === null ? [] : [{ ip: change.undo }];
   if ("nft" in change) return [{ nft: change.undo }];
   const { setting, value: made } = change;
   const value = settingOf(setting);
@@ -244,7 +241,7 @@ function undoOf(change: Change): Undo[] {
   return value === null ? [] : [{ setting, value, made }];
 }
 
-const isLasting = (step: Undo): boolean => "nft" in step || ("ip" in step && step.lasting === true);
+const isLasting = (step: Undo): boolean => "nft" in step;
 
 /** What is gone already need not be taken back. */
 function undo(steps: readonly Undo[]): TakenBack {

@@ -73,8 +73,9 @@ export const ours = (vip: Address) => ({
   nft: `add table ${TABLE}; ${setOf(vip.family)}; add ${elementOf(vip)}`,
   undo: `delete ${elementOf(vip)}`,
 });
-/** What a rule of ip(8) knows them by. */
-export const exemption = ["fwmark", `${MARK}/${MARK}`] as const;
+/** What a rule of ip(8) knows what the kernel translates by, and one that it is not for. */
+export const translated = ["fwmark", `${MARK}/${MARK}`] as const;
+export const untranslated = ["fwmark", `0/${MARK}`] as const;
 
 /** How long nft may take for one element. */
 const PATIENCE = 1000;

@@ -10,7 +10,7 @@ import type { Address } from "../../../core/wire/address.ts";
 import type { Config, RealserverConfig } from "../../config.ts";
 import type { Change } from "./change.ts";
 import { PathError } from "./error.ts";
-import { exemption, offloadRules, offloadUndo, ours } from "./offload.ts";
+import { offloadRules, offloadUndo, ours, translated, untranslated } from "./offload.ts";
 import { sourcesAsked, sourcesCheck } from "./own-sources.ts";
 import type { Surroundings, Way } from "./surroundings.ts";
 
@@ -26,8 +26,10 @@ export interface Setup {
 export const DEVICE = "kin0";
 /** Of the policy rules: before the main table. */
 const PREFERENCE = 7700;
-/** Of the one that is behind them and does nothing: whatever is exempt goes on there. */
+/** Of the one that is behind them and does nothing. */
 const BEHIND = PREFERENCE + 2;
+/** What the kernel translates goes around more rules than this: to pass by one takes 3 ns, to go around all 50. */
+const MANY = 16;
 /** Of the first routing table; each realserver with direct routing has one more. */
 const TABLE = 7700;
 /** Packets that wait to be read. */
@@ -77,7 +79,7 @@ class Planning {
     this.#device(DEVICE, this.#families);
     for (const vip of this.#vips) this.#routeVip(vip);
     for (const family of this.#families) this.#replyTable(family);
-    if (this.#offload) this.#exempt();
+    if (this.#offload) this.#translate();
     this.#replies();
     this.#directs();
     if (this.#offload) this.#askNoSources();
@@ -152,14 +154,18 @@ class Planning {
   /** From which addresses replies come, and by which device. */
   #replies(): void {
     const done = new Set<string>();
+    const rules = { 4: 0, 6: 0 };
     for (const { vip, address, way, method } of this.#pairs()) {
       const from = method === "nat" ? address : vip;
       const key = `${from} ${way.device}`;
       if (done.has(key)) continue;
       done.add(key);
+      rules[from.family]++;
       if (from.family === 4) this.#trust(way.device, false);
-      this.#rule(from.family, PREFERENCE, ["from", from.toString(), "iif", way.device], TABLE);
+      const which = ["from", from.toString(), "iif", way.device, ...(this.#offload ? untranslated : [])];
+      this.#rule(from.family, PREFERENCE, which, ["lookup", String(TABLE)]);
     }
+    for (const family of this.#families) if (this.#offload && rules[family] > MANY) this.#goAround(family);
   }
 
   /** Realservers with each VIP of their family. */
@@ -185,24 +191,26 @@ class Planning {
         [...flag(address.family), "route", "add", ...route],
         [...flag(address.family), "route", "del", ...route],
       );
-      this.#rule(address.family, PREFERENCE + 1, ["iif", device], table);
+      this.#rule(address.family, PREFERENCE + 1, ["iif", device], ["lookup", String(table)]);
     }
   }
 
   /**
-   * What the kernel translates itself goes by the rules behind ours, however many those are. A packet's source, too, where
+   * What the kernel translates itself is marked, and none of the rules for replies is for it. A packet's source, too, where
    * it is looked up: as if it were answered, and a client's would be found here, were it not for its mark (src_valid_mark).
    */
-  #exempt(): void {
+  #translate(): void {
     this.#changes.push({ nft: offloadRules, undo: offloadUndo }, ...this.#vips.map(ours));
     this.#set("net/netfilter/nf_conntrack_acct", "1");
     for (const device of this.#anyRouted() ? ["all"] : this.#entrances()) {
       this.#set(`net/ipv4/conf/${device}/src_valid_mark`, "1");
     }
-    for (const family of this.#families) {
-      this.#lasting(family, ["pref", String(BEHIND), "nop"]);
-      this.#lasting(family, ["pref", String(PREFERENCE - 1), ...exemption, "goto", String(BEHIND)]);
-    }
+  }
+
+  /** However many rules there are. */
+  #goAround(family: Family): void {
+    this.#rule(family, BEHIND, [], ["nop"]);
+    this.#rule(family, PREFERENCE - 1, translated, ["goto", String(BEHIND)]);
   }
 
   /** Devices by which clients' and realservers' IPv4 packets come; by which one those of a routed VIP do, nobody knows. */
@@ -262,13 +270,8 @@ class Planning {
     });
   }
 
-  #lasting(family: Family, selector: readonly string[]): void {
-    const rule = [...flag(family), "rule", "add", ...selector];
-    this.#changes.push({ ip: rule, undo: rule.with(rule.indexOf("add"), "del"), lasting: true });
-  }
-
-  #rule(family: Family, preference: number, selector: readonly string[], table: number): void {
-    const rule = ["pref", String(preference), ...selector, "lookup", String(table)];
+  #rule(family: Family, preference: number, selector: readonly string[], action: readonly string[]): void {
+    const rule = ["pref", String(preference), ...selector, ...action];
     this.#ip([...flag(family), "rule", "add", ...rule], [...flag(family), "rule", "del", ...rule]);
   }
 
