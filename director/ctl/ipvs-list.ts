@@ -1,5 +1,6 @@
 /** `kindred ctl -L …`: what there is, in the columns of ipvsadm(8) (print_title and print_largenum in its ipvsadm.c). */
 import { setTimeout as sleep } from "node:timers/promises";
+import type { Transport } from "../../core/units.ts";
 import { Address } from "../../core/wire/address.ts";
 import { endpoint } from "../config/formats.ts";
 import { quote } from "../config/problem.ts";
@@ -7,18 +8,19 @@ import type { ConnectionState, RealserverState, ServiceState } from "../control/
 import { type Options, readOptions } from "../ipvs/options.ts";
 import { hostPort } from "../ipvs/rule.ts";
 import { Trouble, type Word } from "../ipvs/trouble.ts";
+import { hostPortOf } from "../ipvs/values.ts";
 import { pages } from "./ask.ts";
 import { type Client, Refused } from "./client.ts";
 
 /** Throws a Refused for what it does not list. */
 export async function listIpvs(client: Client, words: readonly string[]): Promise<string> {
-  const options = read(words);
+  const { options, service } = read(words);
   const list = async (): Promise<readonly ServiceState[]> => {
     const { items } = await client.send<{ items: ServiceState[] }>({ method: "GET", path: "/v1/services" });
-    return wanted(items, options);
+    return wanted(items, service);
   };
   const services = await list();
-  if (options.has("connection")) return connections(client, services, options);
+  if (options.has("connection")) return connections(client, services, service !== null);
   const head = "IP Virtual Server (kindred)\n";
   const exact = options.has("exact");
   if (options.has("stats")) return head + counts(STATS, services, countsOf, exact);
@@ -35,35 +37,49 @@ export async function listIpvs(client: Client, words: readonly string[]): Promis
   return head + counts(RATE, after, rate, exact);
 }
 
+interface Asked {
+  readonly options: Options;
+  /** The one to be listed alone. */
+  readonly service: (ReturnType<typeof hostPortOf> & { readonly transport: Transport; readonly text: string }) | null;
+}
+
 /** What may be said beside `-L`; of these, some say what is so anyway. */
 const KNOWN = "list numeric sort nosort exact stats rate connection tcp-service udp-service".split(" ");
 
-function read(words: readonly string[]): Options {
+function read(words: readonly string[]): Asked {
   try {
     const line: Word[] = words.map((text, i) => ({ text, line: 1, column: i + 1 }));
     const options = readOptions(line);
-    const unknown = [...options.keys()].find((name) => !KNOWN.includes(name));
-    if (unknown === undefined) return options;
-    throw new Trouble(options.get(unknown)!.at, `--${unknown} lists nothing here`, "write --stats, --rate or -c");
+    const [unknown] = [...options].filter(([name]) => !KNOWN.includes(name));
+    if (unknown !== undefined) {
+      throw new Trouble(unknown[1].at, `--${unknown[0]} lists nothing here`, "write --stats, --rate or -c");
+    }
+    const counts = options.get("stats") ?? options.get("rate");
+    if (options.has("connection") && counts !== undefined) {
+      throw new Trouble(counts.at, `-c and ${counts.at.text} exclude one another`, "ask for one after the other");
+    }
+    return { options, service: serviceOf(options) };
   } catch (error) {
     if (!(error instanceof Trouble)) throw error;
     throw new Refused(400, { error: "wrong-input", message: error.message, remedy: error.remedy });
   }
 }
 
+function serviceOf(options: Options): Asked["service"] {
+  const transport = options.has("udp-service") ? "udp" : "tcp";
+  const word = options.get(`${transport}-service`)?.value;
+  return word == null ? null : { transport, text: word.text, ...hostPortOf(word) };
+}
+
 /** All, or the one at the address and port that was named. */
-function wanted(services: readonly ServiceState[], options: Options): readonly ServiceState[] {
-  const [transport, at] = options.has("udp-service") ? ["udp", "udp-service"] : ["tcp", "tcp-service"];
-  const text = options.get(at!)?.value?.text;
-  if (text === undefined) return services;
-  const end = endpoint(text);
-  const isIt = ({ vip, ports }: ServiceState): boolean =>
-    "port" in end &&
-    end.address.equals(Address.parse(vip)!) &&
-    ports.some((range) => holds(range, transport!, end.port));
-  const found = services.filter(isIt);
+function wanted(services: readonly ServiceState[], service: Asked["service"]): readonly ServiceState[] {
+  if (service === null) return services;
+  const { transport, address, port, text } = service;
+  const found = services.filter(
+    ({ vip, ports }) => address.equals(Address.parse(vip)!) && ports.some((range) => holds(range, transport, port)),
+  );
   if (found.length > 0) return found;
-  const message = `there is no ${transport!.toUpperCase()} service at ${quote(text)}`;
+  const message = `there is no ${transport.toUpperCase()} service at ${quote(text)}`;
   throw new Refused(404, { error: "no-such-service", message, remedy: "`kindred ctl -L` lists them" });
 }
 
@@ -140,8 +156,7 @@ function cell(count: number | undefined, exact: boolean): string {
 }
 
 /** ipvsadm's lines but for two columns: when one ends is not told, and what it is stands in its state's place. */
-async function connections(client: Client, services: readonly ServiceState[], options: Options): Promise<string> {
-  const named = options.has("tcp-service") || options.has("udp-service");
+async function connections(client: Client, services: readonly ServiceState[], named: boolean): Promise<string> {
   const lines = ["IPVS connection entries", entry("pro", "expire", "role", "source", "virtual", "destination")];
   for (const service of named ? services.map(({ name }) => name) : [undefined]) {
     for await (const one of pages<ConnectionState>(client, "/v1/connections", { service })) {
