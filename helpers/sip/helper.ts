@@ -229,11 +229,11 @@ class SipInspector implements Inspector {
     const method = "method" in first ? first.method : methodOf(head);
     const call = callOf(head);
     if (this.#ends(first, method, call)) this.#end(call, actions);
-    for (const edit of this.#names(head, direction)) actions.write(edit.start, edit.end, edit.text);
+    const named = this.#names(head, direction);
     if (DESCRIBING.has(method) && isDescribed(head) && body.end > body.start) {
       const said = "method" in first ? method : `${first.status} to ${method}`;
-      this.#describes({ head, body, said, speaker: direction }, call, actions);
-    }
+      this.#describes({ head, body, said, speaker: direction, named }, call, actions);
+    } else for (const edit of named) actions.write(edit.start, edit.end, edit.text);
     const known = this.#calls.get(call);
     if (known !== undefined && isAgreed(first, method)) known.established = true;
   }

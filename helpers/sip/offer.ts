@@ -1,5 +1,5 @@
 /** What a description announces, and how it is written for whoever receives it. */
-import type { Actions, Announcement, Direction, Ref, Render } from "../../core/helper/api.ts";
+import type { Actions, Announcement, Direction, Ref, Render, Replacement } from "../../core/helper/api.ts";
 import { type ByteRange, type Endpoint, opposite } from "../../core/units.ts";
 import type { Address } from "../../core/wire/address.ts";
 import { latin1 } from "../../core/wire/text.ts";
@@ -42,29 +42,32 @@ export interface Describing {
   /** In its own words: `INVITE`, `200 to INVITE`. */
   readonly said: string;
   readonly speaker: Direction;
+  /** What is written in its head, whatever becomes of the description. */
+  readonly named: readonly Edit[];
   /** What the other side of the call described last: other ends of the same flows. */
   readonly other: Described | null;
 }
 
 /** Announces the ends of a description, each open to anyone; null: it has none, or is refused. */
-export function offer(
-  { head, body, said, speaker, other }: Describing,
-  names: Names,
-  actions: Actions,
-): Described | null {
+export function offer(describing: Describing, names: Names, actions: Actions): Described | null {
+  const { head, body, said, speaker, other, named } = describing;
   const { bytes } = head;
   const whole = { start: 0, end: body.end };
   const description = parseDescription(bytes, body);
-  if (typeof description === "string") return refuseAll(description, body, actions);
+  if (typeof description === "string") return refuseAll(description, describing, actions);
   const ends = endsOf(description.streams);
-  if (typeof ends === "string") return refuseAll(ends, body, actions);
+  if (typeof ends === "string") return refuseAll(ends, describing, actions);
   const places = placesOf(ends);
   const edits = nameEdits(description.addresses, places, names);
+  for (const edit of named) actions.write(edit.start, edit.end, edit.text);
   if (ends.length === 0) {
-    writeNames(head, edits, actions);
+    for (const edit of withLength(head, edits)) actions.write(edit.start, edit.end, edit.text);
     return null;
   }
-  const instead = switchedOff(bytes, description.streams);
+  // Where media of the realserver's side are refused, whose they are is nothing that the client should know, either.
+  const refused = speaker === "reply" ? ends.flatMap(({ addresses }) => addresses) : [];
+  const hidden = hiddenEdits(description.addresses, refused, names);
+  const instead = written(bytes, whole, [...named, ...withLength(head, hidden), ...switchedOff(description.streams)]);
   const call = callOf(head);
   const announcements = ends.map(
     ({ stream, kind, address, port }): Announcement => ({
@@ -90,9 +93,10 @@ export function offer(
 }
 
 /** Nothing of it can be told apart: a description without streams, which its receiver refuses (488). */
-function refuseAll(code: string, body: ByteRange, actions: Actions): null {
-  const text = () => "\r\n".padStart(body.end - body.start);
-  actions.refuse(code, { start: 0, end: body.end }, { ...body, text });
+function refuseAll(code: string, { head, body, named }: Describing, actions: Actions): null {
+  const whole = { start: 0, end: body.end };
+  const blank = { ...body, text: "\r\n".padStart(body.end - body.start) };
+  actions.refuse(code, whole, written(head.bytes, whole, [...named, blank]));
   return null;
 }
 
@@ -102,12 +106,18 @@ function pairOf(other: Described | null, stream: number, kind: string): Pick<Ann
 }
 
 /** Addresses that lead nowhere (`o=`, and those of streams that are off), where they are the speaker's as only it knows it. */
-function nameEdits(addresses: readonly AddressAt[], places: readonly Place[], { own, shown }: Names): Edit[] {
+function nameEdits(addresses: readonly AddressAt[], places: readonly Place[], names: Names): Edit[] {
+  const isPlace = ({ start }: Edit): boolean => places.some(({ at }) => at.start === start);
+  return hiddenEdits(addresses, [], names).filter((edit) => !isPlace(edit));
+}
+
+/** Those of `addresses` that are the speaker's as only it knows it, and all of `others`. */
+function hiddenEdits(addresses: readonly AddressAt[], others: readonly AddressAt[], { own, shown }: Names): Edit[] {
   if (own.address.equals(shown.address)) return [];
-  const isPlace = ({ start }: AddressAt): boolean => places.some(({ at }) => at.start === start);
-  return addresses
-    .filter((at) => at.address?.equals(own.address) === true && !isPlace(at))
-    .map(({ start, end }) => ({ start, end, text: addressText(shown.address) }));
+  const text = addressText(shown.address);
+  const isHidden = (at: AddressAt): boolean =>
+    at.address?.equals(own.address) === true || others.some(({ start }) => start === at.start);
+  return addresses.filter(isHidden).map(({ start, end }) => ({ start, end, text }));
 }
 
 /** RFC 3264 §8.4: at 0.0.0.0 (or `::`) a stream is held: nothing is to be sent, and nobody listens. */
@@ -164,15 +174,13 @@ function placesOf(ends: readonly OfferedEnd[]): Place[] {
 const growthOf = (edits: readonly Edit[]): number =>
   edits.reduce((sum, { start, end, text }) => sum + text.length - (end - start), 0);
 
-/** `edits`, where nothing is announced. */
-function writeNames(head: Head, edits: readonly Edit[], actions: Actions): void {
+/** `edits` of a body, and the Content-Length that follows from them. */
+function withLength(head: Head, edits: readonly Edit[]): readonly Edit[] {
   const written = lengthOf(head);
   const growth = growthOf(edits);
-  if (written?.length != null && growth !== 0) {
-    const { start, end } = written.header;
-    actions.write(start, end, `${written.length + growth}`);
-  }
-  for (const { start, end, text } of edits) actions.write(start, end, text);
+  if (written?.length == null || growth === 0) return edits;
+  const { start, end } = written.header;
+  return [{ start, end, text: `${written.length + growth}` }, ...edits];
 }
 
 /** The places, and the Content-Length that follows from what they become, and from `edits`. */
@@ -194,13 +202,19 @@ function write(head: Head, places: readonly Place[], edits: readonly Edit[], ref
 }
 
 /** Every stream that offers an end with port 0, in as many digits: its receiver is to do without (RFC 3264 §6). */
-function switchedOff(bytes: Uint8Array, streams: readonly Stream[]) {
-  const ports = streams.filter(isOffered).map(({ port }) => port);
-  const first = ports[0]!;
-  let text = "";
-  for (const [index, { start, end }] of ports.entries()) {
-    const next = ports[index + 1];
-    text += "0".repeat(end - start) + (next === undefined ? "" : latin1(bytes, end, next.start));
-  }
-  return { start: first.start, end: ports.at(-1)!.end, text: () => text };
+const switchedOff = (streams: readonly Stream[]): Edit[] =>
+  streams.filter(isOffered).map(({ port: { start, end } }) => ({ start, end, text: "0".repeat(end - start) }));
+
+/** All of the message with `edits`, for when it is refused: nothing else is written in it then. */
+function written(bytes: Uint8Array, whole: ByteRange, edits: readonly Edit[]): Replacement {
+  const kept = bytes.slice(whole.start, whole.end);
+  const text = (): string => {
+    let [said, at] = ["", 0];
+    for (const { start, end, text } of edits.toSorted((one, another) => one.start - another.start)) {
+      said += latin1(kept, at, start) + text;
+      at = end;
+    }
+    return said + latin1(kept, at, kept.length);
+  };
+  return { ...whole, text };
 }

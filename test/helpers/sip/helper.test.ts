@@ -303,8 +303,43 @@ t.test("a description that cannot be read becomes none, in as many bytes", async
     const heard = sip.client(invite(body));
     t.same(sip.reasons("refused"), [reason]);
     t.notMatch(heard, "m=");
-    t.equal(heard.length, invite(body).length);
+    t.equal(heard.replace("192.168.0.2", "1.2.3.4").length, invite(body).length);
   }
+});
+
+// What was written in Via, Contact and o= was written only where nothing was refused: the client had the realserver's address.
+for (const [name, talk] of both) {
+  for (const [what, said, heard] of [
+    ["media at a port below 1024", description("192.168.0.2", "m=audio 22 RTP/AVP 0"), "m=audio 00 RTP/AVP 0"],
+    ["media of another realserver", description("192.168.0.3", AUDIO), "m=audio 0000 RTP/AVP 0 8"],
+    ["what cannot be read", description("192.168.0.2", "m=audio x RTP/AVP 0"), ""],
+  ] as const) {
+    t.test(`${name}: an answer that is refused names no realserver to the client: ${what}`, async (t) => {
+      const sip = talk();
+      sip.client(invite(OFFER));
+      const told = (host: string, body: string): string =>
+        message(
+          "SIP/2.0 200 OK",
+          body,
+          "CSeq: 1 INVITE",
+          "Via: SIP/2.0/UDP 10.0.0.5:5060;branch=z9",
+          `Contact: <sip:bob@${host}>`,
+          `Record-Route: <sip:${host};lr>`,
+        );
+      const answered = sip.server(told("192.168.0.2", said.replace("10.9.9.9", "192.168.0.2")));
+      t.notMatch(answered, /192\.168/);
+      const body =
+        heard === "" ? "\r\n".padStart(said.length + 3) : description("1.2.3.4", heard).replace("10.9.9.9", "1.2.3.4");
+      t.equal(answered, told("1.2.3.4", body), "and is a whole message");
+      t.equal(sip.reasons("refused").length, 1);
+    });
+  }
+}
+
+t.test("an offer that is refused reaches the realserver under the realserver's name", async (t) => {
+  const sip = udp();
+  const refused = invite(description("10.0.0.5", "m=audio 22 RTP/AVP 0"));
+  t.equal(sip.client(refused), refused.replace("1.2.3.4", "192.168.0.2").replace("audio 22", "audio 00"));
 });
 
 t.test("an answer that names another realserver, or a port below 1024", async (t) => {
