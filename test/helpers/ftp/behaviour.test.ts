@@ -30,6 +30,14 @@ t.test("2: a 227 that no PASV asked for is refused as unsolicited, and its addre
   t.same(ftp.reasons("refused"), ["unsolicited"]);
 });
 
+t.test("a 227 to a passive command that is not known here is refused as unsolicited, too", async (t) => {
+  for (const command of ["P@SW", "CPSV"]) {
+    const ftp = session();
+    t.equal(ftp.client(`${command}\r\n`), `${command}\r\n`);
+    t.equal(ftp.server(ENTERING), refused("unsolicited"), command);
+  }
+});
+
 t.test("3: a 227 that names another address than the realserver's is refused as bounce", async (t) => {
   const ftp = session();
   ftp.client("PASV\r\n");
