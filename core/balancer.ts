@@ -12,7 +12,14 @@
 import { assign, closed, lost, opened, pick, remember } from "./assign.ts";
 import { changeServices, forget, makeServices } from "./change.ts";
 import type { HashSeed } from "./flow/key.ts";
-import { type Gone, type GoneReason, type RelatedEntry, type RelatedLimits, RelatedTable } from "./flow/related.ts";
+import {
+  type Gone,
+  type GoneReason,
+  type Passed,
+  type RelatedEntry,
+  type RelatedLimits,
+  RelatedTable,
+} from "./flow/related.ts";
 import { type Handle, Slots } from "./flow/slots.ts";
 import type { Affinity, Announcement, Connection, Limits, Offer, OfferForm } from "./helper/api.ts";
 import { judge, judgeOffer } from "./helper/judge.ts";
@@ -45,6 +52,8 @@ export interface BalancerOptions {
   readonly keys?: HashSeed;
   /** Told of related entries that leave unused. Absent: nobody wants to hear of them. */
   readonly gone?: Gone;
+  /** Told of those that were offered and never seen, of which no entry is made then; absent: `gone` is. */
+  readonly passed?: Passed;
 }
 
 export class Balancer {
@@ -59,13 +68,13 @@ export class Balancer {
   readonly connections = new Slots<ConnectionEntry>();
   #ids = 0;
 
-  constructor(specs: readonly ServiceSpec[], { limits, seed, keys, gone }: BalancerOptions) {
+  constructor(specs: readonly ServiceSpec[], { limits, seed, keys, gone, passed }: BalancerOptions) {
     this.#seed = seed;
     this.#services = makeServices(specs, seed);
     this.services = this.#services;
     this.#ranges = rangesOf(this.#services);
     this.#ports = portsOf(this.#services);
-    this.related = new RelatedTable(limits, gone ?? null, keys);
+    this.related = new RelatedTable(limits, gone ?? null, keys, passed);
   }
 
   /** From now on `specs` are served. Who stays keeps its connections, and what they announced. */

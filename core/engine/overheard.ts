@@ -13,7 +13,7 @@ import { ObservedStream, type StreamSink } from "../inspect/stream.ts";
 import type { Direction, Transport } from "../units.ts";
 import { part } from "../wire/bytes.ts";
 import * as tcp from "../wire/tcp.ts";
-import type { Common, Reading } from "./read-connection.ts";
+import { type Common, isHeard, type Reading } from "./read-connection.ts";
 
 /** Segments that came before their turn: what is missing was lost on its way here, and will be sent again. */
 const PIECES = 64;
@@ -89,7 +89,7 @@ export class Overheard implements ControlHost {
     if (decision.outcome === "fault" && !this.#reply.started && this.transport === "tcp") return;
     const { counters, told } = this.#common;
     counters.countOf(decision.outcome, decision.reason);
-    told.explain?.(decision, this.#entry);
+    if (isHeard(this.#common, decision.outcome)) told.explain!(decision, this.#entry);
   }
 
   abort(): void {

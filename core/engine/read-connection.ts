@@ -29,8 +29,10 @@ export interface Reading {
 
 export interface ControlsOptions {
   readonly reading?: (service: Service) => Reading;
-  /** Told of every decision. */
+  /** Told of every decision, as far as `hears` says so. */
   readonly explain?: (decision: Decision, control: ConnectionEntry) => void;
+  /** Whether decisions that come out so are told; the others are counted only, and nothing is made for them. Absent: all are. */
+  readonly hears?: (outcome: Decision["outcome"]) => boolean;
   /** False: segments of control connections always go the general way, to compare it with the others. */
   readonly short?: boolean;
   /** Told of each related entry that is in place at `seen`, before what announced it goes on. */
@@ -43,13 +45,17 @@ export interface Common {
   readonly placing: Placing;
   readonly envelope: Envelope;
   readonly store: FlowStore;
-  readonly told: Pick<ControlsOptions, "explain" | "placed" | "short">;
+  readonly told: Pick<ControlsOptions, "explain" | "hears" | "placed" | "short">;
   /** Told of a flow whose connection was reset. */
   readonly over: (id: number) => void;
   /** Where packets go, and the time; of the call that is running. */
   sent: Sent | null;
   now: Ms;
 }
+
+/** Whether somebody is to be told of decisions that come out so. */
+export const isHeard = ({ told: { explain, hears } }: Common, outcome: Decision["outcome"]): boolean =>
+  explain !== undefined && hears?.(outcome) !== false;
 
 export class ReadConnection implements ControlHost, ControlSink {
   readonly flow: ControlFlow | null;
@@ -130,26 +136,25 @@ export class ReadConnection implements ControlHost, ControlSink {
     (this.flow ?? this.stream!).prepared(related, seen, now);
   }
 
-  meet(row: number, transport: Transport, offered: Port): Port | 0 {
+  meet(transport: Transport, offered: Port): Port | 0 {
+    return this.#common.placing.port(this.#entry, transport, offered);
+  }
+
+  placed(row: number, port: Port): void {
     const { placing, told } = this.#common;
-    const port = placing.port(this.#entry, transport, offered);
-    if (port !== 0 && told.placed !== undefined) {
-      told.placed(placing.offered(row), { address: this.#entry.virtual.address, port });
-    }
-    return port;
+    told.placed?.(placing.offered(row), { address: this.#entry.virtual.address, port });
   }
 
   count(outcome: Decision["outcome"], reason: string): boolean {
-    const { counters, told } = this.#common;
-    if (told.explain !== undefined) return false;
-    counters.countOf(outcome, reason);
+    if (isHeard(this.#common, outcome)) return false;
+    this.#common.counters.countOf(outcome, reason);
     return true;
   }
 
   explain(decision: Decision): void {
     const { counters, told } = this.#common;
     counters.countOf(decision.outcome, decision.reason);
-    told.explain?.(decision, this.#entry);
+    if (isHeard(this.#common, decision.outcome)) told.explain!(decision, this.#entry);
   }
 
   /** Of datagrams nothing is left to be ended. */

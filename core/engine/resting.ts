@@ -7,7 +7,7 @@ import type { Balancer, ConnectionEntry } from "../balancer.ts";
 import { slotOf } from "../flow/slots.ts";
 import { MOST_WRITTEN, type Offer, type OfferForm } from "../helper/api.ts";
 import { noOffer, readBrief } from "../helper/run.ts";
-import { type Meet, placeOffer } from "../inspect/offering.ts";
+import { expected, type Meet, placeOffer } from "../inspect/offering.ts";
 import { OFFSETS, STATE } from "../inspect/stream-rows.ts";
 import type { Direction, Ms, Port, Transport } from "../units.ts";
 import { sumIn } from "../wire/checksum.ts";
@@ -29,7 +29,7 @@ import { UNSUMMED } from "./control/segment.ts";
 import { ControlPacket } from "./control-packet.ts";
 import { likenessOf } from "./envelope.ts";
 import { isIntactSegment } from "./intact.ts";
-import type { Common } from "./read-connection.ts";
+import { type Common, isHeard } from "./read-connection.ts";
 import type { Sent } from "./sent.ts";
 
 const NO_PAGE = new RestPage();
@@ -164,8 +164,13 @@ export class Resting implements Meet {
     return windowDue(page, way) ? Rested.WINDOW_DUE : Rested.DONE;
   };
 
-  meet(_row: number, transport: Transport, port: Port): Port | 0 {
+  meet(transport: Transport, port: Port): Port | 0 {
     return this.common.placing.port(this.#entries[this.#row]!, transport, port);
+  }
+
+  placed(row: number, port: Port): void {
+    const { placing, told } = this.common;
+    told.placed?.(placing.offered(row), { address: this.#entries[this.#row]!.virtual.address, port });
   }
 
   /**
@@ -229,8 +234,7 @@ export class Resting implements Meet {
     at: number,
     end: number,
   ): boolean {
-    const { told } = this.common;
-    if (form?.says !== "offer" || told.explain !== undefined || told.placed !== undefined) return false;
+    if (form?.says !== "offer") return false;
     // Of what is nothing but an offer, nothing may be left to be said.
     if (from === at && stop - start === end - at) return false;
     return canSay(page, way, end - from + MOST_WRITTEN);
@@ -280,9 +284,18 @@ export class Resting implements Meet {
       return Rested.LEFT;
     }
     counters.countOf("expected", (offer.form as OfferForm).kind);
+    if (isHeard(this.common, "expected")) this.#explain(waiting, entry);
     said.carry(sent.view, at, at + length, UNSUMMED);
     return this.#answer(id, page, place, "reply", packet, from, now, sent);
   };
+
+  /** As it would have been told where nothing waits. */
+  #explain({ page, place, offer, packet, from, message }: Waiting, entry: ConnectionEntry): void {
+    const offset = page.doubles[(place >> 1) + OFFSETS + 1]! + message - from;
+    const at = { direction: "reply", offset } as const;
+    const decided = expected(this.balancer, offer.form as OfferForm, at, packet.end - message);
+    this.common.told.explain!(decided, entry);
+  }
 
   /** None waits any more. Those from `first` on, at which somebody threw, are lost as packets are: who sent them does so again. */
   forget(first: number): void {

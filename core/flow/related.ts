@@ -27,6 +27,8 @@ export type GoneReason = "expired" | "replaced" | "revoked" | "control-closed" |
 
 /** Told of an entry that left. */
 export type Gone = (entry: RelatedEntry, reason: GoneReason) => void;
+/** Told that something left that was offered, and of which nobody has seen an entry. */
+export type Passed = (reason: GoneReason) => void;
 
 /** Ports and ways in one small number: who differs in it is another. */
 const endsOf = (port: number, opener: Direction, transport: Transport): number =>
@@ -37,6 +39,7 @@ const REPLY = 2;
 export class RelatedTable {
   #limits: RelatedLimits;
   readonly #gone: Gone | null;
+  readonly #passed: Passed | null;
   readonly #rows = new RelatedRows();
   readonly #owners = new Owners(this.#rows);
   readonly #placed: Placed;
@@ -45,12 +48,13 @@ export class RelatedTable {
 
   /**
    * `gone` is told of each entry that leaves unused, so that the host can take its listener back; null: nobody wants to hear
-   * of it, and what was offered and never seen leaves without being made. `seed`: from the host's
-   * randomness, and used for nothing else: ends are chosen by strangers.
+   * of it, and what was offered and never seen leaves without being made. So it does, too, where `passed` is told of that.
+   * `seed`: from the host's randomness, and used for nothing else: ends are chosen by strangers.
    */
-  constructor(limits: RelatedLimits, gone: Gone | null, seed: HashSeed = [0, 0]) {
+  constructor(limits: RelatedLimits, gone: Gone | null, seed: HashSeed = [0, 0], passed: Passed | null = null) {
     this.#limits = limits;
     this.#gone = gone;
+    this.#passed = passed;
     this.#placed = new Placed(this.#rows, seed);
   }
 
@@ -122,17 +126,22 @@ export class RelatedTable {
     return touched ^ this.#placed.touch(oldest, hashes, count);
   }
 
+  /** Whether somebody is told of what leaves `row` as an entry. */
+  #isTold(row: number): boolean {
+    return this.#rows.seen(row) !== null || (this.#gone !== null && this.#passed === null);
+  }
+
   /** Whether the oldest entry of a control connection has to give way to a new one, and its row can do so. */
   #mayTurn(slot: number, pending: number): boolean {
     const owners = this.#owners;
     const count = owners.count(slot);
-    if (count === 0 || count < pending || this.#gone !== null || this.#rows.seen(owners.oldest(slot)) !== null)
-      return false;
+    if (count === 0 || count < pending || this.#isTold(owners.oldest(slot))) return false;
     return owners.ofClient(slot, "") <= this.#limits.perClient && this.#rows.size <= this.#limits.total;
   }
 
-  /** What comes of it where the oldest entry is removed and another added, and nobody is to be told. */
+  /** What comes of it where the oldest entry is removed and another added, and nobody is to be told of it as an entry. */
   #turn(slot: number, ends: number, id: number, expires: Ms): number {
+    this.#passed?.("replaced");
     this.#placed.delete(this.#owners.oldest(slot));
     const row = this.#owners.turn(slot, ends);
     this.#rows.set(row, ends, id, expires);
@@ -217,9 +226,12 @@ export class RelatedTable {
   }
 
   removeRow(row: number, reason: GoneReason): void {
-    const entry = this.#gone === null ? this.#rows.seen(row) : this.#rows.entry(row);
+    const entry = this.#isTold(row) ? this.#rows.entry(row) : null;
     this.#forget(row);
-    if (entry === null) return;
+    if (entry === null) {
+      this.#passed?.(reason);
+      return;
+    }
     entry.row = 0;
     entry.state = "gone";
     this.#gone?.(entry, reason);

@@ -8,11 +8,10 @@ import type { Decision } from "./decision.ts";
 
 /** What a host can do that puts announcements in place at once. */
 export interface BriefHost {
-  /**
-   * As `prepare`, of the realserver's `port`, which is offered as `row` of the balancer's related entries: the port of the
-   * virtual service at which it can be met; 0: there is none.
-   */
-  meet(row: number, transport: Transport, port: Port): Port | 0;
+  /** The port of the virtual service at which the realserver's `port`, which it offers, can be met; 0: there is none. */
+  meet(transport: Transport, port: Port): Port | 0;
+  /** The offer that is `row` of the balancer's related entries is in place at `port`. Returns before its message goes on. */
+  placed?(row: number, port: Port): void;
   /** Counts a decision. False: it is wanted in full, too, and so it is for `explain`. */
   count(outcome: Decision["outcome"], reason: string): boolean;
 }

@@ -7,6 +7,7 @@ import { type Limits, MOST_WRITTEN, type Offer, type OfferForm } from "../helper
 import { offer } from "../helper/run.ts";
 import type { Ms, Port } from "../units.ts";
 import { sameView } from "../wire/bytes.ts";
+import { type Decision, decision, type Place } from "./decision.ts";
 import type { BriefHost, ControlOptions } from "./host.ts";
 import type { Message } from "./message.ts";
 import type { Outlet } from "./outlet.ts";
@@ -20,7 +21,7 @@ class Placed extends Written {
 const placed = new Placed();
 
 /** Of a host: see `BriefHost`. */
-export type Meet = Pick<BriefHost, "meet">;
+export type Meet = Pick<BriefHost, "meet" | "placed">;
 
 /**
  * Puts `what` the message `[at, end)` offers in place, and writes all from `from` on with the end that is met in the place of
@@ -45,7 +46,7 @@ export function placeOffer(
   const { related } = balancer;
   placed.row = balancer.offer(entry, what, form, limits, now);
   if (placed.row === 0) return -1;
-  const port = host.meet(placed.row, form.transport, what.port as Port);
+  const port = host.meet(form.transport, what.port as Port);
   if (port === 0) {
     related.withdraw(placed.row);
     return -1;
@@ -54,7 +55,14 @@ export function placeOffer(
   const fits = related.placeOffer(placed.row, form.transport, address, port);
   const length = fits ? writeOffer(what, address, port, view, from, at, end, into, place) : -1;
   if (length < 0) related.withdraw(placed.row);
+  else host.placed?.(placed.row, port);
   return length;
+}
+
+/** What `placeOffer` placed last, as a decision about the message of this length that begins at `place`. */
+export function expected({ related }: Balancer, { kind, said }: OfferForm, place: Place, length: number): Decision {
+  const entries = [related.entry(placed.row)];
+  return decision(place, "expected", kind, `${said} announces ${kind}`, { start: 0, end: length }, entries);
 }
 
 /**
@@ -69,7 +77,7 @@ export function carryOutOffer(
   { bytes, start, end }: Message,
   now: Ms,
 ): boolean {
-  const { kind, said } = offer.form as OfferForm;
+  const form = offer.form as OfferForm;
   if (side.direction !== "reply") return false;
   placed.reach(end - start + MOST_WRITTEN);
   const view = sameView(bytes);
@@ -77,10 +85,7 @@ export function carryOutOffer(
   if (length < 0) return false;
   outlet.forward(side, bytes, side.sent, start);
   side.sent = end;
-  if (!host.count("expected", kind)) {
-    const entries = [balancer.related.entry(placed.row)];
-    outlet.explain(side, "expected", kind, `${said} announces ${kind}`, { start: 0, end: end - start }, entries);
-  }
+  if (!host.count("expected", form.kind)) outlet.explain(expected(balancer, form, side, end - start));
   outlet.say(side, placed, length);
   return true;
 }

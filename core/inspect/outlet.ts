@@ -94,19 +94,11 @@ export class Outlet {
     related: readonly RelatedEntry[] = NO_ENTRIES,
   ): void {
     if (this.#options.host.brief?.count(outcome, reason) === true) return;
-    this.explain(side, outcome, reason, words, at, related);
+    this.explain(decision(side, outcome, reason, words, at, related));
   }
 
-  /** In full. */
-  explain(
-    side: Side,
-    outcome: Decision["outcome"],
-    reason: string,
-    words: Words,
-    at: ByteRange,
-    related: readonly RelatedEntry[],
-  ): void {
-    this.#options.host.explain(decision(side, outcome, reason, words, at, related));
+  explain(decided: Decision): void {
+    this.#options.host.explain(decided);
   }
 
   words(code: string): string {

@@ -39,9 +39,10 @@ export class DecisionLog {
   }
 
   #mayLog(outcome: string): boolean {
+    if (outcome === "expected") return true;
     const lines = (this.#lines.get(outcome) ?? 0) + 1;
     this.#lines.set(outcome, lines);
-    if (outcome === "expected" || lines <= MOST_LINES) return true;
+    if (lines <= MOST_LINES) return true;
     if (lines === MOST_LINES + 1) this.#log("warn", "log-limited", { control: this.#id, of: outcome });
     return false;
   }

@@ -62,7 +62,7 @@ export class Director {
   readonly engine: Engine;
   now = 0;
   /** For up to so many packets: made anew for each, it would take longer than all they are about. */
-  readonly #out = createOutput(MOST);
+  readonly out = createOutput(MOST);
   /** Packets of the engine's own, of the last batch: `to-real`, `to-client`, or `direct` to realserver `number`. */
   sent: { readonly verdict: string; readonly number: number; readonly packet: Uint8Array }[] = [];
 
@@ -71,8 +71,14 @@ export class Director {
     options: Partial<EngineOptions> = {},
     limits: RelatedLimits = { perClient: 100, total: 1000 },
     gone: BalancerOptions["gone"] | null = () => {},
+    passed?: BalancerOptions["passed"],
   ) {
-    this.balancer = new Balancer(services, { limits, seed: 1, ...(gone !== null && { gone }) });
+    this.balancer = new Balancer(services, {
+      limits,
+      seed: 1,
+      ...(gone !== null && { gone }),
+      ...(passed !== undefined && { passed }),
+    });
     this.engine = new Engine(this.balancer, { capacity: 1000, seed: [1, 2], ...options });
   }
 
@@ -80,7 +86,7 @@ export class Director {
   all(packets: readonly Uint8Array[], side: Sides = "ANYWHERE", partial = false, segmented = false): Judged[] {
     const arena = new Uint8Array(packets.reduce((sum, { length }) => sum + length + 3, 3));
     const batch = createBatch(packets.length, arena);
-    const out = packets.length > MOST ? createOutput(packets.length) : this.#out;
+    const out = packets.length > MOST ? createOutput(packets.length) : this.out;
     let at = 3;
     for (const [i, packet] of packets.entries()) {
       arena.set(packet, at);
@@ -116,7 +122,7 @@ export class Director {
 
   wait(milliseconds: number): void {
     this.now += milliseconds;
-    const out = this.#out;
+    const out = this.out;
     const sent: typeof this.sent = [];
     for (let more = true; more; sent.push(...sentBy(out))) more = this.engine.advance(ms(this.now), out);
     this.sent = sent;

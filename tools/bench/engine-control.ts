@@ -1,22 +1,23 @@
 /**
- * FTP replies read, announced and rewritten on packets: `node engine-control.js PENDING` prints numbers as JSON.
+ * FTP replies read, announced and rewritten on packets: `node engine-control.js PENDING [heard]` prints numbers as JSON.
  *
  * Each turn of a control connection is two segments, `PASV` and the 227 that answers it, each acknowledging the other; a
  * batch is of as many connections as it has packets. A connection may have ten entries pending, so with each reply the oldest
  * gives way, and PENDING of them there always are. `rate`: turns a second in the engine, in millions. `replies`: the 227s
- * alone, as peers' figures count them. The clock is read around each batch, so what making the segments costs is not in it.
+ * alone, as peers' figures count them. `heard`: the director's own log listens, at `warn`: its forwarder does so. The clock is read around each batch, so what making the segments costs is not in it.
  */
 import { performance } from "node:perf_hooks";
 import { setFlagsFromString } from "node:v8";
-import { Balancer } from "../../core/balancer.ts";
+import { Balancer, type BalancerOptions } from "../../core/balancer.ts";
 import { type Batch, createBatch, createOutput, Side } from "../../core/engine/batch.ts";
 import { v8Flags } from "../../core/engine/flags.ts";
-import { Engine } from "../../core/engine.ts";
+import { Engine, type EngineOptions } from "../../core/engine.ts";
 import { ms, port } from "../../core/units.ts";
 import { Address } from "../../core/wire/address.ts";
 import { putU16, putU32 } from "../../core/wire/bytes.ts";
 import { pseudoHeaderSum, sumOf } from "../../core/wire/checksum.ts";
 import { bytesOf } from "../../core/wire/text.ts";
+import { EngineLog } from "../../director/datapath/tun/engine-log.ts";
 import { ftp } from "../../helpers/ftp/helper.ts";
 
 for (const flag of v8Flags) setFlagsFromString(flag);
@@ -54,6 +55,11 @@ interface Talk {
 
 const pending = Number(process.argv[2] ?? 20_000);
 const controls = Math.max(1, Math.round(pending / PER_CONTROL));
+const log = new EngineLog(
+  () => {},
+  (level) => level === "warn" || level === "error",
+);
+const [listensToBalancer, listensToEngine] = process.argv[3] === "heard" ? listening() : [{}, {}];
 const balancer = new Balancer(
   Array.from({ length: SERVICES }, (_, i) => ({
     name: `ftp-${i}`,
@@ -66,11 +72,23 @@ const balancer = new Balancer(
     persistencePrefix: null,
     realservers: [{ address: Address.ipv4(REAL + i), port: null, weight: 1, announces: [], passivePorts: null }],
   })),
-  { limits: { perClient: 1000, total: 1_000_000 }, seed: 1 },
+  { limits: { perClient: 1000, total: 1_000_000 }, seed: 1, ...listensToBalancer },
 );
-const engine = new Engine(balancer, { capacity: controls + 16, seed: [0x1234567, 0x7654321] });
+const engine = new Engine(balancer, { capacity: controls + 16, seed: [0x1234567, 0x7654321], ...listensToEngine });
 const batch: Batch = createBatch(BATCH, new Uint8Array(BATCH * STRIDE));
 const out = createOutput(BATCH);
+
+/** As director/datapath/tun/forwarder.ts does where nothing is offloaded. */
+function listening(): readonly [Partial<BalancerOptions>, Partial<EngineOptions>] {
+  return [
+    { gone: (entry, reason) => log.gone(entry, reason), passed: (reason) => log.passed(reason) },
+    {
+      explain: (decision, control) => log.explain(decision, control),
+      hears: (outcome) => log.hears(outcome),
+      observer: log,
+    },
+  ];
+}
 
 function segment(i: number, talk: Talk, reply: boolean, flags: number, payload: Uint8Array): void {
   const { bytes } = batch;

@@ -24,6 +24,12 @@ const LARGE_PAGES = "GLIBC_TUNABLES=glibc.malloc.hugetlb=1";
 /** Related entries that wait while replies are read. */
 const PENDING = [20_000, 200_000];
 
+/** Who hears of decisions, and how the program is told. */
+const LISTENERS = [
+  ["as a director listens whose log is at warn", ["heard"]],
+  ["where nobody listens", []],
+] as const;
+
 interface Measured {
   /** Millions a second of CPU time. */
   readonly rate: number;
@@ -37,11 +43,15 @@ interface Measured {
 const measure = async (program: readonly string[], words: readonly string[]): Promise<Measured> =>
   JSON.parse(await must(["env", LARGE_PAGES, ...program, ...words], pinned(MEASURED))) as Measured;
 
-/** Turns a second while `pending` entries wait, and replies alone: the runs of each. */
-async function mangled(pending: number, rounds: number): Promise<readonly [turns: number[], replies: number[]]> {
+/** Turns a second while `pending` entries wait, and replies alone: the runs of each. `how`: what more the program is told. */
+async function mangled(
+  pending: number,
+  how: readonly string[],
+  rounds: number,
+): Promise<readonly [turns: number[], replies: number[]]> {
   const replies: number[] = [];
   const turn = async (): Promise<number> => {
-    const measured = await measure([process.execPath, CONTROL], [String(pending)]);
+    const measured = await measure([process.execPath, CONTROL], [String(pending), ...how]);
     replies.push(measured.replies!);
     return measured.rate;
   };
@@ -88,9 +98,11 @@ export const engine = ({ rounds }: Settings): Promise<Result[]> =>
     alone("garbage collections over 10 million packets", "", [collections!]);
     for (const pending of PENDING) {
       const waiting = `${pending.toLocaleString("en")} entries pending`;
-      const [turns, replies] = await mangled(pending, rounds);
-      alone(`FTP: PASV and its 227 read, announced, rewritten; ${waiting}`, "M/s", turns);
-      alone(`FTP: the 227s alone; ${waiting}`, "M/s", replies);
+      for (const [listener, how] of LISTENERS) {
+        const [turns, replies] = await mangled(pending, how, rounds);
+        alone(`FTP: PASV and its 227 read, announced, rewritten; ${listener}; ${waiting}`, "M/s", turns);
+        alone(`FTP: the 227s alone; ${listener}; ${waiting}`, "M/s", replies);
+      }
     }
     const { perEntry } = await measure([process.execPath, RUN], ["memory", String(MOST)]);
     alone(`growth of the process for each of ${MOST.toLocaleString("en")} IPv4 flows`, "bytes", [perEntry!]);

@@ -32,7 +32,7 @@ const MOST_IDLE = 16;
 const AWAKE = 0;
 
 /** What is left to whoever runs the connection. */
-export type FlowHost = Pick<ControlHost, "prepare" | "explain"> & Partial<Pick<BriefHost, "meet" | "count">>;
+export type FlowHost = Pick<ControlHost, "prepare" | "explain"> & Partial<BriefHost>;
 
 export interface ControlFlowOptions extends Omit<ControlOptions, "host"> {
   readonly host: FlowHost;
@@ -180,8 +180,12 @@ export class ControlFlow implements ControlHost, BriefHost, Reader {
     this.#host.prepare(entry, answered, before);
   }
 
-  meet(row: number, transport: Transport, port: Port): Port | 0 {
-    return this.#host.meet!(row, transport, port);
+  meet(transport: Transport, port: Port): Port | 0 {
+    return this.#host.meet!(transport, port);
+  }
+
+  placed(row: number, port: Port): void {
+    this.#host.placed?.(row, port);
   }
 
   count(outcome: Decision["outcome"], reason: string): boolean {

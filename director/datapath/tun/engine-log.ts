@@ -6,7 +6,7 @@ import type { Handle } from "../../../core/flow/slots.ts";
 import type { Decision } from "../../../core/inspect/control.ts";
 import { Counters } from "../../../core/metrics.ts";
 import { endpointText } from "../../../core/units.ts";
-import type { Fields, Log } from "../../log.ts";
+import type { Fields, Level, Log } from "../../log.ts";
 import { DecisionLog } from "../decisions.ts";
 
 /** A connection that the log knows. */
@@ -18,11 +18,14 @@ interface Known {
 export class EngineLog implements FlowObserver {
   readonly counters = new Counters();
   readonly #log: Log;
+  readonly #isHeard: (level: Level) => boolean;
   readonly #known = new Map<Handle, Known>();
   #ids = 0;
 
-  constructor(log: Log) {
+  /** `isHeard`: whether what is logged so is read by anybody. */
+  constructor(log: Log, isHeard: (level: Level) => boolean) {
     this.#log = log;
+    this.#isHeard = isHeard;
   }
 
   /** Control connections, and those that they announced; others are counted only: there may be thousands a second. */
@@ -44,6 +47,11 @@ export class EngineLog implements FlowObserver {
     this.#log("info", "closed", { id: known.id, role: entry.role, original, reply });
   }
 
+  /** Whether `explain` has to hear of decisions that come out so. Lines of the others are counted, whoever reads them. */
+  hears(outcome: Decision["outcome"]): boolean {
+    return outcome !== "expected" || this.#isHeard("info");
+  }
+
   explain(decision: Decision, { handle }: ConnectionEntry): void {
     this.#known.get(handle)?.decisions?.tell(decision);
   }
@@ -63,8 +71,13 @@ export class EngineLog implements FlowObserver {
   }
 
   gone({ id, kind }: RelatedEntry, reason: GoneReason): void {
-    this.counters.count(`related.${reason}`);
+    this.counters.countOf("related", reason);
     this.#log("debug", "related-gone", { related: id, kind, reason });
+  }
+
+  /** The same of one that nobody has read about: nor would anybody know what it was. */
+  passed(reason: GoneReason): void {
+    this.counters.countOf("related", reason);
   }
 }
 

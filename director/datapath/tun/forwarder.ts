@@ -3,7 +3,7 @@ import { Balancer } from "../../../core/balancer.ts";
 import { createOutput } from "../../../core/engine/batch.ts";
 import { Engine } from "../../../core/engine.ts";
 import type { RelatedEntry } from "../../../core/flow/related.ts";
-import type { Ms } from "../../../core/units.ts";
+import type { Endpoint, Ms } from "../../../core/units.ts";
 import { Address } from "../../../core/wire/address.ts";
 import { now } from "../../clock.ts";
 import { planServices, readingOf, type ServicePlan } from "../../config/services.ts";
@@ -77,9 +77,10 @@ export class Forwarder {
     this.#fd = plan.fd;
     this.#offload = plan.offload === null ? null : new Offload(calls, plan.offload);
     this.#nextCommand = nextCommand;
+    const isHeard = (level: Level): boolean => this.#isHeard(level);
     this.#log = new EngineLog((level, event, fields = {}) => {
-      if (this.#isHeard(level)) this.#event({ level, event, fields });
-    });
+      if (isHeard(level)) this.#event({ level, event, fields });
+    }, isHeard);
     this.#balancer = new Balancer(services, {
       limits: related,
       seed: plan.seeds.scheduler,
@@ -89,6 +90,7 @@ export class Forwarder {
         if (came !== null && came > 0) this.#log.offloaded(entry, came);
         else this.#log.gone(entry, reason);
       },
+      passed: (reason) => this.#log.passed(reason),
     });
     markDown(this.#balancer, plan.down);
     this.#tunnels = tunnelsOf(plan.tunnels);
@@ -99,10 +101,9 @@ export class Forwarder {
       tunnels: this.#tunnels,
       reading: (service) => readingOf(this.#services, service),
       explain: (decision, control) => this.#log.explain(decision, control),
+      hears: (outcome) => this.#log.hears(outcome),
       observer: this.#log,
-      placed: (entry, seen) => {
-        if (this.#offload?.add(entry, seen) === true) this.#log.handedOver(entry);
-      },
+      ...(this.#offload !== null && { placed: this.#handOver(this.#offload) }),
     });
     this.#direct = new Int32Array(DESTINATIONS);
     this.#sides = new Sides([]);
@@ -133,6 +134,13 @@ export class Forwarder {
     const stopped = this.#loop.run();
     this.#flush();
     return stopped;
+  }
+
+  /** The kernel has it before its client is told: returns when it is there, and only then is its reply written. */
+  #handOver(offload: Offload) {
+    return (entry: RelatedEntry, seen: Endpoint): void => {
+      if (offload.add(entry, seen)) this.#log.handedOver(entry);
+    };
   }
 
   #serves({ log: { level } }: Config, services: readonly ServicePlan[]): void {

@@ -129,7 +129,9 @@ class Run implements ControlHost, BriefHost {
     this.stream.prepared(entry, this.#placing.find(this.#control, entry, null), this.#now);
   }
 
-  meet(_row: number, transport: Transport, port: Port): Port | 0 {
+  placed: NonNullable<BriefHost["placed"]> = () => {};
+
+  meet(transport: Transport, port: Port): Port | 0 {
     return this.#placing.port(this.#control, transport, port);
   }
 
@@ -388,18 +390,25 @@ t.test("an offer that cannot be written is told in full, and nothing is left of 
   }
 });
 
-t.test("an offer that cannot be written is gone for who has heard of it, once", async (t) => {
+t.test("an offer that cannot be written is announced in full, and nobody hears of it before", async (t) => {
   const write: OfferForm["write"] = () => -1;
   const run = new Run({ helper: madeUp(undefined, { ...FORM, write }), ends: ENDS }, { host: "brief" });
-  const { meet } = run;
-  const heard: RelatedEntry[] = [];
-  run.meet = (row, transport, port) => {
-    heard.push(run.balancer.related.entry(row));
-    return meet.call(run, row, transport, port);
+  run.placed = () => t.fail("it is not in place");
+  run.say("reply", textBytes("o"));
+  t.same(run.gone, []);
+  t.equal(run.balancer.related.size, 1, "what was announced in full");
+});
+
+t.test("what was offered is in place, and its message not let on, when the host hears of it", async (t) => {
+  const run = new Run({ helper: madeUp(undefined), ends: ENDS }, { host: "brief" });
+  const heard: unknown[] = [];
+  run.placed = (row, port) => {
+    const { state, seen } = run.balancer.related.entry(row);
+    heard.push([state, seen?.port === port, run.heard.reply]);
   };
   run.say("reply", textBytes("o"));
-  t.same([heard.map(({ state }) => state), run.gone.length], [["gone"], 1]);
-  t.equal(run.balancer.related.size, 1, "what was announced in full");
+  t.same(heard, [["pending", true, ""]]);
+  t.not(run.heard.reply, "");
 });
 
 t.test(
