@@ -3,6 +3,7 @@
  * `assembly/flows.ts`, which sees every packet; that a packet says so is rare.
  */
 import { A, B, type End, type Flows } from "./flows.ts";
+import { Latest } from "./latest.ts";
 import type { Watcher } from "./memory.ts";
 
 /** Payload that was sent again, from the first time that it was to the last, while its receiver said nothing. */
@@ -30,14 +31,14 @@ export interface Closure {
   frames: number;
 }
 
-/** Remembered of one capture, the latest. */
+/** Remembered of one capture, the latest, or more. */
 const MOST = 16_384;
 
 export class Stalls implements Watcher {
   readonly #flows: Flows;
-  readonly #repeats = new Map<number, Repeat>();
+  readonly #repeats = new Latest<Repeat>(MOST);
   /** By row and end: the present one, and the longest of those before. */
-  readonly #closures = new Map<string, { present: Closure; longest: Closure | null }>();
+  readonly #closures = new Latest<{ readonly present: Closure; readonly longest: Closure | null }>(MOST);
 
   constructor(flows: Flows) {
     this.#flows = flows;
@@ -56,19 +57,22 @@ export class Stalls implements Watcher {
     }
     const [since, until, firstFrame, lastFrame] = [time, time, frame, frame];
     const repeat = { sender, sequence, length, times: 1, since, firstFrame, until, lastFrame, heard };
-    keep(this.#repeats, row, repeat);
+    this.#repeats.set(row, repeat);
   }
 
   closed(row: number, side: number, time: number, frame: number): void {
-    const key = `${row} ${endOf(side)}`;
+    const key = keyOf(row, endOf(side));
     const frames = this.#flows.framesOf(row, endOf(side));
     const known = this.#closures.get(key);
     if (known !== undefined && known.present.frames === frames - 1) {
-      Object.assign(known.present, { until: time, lastFrame: frame, frames });
+      const { present } = known;
+      present.until = time;
+      present.lastFrame = frame;
+      present.frames = frames;
       return;
     }
     const present = { since: time, firstFrame: frame, until: time, lastFrame: frame, frames };
-    keep(this.#closures, key, { present, longest: known === undefined ? null : longer(known.present, known.longest) });
+    this.#closures.set(key, { present, longest: known === undefined ? null : longer(known.present, known.longest) });
   }
 
   /** What was sent last of all payload of `row`, over and over; null: it was not. */
@@ -79,7 +83,7 @@ export class Stalls implements Watcher {
 
   /** The longest time that `end` took nothing, and whether it took anything afterwards; null: it always did. */
   closure(row: number, end: End): { readonly closure: Closure; readonly isOver: boolean } | null {
-    const known = this.#closures.get(`${row} ${end}`);
+    const known = this.#closures.get(keyOf(row, end));
     if (known === undefined) return null;
     const { present, longest } = known;
     const isOver = present.frames < this.#flows.framesOf(row, end);
@@ -87,14 +91,9 @@ export class Stalls implements Watcher {
   }
 }
 
+const keyOf = (row: number, end: End): number => row * 2 + (end - A);
+
 const endOf = (side: number): End => (side === 0 ? A : B);
 
 const longer = (one: Closure, other: Closure | null): Closure =>
   other === null || one.until - one.since >= other.until - other.since ? one : other;
-
-/** The latest of them. */
-function keep<Key, T>(all: Map<Key, T>, key: Key, value: T): void {
-  all.delete(key);
-  all.set(key, value);
-  if (all.size > MOST) all.delete(all.keys().next().value as Key);
-}
