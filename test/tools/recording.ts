@@ -170,6 +170,12 @@ export class Conversation {
     return this;
   }
 
+  /** The server sends so many bytes that are lost before the capture. */
+  unseen(bytes: number): this {
+    this.#sent.server += bytes;
+    return this;
+  }
+
   /** What the server sends to see whether the client is there, and the client's answer; but for the last one's. `window`: the client's. */
   probed(times: number, window = 65_535): this {
     for (let n = 0; n < times; n++) {

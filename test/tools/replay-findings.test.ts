@@ -549,6 +549,65 @@ const cases: readonly Case[] = [
     says: /no packet passes that is larger than 1280, from 2001:db8::9 in frame 14$/,
   },
   {
+    name: "large segments that are lost before the capture, and the small one behind them that is not",
+    record(recording) {
+      dataOf(recording)
+        .unseen(4 * 1448)
+        .server("the end")
+        .acknowledge();
+      recording.wait(30).datagram("10.0.0.8:5000", "10.0.0.9:5000", "x");
+    },
+    found: ["error path-mtu-black-hole"],
+    frames: [8, 11, 15],
+    says: /51210 sends 7 bytes came in small segments, the last from 5792 bytes behind its beginning, and no large one$/,
+  },
+  {
+    name: "the same, which the server gives up",
+    record(recording) {
+      const control = downloading(recording);
+      const data = recording.connection(`${CLIENT}:40001`, DATA).open().unseen(1448).server("the end").acknowledge();
+      recording.wait(30);
+      data.reset();
+      control.server("426 timed out\r\n");
+    },
+    found: ["error path-mtu-black-hole"],
+    says: /; the server says 426 in frame 17$/,
+  },
+  {
+    name: "a transfer that is done, of which the capture has little, and one that is not done yet",
+    record(recording) {
+      const control = downloading(recording);
+      recording.connection(`${CLIENT}:40001`, DATA).open().unseen(1448).server("the end").close();
+      control.server("226 done\r\n");
+      recording.wait(60);
+      control.client(...PASV).server("227 (192,0,2,1,200,11)\r\n");
+      control.client("RETR x\r\n").server("150 here\r\n");
+      recording.connection(`${CLIENT}:40002`, `${SERVER}:51211`).open().unseen(1448).server("the end").acknowledge();
+    },
+    found: [],
+  },
+  {
+    name: "small segments that all came, and a large one that filled what was missing",
+    record(recording) {
+      const control = downloading(recording);
+      recording.connection(`${CLIENT}:40001`, DATA).open().server("line\r\n", "line\r\n").acknowledge();
+      recording.wait(30);
+      control
+        .server("426 disk trouble\r\n")
+        .client(...PASV)
+        .server("227 (192,0,2,1,200,11)\r\n");
+      control.client("RETR x\r\n").server("150 here\r\n");
+      const data = recording.connection(`${CLIENT}:40002`, `${SERVER}:51211`).open().unseen(1448).server("the end");
+      data
+        .unseen(-1448 - 7)
+        .server("x".repeat(1448))
+        .acknowledge();
+      recording.wait(30);
+      control.server("426 disk trouble\r\n");
+    },
+    found: ["error transfer-failed", "error transfer-failed"],
+  },
+  {
     name: "a way that breaks in the middle of a transfer, and one that breaks before anything large is sent",
     record(recording) {
       const data = dataOf(recording);

@@ -1,6 +1,7 @@
 import * as key from "../../core/flow/key.ts";
 import { Address } from "../../core/wire/address.ts";
 import type { Packet } from "../../core/wire/packet.ts";
+import * as tcp from "../../core/wire/tcp.ts";
 import * as layout from "./layout.ts";
 import { A, B } from "./layout.ts";
 import { Memory } from "./memory.ts";
@@ -92,6 +93,13 @@ export class Flows {
   /** Sequence number of the first large payload of `end`; null: it has sent none. */
   firstLarge(row: number, end: End): number | null {
     if ((this.#word(row, layout.FLAGS) & (layout.LARGE << (end - A))) === 0) return null;
+    return this.#word(row, end === A ? layout.LARGE_OF_A : layout.LARGE_OF_B);
+  }
+
+  /** Sequence number of the SYN of `end`, which has sent no large payload; null: that has taken its place, or there is none. */
+  beginning(row: number, end: End): number | null {
+    const large = (this.#word(row, layout.FLAGS) & (layout.LARGE << (end - A))) !== 0;
+    if (large || (this.flagsOf(row, end) & tcp.SYN) === 0) return null;
     return this.#word(row, end === A ? layout.LARGE_OF_A : layout.LARGE_OF_B);
   }
 

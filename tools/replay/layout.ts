@@ -75,7 +75,7 @@ export const FIRST_FRAME = 8;
 export const INITIAL = 12;
 /** Who listened, and `OPENED`, `RENEWED`. */
 export const LISTENER = 16;
-/** Sequence number of the first large payload of each, where FLAGS says that there was one. */
+/** Sequence number of the first large payload of each, where FLAGS says that there was one; of its SYN before. */
 export const LARGE_OF_A = 20;
 export const LARGE_OF_B = 24;
 /** The key, with `A` as the source. Its last four words begin the second line. */

@@ -160,13 +160,21 @@ export function opened(row: i32, flags: i32, sequence: i32, acknowledgment: i32)
     if ((listener & OPENED) === 0) store<i32>(at + INITIAL, acknowledgment - 1);
     const known = (listener & LISTENER_MASK) === UNKNOWN ? sender : UNKNOWN;
     store<i32>(at + LISTENER, listener | known | OPENED);
+    noteBeginning(at, sequence);
     return row;
   }
   if ((listener & OPENED) !== 0 && load<i32>(at + INITIAL) === sequence) return row;
   const renewed = load<i32>(at + LAST_FRAME) === 0 ? row : renew(row);
+  noteBeginning(rowAt(renewed), sequence);
   store<i32>(rowAt(renewed) + INITIAL, sequence);
   store<i32>(rowAt(renewed) + LISTENER, (A + B - sender) | OPENED);
   return renewed;
+}
+
+/** The sequence number of a SYN from `SENDER`, which its first large payload takes the place of. */
+function noteBeginning(at: usize, sequence: i32): void {
+  const side = load<i32>(SENDER) - A;
+  if ((load<i32>(at + FLAGS) & (LARGE << side)) === 0) store<i32>(at + LARGE_OF_A + (side << 2), sequence);
 }
 
 /** A new row for the same ends as `row`, which packets belong to from now on. */

@@ -8,6 +8,7 @@ import type { Scene } from "./finding.ts";
 const FIN = 1;
 export const SYN = 2;
 const RST = 4;
+const PSH = 8;
 const ACK = 16;
 
 const ends = new WeakMap<Flows, number>();
@@ -38,6 +39,26 @@ export const wasResetBy = (flows: Flows, row: number, end: End): boolean => (flo
 /** Who reset it; null: nobody. */
 export const resetterOf = (flows: Flows, row: number): End | null =>
   ([A, B] as const).find((end) => wasResetBy(flows, row, end)) ?? null;
+
+/** What one end sent and nobody captured, though smaller segments behind it were. */
+interface Hole {
+  readonly sender: End;
+  /** Where the last payload that was captured begins: so many bytes are before it, and fewer came. */
+  readonly offset: number;
+}
+
+/** More than a sender sends that hears of no byte's arrival. */
+const MOST_UNHEARD = 1 << 20;
+
+/** Of a connection on which one end alone sent, and no large segment of it came. */
+export function holeIn(flows: Flows, row: number): Hole | null {
+  const sender = ([A, B] as const).find((end) => (flows.flagsOf(row, end) & PSH) !== 0);
+  if (sender === undefined || (flows.flagsOf(row, otherEnd(sender)) & PSH) !== 0) return null;
+  const syn = flows.beginning(row, sender);
+  if (syn === null) return null;
+  const offset = (flows.lastSequence(row) - syn - 1) >>> 0;
+  return offset >= flows.bytes(row) && offset < MOST_UNHEARD ? { sender, offset } : null;
+}
 
 /** A SYN was captured, and of its listener nothing, or only a reset. */
 export function unanswered(flows: Flows, row: number): "silence" | "reset" | null {

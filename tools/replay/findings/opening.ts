@@ -9,7 +9,9 @@ import {
   endOf,
   endText,
   flowText,
+  holeIn,
   listenerOf,
+  otherEnd,
   resetterOf,
   secondsText,
   unanswered,
@@ -107,7 +109,10 @@ export class Openings {
     const { observed, flow } = related;
     const { code, begun, aborted } = transfer;
     const failed = isFailed(transfer);
-    const silence = code === 0 || aborted || failed ? silenceOf(flows, flow) : 0;
+    const isWaitedFor = code === 0 || aborted || failed;
+    const silence = isWaitedFor ? silenceOf(flows, flow) : 0;
+    const hole = isWaitedFor ? this.#holeFinding(id, related, transfer) : null;
+    if (hole !== null) return [hole];
     if (silence < SILENT_SECONDS && (!failed || aborted)) return NOTHING;
     const frames = [observed.frame, flows.firstFrame(flow), transfer.answered, transfer.frame];
     const which = `${flowText(flows, flow)}, announced in frame ${observed.frame} (${observed.announcement.kind}), was opened`;
@@ -119,6 +124,23 @@ export class Openings {
     const bytes = flows.bytes(flow);
     const message = `${which} and carried ${bytes} byte${bytes === 1 ? "" : "s"}${endedText(flows, flow)}${saysText(transfer)}`;
     return [finding("transfer-failed", "error", id, frames, message)];
+  }
+
+  /** Small segments alone came, from behind others that did not. */
+  #holeFinding(id: number, { observed, flow }: Related, transfer: Transfer): Finding | null {
+    const flows = this.#flows;
+    const hole = holeIn(flows, flow);
+    if (hole === null) return null;
+    // A reset is no word of whoever gives up: what was heard before it, was of the other end.
+    const by = resetterOf(flows, flow);
+    const until = by === null ? endOf(flows) : flows.lastTime(flow);
+    if (until - flows.lastTimeOf(flow, by === null ? hole.sender : otherEnd(by)) < SILENT_SECONDS) return null;
+    const [sender, bytes] = [endText(flows, flow, hole.sender), flows.bytes(flow)];
+    const message =
+      `${flowText(flows, flow)}, announced in frame ${observed.frame} (${observed.announcement.kind}), was opened; of what ${sender} sends ` +
+      `${bytes} byte${bytes === 1 ? "" : "s"} came in small segments, the last from ${hole.offset} bytes behind its beginning, and no large one${saysText(transfer)}`;
+    const frames = [observed.frame, flows.firstFrame(flow), flows.lastFrame(flow), transfer.frame];
+    return finding("path-mtu-black-hole", "error", id, frames, message);
   }
 
   #refused({ id }: NumberedControl, related: Related, transfer: Transfer | undefined): readonly Finding[] {
