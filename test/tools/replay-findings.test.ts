@@ -2,10 +2,12 @@
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import t from "tap";
+import { tsharkMissing } from "../../tools/fuzz/tshark/command.ts";
 import { CODES } from "../../tools/replay/findings/finding.ts";
 import type { FindingRecord } from "../../tools/replay/report.ts";
 import { ROOT } from "../root.ts";
 import { fileOf, Recording, replayed, reportOf } from "./recording.ts";
+import { CHECKS, heldAgainstTshark } from "./tshark.ts";
 
 const fixture = (name: string) => resolve(ROOT, "fixtures", name);
 
@@ -1225,6 +1227,17 @@ for (const { name, record, found, frames, says } of cases) {
     if (frames !== undefined) t.same(findings[0]!.frames, frames);
     if (says !== undefined) t.match(findings[0]!.message, says);
     for (const { remedy } of findings) t.match(remedy, /^[A-Z].*\.$/);
+  });
+}
+
+// The captures are made by hand, and read by our own reader.
+for (const { name, record, found } of cases) {
+  if (!found.some((one) => one.split(" ")[1]! in CHECKS)) continue;
+  t.test(`tshark sees it, too: ${name}`, { skip: tsharkMissing() }, async (t) => {
+    const recording = new Recording();
+    record(recording);
+    const { findings } = await reportOf(t, recording);
+    heldAgainstTshark(t, fileOf(t, recording), findings);
   });
 }
 
