@@ -1,6 +1,6 @@
 /** `kindred run`: the director in the foreground. */
 import { Command } from "commander";
-import { warningText } from "./config/problem.ts";
+import { quote, warningText } from "./config/problem.ts";
 import { type Config, ConfigError, formatConfigError, loadConfig } from "./config.ts";
 import { ControlError } from "./control/server.ts";
 import { BackendError } from "./datapath/backend.ts";
@@ -33,7 +33,8 @@ export function runCommand(): Command {
 }
 
 async function run(file: string, { path, dryRun, watch }: RunOptions): Promise<number> {
-  if (findPath(path) === null) return complain(`kindred run: --path ${path}: there is ${pathNames.join(", ")}`);
+  if (findPath(path) === null)
+    return complain(`kindred run: --path: ${quote(path)} is none; write ${pathNames.join(" or ")}`);
   let config: Config;
   try {
     config = await loadConfig(file, { path: path as PathName });

@@ -129,7 +129,7 @@ export const integer =
     const quoted = typeof value === "string" && /^\d+$/.test(value);
     return quoted
       ? new Wrong(`${quote(value)} is text`, `remove the quotes`)
-      : new Wrong(`${quote(value)} is out of range`, remedy);
+      : new Wrong(`${quote(value)} is ${typeof value === "number" ? "out of range" : "no number"}`, remedy);
   };
 
 export function yesOrNo(value: unknown): boolean | Wrong {
@@ -178,7 +178,7 @@ export function printable(value: unknown): string | Wrong {
 /** A file, relative to the configuration's own. */
 export function filePath(value: unknown): string | Wrong {
   if (typeof value === "string" && /^[^\0]+$/.test(value)) return value;
-  return new Wrong(`${quote(value)} is no path`, "write the file's path, as in ./kindred.token");
+  return new Wrong(`${quote(value)} is no path`, "write the file's path, as in ./name, or /run/kindred/name");
 }
 
 /** Permissions of a file, as text: a number would be read as decimal. */

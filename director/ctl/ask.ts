@@ -1,10 +1,9 @@
 /** The requests behind the verbs. */
-import { readFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Page } from "../control/operated.ts";
 import type { Drain, Plan } from "../control/operator.ts";
-import { type Client, part, type Send } from "./client.ts";
+import { type Client, given, part, type Send } from "./client.ts";
 
 interface Written {
   readonly file: string;
@@ -34,7 +33,7 @@ export async function saved(client: Client): Promise<string> {
 /** `file`: `-` is standard input, whose paths begin where those of the running configuration do. */
 export async function apply(client: Client, file: string, dryRun: boolean): Promise<Plan> {
   const standard = file === "-";
-  const text = readFileSync(standard ? 0 : file, "utf8");
+  const text = given(file, standard ? 0 : file).toString();
   const running = standard ? (await client.send<Written>({ method: "GET", path: "/v1/config" })).file : "";
   const name = standard ? join(dirname(running), "standard input") : resolve(file);
   const query = { dryRun: String(dryRun) };

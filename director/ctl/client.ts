@@ -1,5 +1,5 @@
 /** Requests to a running director: by its unix socket, or over TCP. */
-import { readFileSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
 import { type IncomingMessage, type RequestOptions, request } from "node:http";
 import { request as tlsRequest } from "node:https";
 import type { ErrorBody } from "../control/refusal.ts";
@@ -25,6 +25,16 @@ export class Refused extends Error {
     super(`${body.message}; ${body.remedy}`);
     this.status = status;
     this.body = body;
+  }
+}
+
+/** What is in a file that was named, as `what`. */
+export function given(what: string, file: string | number): Buffer {
+  try {
+    return readFileSync(file);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    throw Object.assign(new Error(`${what}: cannot be read: ${code}`), { code });
   }
 }
 
@@ -73,13 +83,16 @@ export class Client {
     this.#tls = protocol === "https:";
     this.#at = url;
     const files = Object.entries({ ca, cert, key }).flatMap(([name, file]) =>
-      file === undefined ? [] : [[name, readFileSync(file)] as const],
+      file === undefined ? [] : [[name, given(`--${name} ${file}`, file)] as const],
     );
     this.#options = {
       host: hostname.replace(/^\[|\]$/g, ""),
       port,
       ...Object.fromEntries(files),
-      headers: token === undefined ? {} : { authorization: `Bearer ${readFileSync(token, "utf8").trim()}` },
+      headers:
+        token === undefined
+          ? {}
+          : { authorization: `Bearer ${given(`--token-file ${token}`, token).toString().trim()}` },
     };
   }
 
@@ -145,6 +158,16 @@ export class Client {
     throw isErrorBody(refusal) ? new Refused(response.statusCode!, refusal) : this.#stranger();
   }
 
+  /** Whoever takes no connection at all. */
+  #refused(): string {
+    const { socketPath } = this.#options;
+    if (socketPath == null) return 'nobody listens there; start a director (kindred run) with that as "control.tcp"';
+    const isSocket = statSync(socketPath, { throwIfNoEntry: false })?.isSocket() ?? true;
+    return isSocket
+      ? "no director listens there any more; start one (kindred run)"
+      : "it is no socket; name the director's with --socket or KINDRED_SOCKET";
+  }
+
   #unreachable({ code, message }: NodeJS.ErrnoException): Unreachable {
     const closed =
       "the connection was closed before the answer; the director ended, or has so many that it closed this one: " +
@@ -154,7 +177,8 @@ export class Client {
       EPIPE: closed,
       EAGAIN: "it takes no connection, and as many as may wait do; it hangs, or is stopped",
       ENOENT: "no director is there; start one (kindred run), or name its socket with --socket or KINDRED_SOCKET",
-      ECONNREFUSED: "no director listens there any more; start one (kindred run)",
+      ECONNREFUSED: this.#refused(),
+      ENOTFOUND: "there is no host of that name",
       ETIMEDOUT: `no answer for ${this.#patience / 1000} s; it hangs, or is stopped, and what it was told may still be done`,
       EACCES: 'it is another user\'s; use sudo, or "control.mode"',
     };

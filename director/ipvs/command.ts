@@ -46,7 +46,13 @@ export function importCommand(): Command {
 
 async function run(format: string, file: string, { mark: marks, as }: ImportOptions): Promise<number> {
   const name = file === "-" ? "standard input" : file;
-  const text = file === "-" ? await readAll(process.stdin) : await readFile(file, "utf8");
+  let text: string;
+  try {
+    text = file === "-" ? await readAll(process.stdin) : await readFile(file, "utf8");
+  } catch (error) {
+    process.stderr.write(`kindred import: ${name} cannot be read: ${(error as NodeJS.ErrnoException).code}\n`);
+    return 2;
+  }
   const imported = FORMATS[format]!(text, name);
   const say = (problem: Problem): unknown => process.stderr.write(`${problemText(problem)}\n`);
   try {

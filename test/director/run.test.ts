@@ -48,7 +48,7 @@ t.test("a wrong configuration is told by file and line, with a remedy, and exits
 t.test("no configuration, and a path there is none of, exit 2", built, async (t) => {
   const director = await Process.start(t, "", "--path", "carrier-pigeon");
   t.equal(await director.exited, 2);
-  t.match(director.stderr, "--path carrier-pigeon");
+  t.equal(director.stderr, 'kindred run: --path: "carrier-pigeon" is none; write socket or tun\n');
   const absent = new Process(t, ["run", join(await folder(t), "absent.yaml")]);
   t.equal(await absent.exited, 2);
   t.match(absent.stderr, /absent\.yaml: no such file; check the name/);

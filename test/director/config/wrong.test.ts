@@ -416,6 +416,12 @@ const wrong: [what: string, from: string, to: string, problem: string][] = [
     "11:17: services[0].realservers[0].weight: 0.5 is out of range; write a whole number from 0 to 65535",
   ],
   [
+    "a weight in words",
+    "weight: 1",
+    "weight: heavy",
+    '11:17: services[0].realservers[0].weight: "heavy" is no number; write a whole number from 0 to 65535',
+  ],
+  [
     "a quoted weight",
     "weight: 1",
     'weight: "1"',

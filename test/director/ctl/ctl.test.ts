@@ -153,6 +153,18 @@ t.test("exit statuses say what kind of failure it was", built, async (t) => {
   const nowhere = await ctl("--socket", join(dirname(director.file), "nothing.sock"), "services");
   t.equal(nowhere.status, 3);
   t.match(nowhere.stderr, /no director is there; start one/);
+  const none = await ctl("--socket", director.file, "services");
+  t.equal(none.status, 3);
+  t.match(none.stderr, /kindred\.yaml: it is no socket; name the director's/);
+  for (const args of [
+    ["--url", "http://127.0.0.1:1", "--token-file", "/none", "services"],
+    ["--url", "https://127.0.0.1:1", "--ca", "/none", "services"],
+    ["apply", "/none"],
+  ]) {
+    const { status, stderr } = await ctl(...args);
+    t.equal(status, 2, stderr);
+    t.match(stderr, /^kindred ctl: (--token-file |--ca |)\/none: cannot be read: ENOENT\n$/);
+  }
 });
 
 /** Answers each connection with `text`, and hangs up; null: never says anything. */
@@ -186,6 +198,12 @@ t.test("what answers and is no director, or is one no more, is that there is non
   const lines = new Client({ url: await answering(t, http('{"event":"watching"}\n', "", 4000)) }).lines("/v1/events");
   t.match(await lines.next(), { value: '{"event":"watching"}' });
   await t.rejects(lines.next(), { name: "Unreachable" });
+});
+
+t.test("where nobody listens it is said what would", async (t) => {
+  const client = new Client({ url: `http://${REAL_A}:${await freePort(REAL_A)}` });
+  const asked = client.send({ method: "GET", path: "/v1/status" });
+  await t.rejects(asked, { name: "Unreachable", message: /nobody listens there; start a director .* "control\.tcp"$/ });
 });
 
 /** It said EPIPE, or ECONNRESET. */
