@@ -1,6 +1,11 @@
 /** Control connections' packets come to the same in whatever batches: what is offered is placed a stage at a time. */
 import t from "tap";
+import { asUsual } from "../../../core/engine/controls.ts";
+import type { Helper, OfferForm } from "../../../core/helper/api.ts";
+import { seconds } from "../../../core/units.ts";
+import { ftp } from "../../../helpers/ftp/helper.ts";
 import { Random } from "../../../tools/fuzz/generate/choices.ts";
+import { tcp } from "../../packets.ts";
 import { Director } from "../director.ts";
 import {
   begun,
@@ -12,6 +17,7 @@ import {
   onTheWay,
   outcome,
   passive,
+  REALS,
   Recorded,
   said,
   VIP,
@@ -62,7 +68,15 @@ t.test("when the host throws at what is gone, all that was offered with it is as
   const gone = () => {
     if (angry) throw new Error("not now");
   };
-  const d = directed(Director, { gone });
+  const places = new Map<number, number>();
+  const d = directed(Director, {
+    gone,
+    options: {
+      explain: ({ offset, related }) => {
+        for (const { target } of related) places.set(target.port, offset);
+      },
+    },
+  });
   const sessions = [0, 1, 2].map((i) => begun(d, i));
   for (const session of sessions) session.say("PASV\r\n");
   sessions[1]!.reply(passive(1, 5002));
@@ -80,7 +94,59 @@ t.test("when the host throws at what is gone, all that was offered with it is as
     [5002, 5003].map((port) => offering(VIP, port)),
   );
   t.equal(d.balancer.related.size, 3);
+  // Their rows are theirs again: what was said before the offer is counted.
+  const before = "220 ready\r\n230 in\r\n".length;
+  t.same([places.get(5002)! - before, places.get(5003)! - before], [offering(REALS[1]!, 5002).length, 0]);
   // The first was placed before: its PASV is answered.
   d.one(said(sessions[0]!.server, passive(0, 5009)), "REAL");
   t.equal(d.balancer.related.size, 3);
 });
+
+/** FTP, which fails at what the realservers offer once it is to be told in full, as it is where no port is to be had. */
+function failing(): Helper {
+  const forms = new Map<OfferForm, OfferForm>();
+  const tell = (): never => {
+    throw new Error("it cannot be told");
+  };
+  const brief: Helper["brief"] = (payload, at, end, direction, state, place, into) => {
+    const behind = ftp.brief!(payload, at, end, direction, state, place, into);
+    if (into.form?.says !== "offer") return behind;
+    const form = forms.get(into.form) ?? { ...into.form, write: () => -1, tell };
+    forms.set(into.form, form);
+    into.form = form;
+    return behind;
+  };
+  return { ...ftp, brief };
+}
+
+/** Its connections are reset. */
+const closing = (): Director =>
+  directed(Director, {
+    helper: failing(),
+    options: { reading: (service) => ({ ...asUsual(service), onFailure: "closed" }) },
+  });
+
+t.test("a connection that is reset by what waits is over for a SYN behind it, which opens another", async (t) => {
+  const d = closing();
+  const session = begun(d, 0);
+  session.say("PASV\r\n");
+  const syn = tcp({ from: session.client.name, to: session.client.peer, flags: "S", sequence: 9 });
+  d.all([said(session.server, passive(0, 5001)), syn]);
+  t.same(d.engine.flows.ended.all(), { reopened: 1 });
+});
+
+// The reader did not believe the FIN, so its connection rests; the table did.
+t.test(
+  "one that is reset by an offer in another state than ESTABLISHED is closed, and not again in that state",
+  async (t) => {
+    const d = closing();
+    const session = begun(d, 0);
+    session.say("PASV\r\n");
+    const { name, peer, sequence, heard } = session.client;
+    d.one(tcp({ from: name, to: peer, flags: "FA", sequence: sequence + 1_000_000, acknowledgment: heard }));
+    d.one(said(session.server, passive(0, 5001)));
+    t.equal(d.sent.length, 2, "both ends are told");
+    d.wait(seconds(10));
+    t.equal(d.engine.table.size, 0);
+  },
+);
