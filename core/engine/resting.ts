@@ -48,7 +48,10 @@ const { LEFT } = Rested;
 /** From `#read`, beside those. */
 const WHOLE = 3;
 
-/** Words of a cache line, or fewer. */
+/**
+ * Words from KEPT to a cache line of which nothing was read yet: where a page begins 16 bytes into a line, as behind malloc's
+ * header, READER is in one with the first twelve words that are kept; where it begins with a line, it is in the one before.
+ */
 const LINE = 12;
 
 /** A packet that offers something: it was read, and waits with those of its stage until they are placed. */
