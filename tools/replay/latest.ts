@@ -11,6 +11,10 @@ export class Latest<T> {
     this.#least = least;
   }
 
+  get isEmpty(): boolean {
+    return this.#young.size === 0;
+  }
+
   get(key: number): T | undefined {
     return this.#young.get(key) ?? this.#old.get(key);
   }

@@ -7,6 +7,7 @@ import { opposite, type PartialEndpoint } from "../../core/units.ts";
 import type { Address } from "../../core/wire/address.ts";
 import type { Control } from "./control.ts";
 import { A, B, type End, type Flows, UNKNOWN } from "./flows.ts";
+import { grouped } from "./grouped.ts";
 
 /** An announcement with its ends filled in from the control connection. */
 export interface Related {
@@ -62,17 +63,14 @@ const ownAddress = ({ client, server }: Control, side: "original" | "reply"): Ad
 /** Sets `flow` of each. One pass over the flows, whatever the number of announcements. */
 export function matchFlows(related: readonly Related[], flows: Flows, controls: readonly Control[]): void {
   const byRow = new Map(controls.map((control) => [control.row, control]));
-  const wanted = new Map<number, Related[]>();
-  for (const one of related) {
-    const { port } = one.to;
-    if (!wanted.has(port)) wanted.set(port, []);
-    wanted.get(port)!.push(one);
-  }
+  const wanted = grouped(related, ({ to }) => to.port);
   if (wanted.size === 0) return;
   for (const row of flows.having(wanted.keys())) {
     for (const end of [A, B] as const) {
+      const all = wanted.get(flows.port(row, end));
+      if (all === undefined) continue;
       const control = byRow.get(row);
-      const fitting = (wanted.get(flows.port(row, end)) ?? []).filter(
+      const fitting = all.filter(
         (one) => fits(one, flows, row, end) && (control === undefined || speaksOf(one, control)),
       );
       const heirs = heirsOf(fitting, flows, row);

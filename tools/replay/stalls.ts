@@ -75,6 +75,11 @@ export class Stalls implements Watcher {
     this.#closures.set(key, { present, longest: known === undefined ? null : longer(known.present, known.longest) });
   }
 
+  /** Nothing stood still, however shortly. */
+  get isEmpty(): boolean {
+    return this.#repeats.isEmpty && this.#closures.isEmpty;
+  }
+
   /** What was sent last of all payload of `row`, over and over; null: it was not. */
   repeatAtEnd(row: number): Repeat | null {
     const repeat = this.#repeats.get(row);

@@ -3,6 +3,7 @@ import { inert } from "./escape.ts";
 import type { Explanation } from "./explain/explain.ts";
 import { Explained } from "./explain/text.ts";
 import { findingLines } from "./findings/text.ts";
+import { grouped } from "./grouped.ts";
 import { type Ink, type Paint, plain } from "./paint.ts";
 import type { CaptureRecord, ControlRecord, FaultRecord, GroupRecord, RelatedRecord, Report } from "./report.ts";
 
@@ -38,14 +39,8 @@ interface SaidByControl {
   readonly explanations: ReadonlyMap<number, readonly Explanation[]>;
 }
 
-function byControl<T extends { readonly control: number }>(records: readonly T[]): Map<number, T[]> {
-  const map = new Map<number, T[]>();
-  for (const record of records) {
-    if (!map.has(record.control)) map.set(record.control, []);
-    map.get(record.control)!.push(record);
-  }
-  return map;
-}
+const byControl = <T extends { readonly control: number }>(records: readonly T[]): Map<number, T[]> =>
+  grouped(records, ({ control }) => control);
 
 /** What was said on one control connection, in the order of frames. */
 function controlLines(control: ControlRecord, said: SaidByControl, paint: Paint): string[] {

@@ -96,7 +96,9 @@ export class Transfers {
     const isReply = direction === "reply";
     const head = isReply ? this.#reply : this.#original;
     let at = 0;
-    for (let end = bytes.indexOf(LF); end >= 0; end = bytes.indexOf(LF, at)) {
+    while (at < bytes.length) {
+      const end = bytes.indexOf(LF, at);
+      if (end < 0) break;
       head.add(bytes, at, end + 1);
       if (isReply) this.#replied(head.code, frame);
       else this.#said(head, frame);

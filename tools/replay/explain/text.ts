@@ -1,4 +1,5 @@
 import { inert } from "../escape.ts";
+import { grouped } from "../grouped.ts";
 import type { Paint } from "../paint.ts";
 import type { Explanation, HelperVerdict, Verdict } from "./explain.ts";
 
@@ -13,17 +14,13 @@ const WORDS: Readonly<Record<Verdict, string>> = {
 
 /** The explanations of one control connection, each below the line that it explains. */
 export class Explained {
-  readonly #bySubject = new Map<string, Explanation[]>();
+  readonly #bySubject: ReadonlyMap<string, Explanation[]>;
   readonly #paint: Paint;
   #shown = "";
 
   constructor(explanations: readonly Explanation[], paint: Paint) {
     this.#paint = paint;
-    for (const one of explanations) {
-      const key = `${one.frame} ${one.subject}`;
-      if (!this.#bySubject.has(key)) this.#bySubject.set(key, []);
-      this.#bySubject.get(key)!.push(one);
-    }
+    this.#bySubject = grouped(explanations, ({ frame, subject }) => `${frame} ${subject}`);
   }
 
   /**

@@ -2,6 +2,7 @@
 import { endpointText } from "../../../core/units.ts";
 import type { Control } from "../control.ts";
 import { A, B, type End, type Flows } from "../flows.ts";
+import { grouped } from "../grouped.ts";
 import type { Claim, Sightings } from "../neighbours.ts";
 import type { Question } from "../question.ts";
 import { type Finding, finding, type NumberedControl, type Scene } from "./finding.ts";
@@ -19,6 +20,7 @@ export function* addressFindings(scene: Scene): Generator<Finding> {
 const TAKEOVER_SECONDS = 1;
 
 function* claimedByTwo({ neighbours, controls }: Scene): Generator<Finding> {
+  if (neighbours.claimed.size === 0) return;
   const servers = new Set(controls.map(({ control }) => control.serverText));
   for (const [address, claims] of neighbours.claimed) {
     if (claims.size < 2) continue;
@@ -55,14 +57,11 @@ const sightingsText = (sightings: Sightings): string =>
 /** A server that asks who its client is (RFC 1413) must ask from the address, and by the port, that the client knows. */
 function* ident(scene: Scene): Generator<Finding> {
   const { flows, controls } = scene;
-  const byClient = new Map<string, NumberedControl[]>();
-  for (const one of controls) {
-    const key = String(one.control.client.address);
-    if (!byClient.has(key)) byClient.set(key, []);
-    byClient.get(key)!.push(one);
-  }
+  const asking = flows.having([IDENT]);
+  if (asking.length === 0) return;
+  const byClient = grouped(controls, ({ control }) => String(control.client.address));
   const unknown = unknownOf(scene);
-  for (const row of flows.having([IDENT])) {
+  for (const row of asking) {
     const listener = flows.isTcp(row) ? listenerOf(flows, row) : null;
     if (listener === null || flows.port(row, listener) !== IDENT) continue;
     const ofClient = byClient.get(String(flows.address(row, listener))) ?? [];

@@ -22,6 +22,7 @@ export function* controlFindings({ flows, controls }: Scene): Generator<Finding>
 }
 
 function encryptedIn({ control: { groups, notes } }: NumberedControl): number | null {
+  if (groups.length + notes.length === 0) return null;
   const frames = [
     ...groups.filter(({ reason }) => reason === "tls"),
     ...notes.filter(({ code }) => code === "encrypted"),
@@ -55,13 +56,16 @@ function outcomeOf(flows: Flows, { control }: NumberedControl, idle: Idle): [Sev
 
 /** The longest silence of a control connection in which a connection that it announced was busy. */
 function longestIdle(flows: Flows, { control, related }: NumberedControl): Idle | null {
+  const lasting = related.filter(
+    ({ flow }) => flow >= 0 && flows.lastTime(flow) - flows.firstTime(flow) >= IDLE_SECONDS,
+  );
+  if (lasting.length === 0) return null;
   const { lastTime, lastFrame, silences } = control.transcript;
   const until = Number.POSITIVE_INFINITY;
   const end: Silence = { since: lastTime, sinceFrame: lastFrame, until, untilFrame: 0, survived: false };
   const all = [...silences, end];
   let longest: Idle | null = null;
-  for (const { flow } of related) {
-    if (flow < 0) continue;
+  for (const { flow } of lasting) {
     const [first, last] = [flows.firstTime(flow), flows.lastTime(flow)];
     for (const silence of all) {
       const seconds = Math.min(silence.until, last) - Math.max(silence.since, first);

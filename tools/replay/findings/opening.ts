@@ -31,8 +31,11 @@ const DATA_FAILED: ReadonlySet<number> = new Set([421, 425, 426]);
 const NOT_CAPTURED =
   "Capture without a filter for the control port, and where both connections pass; nothing has failed here.";
 
+const NO_TRANSFERS: ReadonlyMap<Related, Transfer> = new Map();
+
 /** The transfer that each announcement was made for: of those before the server's answer the last. */
 export function transfersBy({ control, related }: NumberedControl): ReadonlyMap<Related, Transfer> {
+  if (control.transfers.length === 0) return NO_TRANSFERS;
   const found = new Map<Related, Transfer>();
   let next = 0;
   let last: Related | null = null;

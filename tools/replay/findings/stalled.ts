@@ -11,6 +11,7 @@ const REPEATED_SECONDS = 2;
 const CLOSED_SECONDS = 10;
 
 export function* stalledFindings(scene: Scene): Generator<Finding> {
+  if (scene.stalls.isEmpty) return;
   for (const { id, control, related } of scene.controls) {
     const rows = new Set([control.row, ...related.map(({ flow }) => flow)]);
     for (const row of rows) {

@@ -1,16 +1,12 @@
 /** Datagrams on a helper's port that are another protocol's. */
 import { endpointText } from "../../../core/units.ts";
 import type { Flows } from "../flows.ts";
+import { grouped } from "../grouped.ts";
 import type { Stranger } from "../strangers.ts";
 import { type Finding, finding, type Scene } from "./finding.ts";
 
 export function* strangerFindings({ flows, strangers }: Scene): Generator<Finding> {
-  const byPort = new Map<string, Stranger[]>();
-  for (const one of strangers) {
-    const port = `${one.helper.name} ${one.server.port}`;
-    if (!byPort.has(port)) byPort.set(port, []);
-    byPort.get(port)!.push(one);
-  }
+  const byPort = grouped(strangers, ({ helper, server }) => `${helper.name} ${server.port}`);
   for (const same of byPort.values()) yield strangerFinding(flows, same);
 }
 

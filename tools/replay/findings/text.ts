@@ -1,4 +1,5 @@
 import { inert } from "../escape.ts";
+import { grouped } from "../grouped.ts";
 import type { Paint } from "../paint.ts";
 import type { FindingRecord } from "../report.ts";
 
@@ -7,12 +8,7 @@ const SHOWN = 3;
 
 /** The findings of one capture for a terminal: by severity, code and remedy, which is told once. */
 export function findingLines(findings: readonly FindingRecord[], paint: Paint): string[] {
-  const groups = new Map<string, FindingRecord[]>();
-  for (const finding of findings) {
-    const group = `${finding.severity} ${finding.code} ${finding.remedy}`;
-    if (!groups.has(group)) groups.set(group, []);
-    groups.get(group)!.push(finding);
-  }
+  const groups = grouped(findings, ({ severity, code, remedy }) => `${severity} ${code} ${remedy}`);
   return [...groups.values()].flatMap((same) => codeLines(same, paint));
 }
 

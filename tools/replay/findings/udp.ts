@@ -1,5 +1,7 @@
 /** Clients of UDP services that one server keeps, though there are others: entries that every datagram renews. */
+
 import type { End, Flows } from "../flows.ts";
+import { grouped } from "../grouped.ts";
 import { type Finding, finding, type Scene } from "./finding.ts";
 import { endText, otherEnd, secondsText } from "./flow.ts";
 
@@ -48,23 +50,20 @@ function serviceOf(flows: Flows, port: number, uses: readonly Use[]): Service {
 
 /** By the server's port. A client of anything may have one of these ports itself, but does not ask as these services are asked. */
 function usesByPort({ flows, controls }: Scene): Map<number, Use[]> {
-  const byPort = new Map<number, Use[]>();
-  for (const { control } of controls) {
-    const { row, clientEnd, requests: asked } = control;
-    const { port } = control.server;
-    if (asked === null || asked.requests.length === 0 || !PORTS.has(port)) continue;
+  const asking = controls.filter(
+    ({ control: { requests, server } }) => requests !== null && requests.requests.length > 0 && PORTS.has(server.port),
+  );
+  const uses = asking.map(({ control: { row, clientEnd } }) => {
     const server = otherEnd(clientEnd);
-    const use = {
+    return {
       row,
       server,
       requests: flows.framesOf(row, clientEnd),
       answers: flows.framesOf(row, server),
       lastAnswer: flows.lastTimeOf(row, server),
     };
-    if (!byPort.has(port)) byPort.set(port, []);
-    byPort.get(port)!.push(use);
-  }
-  return byPort;
+  });
+  return grouped(uses, ({ row, server }) => flows.port(row, server));
 }
 
 function* stuck(flows: Flows, { port, requests: total, answered }: Service, use: Use): Generator<Finding> {

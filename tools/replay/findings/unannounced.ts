@@ -1,5 +1,6 @@
 /** Connections between the ends of a control connection that nobody announced on it. */
 import { A, B, type End, type Flows } from "../flows.ts";
+import { grouped } from "../grouped.ts";
 import { isOneWay } from "../incomplete.ts";
 import { type Finding, finding, type NumberedControl, type Scene } from "./finding.ts";
 import { answerText, endText, flowText, listenerOf, otherEnd, unanswered } from "./flow.ts";
@@ -16,12 +17,7 @@ export function* unannouncedFindings(scene: Scene): Generator<Finding> {
   );
   if (speaking.length === 0) return;
   const known = new Set(controls.flatMap(({ control, related }) => [control.row, ...related.map(({ flow }) => flow)]));
-  const pairs = new Map<number, NumberedControl[]>();
-  for (const numbered of speaking) {
-    const pair = flows.between(numbered.control.row);
-    if (!pairs.has(pair)) pairs.set(pair, []);
-    pairs.get(pair)!.push(numbered);
-  }
+  const pairs = grouped(speaking, ({ control }) => flows.between(control.row));
   const announced = new Set(controls.flatMap(({ related }) => related.map(({ to }) => to.port)));
   for (const row of flows.amongPairs(pairs.keys())) {
     const near = pairs.get(flows.between(row));

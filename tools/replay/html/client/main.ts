@@ -1,3 +1,4 @@
+import { grouped } from "../../grouped.ts";
 import type { FindingRecord } from "../../report.ts";
 import type { PageControl, PageData } from "../data.ts";
 import { originsOf } from "./clock.ts";
@@ -116,12 +117,7 @@ export function findingList(findings: readonly FindingRecord[], pick: Pick) {
 }
 
 export function findingGroups(findings: readonly FindingRecord[], pick: Pick | null): HTMLElement[] {
-  const groups = new Map<string, FindingRecord[]>();
-  for (const one of findings) {
-    const key = `${one.severity} ${one.code} ${one.remedy}`;
-    if (!groups.has(key)) groups.set(key, []);
-    groups.get(key)!.push(one);
-  }
+  const groups = grouped(findings, ({ severity, code, remedy }) => `${severity} ${code} ${remedy}`);
   return [...groups.values()].map((same) => findingGroup(same, pick));
 }
 
