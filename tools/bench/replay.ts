@@ -34,7 +34,8 @@ interface Peer {
 const PEERS: readonly Peer[] = [
   {
     name: "tcpdump -nr F -w /dev/null",
-    command: (file) => ["tcpdump", "-nr", file, "-w", "/dev/null"],
+    // As root it would give /dev/null to the user that it becomes.
+    command: (file) => ["tcpdump", ...(process.getuid?.() === 0 ? ["-Z", "root"] : []), "-nr", file, "-w", "/dev/null"],
     most: Infinity,
   },
   { name: "tcptrace -n F", command: (file) => ["tcptrace", "-n", file], most: 1_000_000 },
