@@ -159,7 +159,9 @@ class SipInspector implements Inspector {
     if (stream.skip > 0) return skipped(stream, payload);
     const blank = stream.midline ? 0 : blankLines(payload);
     if (blank > 0) return pass(blank);
-    const lf = payload.indexOf(LF);
+    const found = payload.indexOf(LF);
+    // A first line that may not be held is endless, however much of it has come.
+    const lf = found > this.#hold ? -1 : found;
     const first = lf < 0 || stream.midline ? null : parseFirstLine(payload, lf);
     const begins = lf < 0 ? !stream.midline && mayOpen(payload) : first !== null;
     if (!begins) return this.#stray(payload, stream, actions);

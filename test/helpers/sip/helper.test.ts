@@ -417,6 +417,19 @@ t.test("a head without an end, and a message whose rest does not come, go nowher
   t.equal(slow.client(invite(OFFER).slice(-10) + invite()), invite().replace("1.2.3.4", "192.168.0.2"));
 });
 
+// Found by the contract: in one piece the line was another protocol's, and passed; in two it was endless.
+t.test("a first line longer than what may be held is endless in one piece, too", async (t) => {
+  const long = `INVITE sip:${"x".repeat(16_500)}\nx SIP/2.0\r\n\r\n${invite()}`;
+  for (const at of [long.length, 16_385, 16_384, 16_000]) {
+    const sip = tcp();
+    t.equal(
+      sip.client(invite() + long.slice(0, at)) + sip.client(long.slice(at)),
+      invite().replace("1.2.3.4", "192.168.0.2"),
+    );
+    t.same(sip.reasons("refused"), ["message-too-long"], `cut at ${at}`);
+  }
+});
+
 // Found by the fuzzer: the attribute at the end of the body was read on into what had come behind it.
 t.test("a description that ends within an attribute is read to its end, whatever has come behind it", async (t) => {
   const said = `${invite(`${OFFER}a=rtcp`)}:22\r\n`;
